@@ -1,0 +1,32 @@
+"""robustq list: everything that has a name."""
+
+from typing import Annotated
+
+import typer
+
+from robustq import registry
+from robustq.errors import unknown
+from robustq_cli import console
+
+
+def list_items(
+    kind: Annotated[str | None, typer.Argument(help="One of the kinds; all of them by default.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> None:
+    """List architectures, quantisers, perturbations, metrics and datasets, ours and those of installed plugins."""
+    from rich.table import Table
+
+    if kind is not None and kind not in registry.KINDS:
+        raise unknown("kind", kind, registry.KINDS)
+    items = {name: registry.describe(name) for name in ([kind] if kind else registry.KINDS)}
+    if json:
+        console.print_json(
+            {name: [item._asdict() for item in described] for name, described in items.items()}
+        )
+        return
+    table = Table("kind", "name", "also called", "provided by", box=None, pad_edge=False)
+    for name, described in items.items():
+        for place, item in enumerate(described):
+            table.add_row(name if place == 0 else "", item.name, ", ".join(item.aliases), item.provider)
+        table.add_section()
+    console.out.print(table)

@@ -1,0 +1,156 @@
+"""robustq wrap: from an architecture and a quantiser to a model file."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from robustq.errors import RequestError
+from robustq.quantise import Quantise
+from robustq_cli import console
+
+
+def wrap(
+    arch: Annotated[str, typer.Option(help="Architecture, one of `robustq list architectures`.")],
+    quantise: Annotated[
+        str, typer.Option(help="KxD such as 1024x256, NAME:NUMBERS, identity:D for the matched baseline, or none.")
+    ] = "1024x256",
+    dims: Annotated[int, typer.Option(help="Spatial axes: 2 or 3. A 2D model reads volumes slice by slice.")] = 2,
+    classes: Annotated[int | None, typer.Option(help="Output channels, background included.")] = None,
+    in_channels: Annotated[int, typer.Option(help="Image channels: 1 for grey, 3 for RGB.")] = 1,
+    at: Annotated[str | None, typer.Option(metavar="SITE", help="Submodule to cut at.")] = None,
+    skips: Annotated[str, typer.Option(help="What is done to the skips: keep, drop or quantise.")] = "keep",
+    answer: Annotated[
+        str | None, typer.Option(help="How outputs become masks: softmax, sigmoid or probabilities.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="128x128", help="Resize every case to this.")] = None,
+    spacing: Annotated[str | None, typer.Option(metavar="1x1x2", help="Resample every case to this spacing.")] = None,
+    crop: Annotated[str | None, typer.Option(metavar="96x96x96", help="Then crop or pad it to this.")] = None,
+    normalise: Annotated[str, typer.Option(help="min-max, z-score, percentile, window or none.")] = "min-max",
+    window: Annotated[
+        str | None, typer.Option(metavar="LOW..HIGH", help="Fixed window, for --normalise window.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="1=lung,5=heart", help="Mask values and their names; gaps are allowed.")
+    ] = None,
+    ignore: Annotated[int | None, typer.Option(help="Mask value that is left out everywhere.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the architecture, e.g. width=16.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the fresh weights.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="File to write, *.safetensors.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> None:
+    """Wrap an architecture with a vector-quantised bottleneck, and write it as one model file."""
+    # What the words alone show to be wrong is answered before torch is imported.
+    parsed = Quantise.parse(quantise)
+    extents = _numbers("--size", size, int)
+    spacings = _numbers("--spacing", spacing, float)
+    crops = _numbers("--crop", crop, int)
+    limits = None if window is None else _window(window)
+    named = None if labels is None else _labels(labels)
+    settings = dict(_setting(text) for text in setting or [])
+
+    from robustq.answer import count_labels, default_answer
+    from robustq.bundle import check_name, save
+    from robustq.describe import describe
+    from robustq.preparation import Preparation
+    from robustq.wrap import wrap as wrap_network
+
+    target = check_name(out or f"{arch}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors")
+    if classes is None:
+        classes = 2 if named is None else len(named) + (answer != "sigmoid")
+    resolved: Any = answer or default_answer(classes)
+    if named is None:
+        named = tuple((number, str(number)) for number in range(1, count_labels(classes, resolved) + 1))
+    preparation = Preparation(
+        dims=dims,
+        channels=in_channels,
+        normalise=normalise,  # type: ignore[arg-type]  # checked there, in words
+        window=limits,
+        size=extents,
+        spacing=spacings,
+        crop=crops,
+        labels=named,
+        ignore=ignore,
+    )
+    model = wrap_network(
+        arch,
+        str(parsed),
+        dims=dims,
+        in_channels=in_channels,
+        classes=classes,
+        at=at,
+        skips=skips,  # type: ignore[arg-type]  # checked there, in words
+        answer=resolved,
+        preparation=preparation,
+        seed=seed,
+        **settings,
+    )
+    shown = crops or extents or (128,) * dims
+    anatomy = describe(model.eval(), shown)
+    save(model, target)
+    if json:
+        console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
+        return
+    per = "slice" if dims == 2 and len(shown) == 2 else "case"
+    lines = {
+        "cut at": f"{anatomy.site}, skips {anatomy.skips}",
+        "quantiser": str(parsed),
+        "image": _shape(anatomy.image) + ("" if crops or extents else " (an example: no --size was given)"),
+        "bottleneck": f"{_shape(anatomy.features)} -> embedding {_shape(anatomy.embedding)}",
+        "stride": " × ".join(f"{stride:g}" for stride in anatomy.stride),
+        "tokens": f"{anatomy.tokens} a {per if dims == 2 else 'case'}",
+        "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
+        "answer": f"{model.spec.answer}, {classes} channels -> {', '.join(model.spec.labels)}",
+        "state": "; ".join(model.spec.status),
+        "written": str(target),
+        "next": f"robustq train {target} --data DATA",
+        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors --data DATA --noise gaussian "
+        "--levels 0,1,10,20,30",
+    }
+    console.print_pairs(lines)
+
+
+def _shape(extents: tuple[int, ...]) -> str:
+    return " × ".join(str(extent) for extent in extents)
+
+
+def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
+    """`128x128` as numbers."""
+    if text is None:
+        return None
+    try:
+        return tuple(kind(part) for part in text.split("x"))
+    except ValueError as error:
+        raise RequestError(f"{option} {text!r} is not a list of numbers: write them as in 128x128") from error
+
+
+def _window(text: str) -> tuple[float, float]:
+    low, dots, high = text.partition("..")
+    try:
+        return float(low), float(high)
+    except ValueError as error:
+        raise RequestError(f"--window {text!r} is not a window: write LOW..HIGH as in -160..240") from error
+
+
+def _labels(text: str) -> tuple[tuple[int, str], ...]:
+    """`1=lung,5=heart` as mask values and names."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    try:
+        return tuple((int(value), name.strip()) for value, equals, name in pairs if equals or 1 / 0)
+    except (ValueError, ZeroDivisionError) as error:
+        raise RequestError(f"--labels {text!r} is not a list of labels: write VALUE=NAME,... as in 1=lung") from error
+
+
+def _setting(text: str) -> tuple[str, int | float | str]:
+    """`width=16` as a name and a value."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise RequestError(f"--set {text!r} is not a setting: write KEY=VALUE as in width=16")
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value

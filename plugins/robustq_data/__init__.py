@@ -1,0 +1,1 @@
+"""Datasets: folders, tables, nnU-Net folders, and a phantom."""

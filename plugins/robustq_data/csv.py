@@ -1,0 +1,88 @@
+"""A table of cases."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.errors import RequestError
+from robustq_data.files import Files, fingerprint, read_case
+from robustq_data.reading import suffix_of
+from robustq_data.settings import parse_ignore, parse_labels, parse_window
+
+NEEDED, KNOWN = ("image", "label"), ("image", "label", "domain", "split", "group")
+SPLITS = ("", "train", "val", "test")
+
+
+class CSVDataset(AbstractDataset):
+    """One case a line: columns `image,label[,domain,split,group]`, paths relative to the table.
+
+    Args:
+        path: the table.
+        labels: mask values and names, `1=lung|5=heart` as text.
+        ignore: mask value that counts nowhere.
+        window: (low, high) of the intensity range, `-160..240` as text.
+
+    Raises:
+        RequestError: there is no such table, or columns, files or splits in it are wrong.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        labels: Mapping[int, str] | str | None = None,
+        ignore: int | str | None = None,
+        window: Sequence[float] | str | None = None,
+    ) -> None:
+        table = Path(path)
+        if not table.is_file():
+            raise RequestError(f"no table {table}: give a CSV with the columns {','.join(KNOWN)}")
+        self.name = table.stem
+        self.labels = parse_labels(labels)
+        self.ignore = parse_ignore(ignore)
+        self.window = parse_window(window)
+        try:
+            lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise RequestError(f"{table} cannot be read as a table: {error}") from error
+        odd = [name for name in NEEDED if name not in lines] + [name for name in lines if name not in KNOWN]
+        if odd:
+            raise RequestError(f"{table} lacks or does not know the columns {', '.join(odd)}: known are {', '.join(KNOWN)}")
+        if lines.empty:
+            raise RequestError(f"{table} has no case: write one a line below the header")
+        self._files: dict[str, Files] = {}
+        self._entries = []
+        for number, line in enumerate(lines.to_dict("records"), start=2):
+            self._add(table, number, {str(key): str(value) for key, value in line.items()})
+        self._entries.sort(key=lambda entry: entry.id)
+
+    def _add(self, table: Path, number: int, line: Mapping[str, str]) -> None:
+        image, mask = (table.parent / line[name] for name in NEEDED)
+        for path in (image, mask):
+            if not path.is_file():
+                raise RequestError(f"{table}, line {number}: no file {path}")
+        if line.get("split", "") not in SPLITS:
+            raise RequestError(f"{table}, line {number}: split {line['split']!r} is not one of train, val, test")
+        suffix = suffix_of(image)
+        identity = Path(line["image"]).as_posix()
+        identity = identity[: -len(suffix)] if suffix else identity
+        if identity in self._files:
+            raise RequestError(f"{table}, line {number}: the case {identity} stands twice")
+        self._files[identity] = Files((image,), mask)
+        group = line.get("group", "") or identity
+        self._entries.append(Entry(identity, group, line.get("domain", ""), line.get("split", "")))
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All cases, sorted by id."""
+        return self._entries
+
+    def read(self, entry: Entry) -> Case:
+        """The case as stored."""
+        return read_case(entry, self._files[entry.id], self.window)
+
+    def fingerprint(self, entry: Entry) -> str:
+        """A hash of the image file's bytes."""
+        return fingerprint(self._files[entry.id])

@@ -1,0 +1,112 @@
+"""A folder with images/ and masks/ of equal names."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.errors import RequestError
+from robustq_data.files import Files, fingerprint, read_case
+from robustq_data.reading import suffix_of
+from robustq_data.settings import group_of, parse_ignore, parse_labels, parse_window
+
+IMAGES, MASKS = "images", ("masks", "labels")
+
+
+class FolderDataset(AbstractDataset):
+    """Images in `images/` and masks of the same names, whatever their suffixes, in `masks/` or `labels/`.
+
+    A folder of such folders is one dataset with a domain for each.
+
+    Args:
+        path: the folder.
+        domain: scanner or hospital; the name of the inner folder where there are several.
+        group: a regular expression whose first group, or whole match, in the case id is the patient.
+        labels: mask values and names, `1=lung|5=heart` as text.
+        ignore: mask value that counts nowhere.
+        window: (low, high) of the intensity range, `-160..240` as text.
+
+    Raises:
+        RequestError: there is no such folder, or images lack masks.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        domain: str = "",
+        group: str | None = None,
+        labels: Mapping[int, str] | str | None = None,
+        ignore: int | str | None = None,
+        window: Sequence[float] | str | None = None,
+    ) -> None:
+        root = Path(path)
+        if not root.is_dir():
+            raise RequestError(f"no folder {root}: give one with {IMAGES}/ and masks/, or a dataset's name")
+        self.name = root.resolve().name
+        self.labels = parse_labels(labels)
+        self.ignore = parse_ignore(ignore)
+        self.window = parse_window(window)
+        domains = {"": root} if (root / IMAGES).is_dir() else _inner(root)
+        if not domains:
+            raise RequestError(f"{root} has no folder {IMAGES}/: give a folder with {IMAGES}/ and masks/ in it")
+        self._files: dict[str, Files] = {}
+        self._entries = []
+        for inner, folder in domains.items():
+            for name, files in _pair(folder).items():
+                identity = f"{inner}/{name}" if inner else name
+                self._files[identity] = files
+                self._entries.append(Entry(identity, group_of(identity, group), inner or domain))
+        self._entries.sort(key=lambda entry: entry.id)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All cases, sorted by id."""
+        return self._entries
+
+    def read(self, entry: Entry) -> Case:
+        """The case as stored."""
+        return read_case(entry, self._files[entry.id], self.window)
+
+    def fingerprint(self, entry: Entry) -> str:
+        """A hash of the image file's bytes."""
+        return fingerprint(self._files[entry.id])
+
+
+def _inner(root: Path) -> dict[str, Path]:
+    return {folder.name: folder for folder in sorted(root.iterdir()) if (folder / IMAGES).is_dir()}
+
+
+def image_files(folder: Path) -> dict[str, Path]:
+    """The image files below a folder by relative path without suffix; hidden and other files are passed over.
+
+    Raises:
+        RequestError: two of them have the same name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        suffix = suffix_of(path)
+        if not suffix or any(part.startswith(".") for part in relative.parts) or not path.is_file():
+            continue
+        name = relative.as_posix()[: -len(suffix)]
+        if name in found:
+            raise RequestError(f"{found[name]} and {path} have the same name: keep one of them")
+        found[name] = path
+    return found
+
+
+def _pair(folder: Path) -> dict[str, Files]:
+    masks_in = next((folder / name for name in MASKS if (folder / name).is_dir()), None)
+    if masks_in is None:
+        raise RequestError(f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there")
+    images, masks = image_files(folder / IMAGES), image_files(masks_in)
+    if not images:
+        raise RequestError(f"{folder / IMAGES} holds no image: known are PNG, TIFF, JPEG, NIfTI, NRRD, MHA and NPZ")
+    without = [name for name in images if name not in masks]
+    if without:
+        more = f" and {len(without) - 5} more" if len(without) > 5 else ""
+        raise RequestError(
+            f"{len(without)} of {len(images)} images in {folder / IMAGES} have no mask of the same name in "
+            f"{masks_in.name}/: {', '.join(without[:5])}{more}"
+        )
+    return {name: Files((path,), masks[name]) for name, path in images.items()}

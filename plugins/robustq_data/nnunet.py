@@ -1,0 +1,112 @@
+"""Raw folders of nnU-Net and of the Medical Segmentation Decathlon."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.errors import RequestError
+from robustq_data.files import Files, fingerprint, read_case
+from robustq_data.folder import image_files
+from robustq_data.settings import group_of, parse_window
+
+_FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
+
+
+class NnunetDataset(AbstractDataset):
+    """`dataset.json` with the labels, images in `imagesTr/`, masks in `labelsTr/`; `imagesTs/` where it has masks.
+
+    nnU-Net stores a file a channel (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon stores channels as a fourth
+    axis. Cases of `imagesTs/` have the split "test".
+
+    Args:
+        path: the folder.
+        group: a regular expression whose first group, or whole match, in the case id is the patient.
+        window: (low, high) of the intensity range, `-160..240` as text.
+
+    Raises:
+        RequestError: the folder is not of this form, or images lack masks.
+    """
+
+    def __init__(
+        self, path: str | Path, *, group: str | None = None, window: Sequence[float] | str | None = None
+    ) -> None:
+        root = Path(path)
+        self.name = root.resolve().name
+        self.window = parse_window(window)
+        described = _describe(root)
+        self.labels, self.ignore = _labels(described, root)
+        self._files: dict[str, Files] = {}
+        self._entries = []
+        for images, masks in _FOLDERS.items():
+            if not (root / images).is_dir() or not (root / masks).is_dir():
+                continue
+            for identity, files in _pair(root / images, root / masks).items():
+                split = "test" if images == "imagesTs" else ""
+                self._files[identity] = files
+                self._entries.append(Entry(identity, group_of(identity, group), "", split))
+        if not self._entries:
+            raise RequestError(f"{root} holds no case with a mask: it needs imagesTr/ and labelsTr/")
+        self._entries.sort(key=lambda entry: entry.id)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All cases that have a mask, sorted by id."""
+        return self._entries
+
+    def read(self, entry: Entry) -> Case:
+        """The case as stored."""
+        return read_case(entry, self._files[entry.id], self.window)
+
+    def fingerprint(self, entry: Entry) -> str:
+        """A hash of the bytes of the case's image files."""
+        return fingerprint(self._files[entry.id])
+
+
+def _describe(root: Path) -> dict[str, Any]:
+    file = root / "dataset.json"
+    if not file.is_file():
+        raise RequestError(f"{root} has no dataset.json: it names the labels of an nnU-Net or Decathlon folder")
+    try:
+        described = json.loads(file.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{file} is not JSON: {error}") from error
+    if not isinstance(described, dict) or not isinstance(described.get("labels"), dict):
+        raise RequestError(f"{file} names no labels: it needs an entry labels such as {{'background': 0, 'lung': 1}}")
+    return described
+
+
+def _labels(described: Mapping[str, Any], root: Path) -> tuple[dict[int, str], int | None]:
+    """Mask value -> name without the background, and the value that is ignored."""
+    labels: dict[int, str] = {}
+    ignore = None
+    for key, value in described["labels"].items():
+        # nnU-Net writes name: value, the Decathlon value: name.
+        number, name = (key, value) if re.fullmatch(r"\d+", key) else (value, key)
+        if isinstance(number, list):
+            raise RequestError(f"{root} trains on regions ({name}: {number}): give each label one mask value")
+        if name == "ignore":
+            ignore = int(number)
+        elif int(number) != 0:
+            labels[int(number)] = str(name)
+    return dict(sorted(labels.items())), ignore
+
+
+def _pair(images_in: Path, masks_in: Path) -> dict[str, Files]:
+    images, masks = image_files(images_in), image_files(masks_in)
+    paired: dict[str, Files] = {}
+    for identity, mask in masks.items():
+        channels = [images[name] for name in sorted(images) if re.fullmatch(rf"{re.escape(identity)}_\d{{4}}", name)]
+        alone = [images[identity]] if identity in images else []
+        if channels or alone:
+            paired[identity] = Files(tuple(channels or alone), mask)
+    used = {path for files in paired.values() for path in files.images}
+    without = [name for name, path in images.items() if path not in used]
+    if without:
+        raise RequestError(
+            f"{len(without)} of {len(images)} images in {images_in} have no mask in {masks_in.name}/: "
+            f"{', '.join(without[:5])}{' ...' if len(without) > 5 else ''}"
+        )
+    return paired

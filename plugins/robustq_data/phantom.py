@@ -1,0 +1,82 @@
+"""The built-in dataset: a chest, seen by two scanners."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+import torch
+
+from robustq.dataset import AbstractDataset, Case, Entry, own_range
+from robustq.errors import RequestError, unknown
+from robustq_data.anatomy import LABELS, draw_anatomy
+from robustq_data.scanner import SCANNERS
+
+SIZE = {2: (128, 128), 3: (64, 48, 32)}
+FIELD = {2: (384.0, 384.0), 3: (384.0, 288.0, 288.0)}
+"""Field of view, in mm."""
+
+
+class PhantomDataset(AbstractDataset):
+    """Anatomy-like cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
+
+    Shape and pose differ from case to case, and no patient is seen by both scanners. What a case shows depends on
+    the seed, its number and its scanner alone, so more cases leave the first ones as they are.
+
+    Args:
+        dims: 2 for a slice of 128×128 at 3 mm; 3 for a volume of 64×48×32 at 6×6×9 mm.
+        cases: of each scanner.
+        seed: of the patients.
+        domain: "A" or "B"; both by default.
+    """
+
+    def __init__(
+        self, *, dims: int | str = 2, cases: int | str = 24, seed: int | str = 0, domain: str | None = None
+    ) -> None:
+        try:
+            self.dims, self.cases, self.seed = int(dims), int(cases), int(seed)
+        except ValueError as error:
+            raise RequestError(f"the phantom's dims, cases and seed are whole numbers: {error}") from error
+        if self.dims not in SIZE or self.cases < 1 or self.seed < 0:
+            raise RequestError(f"dims={dims}, cases={cases}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or more")
+        if domain is not None and domain not in SCANNERS:
+            raise unknown("scanner of the phantom", domain, SCANNERS)
+        self.name = "phantom"
+        self.labels = LABELS
+        self._domains = list(SCANNERS) if domain is None else [domain]
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All cases, `A/0000` and so on."""
+        names = [f"{domain}/{number:04d}" for domain in self._domains for number in range(self.cases)]
+        return [Entry(name, name, name[0]) for name in names]
+
+    def read(self, entry: Entry) -> Case:
+        """Make the case."""
+        domain, _, number = entry.id.partition("/")
+        if domain not in SCANNERS or not number.isdigit():
+            raise RequestError(f"the phantom has no case {entry.id!r}: they are called A/0000 and so on")
+        key = [self.seed, self.dims, int(number), list(SCANNERS).index(domain)]
+        generator = np.random.default_rng(key)
+        grids = [(np.arange(extent) + 0.5) / extent * 2 - 1 for extent in SIZE[self.dims]]
+        points = np.meshgrid(*grids, indexing="ij")
+        # The first axis runs to the patient's left, the second to the back, a third to the head.
+        x, y, z = points if self.dims == 3 else (*points, np.zeros_like(points[0]))
+        tissues = draw_anatomy(generator).tissues(x, y, z)
+        image = torch.from_numpy(SCANNERS[domain].image(tissues, points, generator)).float()[None]
+        mask = np.zeros(x.shape, np.int32)
+        for value, name in LABELS.items():
+            mask[tissues[name] > 0] = value
+        if self.dims == 2:  # rows first, as a picture is stored
+            image, mask = image.mT.contiguous(), mask.T.copy()
+        return Case(
+            image=image,
+            mask=torch.from_numpy(mask),
+            intensity_range=own_range(image),
+            spacing=tuple(field / extent for field, extent in zip(FIELD[self.dims], SIZE[self.dims], strict=True)),
+            unit="mm",
+            entry=entry,
+        )
+
+    def fingerprint(self, entry: Entry) -> str:
+        """A hash of what the case is made from."""
+        return sha256(f"phantom {self.dims} {self.seed} {entry.id}".encode()).hexdigest()[:16]

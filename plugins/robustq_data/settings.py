@@ -1,0 +1,54 @@
+"""Settings of a file-based dataset, as text from `--data` or as values from Python."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from robustq.errors import RequestError
+
+
+def parse_labels(labels: Mapping[int, str] | str | None) -> Mapping[int, str] | None:
+    """`1=lung|5=heart` as mask values and names."""
+    if not isinstance(labels, str):
+        return labels
+    pairs = [part.partition("=") for part in labels.split("|")]
+    if not all(re.fullmatch(r"\d+", value) and name for value, _, name in pairs):
+        raise RequestError(f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart")
+    return {int(value): name for value, _, name in pairs}
+
+
+def parse_window(window: Sequence[float] | str | None) -> tuple[float, float] | None:
+    """`-160..240` as two numbers."""
+    if window is None:
+        return None
+    try:
+        low, high = (float(part) for part in (window.split("..") if isinstance(window, str) else window))
+    except ValueError as error:
+        raise RequestError(f"window={window} is not a window: write LOW..HIGH, as in -160..240") from error
+    if not low < high:
+        raise RequestError(f"window={window} is empty: give low < high")
+    return low, high
+
+
+def parse_ignore(ignore: int | str | None) -> int | None:
+    """The mask value that counts nowhere."""
+    try:
+        return None if ignore is None else int(ignore)
+    except ValueError as error:
+        raise RequestError(f"ignore={ignore} is not a mask value: give a whole number") from error
+
+
+def group_of(identity: str, pattern: str | None) -> str:
+    """The patient in a case id: the first group of a regular expression, or all that it matches.
+
+    Raises:
+        RequestError: it is no regular expression, or does not match.
+    """
+    if pattern is None:
+        return identity
+    try:
+        found = re.search(pattern, identity)
+    except re.error as error:
+        raise RequestError(f"group={pattern} is not a regular expression: {error}") from error
+    if found is None:
+        raise RequestError(f"group={pattern} matches nothing in the case id {identity!r}: mend it, or leave it out")
+    return found.group(1) if found.groups() else found.group()

@@ -1,0 +1,24 @@
+"""Dice's overlap of two masks."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from robustq.metric import AbstractMetric, Comparison, Unit
+
+
+@dataclass(frozen=True)
+class Dice(AbstractMetric):
+    """2|P∩G| / (|P| + |G|): 1 for equal masks, 0 without overlap."""
+
+    measures_distance: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = True
+
+    def unit(self, unit: Unit) -> str:
+        """None: a share."""
+        return ""
+
+    def score(self, comparison: Comparison) -> float:
+        """From 0 to 1; NaN on two empty masks."""
+        voxels = comparison.volume + comparison.truth.volume
+        return 2 * comparison.overlap / voxels if voxels else math.nan

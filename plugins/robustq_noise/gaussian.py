@@ -1,0 +1,24 @@
+"""Gaussian noise."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_noise.draws import limits, per_channel, standard_normal, working_dtype
+
+
+@dataclass(frozen=True)
+class GaussianNoise(AbstractPerturbation):
+    """Add white noise: x + s·h·n with n ~ N(0, 1); at level 100 its standard deviation is the whole intensity range."""
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """x + s·h·n."""
+        _, span = limits(image, intensity_range)
+        noise = standard_normal(image, generator)
+        return (image.to(working_dtype(image)) + level / 100 * span * noise).to(image.dtype)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`sigma`, in the image's unit."""
+        return {"sigma": per_channel(level / 100 * intensity_range.diff(dim=1).squeeze(1))}

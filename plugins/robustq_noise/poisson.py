@@ -1,0 +1,37 @@
+"""Poisson noise: what counting photons adds."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_noise.draws import limits, per_channel, working_dtype
+
+_MOST = 2.0**50
+"""Rates above this are returned as they are: their noise is below the rounding of float64."""
+
+
+@dataclass(frozen=True)
+class PoissonNoise(AbstractPerturbation):
+    """Count photons: Poisson(u·k)/k with k = 1/(s²·h) and u = max(x - low, 0), plus low.
+
+    The mean is kept, the standard deviation is s·h at full scale and falls as the square root of u. Values below low
+    keep their distance to it, and a constant image (h = 0) has nothing to count.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """Poisson(u·k)/k + low + min(x - low, 0)."""
+        low, span = limits(image.double(), intensity_range)
+        above = image.double() - low
+        grain = (level / 100) ** 2 * span  # 1/k, what one photon weighs
+        rate = torch.where(grain > 0, above.clamp_min(0) / grain, 0).nan_to_num(0.0)
+        countable = rate.clamp_max(_MOST).to(generator.device)
+        counts = torch.poisson(countable, generator=generator).to(image.device)
+        counted = torch.where((grain > 0) & (rate < _MOST), counts * grain, above.clamp_min(0))
+        return (counted + low + above.clamp_max(0)).to(working_dtype(image)).to(image.dtype)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`photons` at full scale, h·k = 1/s²; `grain`, what one weighs in the image's unit."""
+        share = (level / 100) ** 2
+        return {"photons": 1 / share, "grain": per_channel(share * intensity_range.diff(dim=1).squeeze(1))}

@@ -1,0 +1,24 @@
+"""Speckle."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_noise.draws import limits, standard_normal, working_dtype
+
+
+@dataclass(frozen=True)
+class SpeckleNoise(AbstractPerturbation):
+    """Multiply by white noise: x + s·(x - low)·n with n ~ N(0, 1)."""
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """x + s·(x - low)·n."""
+        low, _ = limits(image, intensity_range)
+        wide = image.to(working_dtype(image))
+        return (wide + level / 100 * (wide - low) * standard_normal(image, generator)).to(image.dtype)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`sigma`, relative to the distance from low."""
+        return {"sigma": level / 100}

@@ -1,0 +1,74 @@
+"""The paper's architecture, section 2.4."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robustq.errors import RequestError
+from robustq_unet.block import CONVOLUTION
+from robustq_unet.decoder import Decoder
+from robustq_unet.encoder import Encoder
+
+PAPER_WIDTH = {2: 32, 3: 16}
+
+
+class UNet(nn.Module):
+    """UNet with one pre-activation residual block a scale, group normalisation and Swish (section 2.4).
+
+    Any image size: the image is padded at its far ends by repeating its border up to a multiple of
+    2^(scales - 1), and the logits are cropped back.
+
+    Args:
+        in_channels: channels of the image.
+        classes: output channels, background included.
+        dims: 2 or 3 spatial axes.
+        width: channels of the first scale, doubled at each further one; by default the paper's, 32 in 2D (up to
+            512) and 16 in 3D (up to 256).
+        scales: number of resolutions, the bottleneck included.
+        groups: groups of every group normalisation; they divide the width.
+
+    Raises:
+        RequestError: a setting is not usable; the message says what is.
+    """
+
+    site: ClassVar[str] = "encoder"
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        classes: int = 2,
+        dims: int = 2,
+        width: int | None = None,
+        scales: int = 5,
+        groups: int = 8,
+    ) -> None:
+        super().__init__()
+        if dims not in CONVOLUTION:
+            raise RequestError(f"dims={dims} was asked of the unet; it has 2 or 3 spatial axes")
+        width = PAPER_WIDTH[dims] if width is None else width
+        for name, value in {"in_channels": in_channels, "classes": classes, "width": width, "groups": groups}.items():
+            if value < 1:
+                raise RequestError(f"{name}={value} was asked of the unet; give 1 or more")
+        if scales < 2:
+            raise RequestError(f"scales={scales} was asked of the unet; it needs 2 or more to have a bottleneck")
+        if width % groups:
+            fits = [str(n) for n in range(1, width + 1) if width % n == 0]
+            raise RequestError(
+                f"groups={groups} do not divide the unet's width of {width} channels: choose from {', '.join(fits)}"
+            )
+        channels = [width * 2**scale for scale in range(scales)]
+        self.multiple = 2 ** (scales - 1)
+        self.encoder = Encoder(in_channels, channels, dims=dims, groups=groups)
+        self.decoder = Decoder(channels, dims=dims, groups=groups)
+        self.head = nn.Sequential(nn.GroupNorm(groups, width), nn.SiLU(), CONVOLUTION[dims](width, classes, 1))
+
+    def forward(self, images: Float[Tensor, "b c *s"]) -> Float[Tensor, "b classes *s"]:
+        """Logits (B, classes, *S) of images (B, in_channels, *S)."""
+        size = images.shape[2:]
+        # F.pad counts from the last axis, a (before, after) pair each.
+        margins = [margin for extent in reversed(size) for margin in (0, -extent % self.multiple)]
+        logits: Tensor = self.head(self.decoder(self.encoder(F.pad(images, margins, mode="replicate"))))
+        return logits[(..., *(slice(extent) for extent in size))]

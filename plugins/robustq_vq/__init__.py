@@ -1,0 +1,1 @@
+"""The paper's quantiser and its matched baseline."""

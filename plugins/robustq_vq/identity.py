@@ -1,0 +1,26 @@
+"""The matched baseline: projections without a codebook between them."""
+
+from typing import ClassVar
+
+import torch
+
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import Embedding
+
+
+class Identity(AbstractQuantiser):
+    """Leaves the embedding as it is, so that a network has the capacity of its quantised twin and no codebook.
+
+    Args:
+        dimension: D, channels of the embedding.
+    """
+
+    grammar: ClassVar[str] = "D"
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.dimension = dimension
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """The embedding itself, no codes, no loss."""
+        return Quantised(embedding, None, embedding.new_zeros((), dtype=torch.float32))

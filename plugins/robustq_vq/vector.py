@@ -1,0 +1,62 @@
+"""The paper's quantiser, equations 1 and 2."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from robustq.errors import RequestError
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import Codebooks, Embedding
+from robustq_vq.search import nearest
+
+
+class VectorQuantiser(AbstractQuantiser):
+    """Replaces each token by its nearest codebook vector; the codebook is trained by the optimiser.
+
+    The gradient passes straight through from z_q to the embedding. The loss has two terms (equation 2): the first
+    moves the codebook towards the embedding, the second, weighted by β, commits the embedding to its vector.
+
+    Args:
+        size: K, vectors in the codebook. They start uniform in ±1/K.
+        dimension: D, channels of a vector.
+        beta: weight β of the commitment term.
+        loss: "squares", the mean over tokens and channels of squared differences (the authors' code); or "norm", the
+            mean over tokens of unsquared Euclidean norms (equation 2 as printed).
+    """
+
+    grammar: ClassVar[str] = "KxD"
+
+    def __init__(self, size: int, dimension: int, *, beta: float = 0.25, loss: str = "squares") -> None:
+        super().__init__()
+        if loss not in ("squares", "norm"):
+            raise RequestError(f"loss={loss} was asked of the vq quantiser: choose from norm, squares")
+        if beta < 0:
+            raise RequestError(f"beta={beta:g} was asked of the vq quantiser: give 0 or more (the paper has 0.25)")
+        self.size, self.dimension, self.beta, self.loss = size, dimension, beta, loss
+        self.codebook = nn.Parameter(torch.empty(size, dimension).uniform_(-1 / size, 1 / size))
+
+    @property
+    def vectors(self) -> Codebooks:
+        """The codebook, (1, K, D)."""
+        return self.codebook[None]
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Equation 1, with the straight-through gradient, and the last two terms of equation 2."""
+        # Autocast would take the search and the loss to 8 bits of mantissa: 1024 vectors are not told apart in that.
+        with torch.autocast(embedding.device.type, enabled=False):
+            wide = torch.promote_types(embedding.dtype, torch.float32)
+            tokens = embedding.to(wide).movedim(1, -1)  # (b, *t, d)
+            codebook = self.codebook.to(wide)
+            codes = nearest(tokens.flatten(0, -2), codebook).view(tokens.shape[:-1])
+            chosen = codebook[codes]
+            loss = self._distance(tokens.detach(), chosen) + self.beta * self._distance(tokens, chosen.detach())
+            # In this order the sum is the codebook vector itself, not one rounding away from it.
+            quantised = chosen.detach() + (tokens - tokens.detach())
+            return Quantised(quantised.movedim(-1, 1).to(embedding.dtype), codes.unsqueeze(1), loss)
+
+    def _distance(self, tokens: Tensor, chosen: Tensor) -> Tensor:
+        difference = tokens - chosen
+        if self.loss == "squares":
+            return difference.square().mean()
+        return torch.linalg.vector_norm(difference, dim=-1).mean()

@@ -1,0 +1,85 @@
+"""How robust is a segmentation network, why, and would a quantised bottleneck make it more so?
+
+    model = robustq.wrap("unet", quantise="1024x256")
+    run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
+    print(run.table())
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from robustq.bundle import load as load
+    from robustq.errors import CaseError as CaseError
+    from robustq.errors import RequestError as RequestError
+    from robustq.dataset import open_dataset as open_dataset
+    from robustq.loss import QuantisedLoss as QuantisedLoss
+    from robustq.perturb import perturb as perturb
+    from robustq.preparation import Preparation as Preparation
+    from robustq.recipe import Recipe as Recipe
+    from robustq.run import Run as Run
+    from robustq.segmenter import Parts as Parts
+    from robustq.segmenter import Segmenter as Segmenter
+    from robustq.stress import stress as stress
+    from robustq.train import train as train
+    from robustq.wrap import wrap as wrap
+
+_HOMES = {
+    "CaseError": "errors",
+    "Parts": "segmenter",
+    "Preparation": "preparation",
+    "QuantisedLoss": "loss",
+    "Recipe": "recipe",
+    "RequestError": "errors",
+    "Run": "run",
+    "Segmenter": "segmenter",
+    "load": "bundle",
+    "open_dataset": "dataset",
+    "perturb": "perturb",
+    "stress": "stress",
+    "train": "train",
+    "wrap": "wrap",
+}
+"""Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""
+
+__all__ = [
+    "CaseError",
+    "Parts",
+    "Preparation",
+    "QuantisedLoss",
+    "Recipe",
+    "RequestError",
+    "Run",
+    "Segmenter",
+    "load",
+    "open_dataset",
+    "perturb",
+    "stress",
+    "train",
+    "wrap",
+]
+
+
+class _Package(ModuleType):
+    """Importing robustq.wrap binds the submodule to the package's name `wrap`, which belongs to the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            ModuleType.__setattr__(self, name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'robustq' has no attribute {name!r}")
+    value = getattr(import_module(f"robustq.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

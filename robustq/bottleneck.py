@@ -1,0 +1,105 @@
+"""Where a network is cut, and what is inserted there."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from robustq.errors import RequestError, unknown
+from robustq.quantise import Quantise
+from robustq.quantiser import AbstractQuantiser, Quantised
+
+Skips = Literal["keep", "drop", "quantise"]
+SKIPS: tuple[Skips, ...] = ("keep", "drop", "quantise")
+
+
+class Bottleneck(nn.Module):
+    """A quantiser between two 1×1 projections, C→D before and D→C after (definitions: symbols).
+
+    Maps a feature map (B, C, *T) to one of the same shape.
+
+    Args:
+        quantiser: what stands between the projections.
+        channels: C.
+        dims: spatial axes of the feature map.
+    """
+
+    def __init__(self, quantiser: AbstractQuantiser, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.channels = channels
+        convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dims]
+        self.project_in = convolution(channels, quantiser.dimension, 1)
+        self.quantiser = quantiser
+        self.project_out = convolution(quantiser.dimension, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The feature map with its tokens quantised; the quantiser's loss is dropped."""
+        quantised: Quantised = self.quantiser(self.project_in(features))
+        restored: Tensor = self.project_out(quantised.quantised)
+        return restored
+
+
+def find_site(network: nn.Module, at: str) -> nn.Module:
+    """The submodule of that dotted name.
+
+    Raises:
+        RequestError: there is none; the nearest names are in the message.
+    """
+    sites = dict(network.named_modules())
+    if not at or at not in sites:
+        raise unknown("site", at, (name for name in sites if name))
+    return sites[at]
+
+
+def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
+    """What the site gives for an example: the skips from fine to coarse, if it has any, then the bottleneck.
+
+    Raises:
+        RequestError: the network does not run on the example, or the site's output is not a feature map.
+    """
+    seen: list[object] = []
+    handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(example)
+    except (RuntimeError, ValueError) as error:
+        shape = " × ".join(str(extent) for extent in example.shape)
+        raise RequestError(f"the network does not run on an input of {shape}: {error}") from error
+    finally:
+        handle.remove()
+        network.train(training)
+    if not seen:
+        raise RequestError(f"site {at!r} is not reached by a forward pass: name another one with --at")
+    return as_features(seen[0], at)
+
+
+def as_features(output: object, at: str) -> list[Tensor]:
+    """The output of a site as a list of feature maps, the bottleneck last."""
+    features = list(output) if isinstance(output, Sequence) else [output]
+    if not features or not all(isinstance(feature, Tensor) and feature.ndim in (4, 5) for feature in features):
+        raise RequestError(
+            f"site {at!r} gives no feature map (B, C, *T) nor a list of them, but {_describe(output)}: "
+            "name another one with --at"
+        )
+    return [feature for feature in features if isinstance(feature, Tensor)]
+
+
+def build_bottlenecks(quantise: Quantise, channels: Sequence[int], *, dims: int) -> nn.ModuleList:
+    """Fresh bottlenecks, one for each feature map to quantise, given its channels; none for `none`."""
+    if quantise.name == "none":
+        return nn.ModuleList()
+    bottlenecks = nn.ModuleList()
+    for count in channels:
+        quantiser = quantise.build()
+        assert quantiser is not None, "only `none` builds nothing"
+        bottlenecks.append(Bottleneck(quantiser, channels=count, dims=dims))
+    return bottlenecks
+
+
+def _describe(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of {' × '.join(str(extent) for extent in output.shape)}"
+    return f"a {type(output).__name__}"

@@ -1,0 +1,143 @@
+"""The contract of a dataset: cases with what it takes to perturb and to score them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from robustq import registry
+from robustq.errors import RequestError
+
+Unit = Literal["mm", "px"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A case before it is read: what a listing shows and a split needs.
+
+    Attributes:
+        id: unique within the dataset; the image's path relative to the data root without its suffix.
+        group: the patient. Cases of one group never stand on both sides of a split, and are averaged before
+            statistics. The id where nothing else is known.
+        domain: the scanner or hospital, "" where unknown.
+        split: "train", "val" or "test" as the dataset declares it, "" where it declares nothing.
+    """
+
+    id: str
+    group: str
+    domain: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image with its mask, as stored or as prepared for a model.
+
+    Attributes:
+        image: (C, *S), floating point once read.
+        mask: the stored integer values (*S); or, once prepared, one boolean mask a label (L, *S).
+        labels: names of the labels, in the order of a prepared mask's first axis; empty before preparation.
+        ignored: voxels that count nowhere, (*S), or None.
+        intensity_range: (C, 2), low and high of each channel in the image's present unit.
+        spacing: extent of a voxel along each spatial axis, in `unit`.
+        unit: "mm" where the file has a real spacing, else "px".
+        entry: who it is.
+    """
+
+    image: Float[Tensor, "c *s"]
+    mask: Bool[Tensor, "l *s"] | Integer[Tensor, "*s"]
+    intensity_range: Float[Tensor, "c 2"]
+    spacing: tuple[float, ...]
+    unit: Unit
+    entry: Entry
+    labels: tuple[str, ...] = ()
+    ignored: Bool[Tensor, "*s"] | None = None
+
+    @property
+    def dims(self) -> int:
+        """Number of spatial axes, 2 or 3."""
+        return self.image.ndim - 1
+
+
+class AbstractDataset(ABC):
+    """A sequence of cases that is listed at once and read one by one.
+
+    Reading is lazy and repeatable: `read` of one entry always gives equal values. An implementation is built
+    from one text (a path, or nothing) and keyword settings, all of which stand in `--data NAME:TEXT,key=value`.
+    """
+
+    name: str
+    """What the column `dataset` says: the folder's name, or the registered name."""
+
+    labels: Mapping[int, str] | None = None
+    """Raw mask value -> label name, where the dataset declares it; None leaves it to the preparation."""
+
+    ignore: int | None = None
+    """Raw mask value that is left out everywhere, where the dataset declares one."""
+
+    @property
+    @abstractmethod
+    def entries(self) -> Sequence[Entry]:
+        """All cases, sorted by id. Reads no image."""
+
+    @abstractmethod
+    def read(self, entry: Entry) -> Case:
+        """The case as stored: image in its stored unit as float32 (float64 where float32 would lose digits), mask
+        with its stored integer values.
+
+        Raises:
+            CaseError: the case cannot be used: a file is unreadable, image and mask differ in shape, values are NaN.
+        """
+
+    @abstractmethod
+    def fingerprint(self, entry: Entry) -> str:
+        """Sixteen hexadecimal digits that depend on the stored image alone, not on where it lies: what tells
+        that a case was seen in training."""
+
+
+def own_range(image: Float[Tensor, "c *s"]) -> Float[Tensor, "c 2"]:
+    """The intensity range of an image that declares none: the minimum and maximum of each channel."""
+    flat = image.flatten(1).double()
+    return torch.stack([flat.amin(1), flat.amax(1)], dim=1)
+
+
+def open_dataset(text: str) -> AbstractDataset:
+    """The dataset that `--data` names.
+
+    Args:
+        text: a path (a folder, a CSV, an nnU-Net or Decathlon folder), or the name of a registered dataset, which may
+            be followed by a path and settings, as in `phantom:dims=3,domain=B` or `folder:/data,group=(p\\d+)`.
+
+    Raises:
+        RequestError: it is neither, or the dataset refuses its settings.
+    """
+    path = Path(text)
+    name, colon, rest = text.partition(":")
+    if name in registry.names("datasets") and (colon or not path.exists()):
+        parts = rest.split(",") if rest else []
+        positional = [parts.pop(0)] if parts and "=" not in parts[0] else []
+        settings = dict(part.split("=", 1) if "=" in part else (part, "") for part in parts)
+        return _build(name, positional, settings)
+    if not path.exists():
+        near = get_close_matches(name, registry.names("datasets"), n=1)
+        known = f"did you mean {near[0]}?" if near else f"datasets by name are {', '.join(registry.names('datasets'))}"
+        raise RequestError(f"no file or folder {text}, and no dataset of that name: {known}")
+    if path.is_file():
+        return _build("csv", [text], {})
+    nnunet = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
+    return _build("nnunet" if nnunet else "folder", [text], {})
+
+
+def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
+    factory = registry.load("datasets", name)
+    try:
+        dataset: AbstractDataset = factory(*positional, **settings)
+    except TypeError as error:
+        raise RequestError(f"dataset {name!r} was given a setting that it does not take: {error}") from error
+    return dataset

@@ -1,0 +1,58 @@
+"""What a segmenter looks like inside: the cut, the shapes, the cost."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.bottleneck import features_at
+from robustq.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Description:
+    """The anatomy of a segmenter for one size of image.
+
+    Attributes:
+        site: dotted name of the submodule that is cut.
+        image: (C, *S).
+        features: the bottleneck before the input projection (C', *T).
+        embedding: what enters the quantiser (D, *T).
+        stride: image voxels a token along each axis; where the extent does not divide, the mean.
+        tokens: tokens a case, or a slice for a 2D model on volumes.
+        skips: feature maps that go around the bottleneck, and what is done to them.
+        parameters: of the whole segmenter.
+        added: of what was inserted, the codebook included.
+    """
+
+    site: str
+    image: tuple[int, ...]
+    features: tuple[int, ...]
+    embedding: tuple[int, ...]
+    stride: tuple[float, ...]
+    tokens: int
+    skips: str
+    parameters: int
+    added: int
+
+
+@torch.no_grad()
+def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
+    """Run one image of zeros of that spatial size up to the bottleneck and look."""
+    spec = model.spec
+    example = torch.zeros(1, spec.in_channels, *size)
+    # The site's own hook runs before this one looks, so a skip or bottleneck is seen as the decoder sees it: same shape.
+    features = features_at(model.network, spec.site, example)
+    embedding = model.encode(example)
+    tokens = embedding.shape[2:]
+    skips = len(features) - 1
+    return Description(
+        site=spec.site,
+        image=tuple(example.shape[1:]),
+        features=tuple(features[-1].shape[1:]),
+        embedding=tuple(embedding.shape[1:]),
+        stride=tuple(extent / count for extent, count in zip(size, tokens, strict=True)),
+        tokens=tokens.numel(),
+        skips=f"{skips} ({spec.skips})" if skips else "none seen at the site",
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        added=sum(parameter.numel() for parameter in model.bottlenecks.parameters()),
+    )

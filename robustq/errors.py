@@ -1,0 +1,29 @@
+"""The two ways in which work is refused: the request was wrong, or one case was."""
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class RequestError(ValueError):
+    """The request cannot be met as it was made.
+
+    The message is one sentence for the user: what was given, what is accepted, what to do next. The command
+    line prints it without a traceback and ends with exit status 2.
+    """
+
+
+class CaseError(ValueError):
+    """One case cannot be used; the others can.
+
+    The message is the reason in one sentence. A run records it in the columns `status` and `reason`, goes on,
+    and ends with exit status 3.
+    """
+
+
+def unknown(what: str, given: str, accepted: Iterable[str]) -> RequestError:
+    """The refusal of a name nobody knows, with the nearest names that exist, or with all of them."""
+    names = sorted(accepted)
+    near = get_close_matches(given, names, n=3, cutoff=0.5)
+    if near:
+        return RequestError(f"unknown {what} {given!r}: did you mean {' or '.join(near)}?")
+    return RequestError(f"unknown {what} {given!r}: choose from {', '.join(names) or 'nothing (none is installed)'}")

@@ -1,0 +1,192 @@
+"""From a batch of pieces to its rows."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustq.dataset import Case, Entry
+from robustq.metric import AbstractMetric, Comparison, Missing, Truth
+from robustq.perturbation import AbstractPerturbation
+from robustq.plan import CLEAN, Piece
+from robustq.predict import Precision, predict
+from robustq.prepared import PreparedCases
+from robustq.quantiser import usage
+from robustq.rows import Row
+from robustq.seeds import draw_generator, draw_seed
+from robustq.segmenter import Segmenter
+
+
+class _Draw(NamedTuple):
+    """One perturbed case."""
+
+    piece: Piece
+    number: int
+    case: Case
+    truths: Sequence[Truth]
+    rows: Row  # what all rows of this draw share
+
+
+@dataclass
+class Evaluator:
+    """Shows every perturbed draw to every model and measures the answers.
+
+    The perturbed draws of a batch are made once, at most `batch_size` at a time, whatever their number.
+
+    Attributes:
+        models: by name, in evaluation mode.
+        cases: prepared, alike for all models.
+        entries: by case id.
+        perturbations: by the name that stands in the rows.
+        metrics: by the text that stands in the rows.
+        seed: of the run.
+        batch_size: images, or slices, a forward pass.
+        missing: what a distance to a missed structure is.
+        noise_device: where noise is drawn.
+        precision: of the forward passes.
+        clip: bring perturbed values back into the intensity range.
+    """
+
+    models: Mapping[str, Segmenter]
+    cases: PreparedCases
+    entries: Mapping[str, Entry]
+    perturbations: Mapping[str, AbstractPerturbation]
+    metrics: Mapping[str, AbstractMetric]
+    seed: int
+    batch_size: int
+    missing: Missing
+    noise_device: str
+    precision: Precision
+    clip: bool
+    _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch, in the order of pieces, draws, models, labels and metrics."""
+        rows: list[Row] = []
+        draws = ((piece, number) for piece in batch for number in range(piece.draws))
+        for made in _chunks((self._draw(piece, number) for piece, number in draws), self.batch_size):
+            for _, alike in groupby(made, key=lambda draw: draw.case.image.shape):
+                rows += self._answer(list(alike))
+        return rows
+
+    def _draw(self, piece: Piece, number: int) -> _Draw:
+        entry = self.entries[piece.case]
+        clean = self.cases(entry)
+        shared = Row(
+            model="",
+            dataset=self.cases.dataset.name,
+            domain=entry.domain,
+            case=entry.id,
+            group=entry.group,
+            perturbation=piece.perturbation,
+            level=piece.level,
+            parameters="{}",
+            draw=number,
+            seed=None,
+            training_seed=None,
+            label="",
+            metric="",
+            value=None,
+        )
+        if piece.perturbation == CLEAN:
+            return _Draw(piece, number, clean, self._truth(clean), shared)
+        perturbation = self.perturbations[piece.perturbation]
+        key = (self.seed, entry.id, piece.perturbation, number)
+        case = perturbation(clean, piece.level, draw_generator(*key, device=self.noise_device))
+        if self.clip:
+            case = clip(case)
+        truths = _truths(case) if perturbation.moves_truth else self._truth(clean)
+        parameters = json.dumps(perturbation.parameters(piece.level, clean.intensity_range))
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=draw_seed(*key)))
+
+    def _truth(self, case: Case) -> Sequence[Truth]:
+        """What depends on the unmoved truth alone; kept for one case, for pieces are ordered by case."""
+        if case.entry.id not in self._truths:
+            self._truths.clear()
+            self._truths[case.entry.id] = _truths(case)
+        return self._truths[case.entry.id]
+
+    def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
+        images = torch.stack([draw.case.image for draw in draws])
+        axis = self.cases.axis(draws[0].case)
+        for name, model in self.models.items():
+            answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
+            remaining = iter(draws)
+            trained = model.spec.training is not None
+            for masks, codes in answers:
+                for place, answer in enumerate(masks.cpu()):
+                    draw = next(remaining)
+                    shared = replace(draw.rows, model=name, training_seed=model.spec.seed if trained else None)
+                    measured = list(self._measure(answer, draw, shared))
+                    if draw.piece.perturbation != CLEAN:
+                        yield from measured
+                        continue
+                    for perturbation in self.perturbations:
+                        yield from (replace(row, perturbation=perturbation) for row in measured)
+                    if codes is not None:
+                        # A volume's slices share one answer, so all of its codes are its own.
+                        yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
+
+    def _measure(self, answer: Tensor, draw: _Draw, shared: Row) -> Iterator[Row]:
+        """The metrics of every label that the truth shows, and what was invented of the others."""
+        case = draw.case
+        voxel = math.prod(case.spacing)
+        for label, predicted, truth in zip(case.labels, answer, draw.truths, strict=True):
+            mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
+            if not truth.mask.any():
+                volume = float(mask.sum()) * voxel
+                yield replace(shared, label=label, metric="invented", value=float(volume > 0))
+                unit = f"{case.unit}{case.dims}"
+                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=unit)
+                continue
+            comparison = Comparison(mask, truth, self.missing)
+            status = "ok" if mask.any() else "missed"
+            for text, metric in self.metrics.items():
+                value = metric.score(comparison)
+                yield replace(
+                    shared,
+                    label=label,
+                    metric=text,
+                    value=None if math.isnan(value) else value,
+                    unit=metric.unit(case.unit),
+                    status=status,
+                )
+
+
+def clip(case: Case) -> Case:
+    """The case with its image brought back into its intensity range, channel by channel."""
+    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
+    return replace(case, image=case.image.clamp(low, high))
+
+
+def _truths(case: Case) -> list[Truth]:
+    counted = case.mask if case.ignored is None else case.mask & ~case.ignored
+    return [Truth(mask.numpy(), case.spacing, case.unit) for mask in counted]
+
+
+def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:
+    """How often the case's tokens chose each code, where there are codes of vectors."""
+    quantiser = model.quantiser
+    vectors = None if quantiser is None else quantiser.vectors
+    if vectors is None:
+        return
+    for stage, counts in enumerate(usage(codes.cpu(), vectors.shape[1])):
+        for code in counts.nonzero().flatten().tolist():
+            label = str(code) if len(vectors) == 1 else f"{stage}:{code}"
+            yield replace(shared, label=label, metric="code_usage", value=float(counts[code]))
+
+
+def _chunks(draws: Iterator[_Draw], size: int) -> Iterator[list[_Draw]]:
+    chunk: list[_Draw] = []
+    for draw in draws:
+        chunk.append(draw)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

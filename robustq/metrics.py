@@ -1,0 +1,133 @@
+"""The metrics as functions of two masks.
+
+Masks are boolean arrays of any number of axes, NumPy's or PyTorch's, or hold 0 and 1. Two empty masks have no value:
+NaN. Where one is empty, the overlap is 0 and a distance follows the policy `missing`, whether the structure was missed
+or invented: "diagonal" gives the largest distance of the image, "inf" infinity, "drop" NaN. Distances are in the unit
+of the spacing: mm, or px where none is given.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+from robustq_metrics.assd import ASSD
+from robustq_metrics.dice import Dice
+from robustq_metrics.hausdorff import HD95, Hausdorff
+from robustq_metrics.iou import IoU
+from robustq_metrics.nsd import NSD
+from torch import Tensor
+
+from robustq.errors import RequestError
+from robustq.metric import Comparison, Missing, Truth
+
+AnyMask = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
+
+__all__ = ["assd", "dice", "hausdorff", "hd95", "iou", "nsd"]
+
+
+def dice(prediction: AnyMask, truth: AnyMask) -> float:
+    """2|P∩G| / (|P| + |G|), from 0 to 1.
+
+    Raises:
+        RequestError: the shapes differ, or a mask holds something else than 0 and 1.
+    """
+    return Dice().score(_compare(prediction, truth))
+
+
+def iou(prediction: AnyMask, truth: AnyMask) -> float:
+    """|P∩G| / |P∪G|, from 0 to 1.
+
+    Raises:
+        RequestError: as `dice`.
+    """
+    return IoU().score(_compare(prediction, truth))
+
+
+def hd95(
+    prediction: AnyMask, truth: AnyMask, spacing: Sequence[float] | None = None, missing: Missing = "diagonal"
+) -> float:
+    """The larger of the two directed 95th percentiles of the distances between the boundaries.
+
+    Args:
+        prediction: predicted mask, (*S).
+        truth: true mask, (*S).
+        spacing: extent of a voxel along each axis; 1 along each where it is not given.
+        missing: what stands for a distance where one mask is empty.
+
+    Raises:
+        RequestError: as `dice`; the spacing is not one positive number an axis; the policy does not exist.
+    """
+    return HD95().score(_compare(prediction, truth, spacing, missing))
+
+
+def hausdorff(
+    prediction: AnyMask,
+    truth: AnyMask,
+    spacing: Sequence[float] | None = None,
+    missing: Missing = "diagonal",
+    percentile: float = 100.0,
+) -> float:
+    """The larger of the two directed percentiles; at 100 the maximum, which is Hausdorff's distance.
+
+    Raises:
+        RequestError: as `hd95`; the percentile is not above 0 and at most 100.
+    """
+    return Hausdorff(float(percentile)).score(_compare(prediction, truth, spacing, missing))
+
+
+def assd(
+    prediction: AnyMask, truth: AnyMask, spacing: Sequence[float] | None = None, missing: Missing = "diagonal"
+) -> float:
+    """The mean distance between the boundaries, over the points of both pooled.
+
+    Raises:
+        RequestError: as `hd95`.
+    """
+    return ASSD().score(_compare(prediction, truth, spacing, missing))
+
+
+def nsd(
+    prediction: AnyMask,
+    truth: AnyMask,
+    spacing: Sequence[float] | None = None,
+    missing: Missing = "diagonal",
+    tolerance: float = 2.0,
+) -> float:
+    """The share of both boundaries that lies within the tolerance of the other, from 0 to 1.
+
+    Where one mask is empty it is 0, under `missing="drop"` NaN.
+
+    Args:
+        prediction: as `hd95`.
+        truth: as `hd95`.
+        spacing: as `hd95`.
+        missing: as `hd95`.
+        tolerance: 0 or more, in the unit of the spacing: 2 mm with a spacing in mm, 2 px without spacing.
+
+    Raises:
+        RequestError: as `hd95`; the tolerance is negative or not finite.
+    """
+    return NSD(float(tolerance)).score(_compare(prediction, truth, spacing, missing))
+
+
+def _compare(
+    prediction: AnyMask, truth: AnyMask, spacing: Sequence[float] | None = None, missing: Missing = "diagonal"
+) -> Comparison:
+    true = Truth(_as_mask(truth, "truth"), None if spacing is None else tuple(map(float, spacing)))
+    return Comparison(_as_mask(prediction, "prediction"), true, missing)
+
+
+def _as_mask(array: AnyMask, name: str) -> Bool[np.ndarray, "..."]:
+    if isinstance(array, Tensor):
+        # NumPy has no bfloat16.
+        array = (array.double() if array.is_floating_point() else array).detach().cpu().numpy()
+    if array.dtype == bool:
+        return array
+    mask: np.ndarray = array == 1
+    odd = array[~mask & (array != 0)]
+    if odd.size == 0:
+        return mask
+    remedy = "threshold it, as scores > 0.5"
+    if (odd == np.round(odd)).all():
+        remedy = "give one label at a time, as labels == 2"
+    raise RequestError(f"the {name} holds {odd[0]:g}, and a mask holds only 0 and 1: {remedy}")

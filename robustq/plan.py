@@ -1,0 +1,54 @@
+"""What a run computes, in which order, and what shares a batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+CLEAN = "clean"
+"""Stands for every perturbation at level 0, which is computed once a case."""
+
+
+class Piece(NamedTuple):
+    """The unit of work: one case, one perturbation, one level, with all draws and all models.
+
+    Attributes:
+        case: case id.
+        perturbation: canonical name, or `CLEAN` at level 0.
+        level: percent.
+        draws: number of draws, 1 at level 0.
+    """
+
+    case: str
+    perturbation: str
+    level: float
+    draws: int
+
+
+def plan(
+    cases: Sequence[str],
+    perturbations: Sequence[str],
+    levels: Sequence[float],
+    *,
+    draws: int,
+    batch_size: int,
+) -> list[list[Piece]]:
+    """Batches of pieces, ordered by case so that what depends on a case alone is computed once.
+
+    A batch holds pieces until it fills `batch_size` perturbed images, and no piece is split between batches. The
+    plan is written down, so that a resumed run repeats the batches.
+    """
+    above = [level for level in levels if level > 0]
+    pieces = [
+        piece
+        for case in cases
+        for piece in (
+            Piece(case, CLEAN, 0.0, 1),
+            *(Piece(case, perturbation, level, draws) for perturbation in perturbations for level in above),
+        )
+    ]
+    batches: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if batches[-1] and sum(other.draws for other in batches[-1]) + piece.draws > batch_size:
+            batches.append([])
+        batches[-1].append(piece)
+    return batches
+

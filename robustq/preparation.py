@@ -1,0 +1,199 @@
+"""What is done to a case before a model sees it; a bundle carries it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from robustq.dataset import Case
+from robustq.errors import RequestError, unknown
+from robustq.resample import crop_or_pad, resample
+from robustq.slices import slice_axis
+
+Normalise = Literal["min-max", "z-score", "percentile", "window", "none"]
+PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Resize or resample, normalise, crop or pad, and name the labels.
+
+    Perturbations and metrics act on the prepared case. For a 2D model on volumes, sizes and spacings are those of the
+    two axes in the slice.
+
+    Attributes:
+        dims: spatial axes of the model.
+        channels: image channels of the model.
+        normalise: "min-max" maps the image's own extremes to [0, 1]; "z-score" takes off its mean and divides by its
+            standard deviation; "percentile" maps its 0.5 % and 99.5 % quantiles to [0, 1] and clips; "window" does so
+            with a fixed window; "none" leaves it. Each channel on its own.
+        window: (low, high) of "window"; it is the intensity range, too.
+        size: resize to so many voxels.
+        spacing: or resample to this spacing, in mm.
+        crop: then crop or pad about the centre to so many voxels.
+        labels: raw mask value and name of each label, in the order of the masks; gaps are allowed.
+        ignore: raw mask value that counts nowhere.
+
+    Raises:
+        RequestError: a field is not usable.
+    """
+
+    dims: int = 2
+    channels: int = 1
+    normalise: Normalise = "min-max"
+    window: tuple[float, float] | None = None
+    size: tuple[int, ...] | None = None
+    spacing: tuple[float, ...] | None = None
+    crop: tuple[int, ...] | None = None
+    labels: tuple[tuple[int, str], ...] = ((1, "1"),)
+    ignore: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dims not in (2, 3):
+            raise RequestError(f"dims={self.dims} was asked: a model has 2 or 3 spatial axes")
+        if self.normalise not in get_args(Normalise):
+            raise unknown("normalisation", self.normalise, get_args(Normalise))
+        if (self.normalise == "window") != (self.window is not None):
+            raise RequestError("normalise=window and a window go together: give both, as in -160..240, or neither")
+        if self.window is not None and not self.window[0] < self.window[1]:
+            raise RequestError(f"the window {self.window[0]:g}..{self.window[1]:g} is empty: give low < high")
+        if self.size is not None and self.spacing is not None:
+            raise RequestError("size and spacing were both given: resize to a size, or resample to a spacing")
+        for name in ("size", "spacing", "crop"):
+            extents = getattr(self, name)
+            if extents is not None and (len(extents) != self.dims or not all(extent > 0 for extent in extents)):
+                raise RequestError(
+                    f"{name} {'x'.join(f'{extent:g}' for extent in extents)} does not fit a {self.dims}D model: give "
+                    f"{self.dims} numbers above 0"
+                )
+        values = [value for value, _ in self.labels]
+        if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
+            raise RequestError(f"labels {dict(self.labels)} repeat a mask value or a name: give each once")
+        if 0 in values or self.ignore in values:
+            raise RequestError("a label has the mask value of the background (0) or of what is ignored: give it another")
+
+    def __call__(self, case: Case) -> Case:
+        """The prepared case: float32 image, boolean masks (L, *S), the intensity range and spacing carried along.
+
+        Raises:
+            RequestError: the case has other channels, fewer axes or other mask values than the model.
+        """
+        self._check(case)
+        masks, ignored = self._masks(case)
+        if self.window is not None:
+            limits = torch.tensor([self.window], dtype=torch.float64).expand(self.channels, 2)
+            case = replace(case, intensity_range=limits)
+        stacked = masks if ignored is None else torch.cat([masks, ignored[None]])
+        image, stacked, spacing = resample(
+            case.image, stacked, case.spacing, size=self._along(case, self.size), spacing_to=self._along(case, self.spacing)
+        )
+        normalise = self._normaliser(image)
+        image, limits = normalise(image), normalise(case.intensity_range)
+        if self.crop is not None:
+            image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop))
+        return replace(
+            case,
+            image=image.float(),
+            mask=stacked[: len(masks)],
+            ignored=None if ignored is None else stacked[-1],
+            intensity_range=limits,
+            spacing=spacing,
+            labels=tuple(name for _, name in self.labels),
+        )
+
+    def _check(self, case: Case) -> None:
+        if len(case.image) != self.channels:
+            raise RequestError(
+                f"case {case.entry.id} has {len(case.image)} image channels, the model takes {self.channels}: wrap it "
+                f"with --in-channels {len(case.image)}, or convert the images"
+            )
+        if case.dims < self.dims:
+            raise RequestError(f"case {case.entry.id} is an image, the model takes volumes: wrap it with --dims 2")
+        if self.spacing is not None and case.unit == "px":
+            raise RequestError(
+                f"case {case.entry.id} has no spacing in mm to resample from: give --size instead of --spacing"
+            )
+
+    def _masks(self, case: Case) -> tuple[Tensor, Tensor | None]:
+        """One boolean mask a label, and what is ignored."""
+        mask = case.mask
+        present = set(mask.unique().tolist()) - {0}
+        ignored = None if self.ignore is None else mask == self.ignore
+        values = [value for value, _ in self.labels]
+        if present == {255} and len(values) == 1 and self.ignore != 255:
+            return (mask == 255)[None], ignored  # a mask of 0/255 is binary
+        strange = sorted(present - {*values, self.ignore})
+        if strange:
+            raise RequestError(
+                f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none of "
+                f"the labels {', '.join(f'{value}={name}' for value, name in self.labels)}: wrap with --classes or "
+                "--labels to name them, or with --ignore"
+            )
+        return torch.stack([mask == value for value in values]), ignored
+
+    def _along(self, case: Case, extents: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        """The extents along all axes of the case; None along the axis that a 2D model reads slice by slice."""
+        if extents is None or case.dims == self.dims:
+            return extents
+        axis = slice_axis(case.spacing)
+        return (*extents[:axis], None, *extents[axis:])
+
+    def _normaliser(self, image: Tensor) -> Callable[[Tensor], Tensor]:
+        """The map of values, one increasing map a channel, that the range goes through as well."""
+        flat = image.flatten(1).double()
+        low, high, clipped = flat.amin(1), flat.amax(1), False
+        if self.normalise == "none":
+            return lambda values: values
+        if self.normalise == "z-score":
+            low, high = flat.mean(1), flat.mean(1) + flat.std(1, correction=0)
+        if self.normalise == "percentile":
+            low, high, clipped = *(torch.stack([_quantile(row, share) for row in flat]) for share in PERCENTILES), True
+        if self.window is not None:
+            low, high, clipped = *(torch.full_like(low, end) for end in self.window), True
+        span = torch.where(high > low, high - low, 1)
+
+        def normalise(values: Tensor) -> Tensor:
+            shape = (-1, *[1] * (values.ndim - 1))
+            scaled = (values.double() - low.view(shape)) / span.view(shape)
+            return scaled.clamp(0, 1) if clipped else scaled
+
+        return normalise
+
+    def differences(self, other: "Preparation") -> list[str]:
+        """In words, what this and another preparation do differently."""
+        return [
+            f"{field.name} {getattr(self, field.name)} against {getattr(other, field.name)}"
+            for field in fields(self)
+            if getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        return asdict(self) | {"labels": {str(value): name for value, name in self.labels}}
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> "Preparation":
+        """Rebuild from what `to_dict` gave.
+
+        Raises:
+            RequestError: entries are missing or unknown.
+        """
+        known = {field.name for field in fields(cls)}
+        if set(document) != known:
+            raise RequestError(f"the preparation lacks or does not know {', '.join(sorted(set(document) ^ known))}")
+        tuples = {name: value if value is None else tuple(value) for name, value in document.items() if name in _TUPLES}
+        labels = tuple((int(value), name) for value, name in document["labels"].items())
+        return cls(**{**document, **tuples, "labels": labels})
+
+
+_TUPLES = ("window", "size", "spacing", "crop")
+
+
+def _quantile(values: Tensor, percent: float) -> Tensor:
+    """Linearly interpolated; torch.quantile refuses volumes of more than 2^24 voxels."""
+    place = percent / 100 * (len(values) - 1)
+    low = int(place)
+    ordered = values.sort().values
+    return torch.lerp(ordered[low], ordered[min(low + 1, len(values) - 1)], place - low)

@@ -1,0 +1,63 @@
+"""The contract of a quantiser, and what its codes say about the codebook's use."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from robustq.shapes import Codebooks, Codes, Embedding
+
+
+class Quantised(NamedTuple):
+    """What a quantiser makes of an embedding.
+
+    Attributes:
+        quantised: z_q, shape and dtype of the embedding. Its gradient reaches the embedding.
+        codes: which codebook vector each token got, one stage or group a channel; None without a codebook.
+        loss: what the quantiser adds to the training loss, a float32 scalar with its graph; 0 where it adds nothing.
+    """
+
+    quantised: Embedding
+    codes: Codes | None
+    loss: Float[Tensor, ""]
+
+
+class AbstractQuantiser(nn.Module, ABC):
+    """Maps each token of an embedding to one of finitely many vectors.
+
+    An implementation takes the numbers of its `--quantise` text as positional arguments, in the order of
+    `grammar`, and its settings as keyword-only arguments kept under their own names. It works for any number of
+    spatial axes and keeps the embedding's shape, dtype and device.
+    """
+
+    grammar: ClassVar[str]
+    """The numbers that follow the name in `--quantise`, for example "KxD"."""
+
+    dimension: int
+    """D, the channels of the embedding it takes: the projection before it maps to this many."""
+
+    @abstractmethod
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Quantise. Distances and the loss are computed in float32 or wider, also under autocast."""
+
+    @property
+    def vectors(self) -> Codebooks | None:
+        """The codebook vectors of each stage, (Q, K, D), or None where there is no codebook of vectors."""
+        return None
+
+    def search_space(self, embedding: Embedding) -> Embedding:
+        """The embedding in the space where distances to `vectors` are taken; the identity unless said otherwise."""
+        return embedding
+
+
+def usage(codes: Codes, size: int) -> Int[Tensor, "q k"]:
+    """How often each of `size` codes was chosen, one row a stage."""
+    return torch.stack([torch.bincount(stage.flatten(), minlength=size) for stage in codes.transpose(0, 1)])
+
+
+def perplexity(counts: Int[Tensor, "*q k"]) -> Float[Tensor, "*q"]:
+    """exp(entropy) of the usage, in natural units: 1 when one code takes all, K when all K are used equally."""
+    share = counts.double() / counts.sum(-1, keepdim=True).clamp(min=1)
+    return torch.exp(-torch.xlogy(share, share).sum(-1))

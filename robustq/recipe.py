@@ -1,0 +1,54 @@
+"""How a model is trained: the paper's settings (section 2.4), all adjustable."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from robustq.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; the defaults are the paper's where it gives them.
+
+    Attributes:
+        epochs: at most so many passes over the training cases.
+        batch_size: images (2D) or volumes (3D) a step; by default the paper's, 10 in 2D and 2 in 3D.
+        learning_rate: of AdamW, constant.
+        weight_decay: of AdamW.
+        augmentation: turn, scale and shift the training cases at random.
+        patience: stop after so many epochs without a better validation Dice.
+        validation: share of the cases held out for choosing the epoch, where the data declares no split.
+        split_seed: of that share; equal for models that are to be compared.
+        seed: the training seed (order of cases, augmentation); by default the one that drew the weights.
+        precision: "fp32", "bf16", or "auto" for bf16 where the device computes in it.
+        device: "auto" for the first GPU, else the processor.
+    """
+
+    epochs: int = 500
+    batch_size: int | None = None
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.05
+    augmentation: bool = True
+    patience: int = 50
+    validation: float = 0.2
+    split_seed: int = 0
+    seed: int | None = None
+    precision: str = "auto"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RequestError(f"{name}={value} was asked of the training: give 1 or more")
+        if self.learning_rate <= 0 or self.weight_decay < 0:
+            raise RequestError(
+                f"learning_rate={self.learning_rate:g} and weight_decay={self.weight_decay:g} were asked of the "
+                "training: the first must be above 0, the second not below"
+            )
+        if not 0 < self.validation < 1:
+            raise RequestError(f"validation={self.validation:g} is no share of the cases: give a number between 0 and 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""Views of a run: the same figures as tables and pictures."""

@@ -1,0 +1,105 @@
+"""A table before it is drawn, so that every view shows the same figures."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells of text under a header, in named sections.
+
+    Attributes:
+        title: what the figures are, with unit and sample.
+        header: one entry a column; the first column holds names.
+        sections: name of a section ("" for none) and its rows.
+        notes: what a reader must know to read the figures; they make the caption.
+    """
+
+    title: str
+    header: Sequence[str]
+    sections: Sequence[tuple[str, Sequence[Sequence[str]]]]
+    notes: Sequence[str] = field(default=())
+
+    def to_rich(self) -> Table:
+        """For the terminal and for notebooks."""
+        table = Table(title=self.title, title_justify="left", caption="\n".join(self.notes), caption_justify="left")
+        for place, name in enumerate(self.header):
+            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+        for section, rows in self.sections:
+            table.add_section()
+            if section:
+                table.add_row(Text(section, style="bold"), *[""] * (len(self.header) - 1))
+            for row in rows:
+                table.add_row(*row)
+        return table
+
+    def to_markdown(self) -> str:
+        """A GitHub table, title above and notes below."""
+        lines = [f"**{self.title}**", "", _bar(self.header), _bar(["---", *["---:"] * (len(self.header) - 1)])]
+        for section, rows in self.sections:
+            if section:
+                lines.append(_bar([f"**{section}**", *[""] * (len(self.header) - 1)]))
+            lines += [_bar(row) for row in rows]
+        return "\n".join([*lines, "", *[f"- {note}" for note in self.notes]]).rstrip() + "\n"
+
+    def to_latex(self) -> str:
+        """A table environment with booktabs rules; needs `\\usepackage{booktabs}`."""
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_tex(_sentences([self.title, *self.notes]))}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
+            r"\toprule",
+            _tex_row(self.header),
+        ]
+        for section, rows in self.sections:
+            lines.append(r"\midrule")
+            if section:
+                lines.append(rf"\multicolumn{{{len(self.header)}}}{{l}}{{\textbf{{{_tex(section)}}}}} \\")
+            lines += [_tex_row(row) for row in rows]
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+    def to_csv(self) -> str:
+        """Cells as they are printed, the section in a column of its own; title and notes as comments."""
+        text = io.StringIO()
+        text.writelines(f"# {line}\n" for line in (self.title, *self.notes))
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["section", *self.header])
+        for section, rows in self.sections:
+            writer.writerows([section, *row] for row in rows)
+        return text.getvalue()
+
+
+def _bar(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _tex_row(cells: Sequence[str]) -> str:
+    return " & ".join(_tex(cell) for cell in cells) + r" \\"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "–": "--",
+    "∞": r"$\infty$",
+    "²": r"\textsuperscript{2}",
+    "³": r"\textsuperscript{3}",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+def _sentences(parts: Sequence[str]) -> str:
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)

@@ -1,0 +1,33 @@
+"""How figures are printed: the same everywhere."""
+
+import math
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure with so many decimals; – where there is none, ∞ where it is infinite."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}f}"
+
+
+def mean_sd(mean: float, sd: float, digits: int = 3) -> str:
+    """`0.950 ± 0.021`; the mean alone where there is no deviation."""
+    return number(mean, digits) if math.isnan(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
+
+
+def percent(level: float) -> str:
+    """`30 %`."""
+    return f"{level:g} %"
+
+
+def plain(value: object) -> object:
+    """A JSON document's values: NaN becomes null, infinity "inf"."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value

@@ -1,0 +1,207 @@
+"""A run that was computed: its rows, its table, its figure."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from robustq.quantise import Quantise
+from robustq.quantiser import perplexity
+from robustq.report.numbers import plain
+from robustq.spec import Spec
+from robustq.statistics import audc, group_means, retention, summarise, worst_level
+from robustq.store import RunDirectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+_AUXILIARY = ("invented", "invented_volume", "code_usage")
+
+
+@dataclass(frozen=True)
+class CodesInUse:
+    """How much of a codebook the clean cases use.
+
+    Attributes:
+        used: codes chosen at least once, over all stages; None without a codebook.
+        size: codes there are, over all stages.
+        perplexity: exp(entropy of the usage), mean over stages.
+    """
+
+    used: int | None
+    size: int = 0
+    perplexity: float = float("nan")
+
+    @property
+    def text(self) -> str:
+        """`8 of 1024`, or – without a codebook."""
+        return "–" if self.used is None else f"{self.used} of {self.size}"
+
+
+class Run:
+    """What `robustq.stress` returns, and what a run directory is read as.
+
+    Args:
+        path: the run directory.
+        temporary: what removes the directory when the run is no longer used.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], temporary: "TemporaryDirectory[str] | None" = None
+    ) -> None:
+        self.directory = RunDirectory(path)
+        self.document = self.directory.read()
+        self._temporary = temporary
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the run was asked: perturbations, levels, draws, seed, models, data and the rest."""
+        asked: dict[str, Any] = self.document["asked"]
+        return asked
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order they were given."""
+        return [model["name"] for model in self.asked["models"]]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics that were asked for."""
+        return list(self.asked["metrics"])
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Reason by case id, of the cases that could not be used."""
+        return dict(self.asked["data"]["failures"])
+
+    def spec(self, model: str) -> Spec:
+        """The spec of a model."""
+        return Spec.from_dict(next(entry["spec"] for entry in self.asked["models"] if entry["name"] == model))
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows; columns as in `robustq.rows.Row`."""
+        frame: pd.DataFrame = self.directory.rows().to_pandas()
+        return frame
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        return self.to_frame()
+
+    def summary_frame(self) -> pd.DataFrame:
+        """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric."""
+        frame = self._frame
+        return summarise(group_means(frame[frame["metric"].isin(self.metrics)]))
+
+    def codes(self) -> dict[str, CodesInUse]:
+        """By model, the codes in use on the clean cases."""
+        usage = self._frame[self._frame["metric"] == "code_usage"]
+        return {model: _codes(self.spec(model), usage[usage["model"] == model]) for model in self.models}
+
+    def remarks(self) -> dict[str, tuple[str, ...]]:
+        """By model, what a reader must know wherever it appears (untrained, altered)."""
+        return {model: self.spec(model).status for model in self.models}
+
+    def sample_notes(self) -> list[str]:
+        """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model."""
+        notes = []
+        cases = self.asked["data"]["cases"]
+        if self.failures:
+            notes.append(f"{len(self.failures)} of {len(cases) + len(self.failures)} cases could not be used and are left out")
+        trainings = {model: self.spec(model).training for model in self.models}
+        fingerprints = {case["fingerprint"] for case in cases}
+        chose = max(
+            (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training), default=0
+        )
+        seen = max(
+            (len(fingerprints & set(training["training_cases"])) for training in trainings.values() if training), default=0
+        )
+        if chose:
+            notes.append(f"{chose} of the {len(cases)} cases also chose the best epoch of a model, by clean Dice")
+        if seen:
+            notes.append(f"{seen} of the {len(cases)} cases were seen in training by a model: its figures flatter")
+        if any(trainings.values()):
+            notes.append("each model is one trained network: a claim about an architecture needs at least 3 training seeds")
+        return notes
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the table as JSON values."""
+        frame = self.summary_frame()
+        curves = []
+        for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
+            curve = curve.sort_values("level")
+            level, mean = curve["level"].to_numpy(float), curve["mean"].to_numpy(float)
+            share = curve["unit"].iloc[0] == ""
+            points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed"]]
+            curves.append(
+                {
+                    "model": model,
+                    "perturbation": perturbation,
+                    "metric": metric,
+                    "unit": curve["unit"].iloc[0],
+                    "levels": points.to_dict("records"),
+                    "retention": retention(level, mean).tolist() if share else None,
+                    "audc": audc(level, mean) if share and len(level) > 1 else None,
+                    "worst_level": worst_level(level, mean, higher_is_better=share),
+                }
+            )
+        codes = {model: vars(found) for model, found in self.codes().items()}
+        document: dict[str, Any] = {
+            "run": str(self.directory.path),
+            "data": self.asked["data"]["name"],
+            "cases": len(self.asked["data"]["cases"]),
+            "draws": self.asked["draws"],
+            "models": {
+                model: {
+                    "quantise": self.spec(model).quantise,
+                    "training_seed": self.spec(model).seed if self.spec(model).training else None,
+                    "codes": codes[model],
+                    "remarks": list(self.remarks()[model]),
+                }
+                for model in self.models
+            },
+            "curves": curves,
+            "failures": self.failures,
+            "notes": self.sample_notes(),
+        }
+        clean = plain(document)
+        assert isinstance(clean, dict)
+        return clean
+
+    def table(self, metric: str | None = None) -> "Table":
+        """The models side by side, one section a perturbation: a rich table (`rich.print` shows it).
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        from robustq.report.curves import curve_grid
+
+        return curve_grid(self, metric or self.metrics[0]).to_rich()
+
+    def plot(self, metric: str | None = None) -> "Figure":
+        """A metric against level, one panel a perturbation: a matplotlib figure (`savefig` writes it).
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        from robustq.report.figure import curve_figure
+
+        return curve_figure(self, metric or self.metrics[0])
+
+
+def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
+    quantiser = Quantise.parse(spec.quantise).build()
+    vectors = None if quantiser is None else quantiser.vectors
+    if vectors is None:
+        return CodesInUse(None)
+    counts = torch.zeros(vectors.shape[:2], dtype=torch.long)
+    totals = usage.groupby("label")["value"].sum()
+    for label, count in zip(totals.index, totals.to_numpy(np.int64), strict=True):
+        stage, _, code = str(label).rpartition(":")
+        counts[int(stage or 0), int(code)] = int(count)
+    return CodesInUse(int((counts > 0).sum()), counts.numel(), float(perplexity(counts).mean()))

@@ -1,0 +1,22 @@
+"""The letters of every shape in robustq.
+
+b images of a batch · c image channels, or output channels of a network · *s two or three spatial axes of an
+image · d channels of an embedding · *t two or three spatial axes of an embedding · q stages of a quantiser ·
+k vectors of a codebook · l labels (foreground classes) · n tokens or points, one a row
+"""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Image = Float[Tensor, "c *s"]
+Images = Float[Tensor, "b c *s"]
+IntensityRange = Float[Tensor, "c 2"]
+"""(low, high) of each channel, in the image's own unit."""
+
+Mask = Bool[Tensor, "*s"]
+Masks = Bool[Tensor, "l *s"]
+BatchMasks = Bool[Tensor, "b l *s"]
+
+Embedding = Float[Tensor, "b d *t"]
+Codes = Int[Tensor, "b q *t"]
+Codebooks = Float[Tensor, "q k d"]

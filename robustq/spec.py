@@ -1,0 +1,130 @@
+"""What a bundle says about its model besides the weights."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from robustq.answer import Answer, count_labels
+from robustq.bottleneck import SKIPS, Skips
+from robustq.dataset import AbstractDataset
+from robustq.errors import RequestError, unknown
+from robustq.preparation import Preparation
+from robustq.quantise import Quantise
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How to rebuild a segmenter, prepare cases for it and read its answers.
+
+    Attributes:
+        architecture: registered name, or None for a network given by hand.
+        arguments: settings of the architecture, JSON values.
+        quantise: the text of `--quantise` in its long form; it keeps the quantiser's settings.
+        site: dotted name of the module that is cut.
+        skips: whether the skips are kept, dropped or quantised too.
+        dims: spatial axes.
+        in_channels: image channels.
+        classes: output channels, background included.
+        answer: how outputs become masks.
+        preparation: what is done to a case before the model sees it.
+        seed: the seed of the weights; the training seed, once trained.
+        training: what the training was (epochs, cases, Dice); None for an untrained model.
+        remarks: sentences that stand wherever the model appears.
+    """
+
+    architecture: str | None
+    quantise: str
+    site: str
+    dims: int
+    in_channels: int
+    classes: int
+    answer: Answer
+    preparation: Preparation
+    arguments: tuple[tuple[str, Any], ...] = ()
+    skips: Skips = "keep"
+    seed: int = 0
+    training: dict[str, Any] | None = None
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.skips not in SKIPS:
+            raise unknown("skips", self.skips, SKIPS)
+        if self.answer != "probabilities":
+            expected = count_labels(self.classes, self.answer)
+            named = len(self.preparation.labels)
+            if named != expected:
+                raise RequestError(
+                    f"{self.classes} output channels with answer={self.answer} answer for {expected} labels, and "
+                    f"{named} are named ({', '.join(name for _, name in self.preparation.labels)}): set --classes or --labels"
+                )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the masks."""
+        return tuple(name for _, name in self.preparation.labels)
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """What a reader must know wherever the model appears: untrained, or altered after training."""
+        untrained = () if self.training else ("untrained: its weights are random",)
+        return untrained + self.remarks
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            **plain,
+            "version": VERSION,
+            "arguments": dict(self.arguments),
+            "remarks": list(self.remarks),
+            "preparation": self.preparation.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> "Spec":
+        """Rebuild from what `to_dict` gave.
+
+        Raises:
+            RequestError: another version wrote it, or entries are missing or unknown.
+        """
+        document = dict(document)
+        version = document.pop("version", None)
+        if version != VERSION:
+            raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
+        known = {field.name for field in fields(cls)}
+        if set(document) != known:
+            odd = ", ".join(sorted(set(document) ^ known))
+            raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")
+        Quantise.parse(document["quantise"])
+        return cls(
+            **{
+                **document,
+                "arguments": tuple(document["arguments"].items()),
+                "remarks": tuple(document["remarks"]),
+                "preparation": Preparation.from_dict(document["preparation"]),
+            }
+        )
+
+    def but(self, **changes: Any) -> "Spec":
+        """The same with some entries changed."""
+        return replace(self, **changes)
+
+
+def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
+    """The spec with the names and mask values that a dataset declares, where the spec's are its default numbers.
+
+    Raises:
+        RequestError: the dataset declares another number of labels.
+    """
+    declared = dataset.labels
+    numbered = all(str(value) == name for value, name in spec.preparation.labels)
+    if declared is None or not numbered:
+        return spec
+    if len(declared) != len(spec.preparation.labels):
+        raise RequestError(
+            f"{dataset.name} declares {len(declared)} labels ({', '.join(declared.values())}), the model answers for "
+            f"{len(spec.preparation.labels)}: wrap it with --classes {len(declared) + spec.classes - len(spec.labels)}"
+        )
+    ignore = spec.preparation.ignore if dataset.ignore is None else dataset.ignore
+    return spec.but(preparation=replace(spec.preparation, labels=tuple(sorted(declared.items())), ignore=ignore))

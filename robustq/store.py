@@ -1,0 +1,110 @@
+"""The run directory: what was asked, the rows as they come, and the compacted results."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robustq.errors import RequestError
+from robustq.rows import SCHEMA, Row, to_table
+
+
+class RunDirectory:
+    """`run.json`, one Parquet file a batch of pieces in `rows/`, `results.parquet`, `summary.json`.
+
+    Every file is written under a temporary name and renamed, so that a run killed at any moment leaves whole files
+    only.
+
+    Args:
+        path: the directory; made by `begin`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run began here."""
+        return (self.path / "run.json").is_file()
+
+    def begin(self, document: dict[str, Any]) -> None:
+        """Start a run, or go on with it.
+
+        Args:
+            document: what `run.json` says. Its entry `asked` decides whether a run that began here is the same.
+
+        Raises:
+            RequestError: the directory holds another run, or something else, or cannot be written.
+        """
+        if self.exists:
+            # Through JSON and back, as what is on disk went.
+            asked = json.loads(json.dumps(document["asked"]))
+            differing = [key for key, value in asked.items() if self.read()["asked"].get(key) != value]
+            if differing:
+                raise RequestError(
+                    f"{self.path} holds another run (it differs in {', '.join(differing)}): give another --out, or "
+                    "delete it"
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RequestError(f"{self.path} exists and holds no run: give another --out")
+        try:
+            (self.path / "rows").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"cannot write {self.path}: {error.strerror}") from error
+        self._write("run.json", document)
+
+    def read(self) -> dict[str, Any]:
+        """What `run.json` says.
+
+        Raises:
+            RequestError: there is no run here, or it cannot be read.
+        """
+        if not self.exists:
+            raise RequestError(f"no run in {self.path}: it has no run.json; robustq stress --out makes one")
+        try:
+            document: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except (json.JSONDecodeError, OSError) as error:
+            raise RequestError(f"{self.path / 'run.json'} cannot be read: {error}") from error
+        return document
+
+    def has(self, batch: int) -> bool:
+        """Whether the rows of a batch are there."""
+        return self._rows(batch).is_file()
+
+    def write(self, batch: int, rows: list[Row]) -> None:
+        """Write the rows of a batch, whole."""
+        target = self._rows(batch)
+        target.parent.mkdir(exist_ok=True)
+        partial = target.with_suffix(".partial")
+        pq.write_table(to_table(rows), partial)
+        os.replace(partial, target)
+
+    def compact(self) -> None:
+        """Gather all rows, in the order of the batches, into `results.parquet`."""
+        partial = self.path / "results.partial"
+        pq.write_table(self.rows(), partial)
+        os.replace(partial, self.path / "results.parquet")
+
+    def rows(self) -> pa.Table:
+        """All rows so far."""
+        whole = self.path / "results.parquet"
+        if whole.is_file():
+            return pq.read_table(whole, schema=SCHEMA)
+        parts = sorted((self.path / "rows").glob("*.parquet"))
+        return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
+
+    def summarise(self, summary: dict[str, Any]) -> None:
+        """Write `summary.json`."""
+        self._write("summary.json", summary)
+
+    def _rows(self, batch: int) -> Path:
+        return self.path / "rows" / f"{batch:06d}.parquet"
+
+    def _write(self, name: str, document: dict[str, Any]) -> None:
+        partial = self.path / f".{name}.partial"
+        partial.write_text(json.dumps(document, indent=1))
+        os.replace(partial, self.path / name)

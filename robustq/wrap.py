@@ -1,0 +1,174 @@
+"""From a name, or from any nn.Module, to a segmenter."""
+
+import copy as copies
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustq import registry
+from robustq.answer import Answer, count_labels, default_answer
+from robustq.bottleneck import Bottleneck, Skips, build_bottlenecks, features_at
+from robustq.errors import RequestError
+from robustq.preparation import Preparation
+from robustq.quantise import Quantise
+from robustq.segmenter import Segmenter
+from robustq.spec import Spec
+
+_PROBE_EXTENT = 32
+"""Extent of the image on which a named architecture is tried to learn its channels at the site."""
+
+
+def wrap(
+    network: str | nn.Module,
+    quantise: str = "1024x256",
+    *,
+    dims: int = 2,
+    in_channels: int = 1,
+    classes: int = 2,
+    at: str | None = None,
+    example: Tensor | None = None,
+    skips: Skips = "keep",
+    answer: Answer | None = None,
+    preparation: Preparation | None = None,
+    seed: int = 0,
+    copy: bool = True,
+    **arguments: Any,
+) -> Segmenter:
+    """Cut a network at its bottleneck and insert a quantiser there.
+
+    Args:
+        network: the name of a registered architecture, or any nn.Module.
+        quantise: `1024x256` (K codes of D channels), `NAME:NUMBERS`, `identity:D` for the matched baseline, `none`
+            to insert nothing.
+        dims: spatial axes, 2 or 3.
+        in_channels: image channels.
+        classes: output channels, background included.
+        at: dotted name of the submodule to cut at; its output is a feature map, or a list of them of which the last
+            is cut. By default what the network declares as its `site`.
+        example: an input (B, in_channels, *S) for a network given by hand.
+        skips: keep the other feature maps of the site, drop them (zeros) or quantise each with a quantiser of its own.
+        answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
+        preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
+        seed: of the fresh weights. The global generator is left as it was.
+        copy: wrap a copy of a network given by hand, or that network itself.
+        **arguments: settings of a named architecture.
+
+    Returns:
+        A segmenter whose forward pass has the signature and output structure of the network.
+
+    Raises:
+        RequestError: a name, a size or a combination does not exist; the message says what does.
+    """
+    parsed = Quantise.parse(quantise)
+    answer = default_answer(classes) if answer is None else answer
+    if preparation is None:
+        numbers = range(1, count_labels(classes, answer) + 1)
+        preparation = Preparation(
+            dims=dims, channels=in_channels, labels=tuple((number, str(number)) for number in numbers)
+        )
+    if (preparation.dims, preparation.channels) != (dims, in_channels):
+        raise RequestError(
+            f"the preparation is for {preparation.channels} channels in {preparation.dims}D, the network for "
+            f"{in_channels} in {dims}D: make them equal"
+        )
+    if parsed.name == "none" and skips == "quantise":
+        raise RequestError("skips=quantise has no quantiser to use with quantise=none: give one, or keep the skips")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if isinstance(network, str):
+            name: str | None = registry.canonical("architectures", network)
+            module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
+            example = torch.zeros(1, in_channels, *[_PROBE_EXTENT] * dims)
+        else:
+            name, module = None, copies.deepcopy(network) if copy else network
+            if arguments:
+                raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
+            if example is None:
+                raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
+        site = at if at is not None else getattr(module, "site", None)
+        if not isinstance(site, str):
+            raise RequestError("this network does not declare its bottleneck: name the submodule with at=")
+        features = features_at(module, site, example)
+        if skips != "keep" and len(features) == 1:
+            raise RequestError(f"skips={skips} needs a site that gives a list of feature maps; {site!r} gives one")
+        quantised = features if skips == "quantise" else features[-1:]
+        bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
+    spec = Spec(
+        architecture=name,
+        arguments=tuple(arguments.items()),
+        quantise=str(parsed),
+        site=site,
+        skips=skips,
+        dims=dims,
+        in_channels=in_channels,
+        classes=classes,
+        answer=answer,
+        preparation=preparation,
+        seed=seed,
+    )
+    return Segmenter(module, bottlenecks, spec)
+
+
+def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, **arguments: Any) -> nn.Module:
+    """A fresh network of a registered architecture.
+
+    Raises:
+        RequestError: the architecture, or one of its settings, does not exist.
+    """
+    factory = registry.load("architectures", name)
+    try:
+        network: nn.Module = factory(dims=dims, in_channels=in_channels, classes=classes, **arguments)
+    except TypeError as error:
+        raise RequestError(f"architecture {name!r} has a setting that it does not take: {error}") from error
+    return network
+
+
+def fresh_network(spec: Spec) -> nn.Module:
+    """A fresh network of the architecture that a spec names."""
+    assert spec.architecture is not None, "checked by the caller"
+    return build_architecture(
+        spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **dict(spec.arguments)
+    )
+
+
+def matched_baseline(model: Segmenter, *, keep_weights: bool) -> Segmenter:
+    """`identity:D` of the same architecture; see `Segmenter.without_quantiser`."""
+    assert model.quantiser is not None, "checked by the caller"
+    spec = model.spec.but(quantise=f"identity:{model.quantiser.dimension}")
+    with torch.random.fork_rng():
+        torch.manual_seed(spec.seed)
+        if spec.architecture is not None and not keep_weights:
+            network = fresh_network(spec)
+        else:
+            network = copies.deepcopy(model).network
+            _unhook(network, spec.site)
+            if not keep_weights:
+                _start_afresh(network)
+        channels = [bottleneck.channels for bottleneck in model.bottlenecks if isinstance(bottleneck, Bottleneck)]
+        bottlenecks = build_bottlenecks(Quantise.parse(spec.quantise), channels, dims=spec.dims)
+    if not keep_weights:
+        return Segmenter(network, bottlenecks, spec.but(training=None))
+    projections = {key: value for key, value in model.bottlenecks.state_dict().items() if ".quantiser." not in key}
+    bottlenecks.load_state_dict(projections)
+    remark = "its quantiser was taken out after training: not trained this way"
+    return Segmenter(network, bottlenecks, spec.but(remarks=(*spec.remarks, remark)))
+
+
+def _unhook(network: nn.Module, site: str) -> None:
+    """A copied network still carries the hook of the segmenter it was copied from."""
+    hooks = network.get_submodule(site)._forward_hooks
+    for key in [key for key, hook in hooks.items() if isinstance(getattr(hook, "__self__", None), Segmenter)]:
+        del hooks[key]
+
+
+def _start_afresh(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+        elif next(module.parameters(recurse=False), None) is not None:
+            raise RequestError(
+                f"module {name!r} ({type(module).__name__}) cannot draw fresh weights: build the baseline with "
+                "robustq.wrap(fresh_network, 'identity:D') or take keep_weights=True"
+            )

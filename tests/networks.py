@@ -1,0 +1,31 @@
+"""Networks small enough for tests, and the segmenters around them."""
+
+import torch
+from torch import Tensor, nn
+
+import robustq
+from robustq.segmenter import Segmenter
+
+
+def small(quantise: str = "16x4", *, dims: int = 2, classes: int = 2, **settings: object) -> Segmenter:
+    """A UNet of two scales with a quantised bottleneck."""
+    architecture = {"width": 4, "scales": 2, "groups": 2} | settings
+    return robustq.wrap("unet", quantise, dims=dims, classes=classes, **architecture).eval()
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """Standard normal values that depend on the seed alone."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Strangers(nn.Module):
+    """A network robustq knows nothing about: a dict output, a keyword argument, a skip around the bottleneck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Sequential(nn.Conv2d(1, 6, 3, stride=2, padding=1), nn.ReLU())
+        self.up = nn.ConvTranspose2d(6, 2, 2, stride=2)
+        self.beside = nn.Conv2d(1, 2, 1)
+
+    def forward(self, images: Tensor, *, scale: float = 1.0) -> dict[str, Tensor]:
+        return {"out": scale * self.up(self.down(images)) + self.beside(images), "aux": images}
