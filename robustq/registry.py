@@ -6,7 +6,7 @@ A kind is the entry-point group `robustq.<kind>`. Listing names imports nothing;
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Any, NamedTuple
+from typing import Any
 
 from robustq.errors import RequestError, unknown
 
@@ -101,28 +101,6 @@ def compatibilities(kind: str) -> list[str]:
     _check_kind(kind)
     groups = {group.removeprefix(f"robustq.{kind}.") for group in _installed().groups if group.startswith(f"robustq.{kind}.")}
     return sorted(groups - {_ALIASES})
-
-
-class Item(NamedTuple):
-    """What a listing shows of a registered item: its name, its aliases, and the distribution that provides it."""
-
-    name: str
-    aliases: list[str]
-    provider: str
-
-
-def describe(kind: str) -> list[Item]:
-    """The items of a kind, sorted by name. Imports nothing."""
-    aliases = _points(f"{kind}.aliases").values()
-    return [
-        Item(name, sorted(alias.name for alias in aliases if alias.value == point.value), _provider(point))
-        for name in names(kind)
-        for point in [_points(kind)[name]]
-    ]
-
-
-def _provider(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "?"
 
 
 def canonical(kind: str, name: str) -> str:

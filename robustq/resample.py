@@ -1,8 +1,11 @@
 """Resizing, resampling, cropping and padding, by TorchIO."""
 
+import math
+
 import numpy as np
 import torch
 import torchio
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 SMOOTHED_FROM = 2.0
@@ -44,10 +47,8 @@ def resample(
     if wanted == shape and target == spacing:
         return image, masks, spacing
     flat = image.ndim == 3
-    transform = torchio.Resample(
-        (*target, 1.0) if flat else target,
-        antialias=max(new / old for old, new in zip(spacing, target, strict=True)) > SMOOTHED_FROM,
-    )
+    transform = torchio.Resample((*target, 1.0) if flat else target)
+    image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
     resampled = transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing))
     image, masks = _tensors(resampled, flat)
     # The grid is one voxel longer or shorter than the extent where it does not divide.
@@ -62,6 +63,17 @@ def crop_or_pad(image: Tensor, masks: Tensor, size: tuple[int | None, ...]) -> t
     transform = torchio.CropOrPad((*wanted, 1) if flat else wanted, padding_mode="minimum")
     subject = _subject(image, masks, (1.0,) * 3)
     return _tensors(transform(subject), flat)
+
+
+def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:
+    """Blurred along the axes that shrink by more than `SMOOTHED_FROM`, as Cardoso et al. (MICCAI 2015) derive it.
+
+    TorchIO's own smoothing refuses images of fewer than four voxels along an axis, and so every 2D image.
+    """
+    sigmas = [((factor**2 - 1) / (8 * math.log(2))) ** 0.5 if factor > SMOOTHED_FROM else 0.0 for factor in factors]
+    if not any(sigmas):
+        return image
+    return torch.from_numpy(np.stack([gaussian_filter(channel, sigmas) for channel in image.numpy()]))
 
 
 def _subject(image: Tensor, masks: Tensor, spacing: tuple[float, ...]) -> torchio.Subject:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from robustq.quantise import Quantise
@@ -86,7 +87,8 @@ class Run:
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.rows.Row`."""
-        frame: pd.DataFrame = self.directory.rows().to_pandas()
+        # Nullable integers: a seed has more digits than a float, and level 0 has none.
+        frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame
 
     @cached_property

@@ -4,7 +4,9 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -27,15 +29,25 @@ class Grid:
 
     def to_rich(self) -> Table:
         """For the terminal and for notebooks."""
-        table = Table(title=self.title, title_justify="left", caption="\n".join(self.notes), caption_justify="left")
+        table = Table(
+            title=Text(self.title),
+            title_justify="left",
+            caption=Text("\n".join(self.notes)),
+            caption_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
+        # Narrow terminals break a cell between figure and deviation rather than cutting it.
         for place, name in enumerate(self.header):
-            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+            words = max(map(len, name.split()), default=1)
+            justify: Literal["left", "right"] = "left" if place == 0 else "right"
+            table.add_column(Text(name), justify=justify, no_wrap=place == 0, min_width=words, overflow="fold")
         for section, rows in self.sections:
             table.add_section()
             if section:
                 table.add_row(Text(section, style="bold"), *[""] * (len(self.header) - 1))
             for row in rows:
-                table.add_row(*row)
+                table.add_row(*map(Text, row))
         return table
 
     def to_markdown(self) -> str:
@@ -88,6 +100,7 @@ _TEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "\N{NO-BREAK SPACE}": "~",
     "±": r"$\pm$",
     "×": r"$\times$",
     "–": "--",

@@ -14,12 +14,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def mean_sd(mean: float, sd: float, digits: int = 3) -> str:
     """`0.950 ± 0.021`; the mean alone where there is no deviation."""
-    return number(mean, digits) if math.isnan(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
+    # The space behind the sign does not break.
+    return number(mean, digits) if math.isnan(sd) else f"{number(mean, digits)} ±\N{NO-BREAK SPACE}{number(sd, digits)}"
 
 
 def percent(level: float) -> str:
     """`30 %`."""
-    return f"{level:g} %"
+    return f"{level:g}\N{NO-BREAK SPACE}%"
 
 
 def plain(value: object) -> object:

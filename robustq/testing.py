@@ -1,0 +1,92 @@
+"""The contracts as checks that strangers' tests can run; ours run them over every registered name.
+
+    def test_my_quantiser_keeps_the_contract():
+        check_quantiser(MyQuantiser(8, 4))
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+from robustq.architecture import Architecture
+from robustq.bottleneck import features_at
+from robustq.dataset import AbstractDataset
+from robustq.quantiser import AbstractQuantiser
+from robustq.testing_metric import check_metric as check_metric
+from robustq.testing_perturbation import check_perturbation as check_perturbation
+
+
+def check_quantiser(quantiser: AbstractQuantiser) -> None:
+    """Check what `AbstractQuantiser` promises, on 2D and 3D embeddings and under autocast.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = type(quantiser).__name__
+    numbers = quantiser.grammar.split("x")
+    assert all(numbers), f"{name}.grammar is {quantiser.grammar!r}, which is not a list of numbers such as KxD"
+    for size in ((5, 4), (3, 4, 2)):
+        generator = torch.Generator().manual_seed(0)
+        embedding = torch.randn(2, quantiser.dimension, *size, generator=generator).requires_grad_()
+        result = quantiser(embedding)
+        assert result.quantised.shape == embedding.shape, f"{name} changes the embedding's shape"
+        assert result.quantised.dtype == embedding.dtype, f"{name} changes the embedding's dtype"
+        assert result.loss.shape == (), f"{name}: the loss is not a scalar"
+        assert result.loss.dtype == torch.float32, f"{name}: the loss is {result.loss.dtype}"
+        (gradient,) = torch.autograd.grad(result.quantised.sum(), embedding, retain_graph=True)
+        assert gradient.abs().sum() > 0, f"{name}: no gradient reaches the embedding"
+        vectors = quantiser.vectors
+        if result.codes is not None:
+            assert result.codes.shape[0] == 2, f"{name}: codes have the batch size {result.codes.shape[0]}"
+            assert result.codes.shape[2:] == embedding.shape[2:], f"{name}: codes are {tuple(result.codes.shape)}"
+            assert result.codes.min() >= 0, f"{name}: a code is negative"
+        if vectors is not None:
+            assert result.codes is not None, f"{name} has vectors and gives no codes"
+            assert result.codes.shape[1] == len(vectors), f"{name}: codes of {result.codes.shape[1]} stages, vectors of {len(vectors)}"
+            assert result.codes.max() < vectors.shape[1], f"{name}: a code is beyond the codebook"
+        assert quantiser.search_space(embedding).shape[0] == 2, f"{name}: the search space has another batch size"
+        half = copy.deepcopy(quantiser)(embedding.detach().half())
+        assert half.quantised.dtype == torch.float16, f"{name} gives {half.quantised.dtype} for float16"
+
+
+def check_architecture(factory: type[nn.Module]) -> None:
+    """Check what `Architecture` promises, on odd sizes, for one and several classes.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = factory.__name__
+    for dims in (2, 3):
+        for classes, channels in ((1, 1), (4, 3)):
+            network = factory(in_channels=channels, classes=classes, dims=dims).eval()
+            assert isinstance(network, Architecture), f"{name} declares no site"
+            images = torch.zeros(1, channels, *(33, 47, 20)[:dims])
+            with torch.no_grad():
+                logits = network(images)
+            expected = (1, classes, *images.shape[2:])
+            assert logits.shape == expected, f"{name} gives {tuple(logits.shape)} where {expected} was expected"
+            bottleneck = features_at(network, network.site, images)[-1]
+            assert bottleneck.ndim == dims + 2, f"{name}: the site gives {tuple(bottleneck.shape)}"
+
+
+def check_dataset(dataset: AbstractDataset) -> None:
+    """Check what `AbstractDataset` promises, on its first and its last case.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = type(dataset).__name__
+    ids = [entry.id for entry in dataset.entries]
+    assert ids, f"{name} has no case"
+    assert ids == sorted(set(ids)), f"{name}: ids are not sorted and unique"
+    assert len({dataset.fingerprint(entry) for entry in dataset.entries}) == len(ids), f"{name}: fingerprints repeat"
+    for entry in (dataset.entries[0], dataset.entries[-1]):
+        case, again = dataset.read(entry), dataset.read(entry)
+        assert case.image.equal(again.image), f"{name}: reading {entry.id} twice gives different images"
+        assert case.mask.equal(again.mask), f"{name}: reading {entry.id} twice gives different masks"
+        assert case.image.is_floating_point(), f"{name}: the image of {entry.id} is {case.image.dtype}"
+        assert case.mask.shape == case.image.shape[1:], f"{name}: image and mask of {entry.id} differ in shape"
+        assert case.intensity_range.shape == (len(case.image), 2), f"{name}: no range for each channel of {entry.id}"
+        assert len(case.spacing) == case.dims, f"{name}: no spacing for each axis of {entry.id}"
+        assert case.entry == entry, f"{name}: the case says that it is {case.entry}, not {entry}"

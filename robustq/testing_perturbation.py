@@ -1,0 +1,93 @@
+"""The contract of a perturbation as a check that a stranger's tests can run."""
+
+import json
+import random
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustq.dataset import Case, Entry, own_range
+from robustq.perturbation import AbstractPerturbation
+
+DRAWS = 20
+LEVELS = (5.0, 15.0, 40.0, 100.0)
+
+
+def check_perturbation(perturbation: AbstractPerturbation) -> None:
+    """Check what `AbstractPerturbation` promises, grey and RGB, in two and three dimensions, in several dtypes.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = type(perturbation).__name__
+    for channels, size in ((1, (23, 31)), (3, (17, 12)), (1, (9, 7, 11)), (2, (5, 6, 8))):
+        for dtype in (torch.float16, torch.float32, torch.float64):
+            _check_one(perturbation, name, _case(channels, size, dtype))
+    _check_rescaling(perturbation, name)
+    _check_growth(perturbation, name)
+
+
+def _case(channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Case:
+    """A smooth image with some values below its declared range."""
+    generator = torch.Generator().manual_seed(0)
+    image = (4 + torch.rand(channels, *size, generator=generator, dtype=torch.float64) * 8).to(dtype)
+    limits = own_range(image)
+    limits[:, 0] += 0.5
+    mask = image[:1] > 8
+    return Case(image, mask, limits, (1.0,) * len(size), "px", Entry("case", "case"), ("label",))
+
+
+def _apply(perturbation: AbstractPerturbation, case: Case, level: float, seed: int = 0) -> Tensor:
+    return perturbation(case, level, torch.Generator().manual_seed(seed)).image
+
+
+def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> None:
+    what = f"{name} on {tuple(case.image.shape)} {case.image.dtype}"
+    before = case.image.clone()
+    assert perturbation(case, 0, torch.Generator().manual_seed(0)) is case, f"{what}: level 0 is not the case itself"
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    first, again, other = (_apply(perturbation, case, 50, seed) for seed in (1, 1, 2))
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    assert states[:2] == after[:2], f"{what}: a global generator was drawn from"
+    assert states[2].equal(after[2]), f"{what}: PyTorch's global generator was drawn from"
+    assert case.image.equal(before), f"{what}: the image it was given has changed"
+    assert first.equal(again), f"{what}: equal generators give different results"
+    assert not first.equal(other), f"{what}: different generators give equal results"
+    assert first.shape == before.shape, f"{what}: the result has the shape {tuple(first.shape)}"
+    assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
+    for level in (1e-3, 1.0, 100.0):
+        assert _apply(perturbation, case, level).isfinite().all(), f"{what}: values are not finite at level {level:g}"
+        parameters = perturbation.parameters(level, case.intensity_range)
+        assert parameters, f"{what}: no parameters at level {level:g}"
+        assert np.isfinite(np.concatenate([np.ravel(value) for value in parameters.values()])).all(), (
+            f"{what}: parameters are not finite at level {level:g}"
+        )
+        json.dumps(parameters)
+
+
+def _check_rescaling(perturbation: AbstractPerturbation, name: str) -> None:
+    for channels, size in ((1, (40, 40)), (2, (9, 8, 11))):
+        case = _case(channels, size, torch.float64)
+        for scale, shift in ((7.0, 0.0), (0.01, -3.0), (250.0, 1000.0)):
+            scaled = Case(
+                scale * case.image + shift,
+                case.mask,
+                scale * case.intensity_range + shift,
+                case.spacing,
+                case.unit,
+                case.entry,
+                case.labels,
+            )
+            expected = scale * _apply(perturbation, case, 30) + shift
+            close = torch.allclose(_apply(perturbation, scaled, 30), expected, rtol=1e-9, atol=1e-9 * scale)
+            assert close, f"{name}: {scale:g}·x + {shift:g} is not perturbed to {scale:g}·(perturbed x) + {shift:g}"
+
+
+def _check_growth(perturbation: AbstractPerturbation, name: str) -> None:
+    case = _case(1, (100, 100), torch.float64)
+    means = [
+        np.mean([(_apply(perturbation, case, level, seed) - case.image).abs().mean().item() for seed in range(DRAWS)])
+        for level in LEVELS
+    ]
+    assert all(np.diff([0.0, *means]) > 0), f"{name}: mean distortion at levels {LEVELS} is {means}, which does not grow"

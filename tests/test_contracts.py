@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robustq import registry
+from robustq.dataset import open_dataset
+from robustq.quantise import Quantise
+from robustq.testing import check_architecture, check_dataset, check_perturbation, check_quantiser
+
+
+@pytest.mark.parametrize("name", registry.names("perturbations"))
+def test_every_registered_perturbation_keeps_the_contract(name: str) -> None:
+    check_perturbation(registry.load("perturbations", name)())
+
+
+@pytest.mark.parametrize("name", registry.names("quantisers"))
+def test_every_registered_quantiser_keeps_the_contract(name: str) -> None:
+    numbers = "x".join("6" for _ in registry.load("quantisers", name).grammar.split("x"))
+    check_quantiser(Quantise.parse(f"{name}:{numbers}").build())
+
+
+@pytest.mark.parametrize("name", registry.names("architectures"))
+def test_every_registered_architecture_keeps_the_contract(name: str) -> None:
+    check_architecture(registry.load("architectures", name))
+
+
+def files(root: Path) -> dict[str, str]:
+    """One small dataset of each registered kind, as `--data` names it."""
+    pictures = {"a": 0, "b": 1}
+    for folder in ("images", "masks", "imagesTr", "labelsTr"):
+        (root / folder).mkdir()
+        for name, seed in pictures.items():
+            image = np.random.default_rng(seed).integers(0, 255, (6, 5), dtype=np.uint8)
+            Image.fromarray(image // 128 if folder in ("masks", "labelsTr") else image).save(root / folder / f"{name}.png")
+    (root / "table.csv").write_text("image,label\nimages/a.png,masks/a.png\nimages/b.png,masks/b.png\n")
+    (root / "dataset.json").write_text('{"labels": {"background": 0, "organ": 1}}')
+    return {"folder": f"folder:{root}", "csv": f"csv:{root / 'table.csv'}", "nnunet": f"nnunet:{root}", "phantom": "phantom:cases=2"}
+
+
+@pytest.mark.parametrize("name", registry.names("datasets"))
+def test_every_registered_dataset_keeps_the_contract(name: str, tmp_path: Path) -> None:
+    check_dataset(open_dataset(files(tmp_path)[name]))
