@@ -1,8 +1,8 @@
 """How robust is a segmentation network, why, and would a quantised bottleneck make it more so?
 
-    model = robustq.wrap("unet", quantise="1024x256")
-    run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
-    print(run.table())
+model = robustq.wrap("unet", quantise="1024x256")
+run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
+print(run.table())
 """
 
 import sys
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robustq.bundle import load as load
+    from robustq.dataset import open_dataset as open_dataset
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
-    from robustq.dataset import open_dataset as open_dataset
     from robustq.loss import QuantisedLoss as QuantisedLoss
     from robustq.perturb import perturb as perturb
     from robustq.preparation import Preparation as Preparation

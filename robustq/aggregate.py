@@ -21,7 +21,7 @@ _CURVE = ("model", "training_seed", "perturbation", "level", "metric", "unit")
 class Description(NamedTuple):
     """What a table says of a sample: number, mean, sample sd (NaN for one value), median and quartiles."""
 
-    count: int
+    size: int
     mean: float
     sd: float
     median: float
@@ -105,7 +105,7 @@ def summarise_by_architecture(
     rows = []
     for key, part in networks.groupby(curve, dropna=False):
         described = describe(part["mean"].to_numpy(float))
-        seeds = described.count
+        seeds = described.size
         rows.append(
             {
                 **dict(zip(curve, key, strict=True)),
@@ -127,7 +127,7 @@ def describe(values: np.ndarray) -> Description:
         return Description(0, *[np.nan] * 5)
     spread = values.size > 1 and bool(np.isfinite(values).all())
     return Description(
-        count=values.size,
+        size=values.size,
         mean=float(values.mean()),
         sd=float(values.std(ddof=1)) if spread else np.nan,
         median=_quantile(values, 0.5),
@@ -156,7 +156,7 @@ def _check_seeds(architecture: str, frame: pd.DataFrame) -> None:
                 f"{named[str(seed)]!r} and {model!r}, both {architecture}, have the training seed {seed}: "
                 "they are no two samples of training, leave one out"
             )
-        named[str(seed)] = model
+        named[str(seed)] = str(model)
     first, *others = networks.values()
     for other in others:
         check_alike(other, first)

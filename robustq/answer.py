@@ -1,7 +1,6 @@
 """From a network's output to masks: the one place that knows (definitions: from output to masks)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -10,16 +9,15 @@ from torch import Tensor
 from robustq.errors import RequestError, unknown
 from robustq.shapes import BatchMasks
 
-Answer = Literal["softmax", "sigmoid", "probabilities"]
-ANSWERS: tuple[Answer, ...] = ("softmax", "sigmoid", "probabilities")
+ANSWERS = ("softmax", "sigmoid", "probabilities")
 
 
-def default_answer(classes: int) -> Answer:
+def default_answer(classes: int) -> str:
     """Sigmoid for one output channel, softmax for more."""
     return "sigmoid" if classes == 1 else "softmax"
 
 
-def count_labels(classes: int, answer: Answer) -> int:
+def count_labels(classes: int, answer: str) -> int:
     """Labels that a network of so many output channels answers with, where its answer alone decides.
 
     Softmax spends its first channel on the background. Probabilities of one channel are that label's; of more, they
@@ -66,7 +64,7 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
     raise RequestError(f"the network's output has {shape}, where scores of {tuple(size)} were expected")
 
 
-def masks(scores: Float[Tensor, "b classes *s"], answer: Answer, labels: int) -> BatchMasks:
+def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> BatchMasks:
     """Boolean masks (B, labels, *S) of class scores.
 
     Softmax: label i is where channel i + 1 is the largest; the lowest channel wins a tie. Sigmoid: label i is where

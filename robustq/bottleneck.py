@@ -1,7 +1,6 @@
 """Where a network is cut, and what is inserted there."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +9,7 @@ from robustq.errors import RequestError, unknown
 from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
 
-Skips = Literal["keep", "drop", "quantise"]
-SKIPS: tuple[Skips, ...] = ("keep", "drop", "quantise")
+SKIPS = ("keep", "drop", "quantise")
 
 
 class Bottleneck(nn.Module):
@@ -30,7 +28,7 @@ class Bottleneck(nn.Module):
         self.channels = channels
         convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dims]
         self.project_in = convolution(channels, quantiser.dimension, 1)
-        self.quantiser = quantiser
+        self.quantiser: AbstractQuantiser = quantiser
         self.project_out = convolution(quantiser.dimension, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -46,7 +44,7 @@ def find_site(network: nn.Module, at: str) -> nn.Module:
     Raises:
         RequestError: there is none; the nearest names are in the message.
     """
-    sites = dict(network.named_modules())
+    sites: dict[str, nn.Module] = dict(network.named_modules())
     if not at or at not in sites:
         raise unknown("site", at, (name for name in sites if name))
     return sites[at]

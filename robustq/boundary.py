@@ -43,7 +43,8 @@ def boundary(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
             window = [slice(1, -1)] * mask.ndim
             window[axis] = neighbour
             inner &= padded[tuple(window)]
-    return mask & ~inner
+    boundary: Bool[np.ndarray, "*s"] = mask & ~inner
+    return boundary
 
 
 def points(mask: Bool[np.ndarray, "*s"], spacing: tuple[float, ...], origin: Box) -> Float[np.ndarray, "n d"]:

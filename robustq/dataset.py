@@ -44,6 +44,7 @@ class Case:
         mask: the stored integer values (*S); or, once prepared, one boolean mask a label (L, *S).
         labels: names of the labels, in the order of a prepared mask's first axis; empty before preparation.
         ignored: voxels that count nowhere, (*S), or None.
+        slice_axis: once prepared, the spatial axis along which a 2D model reads a volume; None where dimensions agree.
         intensity_range: (C, 2), low and high of each channel in the image's present unit.
         spacing: extent of a voxel along each spatial axis, in `unit`.
         unit: "mm" where the file has a real spacing, else "px".
@@ -58,6 +59,7 @@ class Case:
     entry: Entry
     labels: tuple[str, ...] = ()
     ignored: Bool[Tensor, "*s"] | None = None
+    slice_axis: int | None = None
 
     @property
     def dims(self) -> int:
@@ -122,7 +124,7 @@ def open_dataset(text: str) -> AbstractDataset:
     if name in registry.names("datasets") and (colon or not path.exists()):
         parts = rest.split(",") if rest else []
         positional = [parts.pop(0)] if parts and "=" not in parts[0] else []
-        settings = dict(part.split("=", 1) if "=" in part else (part, "") for part in parts)
+        settings = {key: value for key, _, value in (part.partition("=") for part in parts)}
         return _build(name, positional, settings)
     if not path.exists():
         near = get_close_matches(name, registry.names("datasets"), n=1)

@@ -40,7 +40,7 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
     """Run one image of zeros of that spatial size up to the bottleneck and look."""
     spec = model.spec
     example = torch.zeros(1, spec.in_channels, *size)
-    # The site's own hook runs before this one looks, so a skip or bottleneck is seen as the decoder sees it: same shape.
+    # The segmenter's hook runs first: the features are seen as the decoder sees them, of the same shapes.
     features = features_at(model.network, spec.site, example)
     embedding = model.encode(example)
     tokens = embedding.shape[2:]

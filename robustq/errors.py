@@ -1,7 +1,7 @@
 """The two ways in which work is refused: the request was wrong, or one case was."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class RequestError(ValueError):

@@ -113,7 +113,7 @@ class Evaluator:
 
     def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
         images = torch.stack([draw.case.image for draw in draws])
-        axis = self.cases.axis(draws[0].case)
+        axis = draws[0].case.slice_axis
         for name, model in self.models.items():
             answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
             remaining = iter(draws)

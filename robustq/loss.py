@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robustq.answer import Answer
 from robustq.segmenter import Segmenter
 from robustq.shapes import BatchMasks
 
@@ -27,7 +26,7 @@ class SegmentationLoss(nn.Module):
         labels: number of labels.
     """
 
-    def __init__(self, answer: Answer, labels: int) -> None:
+    def __init__(self, answer: str, labels: int) -> None:
         super().__init__()
         # Its import takes seconds, and only training needs it.
         from segmentation_models_pytorch.losses import DiceLoss

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Shaped
+from torch import Tensor
+
+from robustq.errors import RequestError
+from robustq.metric import Comparison, Missing, Truth
 from robustq_metrics.assd import ASSD
 from robustq_metrics.dice import Dice
 from robustq_metrics.hausdorff import HD95, Hausdorff
 from robustq_metrics.iou import IoU
 from robustq_metrics.nsd import NSD
-from torch import Tensor
-
-from robustq.errors import RequestError
-from robustq.metric import Comparison, Missing, Truth
 
 AnyMask = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 

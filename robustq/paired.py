@@ -147,4 +147,5 @@ def _finite(first: Values, second: Values) -> bool:
 
 def _ratio(means: Float[np.ndarray, "r 2"]) -> Float[np.ndarray, " r"]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return means[:, 0] / means[:, 1]
+        ratios: Float[np.ndarray, " r"] = means[:, 0] / means[:, 1]
+    return ratios

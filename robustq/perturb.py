@@ -82,7 +82,9 @@ def _check(batch: Tensor, level: float) -> None:
         raise RequestError(f"level {level!r} is not a number: give a percentage from 0 to 100")
     check_level(level)
     if batch.ndim not in (4, 5):
-        raise RequestError(f"images of shape {tuple(batch.shape)} were given: give (B, C, *S) with two or three axes *S")
+        raise RequestError(
+            f"images of shape {tuple(batch.shape)} were given: give (B, C, *S) with two or three axes *S"
+        )
     if not batch.is_floating_point():
         raise RequestError(f"images of {batch.dtype} were given: convert them to floating point first")
 
@@ -93,6 +95,7 @@ def _limits(given: Sequence[float] | Sequence[Sequence[float]], channels: int) -
         limits = limits.expand(channels, 2)
     if limits.shape != (channels, 2) or not (limits[:, 1] >= limits[:, 0]).all():
         raise RequestError(
-            f"intensity_range={given} is not a range: give (low, high), or one such pair for each of {channels} channels"
+            f"intensity_range={given} is not a range: give (low, high), or one such pair for each of the {channels} "
+            "channels"
         )
     return limits

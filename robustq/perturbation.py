@@ -42,9 +42,7 @@ class AbstractPerturbation(ABC):
         return replace(case, image=image, mask=self.move(case.mask, level, generator))
 
     @abstractmethod
-    def apply(
-        self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator
-    ) -> Image:
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """The perturbed image, for a level above 0.
 
         Args:

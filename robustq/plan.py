@@ -51,4 +51,3 @@ def plan(
             batches.append([])
         batches[-1].append(piece)
     return batches
-

@@ -38,9 +38,7 @@ def predict(
         return
     for volume in images:
         masks, codes = [], []
-        for batch, found in predict(
-            model, to_slices(volume, axis), batch_size=batch_size, precision=precision
-        ):
+        for batch, found in predict(model, to_slices(volume, axis), batch_size=batch_size, precision=precision):
             masks.append(batch)
             if found is not None:
                 codes.append(found)
@@ -55,7 +53,7 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
 
 
 def choose_device(device: str) -> torch.device:
-    """"auto" is the first GPU, or the processor where there is none.
+    """ "auto" is the first GPU, or the processor where there is none.
 
     Raises:
         RequestError: there is no such device.
@@ -71,16 +69,14 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> Precision:
-    """"auto" is bf16 where the processor computes in it, else fp32.
+    """ "auto" is bf16 where the processor computes in it, else fp32.
 
     Raises:
         RequestError: there is no such precision.
     """
     if precision == "auto":
         native = (
-            torch.cuda.is_bf16_supported()
-            if device.type == "cuda"
-            else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
         return "bf16" if native else "fp32"
     if precision not in ("fp32", "bf16", "fp16"):

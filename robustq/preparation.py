@@ -1,9 +1,12 @@
 """What is done to a case before a model sees it; a bundle carries it."""
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +15,7 @@ from robustq.errors import RequestError, unknown
 from robustq.resample import crop_or_pad, resample
 from robustq.slices import slice_axis
 
-Normalise = Literal["min-max", "z-score", "percentile", "window", "none"]
+NORMALISATIONS = ("min-max", "z-score", "percentile", "window", "none")
 PERCENTILES = (0.5, 99.5)
 
 
@@ -42,7 +45,7 @@ class Preparation:
 
     dims: int = 2
     channels: int = 1
-    normalise: Normalise = "min-max"
+    normalise: str = "min-max"
     window: tuple[float, float] | None = None
     size: tuple[int, ...] | None = None
     spacing: tuple[float, ...] | None = None
@@ -53,12 +56,16 @@ class Preparation:
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
             raise RequestError(f"dims={self.dims} was asked: a model has 2 or 3 spatial axes")
-        if self.normalise not in get_args(Normalise):
-            raise unknown("normalisation", self.normalise, get_args(Normalise))
+        if self.channels < 1:
+            raise RequestError(f"channels={self.channels} was asked: an image has 1 channel or more")
+        if self.normalise not in NORMALISATIONS:
+            raise unknown("normalisation", self.normalise, NORMALISATIONS)
         if (self.normalise == "window") != (self.window is not None):
             raise RequestError("normalise=window and a window go together: give both, as in -160..240, or neither")
-        if self.window is not None and not self.window[0] < self.window[1]:
-            raise RequestError(f"the window {self.window[0]:g}..{self.window[1]:g} is empty: give low < high")
+        if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
+            raise RequestError(
+                f"the window {self.window[0]:g}..{self.window[1]:g} is empty or endless: give low < high"
+            )
         if self.size is not None and self.spacing is not None:
             raise RequestError("size and spacing were both given: resize to a size, or resample to a spacing")
         for name in ("size", "spacing", "crop"):
@@ -72,7 +79,22 @@ class Preparation:
         if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
             raise RequestError(f"labels {dict(self.labels)} repeat a mask value or a name: give each once")
         if 0 in values or self.ignore in values:
-            raise RequestError("a label has the mask value of the background (0) or of what is ignored: give it another")
+            raise RequestError(
+                "a label has the mask value of the background (0) or of what is ignored: give it another"
+            )
+
+    def _check_labels(self) -> None:
+        values = [value for value, _ in self.labels]
+        shown = ", ".join(f"{value}={name}" for value, name in self.labels)
+        if not values:
+            raise RequestError("no label is named: give at least one, as in 1=lung")
+        if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
+            raise RequestError(f"the labels {shown} repeat a mask value or a name: give each once")
+        if min(values) < 1 or self.ignore in (0, *values):
+            raise RequestError(
+                f"the labels {shown} and the ignored value {self.ignore} clash, or one is not above 0, the background: "
+                "give each a mask value of its own"
+            )
 
     def __call__(self, case: Case) -> Case:
         """The prepared case: float32 image, boolean masks (L, *S), the intensity range and spacing carried along.
@@ -87,12 +109,16 @@ class Preparation:
             case = replace(case, intensity_range=limits)
         stacked = masks if ignored is None else torch.cat([masks, ignored[None]])
         image, stacked, spacing = resample(
-            case.image, stacked, case.spacing, size=self._along(case, self.size), spacing_to=self._along(case, self.spacing)
+            case.image,
+            stacked,
+            case.spacing,
+            size=self._along(case, self.size),
+            spacing_to=self._along(case, self.spacing),
         )
         normalise = self._normaliser(image)
         image, limits = normalise(image), normalise(case.intensity_range)
         if self.crop is not None:
-            image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop))
+            image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop) or self.crop)
         return replace(
             case,
             image=image.float(),
@@ -101,6 +127,7 @@ class Preparation:
             intensity_range=limits,
             spacing=spacing,
             labels=tuple(name for _, name in self.labels),
+            slice_axis=self._slice_axis(case),
         )
 
     def _check(self, case: Case) -> None:
@@ -119,26 +146,28 @@ class Preparation:
     def _masks(self, case: Case) -> tuple[Tensor, Tensor | None]:
         """One boolean mask a label, and what is ignored."""
         mask = case.mask
-        present = set(mask.unique().tolist()) - {0}
+        present = set(mask.unique().tolist()) - {0, self.ignore}
         ignored = None if self.ignore is None else mask == self.ignore
         values = [value for value, _ in self.labels]
-        if present == {255} and len(values) == 1 and self.ignore != 255:
+        if present == {255} and len(values) == 1:
             return (mask == 255)[None], ignored  # a mask of 0/255 is binary
-        strange = sorted(present - {*values, self.ignore})
+        strange = sorted(present - {*values})
         if strange:
+            known = ", ".join(f"{value}={name}" for value, name in self.labels)
             raise RequestError(
-                f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none of "
-                f"the labels {', '.join(f'{value}={name}' for value, name in self.labels)}: wrap with --classes or "
-                "--labels to name them, or with --ignore"
+                f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none "
+                f"of the labels {known}: wrap with --classes or --labels to name them, or with --ignore"
             )
         return torch.stack([mask == value for value in values]), ignored
 
     def _along(self, case: Case, extents: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         """The extents along all axes of the case; None along the axis that a 2D model reads slice by slice."""
-        if extents is None or case.dims == self.dims:
-            return extents
-        axis = slice_axis(case.spacing)
-        return (*extents[:axis], None, *extents[axis:])
+        axis = self._slice_axis(case)
+        return extents if extents is None or axis is None else (*extents[:axis], None, *extents[axis:])
+
+    def _slice_axis(self, case: Case) -> int | None:
+        """Chosen by the stored spacing: a resize within the slice can make another axis the coarsest."""
+        return slice_axis(case.spacing) if case.dims > self.dims else None
 
     def _normaliser(self, image: Tensor) -> Callable[[Tensor], Tensor]:
         """The map of values, one increasing map a channel, that the range goes through as well."""
@@ -149,7 +178,9 @@ class Preparation:
         if self.normalise == "z-score":
             low, high = flat.mean(1), flat.mean(1) + flat.std(1, correction=0)
         if self.normalise == "percentile":
-            low, high, clipped = *(torch.stack([_quantile(row, share) for row in flat]) for share in PERCENTILES), True
+            # torch.quantile refuses volumes of more than 2^24 voxels.
+            low, high = torch.from_numpy(np.quantile(flat.numpy(), np.array(PERCENTILES) / 100, axis=1))
+            clipped = True
         if self.window is not None:
             low, high, clipped = *(torch.full_like(low, end) for end in self.window), True
         span = torch.where(high > low, high - low, 1)
@@ -178,22 +209,29 @@ class Preparation:
         """Rebuild from what `to_dict` gave.
 
         Raises:
-            RequestError: entries are missing or unknown.
+            RequestError: entries are missing, unknown or not usable.
         """
         known = {field.name for field in fields(cls)}
         if set(document) != known:
             raise RequestError(f"the preparation lacks or does not know {', '.join(sorted(set(document) ^ known))}")
-        tuples = {name: value if value is None else tuple(value) for name, value in document.items() if name in _TUPLES}
+        for name, value in document.items():
+            if not _well_formed(name, value):
+                raise RequestError(f"the preparation has {name}={value!r}, which nothing wrote as such: write it anew")
+        tuples = {name: tuple(document[name]) for name in _TUPLES if document[name] is not None}
         labels = tuple((int(value), name) for value, name in document["labels"].items())
         return cls(**{**document, **tuples, "labels": labels})
 
 
-_TUPLES = ("window", "size", "spacing", "crop")
+_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int}
 
 
-def _quantile(values: Tensor, percent: float) -> Tensor:
-    """Linearly interpolated; torch.quantile refuses volumes of more than 2^24 voxels."""
-    place = percent / 100 * (len(values) - 1)
-    low = int(place)
-    ordered = values.sort().values
-    return torch.lerp(ordered[low], ordered[min(low + 1, len(values) - 1)], place - low)
+def _well_formed(name: str, value: Any) -> bool:
+    """Whether a value of a JSON document has the type of the field."""
+    if name == "labels":
+        return isinstance(value, dict) and all(re.fullmatch(r"-?\d+", key) for key in value)
+    if name in _TUPLES:
+        kinds = (int, float) if _TUPLES[name] is float else (int,)
+        return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))
+    if name == "normalise":
+        return isinstance(value, str)
+    return type(value) is int or (name == "ignore" and value is None)

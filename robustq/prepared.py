@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq.preparation import Preparation
-from robustq.slices import slice_axis
 
 MEMORY = 4 * 2**30
 """Bytes of prepared cases that are kept; further ones are read again each time they are asked for."""
@@ -59,9 +58,7 @@ class PreparedCases:
             progress()
         if not good:
             identity, reason = next(iter(self.failures.items()))
-            raise RequestError(f"none of the {len(entries)} cases of {self.dataset.name} can be used; {identity}: {reason}")
+            raise RequestError(
+                f"none of the {len(entries)} cases of {self.dataset.name} can be used; {identity}: {reason}"
+            )
         return good
-
-    def axis(self, case: Case) -> int | None:
-        """The axis along which a 2D model reads this case slice by slice; None where dimensions agree."""
-        return slice_axis(case.spacing) if case.dims > self.preparation.dims else None

@@ -69,9 +69,11 @@ class Quantise:
             return None
         factory: type[AbstractQuantiser] = registry.load("quantisers", self.name)
         if len(self.numbers) != factory.grammar.count("x") + 1:
-            raise RequestError(f"--quantise {self} has {len(self.numbers)} numbers: {self.name} takes {factory.grammar}")
+            raise RequestError(
+                f"--quantise {self} has {len(self.numbers)} numbers: {self.name} takes {factory.grammar}"
+            )
         try:
-            return factory(*self.numbers, **dict(self.settings))  # type: ignore[arg-type]
+            return factory(*self.numbers, **dict(self.settings))
         except TypeError as error:
             raise RequestError(f"--quantise {self} has a setting that {self.name} does not take: {error}") from error
 

@@ -47,7 +47,9 @@ class Recipe:
                 "training: the first must be above 0, the second not below"
             )
         if not 0 < self.validation < 1:
-            raise RequestError(f"validation={self.validation:g} is no share of the cases: give a number between 0 and 1")
+            raise RequestError(
+                f"validation={self.validation:g} is no share of the cases: give a number between 0 and 1"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""

@@ -45,7 +45,8 @@ class Item:
 
 @cache
 def _installed() -> EntryPoints:
-    return entry_points()
+    # Python 3.11 gives a dictionary of groups where nothing is selected.
+    return EntryPoints(point for group in entry_points().groups for point in entry_points(group=group))
 
 
 @cache
@@ -88,7 +89,11 @@ def items(kind: str) -> list[Item]:
             Item(
                 name,
                 point.value,
-                tuple(sorted(alias for alias, other in _points(f"{kind}.{_ALIASES}").items() if other.value == point.value)),
+                tuple(
+                    sorted(
+                        alias for alias, other in _points(f"{kind}.{_ALIASES}").items() if other.value == point.value
+                    )
+                ),
                 tuple(compat for compat in compatibilities(kind) if name in _points(f"{kind}.{compat}")),
                 *_provider(point),
             )
@@ -99,7 +104,9 @@ def items(kind: str) -> list[Item]:
 def compatibilities(kind: str) -> list[str]:
     """The other sets of formulas in which items of a kind exist, sorted. Imports nothing."""
     _check_kind(kind)
-    groups = {group.removeprefix(f"robustq.{kind}.") for group in _installed().groups if group.startswith(f"robustq.{kind}.")}
+    groups = {
+        group.removeprefix(f"robustq.{kind}.") for group in _installed().groups if group.startswith(f"robustq.{kind}.")
+    }
     return sorted(groups - {_ALIASES})
 
 

@@ -47,22 +47,40 @@ def resample(
     if wanted == shape and target == spacing:
         return image, masks, spacing
     flat = image.ndim == 3
-    transform = torchio.Resample((*target, 1.0) if flat else target)
+    # Given a spacing alone, TorchIO rounds the number of voxels down, by one too many where 48 comes out as 47.99....
+    shifts = [
+        ((new - 1) * to - (old - 1) * step) / 2
+        for old, new, step, to in zip(shape, wanted, spacing, target, strict=True)
+    ]
+    affine = np.diag([*target, 1.0, 1.0] if flat else [*target, 1.0])
+    affine[: len(shifts), 3] = -np.array(shifts)
+    transform = torchio.Resample(((*wanted, 1) if flat else wanted, affine))
     image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
-    resampled = transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing))
-    image, masks = _tensors(resampled, flat)
-    # The grid is one voxel longer or shorter than the extent where it does not divide.
-    image, masks = crop_or_pad(image, masks, wanted) if tuple(image.shape[1:]) != wanted else (image, masks)
+    image, masks = _tensors(transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing)), flat)
     return image, masks, target
 
 
 def crop_or_pad(image: Tensor, masks: Tensor, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor]:
-    """Cut or pad about the centre to so many voxels, None to keep an axis; with the image's minimum and background."""
+    """Cut or pad about the centre to so many voxels, None to keep an axis; with each channel's minimum and background.
+
+    Where the centre falls between two voxels it goes where TorchIO's CropOrPad has it, which would pad all channels with
+    the minimum of them all.
+    """
     wanted = tuple(old if new is None else new for old, new in zip(image.shape[1:], size, strict=True))
-    flat = image.ndim == 3
-    transform = torchio.CropOrPad((*wanted, 1) if flat else wanted, padding_mode="minimum")
-    subject = _subject(image, masks, (1.0,) * 3)
-    return _tensors(transform(subject), flat)
+    background = torch.zeros(len(masks), dtype=torch.bool)
+    return _about_centre(image, wanted, image.flatten(1).amin(1)), _about_centre(masks, wanted, background)
+
+
+def _about_centre(tensor: Tensor, wanted: tuple[int, ...], fill: Tensor) -> Tensor:
+    """A tensor (C, *S) on the grid `wanted` with the same centre, filled up with one value a channel."""
+    result = fill.view(-1, *[1] * len(wanted)).repeat(1, *wanted)
+    taken, put = [slice(None)], [slice(None)]
+    for old, new in zip(tensor.shape[1:], wanted, strict=True):
+        common, half = min(old, new), (abs(old - new) + 1) // 2
+        taken.append(slice(half, half + common) if old > new else slice(common))
+        put.append(slice(half, half + common) if new > old else slice(common))
+    result[tuple(put)] = tensor[tuple(taken)]
+    return result
 
 
 def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:

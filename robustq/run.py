@@ -1,9 +1,10 @@
 """A run that was computed: its rows, its table, its figure."""
 
 import os
+import weakref
 from dataclasses import dataclass
 from functools import cached_property
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,15 +51,14 @@ class Run:
 
     Args:
         path: the run directory.
-        temporary: what removes the directory when the run is no longer used.
+        temporary: remove the directory when the run is no longer used.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], temporary: "TemporaryDirectory[str] | None" = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
         self.directory = RunDirectory(path)
         self.document = self.directory.read()
-        self._temporary = temporary
+        if temporary:
+            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -114,21 +114,27 @@ class Run:
         notes = []
         cases = self.asked["data"]["cases"]
         if self.failures:
-            notes.append(f"{len(self.failures)} of {len(cases) + len(self.failures)} cases could not be used and are left out")
+            notes.append(
+                f"{len(self.failures)} of {len(cases) + len(self.failures)} cases could not be used and are left out"
+            )
         trainings = {model: self.spec(model).training for model in self.models}
         fingerprints = {case["fingerprint"] for case in cases}
         chose = max(
-            (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training), default=0
+            (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training),
+            default=0,
         )
         seen = max(
-            (len(fingerprints & set(training["training_cases"])) for training in trainings.values() if training), default=0
+            (len(fingerprints & set(training["training_cases"])) for training in trainings.values() if training),
+            default=0,
         )
         if chose:
             notes.append(f"{chose} of the {len(cases)} cases also chose the best epoch of a model, by clean Dice")
         if seen:
             notes.append(f"{seen} of the {len(cases)} cases were seen in training by a model: its figures flatter")
         if any(trainings.values()):
-            notes.append("each model is one trained network: a claim about an architecture needs at least 3 training seeds")
+            notes.append(
+                "each model is one trained network: a claim about an architecture needs at least 3 training seeds"
+            )
         return notes
 
     def summary(self) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class Segmenter(nn.Module):
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass."""
         output = self(images)
-        assert self._embedding is not None and self._quantised is not None, "the hook has run"
+        assert self._embedding is not None, "the hook has run"
+        assert self._quantised is not None, "it ran to the end"
         return Parts(
             output=output,
             logits=full_resolution(output, images.shape[2:]),
@@ -112,9 +113,10 @@ class Segmenter(nn.Module):
         """The quantiser at the bottleneck, or None where nothing was inserted."""
         if not self.bottlenecks:
             return None
-        bottleneck = self.bottlenecks[-1]
-        assert isinstance(bottleneck, Bottleneck)
-        return bottleneck.quantiser
+        return self._inserted()[-1].quantiser
+
+    def _inserted(self) -> list[Bottleneck]:
+        return [bottleneck for bottleneck in self.bottlenecks if isinstance(bottleneck, Bottleneck)]
 
     def without_quantiser(self, *, keep_weights: bool = False) -> "Segmenter":
         """The matched baseline: the same architecture and projections with no codebook between them.
@@ -142,21 +144,17 @@ class Segmenter(nn.Module):
     def _cut(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         """The forward hook: what the site gave goes in, what the rest of the network sees comes out."""
         *skips, bottleneck = as_features(output, self.spec.site)
+        inserted = self._inserted()[-1] if self.bottlenecks else None
         self._loss = None
-        if self.bottlenecks:
-            inserted = self.bottlenecks[-1]
-            assert isinstance(inserted, Bottleneck)
-            self._embedding = inserted.project_in(bottleneck)
-        else:
-            self._embedding = bottleneck
+        self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
         if self._stop:
             raise _BottleneckReachedError
-        if self.bottlenecks:
-            self._quantised = inserted.quantiser(self._embedding)
-            self._loss = self._quantised.loss
-            bottleneck = inserted.project_out(self._quantised.quantised)
-        else:
+        if inserted is None:
             self._quantised = Quantised(self._embedding, None, torch.zeros(()))
+        else:
+            quantised: Quantised = inserted.quantiser(self._embedding)
+            self._quantised, self._loss = quantised, quantised.loss
+            bottleneck = inserted.project_out(quantised.quantised)
         features = [*self._treat(skips), bottleneck]
         if isinstance(output, Tensor):
             return bottleneck
@@ -167,8 +165,7 @@ class Segmenter(nn.Module):
             return [torch.zeros_like(skip) for skip in skips]
         if self.spec.skips == "quantise":
             treated = []
-            for skip, inserted in zip(skips, self.bottlenecks, strict=False):
-                assert isinstance(inserted, Bottleneck)
+            for skip, inserted in zip(skips, self._inserted()[:-1], strict=True):
                 quantised: Quantised = inserted.quantiser(inserted.project_in(skip))
                 self._loss = self.quantiser_loss + quantised.loss
                 treated.append(inserted.project_out(quantised.quantised))

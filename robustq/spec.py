@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from robustq.answer import Answer, count_labels
-from robustq.bottleneck import SKIPS, Skips
+from robustq.answer import count_labels
+from robustq.bottleneck import SKIPS
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.preparation import Preparation
@@ -39,10 +39,10 @@ class Spec:
     dims: int
     in_channels: int
     classes: int
-    answer: Answer
+    answer: str
     preparation: Preparation
     arguments: tuple[tuple[str, Any], ...] = ()
-    skips: Skips = "keep"
+    skips: str = "keep"
     seed: int = 0
     training: dict[str, Any] | None = None
     remarks: tuple[str, ...] = ()
@@ -54,9 +54,10 @@ class Spec:
             expected = count_labels(self.classes, self.answer)
             named = len(self.preparation.labels)
             if named != expected:
+                names = ", ".join(name for _, name in self.preparation.labels)
                 raise RequestError(
                     f"{self.classes} output channels with answer={self.answer} answer for {expected} labels, and "
-                    f"{named} are named ({', '.join(name for _, name in self.preparation.labels)}): set --classes or --labels"
+                    f"{named} are named ({names}): set --classes or --labels"
                 )
 
     @property

@@ -1,7 +1,7 @@
 """The contracts as checks that strangers' tests can run; ours run them over every registered name.
 
-    def test_my_quantiser_keeps_the_contract():
-        check_quantiser(MyQuantiser(8, 4))
+def test_my_quantiser_keeps_the_contract():
+    check_quantiser(MyQuantiser(8, 4))
 """
 
 import copy
@@ -43,7 +43,9 @@ def check_quantiser(quantiser: AbstractQuantiser) -> None:
             assert result.codes.min() >= 0, f"{name}: a code is negative"
         if vectors is not None:
             assert result.codes is not None, f"{name} has vectors and gives no codes"
-            assert result.codes.shape[1] == len(vectors), f"{name}: codes of {result.codes.shape[1]} stages, vectors of {len(vectors)}"
+            assert result.codes.shape[1] == len(vectors), (
+                f"{name}: codes of {result.codes.shape[1]} stages, vectors of {len(vectors)}"
+            )
             assert result.codes.max() < vectors.shape[1], f"{name}: a code is beyond the codebook"
         assert quantiser.search_space(embedding).shape[0] == 2, f"{name}: the search space has another batch size"
         half = copy.deepcopy(quantiser)(embedding.detach().half())

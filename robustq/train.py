@@ -147,7 +147,7 @@ class _Training:
     def _items(self, entry: Entry) -> list[tuple[Entry, int | None]]:
         """What a case gives to train on: itself, or its slices for a 2D model."""
         case = self.cases(entry)
-        axis = self.cases.axis(case)
+        axis = case.slice_axis
         return [(entry, None)] if axis is None else [(entry, place) for place in range(case.image.shape[axis + 1])]
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
@@ -163,8 +163,8 @@ class _Training:
             loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
             if not torch.isfinite(loss):
                 raise RequestError(
-                    f"the loss is {loss.item()} in epoch {epoch}: lower the learning rate ({self.recipe.learning_rate:g}) "
-                    "or train in fp32"
+                    f"the loss is {loss.item()} in epoch {epoch}: lower the learning rate "
+                    f"({self.recipe.learning_rate:g}) or train in fp32"
                 )
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -179,8 +179,8 @@ class _Training:
         shapes = sorted({tuple(case.image.shape[1:]) for case in cases})
         if len(shapes) > 1:
             raise RequestError(
-                f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or --crop "
-                "to robustq wrap, or train with --batch-size 1"
+                f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or "
+                "--crop to robustq wrap, or train with --batch-size 1"
             )
         none = torch.zeros(shapes[0], dtype=torch.bool)
         ignored = [none if case.ignored is None else case.ignored for case in cases]
@@ -193,7 +193,7 @@ class _Training:
     def _draw(self, entry: Entry, place: int | None, epoch: int) -> Case:
         case = self.cases(entry)
         if place is not None:
-            case = _slice(case, place, self.cases.axis(case))
+            case = _slice(case, place)
         return augment(case, seed=self.seed, epoch=epoch) if self.recipe.augmentation else case
 
     @torch.no_grad()
@@ -210,7 +210,7 @@ class _Training:
                 self.model,
                 case.image[None],
                 batch_size=self.batch_size,
-                axis=self.cases.axis(case),
+                axis=case.slice_axis,
                 precision=self.precision,
             )
             for masks, codes in answers:
@@ -220,7 +220,9 @@ class _Training:
                 if counts is not None and codes is not None:
                     counts += usage(codes.cpu(), counts.shape[1])
         if not scores:
-            raise RequestError("no validation case shows a label, so no epoch can be chosen: give --validation or a split")
+            raise RequestError(
+                "no validation case shows a label, so no epoch can be chosen: give --validation or a split"
+            )
         return float(np.mean([np.mean(group) for group in scores.values()])), counts
 
     def _best_epoch(self) -> Epoch:
@@ -304,8 +306,9 @@ class _Training:
         return model
 
 
-def _slice(case: Case, place: int, axis: int | None) -> Case:
+def _slice(case: Case, place: int) -> Case:
     """One slice of a volume as a 2D case of its own, for training."""
+    axis = case.slice_axis
     assert axis is not None, "only volumes are sliced"
     spacing = tuple(extent for number, extent in enumerate(case.spacing) if number != axis)
     ignored = None if case.ignored is None else case.ignored.select(axis, place)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from robustq import registry
-from robustq.answer import Answer, count_labels, default_answer
-from robustq.bottleneck import Bottleneck, Skips, build_bottlenecks, features_at
+from robustq.answer import count_labels, default_answer
+from robustq.bottleneck import Bottleneck, build_bottlenecks, features_at
 from robustq.errors import RequestError
 from robustq.preparation import Preparation
 from robustq.quantise import Quantise
@@ -28,8 +28,8 @@ def wrap(
     classes: int = 2,
     at: str | None = None,
     example: Tensor | None = None,
-    skips: Skips = "keep",
-    answer: Answer | None = None,
+    skips: str = "keep",
+    answer: str | None = None,
     preparation: Preparation | None = None,
     seed: int = 0,
     copy: bool = True,

@@ -53,7 +53,9 @@ def test_the_full_resolution_tensor_is_found_in_any_output_structure() -> None:
         assert full_resolution(output, (8, 6)).equal(full)
 
 
-@pytest.mark.parametrize("output", [{"aux": torch.zeros(1, 2, 4, 4)}, [torch.zeros(1, 2, 2, 2)], torch.zeros(1, 2, 2, 2), None])
+@pytest.mark.parametrize(
+    "output", [{"aux": torch.zeros(1, 2, 4, 4)}, [torch.zeros(1, 2, 2, 2)], torch.zeros(1, 2, 2, 2), None]
+)
 def test_an_output_without_it_is_refused(output: object) -> None:
     with pytest.raises(RequestError, match="the network's output has"):
         full_resolution(output, (4, 4))

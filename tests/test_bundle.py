@@ -5,11 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Strangers, noise, small
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 import robustq
+from networks import Strangers, noise, small
 from robustq.errors import RequestError
 
 

@@ -33,10 +33,17 @@ def files(root: Path) -> dict[str, str]:
         (root / folder).mkdir()
         for name, seed in pictures.items():
             image = np.random.default_rng(seed).integers(0, 255, (6, 5), dtype=np.uint8)
-            Image.fromarray(image // 128 if folder in ("masks", "labelsTr") else image).save(root / folder / f"{name}.png")
+            Image.fromarray(image // 128 if folder in ("masks", "labelsTr") else image).save(
+                root / folder / f"{name}.png"
+            )
     (root / "table.csv").write_text("image,label\nimages/a.png,masks/a.png\nimages/b.png,masks/b.png\n")
     (root / "dataset.json").write_text('{"labels": {"background": 0, "organ": 1}}')
-    return {"folder": f"folder:{root}", "csv": f"csv:{root / 'table.csv'}", "nnunet": f"nnunet:{root}", "phantom": "phantom:cases=2"}
+    return {
+        "folder": f"folder:{root}",
+        "csv": f"csv:{root / 'table.csv'}",
+        "nnunet": f"nnunet:{root}",
+        "phantom": "phantom:cases=2",
+    }
 
 
 @pytest.mark.parametrize("name", registry.names("datasets"))

@@ -3,9 +3,9 @@ import pickle
 
 import pytest
 import torch
-from networks import Strangers, noise, small
 
 import robustq
+from networks import Strangers, noise, small
 from robustq.errors import RequestError
 from robustq_unet.unet import UNet
 
@@ -191,7 +191,10 @@ def test_it_works_under_jvp_and_autocast() -> None:
         ({"network": "unet", "answer": "softmax", "classes": 1}, "2 output channels or more"),
         ({"network": Strangers()}, "needs example=x"),
         ({"network": Strangers(), "example": torch.zeros(1, 1, 8, 8)}, "name the submodule with at="),
-        ({"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down"}, "does not run on an input of 1 × 3"),
+        (
+            {"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down"},
+            "does not run on an input of 1 × 3",
+        ),
         ({"network": Strangers(), "example": torch.zeros(1, 1, 8, 8), "at": "down", "width": 4}, "given by name"),
     ],
 )

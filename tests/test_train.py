@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import noise, small
 
 import robustq
+from networks import noise, small
 from robustq.augment import augment
 from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import RequestError
@@ -91,7 +91,9 @@ def test_training_stops_when_the_validation_dice_no_longer_grows(tmp_path: Path)
     assert trained.spec.training["best_epoch"] == 1
 
 
-@pytest.mark.parametrize(("size", "data"), [((16, 16), "phantom:dims=3,cases=4"), ((16, 12, 8), "phantom:dims=3,cases=4")])
+@pytest.mark.parametrize(
+    ("size", "data"), [((16, 16), "phantom:dims=3,cases=4"), ((16, 12, 8), "phantom:dims=3,cases=4")]
+)
 def test_volumes_train_a_3d_model_and_slice_by_slice_a_2d_one(size: tuple[int, ...], data: str, tmp_path: Path) -> None:
     recipe = replace(QUICK, epochs=1)
     trained = robustq.train(phantom_model(size=size), data, tmp_path / "m.safetensors", recipe)
@@ -129,7 +131,7 @@ class Shapes(AbstractDataset):
 
 def test_cases_of_different_shapes_need_a_size_or_a_batch_of_one(tmp_path: Path) -> None:
     data = Shapes((16, 16), (12, 20), (9, 9), (8, 11), (16, 16))
-    with pytest.raises(RequestError, match="different shapes, such as .* give --size or --crop"):
+    with pytest.raises(RequestError, match=r"different shapes, such as .* give --size or --crop"):
         robustq.train(small(), data, tmp_path / "m.safetensors", QUICK)
     alone = replace(QUICK, batch_size=1, epochs=1)
     assert robustq.train(small(), data, tmp_path / "n.safetensors", alone).spec.training["epochs"] == 1
@@ -169,7 +171,9 @@ def test_the_loss_by_hand_on_two_pixels() -> None:
     assert sigmoid.item() == pytest.approx(entropy + 1 - foreground, rel=1e-5)
 
 
-@pytest.mark.parametrize(("answer", "classes"), [("softmax", 3), ("sigmoid", 2), ("probabilities", 3), ("probabilities", 2)])
+@pytest.mark.parametrize(
+    ("answer", "classes"), [("softmax", 3), ("sigmoid", 2), ("probabilities", 3), ("probabilities", 2)]
+)
 def test_what_is_ignored_does_not_change_the_loss(answer: str, classes: int) -> None:
     scores = noise(2, classes, 4, 5)
     if answer == "probabilities":
@@ -196,6 +200,9 @@ def test_settings_that_make_no_training_are_refused(settings: dict[str, float], 
 
 
 def test_a_precision_or_device_that_is_not_here_is_refused(tmp_path: Path) -> None:
-    for recipe, words in ((replace(QUICK, precision="fp8"), "precision 'fp8'"), (replace(QUICK, device="tpu"), "device 'tpu'")):
+    for recipe, words in (
+        (replace(QUICK, precision="fp8"), "precision 'fp8'"),
+        (replace(QUICK, device="tpu"), "device 'tpu'"),
+    ):
         with pytest.raises(RequestError, match=words):
             robustq.train(phantom_model(), "phantom:cases=3", tmp_path / "m.safetensors", recipe)

@@ -44,7 +44,9 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document: NaN is null, infinity "inf" or "-inf", a path its text."""
-    sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False, default=os.fspath) + "\n")
+    sys.stdout.write(
+        json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False, default=os.fspath) + "\n"
+    )
 
 
 def progress() -> Progress:

@@ -22,7 +22,10 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
         "libraries": core,
         "devices": {} if "torch" in missing else _devices(),
         "extras": {
-            extra: {"installed": not any(_version(name) is None for name in names), "pip": f"pip install 'robustq[{extra}]'"}
+            extra: {
+                "installed": not any(_version(name) is None for name in names),
+                "pip": f"pip install 'robustq[{extra}]'",
+            }
             for extra, names in extras.items()
         },
         "items": {} if missing else _items(),
@@ -44,8 +47,10 @@ def _print(report: dict[str, Any]) -> None:
         f"extra {extra}": "installed" if state["installed"] else f"not installed: {state['pip']}"
         for extra, state in report["extras"].items()
     }
-    lines |= {f"{kind}": ", ".join(f"{name} ({state})" if state != "ok" else name for name, state in found.items())
-              for kind, found in report["items"].items()}
+    lines |= {
+        f"{kind}": ", ".join(f"{name} ({state})" if state != "ok" else name for name, state in found.items())
+        for kind, found in report["items"].items()
+    }
     console.print_pairs({name: value.replace("[", r"\[") for name, value in lines.items()})
 
 

@@ -1,5 +1,6 @@
 """robustq list: everything that has a name."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -18,15 +19,15 @@ def list_items(
 
     if kind is not None and kind not in registry.KINDS:
         raise unknown("kind", kind, registry.KINDS)
-    items = {name: registry.describe(name) for name in ([kind] if kind else registry.KINDS)}
+    items = {name: registry.items(name) for name in ([kind] if kind else registry.KINDS)}
     if json:
-        console.print_json(
-            {name: [item._asdict() for item in described] for name, described in items.items()}
-        )
+        console.print_json({name: [asdict(item) for item in described] for name, described in items.items()})
         return
     table = Table("kind", "name", "also called", "provided by", box=None, pad_edge=False)
     for name, described in items.items():
         for place, item in enumerate(described):
-            table.add_row(name if place == 0 else "", item.name, ", ".join(item.aliases), item.provider)
+            table.add_row(
+                name if place == 0 else "", item.name, ", ".join(item.aliases), f"{item.distribution} {item.version}"
+            )
         table.add_section()
     console.out.print(table)

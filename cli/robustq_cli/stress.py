@@ -22,9 +22,7 @@ def stress(
     draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     metrics: Annotated[str, typer.Option(help="By commas, such as dice,hd95,assd,nsd@2mm.")] = "dice",
-    missing: Annotated[
-        str, typer.Option(help="Distance to a missed structure: diagonal, inf or drop.")
-    ] = "diagonal",
+    missing: Annotated[str, typer.Option(help="Distance to a missed structure: diagonal, inf or drop.")] = "diagonal",
     split: Annotated[
         str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
     ] = "held-out",
@@ -72,8 +70,8 @@ def stress(
             draws=draws,
             seed=seed,
             metrics=metrics,
-            missing=missing,  # type: ignore[arg-type]  # checked there, in words
-            split=split,  # type: ignore[arg-type]  # checked there, in words
+            missing=missing,
+            split=split,
             compat=compat,
             clip=clip,
             batch_size=batch_size,

@@ -11,9 +11,7 @@ from robustq_cli import console
 def train(
     model: Annotated[Path, typer.Argument(help="Bundle to train, made by robustq wrap.")],
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name, such as phantom.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Bundle to write; NAME-trained.safetensors by default.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Bundle to write; NAME-trained.safetensors by default.")] = None,
     epochs: Annotated[int, typer.Option(help="At most so many.")] = 500,
     batch_size: Annotated[int | None, typer.Option(help="By default the paper's, 10 in 2D and 2 in 3D.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-4,
@@ -82,5 +80,7 @@ def train(
         "next": f"robustq stress --model {target} --data {data} --noise gaussian --levels 0,1,10,20,30",
     }
     if record["codes_in_use"] is not None:
-        lines["codes in use"] = f"{record['codes_in_use']} on the validation cases, perplexity {record['perplexity']:.1f}"
+        lines["codes in use"] = (
+            f"{record['codes_in_use']} on the validation cases, perplexity {record['perplexity']:.1f}"
+        )
     console.print_pairs(lines)

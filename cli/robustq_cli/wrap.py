@@ -49,7 +49,7 @@ def wrap(
     crops = _numbers("--crop", crop, int)
     limits = None if window is None else _window(window)
     named = None if labels is None else _labels(labels)
-    settings = dict(_setting(text) for text in setting or [])
+    settings: dict[str, Any] = dict(_setting(text) for text in setting or [])
 
     from robustq.answer import count_labels, default_answer
     from robustq.bundle import check_name, save
@@ -60,13 +60,13 @@ def wrap(
     target = check_name(out or f"{arch}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors")
     if classes is None:
         classes = 2 if named is None else len(named) + (answer != "sigmoid")
-    resolved: Any = answer or default_answer(classes)
+    resolved = answer or default_answer(classes)
     if named is None:
         named = tuple((number, str(number)) for number in range(1, count_labels(classes, resolved) + 1))
     preparation = Preparation(
         dims=dims,
         channels=in_channels,
-        normalise=normalise,  # type: ignore[arg-type]  # checked there, in words
+        normalise=normalise,
         window=limits,
         size=extents,
         spacing=spacings,
@@ -81,7 +81,7 @@ def wrap(
         in_channels=in_channels,
         classes=classes,
         at=at,
-        skips=skips,  # type: ignore[arg-type]  # checked there, in words
+        skips=skips,
         answer=resolved,
         preparation=preparation,
         seed=seed,
@@ -127,7 +127,7 @@ def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> An
 
 
 def _window(text: str) -> tuple[float, float]:
-    low, dots, high = text.partition("..")
+    low, _, high = text.partition("..")
     try:
         return float(low), float(high)
     except ValueError as error:
@@ -136,11 +136,10 @@ def _window(text: str) -> tuple[float, float]:
 
 def _labels(text: str) -> tuple[tuple[int, str], ...]:
     """`1=lung,5=heart` as mask values and names."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    try:
-        return tuple((int(value), name.strip()) for value, equals, name in pairs if equals or 1 / 0)
-    except (ValueError, ZeroDivisionError) as error:
-        raise RequestError(f"--labels {text!r} is not a list of labels: write VALUE=NAME,... as in 1=lung") from error
+    pairs = [(value.strip(), name.strip()) for value, _, name in (part.partition("=") for part in text.split(","))]
+    if not all(value.isdecimal() and name for value, name in pairs):
+        raise RequestError(f"--labels {text!r} is not a list of labels: write VALUE=NAME,... as in 1=lung,5=heart")
+    return tuple((int(value), name) for value, name in pairs)
 
 
 def _setting(text: str) -> tuple[str, int | float | str]:

@@ -58,7 +58,14 @@ class Anatomy:
         cage = _ellipsoid((x, y, z), (0, 0, 0), tuple(0.86 * axis for axis in self.torso), power=2.4)
         lungs = [np.minimum.reduce([lung, room, cage]) for lung in (left, right)]
         bone = np.maximum(spine, _ribs(x, y, z, self.torso))
-        return {"body": body, "muscle": fat, "left lung": lungs[0], "right lung": lungs[1], "heart": heart, "bone": bone}
+        return {
+            "body": body,
+            "muscle": fat,
+            "left lung": lungs[0],
+            "right lung": lungs[1],
+            "heart": heart,
+            "bone": bone,
+        }
 
 
 def _ellipsoid(

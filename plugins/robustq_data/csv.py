@@ -47,13 +47,15 @@ class CSVDataset(AbstractDataset):
             lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise RequestError(f"{table} cannot be read as a table: {error}") from error
-        odd = [name for name in NEEDED if name not in lines] + [name for name in lines if name not in KNOWN]
+        odd = [name for name in NEEDED if name not in lines] + [str(name) for name in lines if name not in KNOWN]
         if odd:
-            raise RequestError(f"{table} lacks or does not know the columns {', '.join(odd)}: known are {', '.join(KNOWN)}")
+            raise RequestError(
+                f"{table} lacks or does not know the columns {', '.join(odd)}: known are {', '.join(KNOWN)}"
+            )
         if lines.empty:
             raise RequestError(f"{table} has no case: write one a line below the header")
         self._files: dict[str, Files] = {}
-        self._entries = []
+        self._entries: list[Entry] = []
         for number, line in enumerate(lines.to_dict("records"), start=2):
             self._add(table, number, {str(key): str(value) for key, value in line.items()})
         self._entries.sort(key=lambda entry: entry.id)

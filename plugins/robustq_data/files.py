@@ -76,4 +76,3 @@ def _aligned(mask: Stored, image: Stored) -> Stored:
 
 def _shape(stored: Stored) -> str:
     return "×".join(str(extent) for extent in stored.values.shape[1:])
-

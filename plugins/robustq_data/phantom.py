@@ -37,7 +37,9 @@ class PhantomDataset(AbstractDataset):
         except ValueError as error:
             raise RequestError(f"the phantom's dims, cases and seed are whole numbers: {error}") from error
         if self.dims not in SIZE or self.cases < 1 or self.seed < 0:
-            raise RequestError(f"dims={dims}, cases={cases}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or more")
+            raise RequestError(
+                f"dims={dims}, cases={cases}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or more"
+            )
         if domain is not None and domain not in SCANNERS:
             raise unknown("scanner of the phantom", domain, SCANNERS)
         self.name = "phantom"

@@ -167,9 +167,13 @@ def _metaimage(path: Path) -> Stored:
 def _arrays(path: Path) -> Stored:
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
-        name = next((known for known in ("image", "mask", "label") if known in names), names[0] if len(names) == 1 else "")
+        name = next(
+            (known for known in ("image", "mask", "label") if known in names), names[0] if len(names) == 1 else ""
+        )
         if not name:
-            raise CaseError(f"{path.name} holds {', '.join(names) or 'nothing'}: name the array image, or store one only")
+            raise CaseError(
+                f"{path.name} holds {', '.join(names) or 'nothing'}: name the array image, or store one only"
+            )
         values = arrays[name]
         spacing = tuple(float(step) for step in arrays["spacing"]) if "spacing" in arrays.files else None
     axes = len(spacing) if spacing is not None else (2 if values.ndim == 3 and values.shape[0] in (1, 3) else None)

@@ -42,7 +42,10 @@ class Scanner:
         image = image * (1 + 0.05 * np.where(tissues["body"] > 0, texture, 0))
         image = gaussian_filter(image**self.gamma, self.blur * extent / 128)
         direction = generator.uniform(-1, 1, len(points) + 1)
-        field = sum(weight * axis for weight, axis in zip(direction, points, strict=False)) + 0.5 * direction[-1] * points[0] ** 2
+        field = (
+            sum(weight * axis for weight, axis in zip(direction, points, strict=False))
+            + 0.5 * direction[-1] * points[0] ** 2
+        )
         image = image * np.exp(self.bias * field)
         noise = self.noise * generator.standard_normal((2, *image.shape))
         result: np.ndarray = self.scale * np.hypot(image + noise[0], noise[1])

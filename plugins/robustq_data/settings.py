@@ -12,7 +12,9 @@ def parse_labels(labels: Mapping[int, str] | str | None) -> Mapping[int, str] | 
         return labels
     pairs = [part.partition("=") for part in labels.split("|")]
     if not all(re.fullmatch(r"\d+", value) and name for value, _, name in pairs):
-        raise RequestError(f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart")
+        raise RequestError(
+            f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart"
+        )
     return {int(value): name for value, _, name in pairs}
 
 

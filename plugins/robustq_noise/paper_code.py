@@ -86,7 +86,9 @@ class PaperCodeSaltAndPepper(AbstractPerturbation):
         result = image.clone()
         for value in (1.0, 0.0):
             place = tuple(
-                torch.randint(max(1, extent - 1), (count,), generator=generator, device=generator.device).to(image.device)
+                torch.randint(max(1, extent - 1), (count,), generator=generator, device=generator.device).to(
+                    image.device
+                )
                 for extent in image.shape
             )
             result[place] = value

@@ -1,5 +1,7 @@
 """The way up."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +21,7 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(
             [
                 ResidualBlock(coarse + fine, fine, dims=dims, groups=groups)
-                for fine, coarse in reversed(list(zip(channels, channels[1:], strict=False)))
+                for fine, coarse in reversed(list(pairwise(channels)))
             ]
         )
 

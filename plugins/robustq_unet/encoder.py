@@ -1,5 +1,7 @@
 """The way down."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from robustq_unet.block import CONVOLUTION, ResidualBlock
@@ -16,10 +18,7 @@ class Encoder(nn.Module):
         super().__init__()
         convolution = CONVOLUTION[dims]
         entries = [convolution(in_channels, channels[0], 3, padding=1)]
-        entries += [
-            convolution(fine, coarse, 3, stride=2, padding=1)
-            for fine, coarse in zip(channels, channels[1:], strict=False)
-        ]
+        entries += [convolution(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(channels)]
         self.entries = nn.ModuleList(entries)
         self.blocks = nn.ModuleList([ResidualBlock(width, width, dims=dims, groups=groups) for width in channels])
 

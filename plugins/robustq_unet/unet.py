@@ -71,4 +71,6 @@ class UNet(nn.Module):
         # F.pad counts from the last axis, a (before, after) pair each.
         margins = [margin for extent in reversed(size) for margin in (0, -extent % self.multiple)]
         logits: Tensor = self.head(self.decoder(self.encoder(F.pad(images, margins, mode="replicate"))))
-        return logits[(..., *(slice(extent) for extent in size))]
+        for axis, extent in enumerate(size, start=2):
+            logits = logits.narrow(axis, 0, extent)
+        return logits

@@ -40,8 +40,6 @@ def _search(tokens: Float[Tensor, "n d"], vectors: Float[Tensor, "k d"]) -> Int[
     unsure = ~(two.values.diff(dim=1).squeeze(1) > 2 * rounding)  # "not greater" also catches NaN
     if unsure.any():
         # Plain differences: identical vectors get identical distances, of which argmin takes the first.
-        exact = torch.cdist(
-            tokens[unsure].double(), vectors.double(), compute_mode="donot_use_mm_for_euclid_dist"
-        )
+        exact = torch.cdist(tokens[unsure].double(), vectors.double(), compute_mode="donot_use_mm_for_euclid_dist")
         codes[unsure] = exact.argmin(1)
     return codes

@@ -59,4 +59,5 @@ class VectorQuantiser(AbstractQuantiser):
         difference = tokens - chosen
         if self.loss == "squares":
             return difference.square().mean()
-        return torch.linalg.vector_norm(difference, dim=-1).mean()
+        norms: Tensor = torch.linalg.vector_norm(difference, dim=-1)
+        return norms.mean()

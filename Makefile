@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine: make demo, make test. Both build the virtual environment .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-long check format clean
+
+demo: .venv/installed
+	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+# Minutes: coverage of the bootstrap interval by simulation.
+test-long: .venv/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+# Entry points are read from the installed metadata, so a new item needs a new install.
+.venv/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/installed

@@ -1,0 +1,342 @@
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+import robustq
+from networks import noise, small
+from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.errors import CaseError, RequestError
+from robustq.evaluate import Evaluator
+from robustq.run import Run
+from robustq.seeds import draw_generator
+from robustq.segmenter import Segmenter
+
+LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
+
+
+def model(quantise: str = "16x4", *, size: tuple[int, ...] = (24, 20), **settings: object) -> Segmenter:
+    """A small untrained segmenter for the phantom."""
+    preparation = robustq.Preparation(dims=len(size), size=size, labels=LABELS)
+    return small(quantise, dims=len(size), classes=4, preparation=preparation, **settings)
+
+
+def rows(run: Run) -> pd.DataFrame:
+    """The rows without what tells runs apart, in an order of their own."""
+    frame = run.to_frame()
+    return frame.sort_values([name for name in frame if name not in ("value", "reason")]).reset_index(drop=True)
+
+
+def test_every_model_perturbation_level_draw_case_and_label_has_its_row() -> None:
+    run = robustq.stress(
+        {"a": model(), "b": model("none")}, "phantom:cases=2", noise=["gaussian", "s&p"], levels=[5, 30], draws=3
+    )
+    dice = run.to_frame().query("metric == 'dice'")
+    assert len(dice) == 2 * 4 * 3 * 2 * (1 + 2 * 3)
+    assert set(dice["perturbation"]) == {"gaussian", "salt-and-pepper"}
+    counts = dice.groupby(["model", "case", "perturbation", "level", "label"]).size().unstack("level")
+    assert (counts == [1, 3, 3]).all().all()
+
+
+def test_a_row_says_what_an_independent_computation_says() -> None:
+    segmenter = model(seed=5)
+    run = robustq.stress({"m": segmenter}, "phantom:cases=1,domain=A", noise=["gaussian"], levels=[20], draws=2, seed=7)
+    data = open_dataset("phantom:cases=1,domain=A")
+    case = segmenter.spec.preparation(data.read(data.entries[0]))
+    generator = draw_generator(7, "A/0000", "gaussian", 1)
+    low, high = case.intensity_range[0].tolist()
+    noisy = case.image + 0.2 * (high - low) * torch.randn(case.image.shape, generator=generator)
+    with torch.no_grad():
+        answer = segmenter(noisy[None]).argmax(1)[0]
+    row = run.to_frame().query("level == 20 and draw == 1 and label == 'heart'").iloc[0]
+    predicted, truth = answer == 3, case.mask[2]
+    assert row["value"] == pytest.approx(2 * (predicted & truth).sum().item() / (predicted.sum() + truth.sum()).item())
+    assert json.loads(row["parameters"]) == {"sigma": pytest.approx(0.2 * (high - low))}
+    assert row["seed"] == generator.initial_seed()
+
+
+def test_every_model_sees_the_same_noise() -> None:
+    first = robustq.stress({"a": model(), "b": model("none")}, "phantom:cases=2", draws=2, levels=[30])
+    alone = robustq.stress({"b": model("none")}, "phantom:cases=2", draws=2, levels=[30])
+    together = rows(first).query("model == 'b'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(together, rows(alone))
+
+
+@pytest.mark.parametrize("size", [(24, 20), (16, 12, 8)])
+def test_batch_size_changes_no_noise_and_no_row(size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[int, list[torch.Tensor]] = {}
+    runs = {}
+    for batch_size in (1, 16):
+        images = seen.setdefault(batch_size, [])
+        draw = Evaluator._draw
+
+        def watched(self, piece, number, images=images, draw=draw):
+            made = draw(self, piece, number)
+            images.append(made.case.image)
+            return made
+
+        monkeypatch.setattr(Evaluator, "_draw", watched)
+        runs[batch_size] = robustq.stress(
+            {"m": model(size=size)},
+            f"phantom:cases=2,dims={len(size)}",
+            noise=["gaussian", "poisson"],
+            draws=3,
+            levels=[10, 30],
+            batch_size=batch_size,
+        )
+        monkeypatch.undo()
+    assert len(seen[1]) == len(seen[16])
+    assert all(one.equal(other) for one, other in zip(seen[1], seen[16], strict=True))
+    segmenter = model(size=size)
+    with torch.no_grad():
+        together = segmenter(torch.stack(seen[16][:8]))
+        for image, logits in zip(seen[1], together, strict=False):
+            torch.testing.assert_close(segmenter(image[None])[0], logits, rtol=0, atol=1e-4)
+    one, other = rows(runs[1]), rows(runs[16])
+    pd.testing.assert_frame_equal(one.drop(columns="value"), other.drop(columns="value"))
+    # A pixel may change hands where the two top logits tie; the sizes here leave at most a few.
+    np.testing.assert_allclose(one["value"], other["value"], atol=0.02)
+
+
+class Killed(BaseException):
+    """What a process sees when it is told to stop."""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_rows_of_one_that_was_never_killed(tmp_path: Path) -> None:
+    asked = {"noise": ["gaussian", "rician"], "levels": [10, 30], "draws": 3, "batch_size": 4}
+    whole = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path / "whole", **asked)
+
+    def die(progress: object) -> None:
+        if progress.done > 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path / "killed", on_progress=die, **asked)
+    assert not (tmp_path / "killed" / "results.parquet").exists()
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "rows").iterdir()}
+    assert written
+    resumed = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path / "killed", **asked)
+    assert all(path.stat().st_mtime_ns == time for path, time in written.items())
+    pd.testing.assert_frame_equal(whole.to_frame(), resumed.to_frame())
+    strip = {"run"}
+    assert {k: v for k, v in whole.summary().items() if k not in strip} == {
+        k: v for k, v in resumed.summary().items() if k not in strip
+    }
+
+
+def test_another_run_in_the_same_directory_is_refused(tmp_path: Path) -> None:
+    robustq.stress({"m": model()}, "phantom:cases=1", levels=[0], out=tmp_path / "run")
+    with pytest.raises(RequestError, match="holds another run .* levels, draws"):
+        robustq.stress({"m": model()}, "phantom:cases=1", levels=[0, 1], draws=2, out=tmp_path / "run")
+    with pytest.raises(RequestError, match=r"holds another run .* models"):
+        robustq.stress({"m": model(seed=1)}, "phantom:cases=1", levels=[0], out=tmp_path / "run")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("")
+    with pytest.raises(RequestError, match="exists and holds no run"):
+        robustq.stress({"m": model()}, "phantom:cases=1", levels=[0], out=tmp_path / "other")
+
+
+class Flawed(AbstractDataset):
+    """Three cases: one good, one unreadable, one whose second label is absent; a fourth with an ignored region."""
+
+    name, ignore = "flawed", 9
+    labels = {1: "square", 4: "rare"}  # noqa: RUF012 - an instance of the contract's attribute
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(name, name) for name in ("absent", "broken", "good")]
+
+    def read(self, entry: Entry) -> Case:
+        if entry.id == "broken":
+            raise CaseError("the image holds NaN or infinite values")
+        mask = torch.zeros(16, 16, dtype=torch.int32)
+        mask[2:8, 2:8], mask[:, 12:] = 1, 9
+        if entry.id == "good":
+            mask[10, 3] = 4
+        image = noise(1, 16, 16)
+        return Case(image, mask, torch.tensor([[-3.0, 3.0]]).double(), (2.0, 0.5), "mm", entry)
+
+    def fingerprint(self, entry: Entry) -> str:
+        return entry.id
+
+
+def flawed_run(**settings: object) -> Run:
+    preparation = robustq.Preparation(labels=((1, "square"), (4, "rare")), ignore=9)
+    segmenter = small("none", classes=3, preparation=preparation)
+    with torch.no_grad():
+        segmenter.network.head[-1].weight.zero_()
+        segmenter.network.head[-1].bias.copy_(torch.tensor([0.0, 1.0, 2.0]))  # the rare label everywhere
+    return robustq.stress({"m": segmenter}, Flawed(), levels=[10], draws=2, **settings)
+
+
+def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
+    run = flawed_run()
+    failed = run.to_frame().query("status == 'failed'")
+    assert failed[["case", "reason"]].to_numpy().tolist() == [["broken", "the image holds NaN or infinite values"]]
+    assert run.failures == {"broken": "the image holds NaN or infinite values"}
+    assert any("1 of 3 cases could not be used" in note for note in run.sample_notes())
+
+
+def test_a_label_that_the_truth_does_not_show_is_invented_not_scored() -> None:
+    frame = flawed_run().to_frame().query("case == 'absent' and label == 'rare'")
+    assert set(frame["metric"]) == {"invented", "invented_volume"}
+    assert set(frame.query("metric == 'invented'")["value"]) == {1.0}
+    volume = frame.query("metric == 'invented_volume'")
+    assert set(volume["value"]) == {16 * 12 * 2.0 * 0.5}  # what is ignored is not counted
+    assert set(volume["unit"]) == {"mm2"}
+
+
+def test_a_label_that_is_missed_scores_0_and_says_so() -> None:
+    frame = flawed_run(metrics="dice,hd95").to_frame().query("label == 'square'")
+    assert set(frame["status"]) == {"missed"}
+    assert set(frame.query("metric == 'dice'")["value"]) == {0.0}
+    assert set(frame.query("metric == 'hd95'")["value"]) == {float(np.hypot(15 * 2.0, 15 * 0.5))}
+
+
+def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+    recipe = robustq.Recipe(epochs=1, batch_size=4, precision="fp32")
+    trained = robustq.train(model(), "phantom:cases=5,domain=A", tmp_path / "m.safetensors", recipe)
+    scored = robustq.stress([tmp_path / "m.safetensors"], "phantom:cases=5,domain=A", levels=[0])
+    assert len(scored.asked["data"]["cases"]) == 5 - len(trained.spec.training["training_cases"])
+    assert any("also chose the best epoch" in note for note in scored.sample_notes())
+    everything = robustq.stress({"m": trained}, "phantom:cases=5,domain=A", levels=[0], split="all")
+    assert any("were seen in training" in note for note in everything.sample_notes())
+    with pytest.raises(RequestError, match="declares no case of the split 'test'"):
+        robustq.stress({"m": trained}, "phantom:cases=5,domain=A", split="test")
+
+
+def test_a_2d_model_reads_volumes_slice_by_slice_and_is_scored_on_the_volume() -> None:
+    segmenter = model(size=(16, 12))
+    run = robustq.stress({"m": segmenter}, "phantom:dims=3,cases=1,domain=A", levels=[10], draws=2)
+    data = open_dataset("phantom:dims=3,cases=1,domain=A")
+    case = segmenter.spec.preparation(data.read(data.entries[0]))
+    assert case.image.shape == (1, 16, 12, 32)  # the slices stand along the coarsest axis, the third
+    with torch.no_grad():
+        answer = torch.stack([segmenter(case.image[..., z][None]).argmax(1)[0] for z in range(32)], dim=-1)
+    row = run.to_frame().query("level == 0 and label == 'heart' and metric == 'dice'").iloc[0]
+    predicted, truth = answer == 3, case.mask[2]
+    expected = 2 * (predicted & truth).sum().item() / (predicted.sum() + truth.sum()).item()
+    assert row["value"] == pytest.approx(expected)
+
+
+def test_codes_in_use_are_those_of_the_clean_cases() -> None:
+    segmenter = model()
+    run = robustq.stress({"m": segmenter}, "phantom:cases=2,domain=A", levels=[30])
+    data = open_dataset("phantom:cases=2,domain=A")
+    images = torch.stack([segmenter.spec.preparation(data.read(entry)).image for entry in data.entries])
+    with torch.no_grad():
+        codes = segmenter.run(images).codes
+    assert run.codes()["m"].used == len(codes.unique())
+    assert run.codes()["m"].text == f"{len(codes.unique())} of 16"
+
+
+def test_models_that_prepare_differently_are_not_compared() -> None:
+    with pytest.raises(RequestError, match=r"prepare their cases differently \(size \(24, 20\) against \(16, 16\)\)"):
+        robustq.stress({"a": model(), "b": model(size=(16, 16))}, "phantom:cases=1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"noise": ["gausian"]}, "unknown perturbation 'gausian': did you mean gaussian"),
+        ({"noise": []}, "no perturbation was named"),
+        ({"levels": [101]}, "level 101 is not a percentage"),
+        ({"draws": 0}, "draws=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"missing": "zero"}, "unknown missing policy 'zero'"),
+        ({"metrics": "dicee"}, "unknown metric 'dicee': did you mean dice"),
+        ({"metrics": "nsd@2px"}, "px"),
+        ({"split": "heldout"}, "unknown split 'heldout': did you mean held-out"),
+        ({"compat": "papercode"}, "did you mean paper-code"),
+        ({"compat": "paper-code", "noise": ["rician"]}, "'rician' has no paper-code formula"),
+        ({"data": "fantom"}, "did you mean phantom"),
+        ({"data": "phantom:case=3"}, "a setting that it does not take"),
+        ({"device": "abacus"}, "device 'abacus' is not here"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        robustq.stress({"m": model()}, **{"data": "phantom:cases=1"} | asked)
+
+
+def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
+    Image.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8×8, the mask 8×9"):
+        robustq.stress({"m": small()}, str(tmp_path))
+    (tmp_path / "masks" / "a.png").write_text("not a picture")
+    with pytest.raises(RequestError, match=r"a\.png cannot be read as an image"):
+        robustq.stress({"m": small()}, str(tmp_path))
+    Image.fromarray(np.full((8, 8), 3, np.uint8)).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(RequestError, match="has the values 3, which are none of the labels 1=1"):
+        robustq.stress({"m": small()}, str(tmp_path))
+    with pytest.raises(RequestError, match="has 1 image channels, the model takes 3"):
+        robustq.stress({"m": robustq.wrap("unet", "8x4", in_channels=3, width=4, scales=2, groups=2)}, str(tmp_path))
+
+
+def test_the_table_and_the_figure_show_every_model_and_level() -> None:
+    run = robustq.stress({"left": model(), "right": model("none")}, "phantom:cases=2", levels=[10], metrics="dice,hd95")
+    for metric in ("dice", "hd95"):
+        console = Console(width=160, record=True, file=io.StringIO())
+        console.print(run.table(metric))
+        text = console.export_text()
+        for word in (
+            "left",
+            "right",
+            "0\N{NO-BREAK SPACE}%",
+            "10\N{NO-BREAK SPACE}%",
+            "gaussian",
+            "untrained",
+            "of 16",
+        ):
+            assert word in text
+    assert "[mm]" in text
+    (panel,) = run.plot("dice").axes
+    assert [line.get_label() for line in panel.lines] == ["left", "right"]
+    clean = run.to_frame().query("metric == 'dice' and level == 0 and model == 'left'")
+    by_case = clean.groupby("case")["value"].mean()
+    assert panel.lines[0].get_ydata()[0] == pytest.approx(by_case.mean())
+
+
+def test_noise_with_the_papers_formulas_is_named_so() -> None:
+    run = robustq.stress({"m": model()}, "phantom:cases=1", levels=[10], draws=1, compat="paper-code")
+    assert set(run.to_frame().query("metric == 'dice'")["perturbation"]) == {"paper-code:gaussian"}
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_values_leave_the_intensity_range_unless_they_are_clipped(clip: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    beyond = []
+    answer = Evaluator._answer
+
+    def watched(self, draws):
+        for draw in draws:
+            low, high = draw.case.intensity_range[0].float()
+            beyond.append(bool((draw.case.image < low).any() or (draw.case.image > high).any()))
+        return answer(self, draws)
+
+    monkeypatch.setattr(Evaluator, "_answer", watched)
+    robustq.stress({"m": model()}, "phantom:cases=1,domain=A", levels=[50], draws=1, clip=clip)
+    assert beyond == [False, not clip]
+
+
+def test_a_run_is_read_again_from_its_directory(tmp_path: Path) -> None:
+    run = robustq.stress({"m": model()}, "phantom:cases=1", levels=[10], draws=1, out=tmp_path / "run")
+    again = Run(tmp_path / "run")
+    pd.testing.assert_frame_equal(run.to_frame(), again.to_frame())
+    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == again.summary()
+    with pytest.raises(RequestError, match="no run in"):
+        Run(tmp_path)
+
+
+def test_a_level_of_0_alone_is_a_run() -> None:
+    run = robustq.stress({"m": model()}, "phantom:cases=1", levels=[0])
+    assert set(run.to_frame().query("metric == 'dice'")["level"]) == {0.0}
+    assert run.summary()["curves"][0]["audc"] is None
