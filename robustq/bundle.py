@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from robustq.bottleneck import build_bottlenecks
@@ -31,7 +31,7 @@ def save(model: Segmenter, path: str | os.PathLike[str]) -> None:
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={_KEY: json.dumps(model.spec.to_dict())})
+        partial.write_bytes(serialise(tensors, metadata={_KEY: json.dumps(model.spec.to_dict())}))
         os.replace(partial, target)
     except OSError as error:
         raise RequestError(f"cannot write {target}: {error.strerror or error}") from error

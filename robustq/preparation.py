@@ -75,13 +75,7 @@ class Preparation:
                     f"{name} {'x'.join(f'{extent:g}' for extent in extents)} does not fit a {self.dims}D model: give "
                     f"{self.dims} numbers above 0"
                 )
-        values = [value for value, _ in self.labels]
-        if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
-            raise RequestError(f"labels {dict(self.labels)} repeat a mask value or a name: give each once")
-        if 0 in values or self.ignore in values:
-            raise RequestError(
-                "a label has the mask value of the background (0) or of what is ignored: give it another"
-            )
+        self._check_labels()
 
     def _check_labels(self) -> None:
         values = [value for value, _ in self.labels]

@@ -63,8 +63,8 @@ def resample(
 def crop_or_pad(image: Tensor, masks: Tensor, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor]:
     """Cut or pad about the centre to so many voxels, None to keep an axis; with each channel's minimum and background.
 
-    Where the centre falls between two voxels it goes where TorchIO's CropOrPad has it, which would pad all channels with
-    the minimum of them all.
+    Where the centre falls between two voxels it goes where TorchIO's CropOrPad has it, which would pad all channels
+    with the minimum of them all.
     """
     wanted = tuple(old if new is None else new for old, new in zip(image.shape[1:], size, strict=True))
     background = torch.zeros(len(masks), dtype=torch.bool)

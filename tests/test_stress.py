@@ -132,7 +132,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_rows_of_one_that_was_never_kille
 
 def test_another_run_in_the_same_directory_is_refused(tmp_path: Path) -> None:
     robustq.stress({"m": model()}, "phantom:cases=1", levels=[0], out=tmp_path / "run")
-    with pytest.raises(RequestError, match="holds another run .* levels, draws"):
+    with pytest.raises(RequestError, match=r"holds another run .* levels, draws"):
         robustq.stress({"m": model()}, "phantom:cases=1", levels=[0, 1], draws=2, out=tmp_path / "run")
     with pytest.raises(RequestError, match=r"holds another run .* models"):
         robustq.stress({"m": model(seed=1)}, "phantom:cases=1", levels=[0], out=tmp_path / "run")
