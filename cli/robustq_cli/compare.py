@@ -1,0 +1,60 @@
+"""robustq compare: models against a baseline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustq.errors import RequestError, unknown
+from robustq_cli import console
+
+FORMATS = ("table", "csv", "markdown", "latex")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories of robustq stress.")],
+    baseline: Annotated[str | None, typer.Option(help="Name of the model that is subtracted.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="architecture: summarise the training seeds of each architecture instead.")
+    ] = None,
+    per_label: Annotated[bool, typer.Option("--per-label", help="Keep the labels apart.")] = False,
+    output: Annotated[str, typer.Option("--format", help="table, csv, markdown or latex.")] = "table",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> None:
+    """Set the models of one run or several against a baseline, paired by group, with intervals and tests."""
+    if output not in FORMATS:
+        raise unknown("format", output, FORMATS)
+    if by not in (None, "architecture"):
+        raise unknown("summary", str(by), ["architecture"])
+    if (by is None) == (baseline is None):
+        raise RequestError("compare needs either --baseline NAME, for paired differences, or --by architecture")
+
+    from robustq.report.comparison import architecture_grid, comparison_grid
+    from robustq.report.grid import Grid
+    from robustq.run import Run
+    from robustq.runs import architectures, join
+    from robustq.statistics import compare as compare_models
+    from robustq.statistics import summarise_by_architecture
+
+    opened = [Run(path) for path in runs]
+    rows = join(opened)
+    first = opened[0]
+    metrics = [metric for metric in first.metrics if all(metric in run.metrics for run in opened)]
+    rows = rows[rows["metric"].isin(metrics) | (rows["status"] == "failed")]
+    caption = f"{first.asked['data']['name']}, {first.asked['draws']} draws a level"
+    if any("hd" in metric or metric == "assd" for metric in metrics):
+        caption += f", missed structures by {first.asked['missing']}"
+    if baseline is not None:
+        table = compare_models(rows, baseline, by_label=per_label)
+        grids: list[Grid] = [comparison_grid(table, metric, caption=caption) for metric in metrics]
+    else:
+        table = summarise_by_architecture(rows, architectures(opened), by_label=per_label)
+        grids = [architecture_grid(table, metric, caption=caption) for metric in metrics]
+    if json:
+        console.print_json({"runs": [str(path) for path in runs], "rows": table.to_dict("records")})
+        return
+    for grid in grids:
+        if output == "table":
+            console.out.print(grid.to_rich())
+        else:
+            typer.echo({"csv": grid.to_csv, "markdown": grid.to_markdown, "latex": grid.to_latex}[output]())
