@@ -1,5 +1,6 @@
 """The table of a comparison: every other model against the baseline, paired by group."""
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -45,7 +46,7 @@ def comparison_grid(compared: pd.DataFrame, metric: str, *, caption: str) -> Gri
     return Grid(f"{what} minus {baseline}, {caption}", header, sections, [note, *dict.fromkeys(notes)])
 
 
-def _figures(row: dict[str, Any], digits: int) -> list[str]:
+def _figures(row: Mapping[Hashable, Any], digits: int) -> list[str]:
     interval = f"{row['difference']:+.{digits}f} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
     return [
         number(row["baseline_mean"], digits),

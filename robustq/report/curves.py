@@ -26,7 +26,7 @@ def curve_grid(run: Run, metric: str) -> Grid:
     digits = 3 if share else 2
     header = ["model", *(percent(level) for level in levels)]
     if share and len(levels) > 1:
-        header += [f"retention at {percent(levels[-1])}", "AUDC"]
+        header += ["retention", "AUDC"]
     header.append("codes in use")
     codes = run.codes()
     sections = []
@@ -57,6 +57,8 @@ def _cell(row: "pd.Series[float]", digits: int) -> str:
 
 def _notes(run: Run, rows: pd.DataFrame, share: bool) -> list[str]:
     notes = [f"{model}: {'; '.join(remarks)}" for model, remarks in run.remarks().items() if remarks]
+    if share:
+        notes.append(f"retention: the mean at {percent(max(rows['level']))} over the mean at {percent(0)}")
     notes += run.sample_notes()
     if not share:
         missed = rows.groupby("model")["missed"].sum()

@@ -39,9 +39,8 @@ class Grid:
         )
         # Narrow terminals break a cell between figure and deviation rather than cutting it.
         for place, name in enumerate(self.header):
-            words = max(map(len, name.split()), default=1)
             justify: Literal["left", "right"] = "left" if place == 0 else "right"
-            table.add_column(Text(name), justify=justify, no_wrap=place == 0, min_width=words, overflow="fold")
+            table.add_column(Text(name), justify=justify, overflow="fold")
         for section, rows in self.sections:
             table.add_section()
             if section:
