@@ -58,9 +58,8 @@ def pictures(root: Path, count: int = 3, *, mask: int = 1) -> Path:
         generator = np.random.default_rng(number)
         truth = np.zeros((24, 24), np.uint8)
         truth[4:12, 5:15] = mask
-        Image.fromarray(generator.integers(0, 200, (24, 24), dtype=np.uint8) + 50 * (truth > 0)).save(
-            root / "images" / f"{number}.png"
-        )
+        image = generator.integers(0, 200, (24, 24), dtype=np.uint8) + np.where(truth > 0, 50, 0).astype(np.uint8)
+        Image.fromarray(image).save(root / "images" / f"{number}.png")
         Image.fromarray(truth).save(root / "masks" / f"{number}.png")
     return root
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_salt_and_pepper_selects_exactly_the_number_that_is_defined(level: float
 def test_what_salt_and_pepper_takes_at_a_level_it_takes_at_every_higher_one() -> None:
     image = torch.full((1, 2, 20, 20), 0.5)
     noisy = [robustq.perturb(image, "s&p", level=level, intensity_range=(0, 1)) for level in (5, 20, 60, 100)]
-    for lower, higher in zip(noisy, noisy[1:], strict=False):
+    for lower, higher in pairwise(noisy):
         taken = lower != 0.5
         assert higher[taken].equal(lower[taken])
 

@@ -55,6 +55,6 @@ def compare(
         return
     for grid in grids:
         if output == "table":
-            console.out.print(grid.to_rich())
+            console.print_table(grid.to_rich())
         else:
             typer.echo({"csv": grid.to_csv, "markdown": grid.to_markdown, "latex": grid.to_latex}[output]())

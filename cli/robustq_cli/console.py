@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from time import monotonic
 
 from rich.console import Console
 from rich.measure import measure_renderables
@@ -49,8 +50,28 @@ def print_json(document: object) -> None:
     )
 
 
+class Milestones:
+    """A line on stderr at each tenth of the work, where there is no terminal to draw bars on."""
+
+    def __init__(self) -> None:
+        self._start = monotonic()
+        self._told = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far the work is, if a tenth more is done."""
+        tenths = 10 * done // max(1, total)
+        if err.is_terminal or tenths <= self._told:
+            return
+        self._told = tenths
+        left = (monotonic() - self._start) * (total - done) / done
+        say(f"{10 * tenths} % of {total} pieces, about {left / 60:.1f} min left")
+
+
 def progress() -> Progress:
-    """Bars on stderr with what is done, the time it took and the time left; a context manager."""
+    """Bars on stderr with what is done, the time it took and the time left; a context manager.
+
+    They vanish when the work is done, and are not drawn where there is no terminal.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -59,4 +80,6 @@ def progress() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=err,
+        transient=True,
+        disable=not err.is_terminal,
     )

@@ -51,6 +51,7 @@ def stress(
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         task = bars.add_task("reading cases", total=None)
+        milestones = console.Milestones()
 
         def on_progress(progress: Progress) -> None:
             if progress.resumed == progress.done:
@@ -61,6 +62,7 @@ def stress(
                 completed=progress.done - progress.resumed,
                 total=progress.total - progress.resumed,
             )
+            milestones(progress.done - progress.resumed, progress.total - progress.resumed)
 
         run = stress_models(
             model or None,
@@ -85,7 +87,7 @@ def stress(
         console.print_json(run.summary())
     else:
         for metric in run.metrics:
-            console.out.print(run.table(metric))
+            console.print_table(run.table(metric))
         console.say(f"rows and summary: {target}")
     for case, reason in run.failures.items():
         console.say(f"left out {case}: {reason}")
