@@ -1,5 +1,7 @@
 """The contract of a dataset: cases with what it takes to perturb and to score them."""
 
+import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,8 +124,9 @@ def open_dataset(text: str) -> AbstractDataset:
     path = Path(text)
     name, colon, rest = text.partition(":")
     if name in registry.names("datasets") and (colon or not path.exists()):
-        parts = rest.split(",") if rest else []
-        positional = [parts.pop(0)] if parts and "=" not in parts[0] else []
+        # A comma ends a setting only where another begins: a regular expression may hold commas.
+        parts = re.split(r",(?=[a-z_]+=)", rest) if rest else []
+        positional = [] if not parts or re.match(r"[a-z_]+=", parts[0]) else [parts.pop(0)]
         settings = {key: value for key, _, value in (part.partition("=") for part in parts)}
         return _build(name, positional, settings)
     if not path.exists():
@@ -131,6 +134,8 @@ def open_dataset(text: str) -> AbstractDataset:
         known = f"did you mean {near[0]}?" if near else f"datasets by name are {', '.join(registry.names('datasets'))}"
         raise RequestError(f"no file or folder {text}, and no dataset of that name: {known}")
     if path.is_file():
+        if path.suffix.lower() != ".csv":
+            raise RequestError(f"{text} is a file, and not a CSV: give a folder of images and masks, or a CSV of them")
         return _build("csv", [text], {})
     nnunet = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
     return _build("nnunet" if nnunet else "folder", [text], {})
@@ -138,8 +143,17 @@ def open_dataset(text: str) -> AbstractDataset:
 
 def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
     factory = registry.load("datasets", name)
+    signature = inspect.signature(factory)
     try:
-        dataset: AbstractDataset = factory(*positional, **settings)
+        signature.bind(*positional, **settings)
     except TypeError as error:
-        raise RequestError(f"dataset {name!r} was given a setting that it does not take: {error}") from error
+        raise RequestError(f"dataset {name!r} does not take this: {error}; it takes {signature_words(signature)}") from error
+    dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
+
+
+def signature_words(signature: inspect.Signature) -> str:
+    """The settings of a dataset, as in `path, domain=, group=`."""
+    return ", ".join(
+        name if parameter.default is parameter.empty else f"{name}=" for name, parameter in signature.parameters.items()
+    )

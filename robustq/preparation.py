@@ -70,10 +70,13 @@ class Preparation:
             raise RequestError("size and spacing were both given: resize to a size, or resample to a spacing")
         for name in ("size", "spacing", "crop"):
             extents = getattr(self, name)
-            if extents is not None and (len(extents) != self.dims or not all(extent > 0 for extent in extents)):
+            if extents is None:
+                continue
+            whole = name == "spacing" or all(extent % 1 == 0 for extent in extents)
+            if len(extents) != self.dims or not all(0 < extent < math.inf for extent in extents) or not whole:
                 raise RequestError(
                     f"{name} {'x'.join(f'{extent:g}' for extent in extents)} does not fit a {self.dims}D model: give "
-                    f"{self.dims} numbers above 0"
+                    f"{self.dims} {'' if name == 'spacing' else 'whole '}numbers above 0"
                 )
         self._check_labels()
 

@@ -11,49 +11,60 @@ from robustq.errors import RequestError
 def split(entries: Sequence[Entry], *, validation: float = 0.2, seed: int = 0) -> tuple[list[Entry], list[Entry]]:
     """The cases to train on and the cases to choose the epoch by.
 
-    Where any case has a declared split, those of "train" and "val" are taken. Otherwise whole groups are drawn at
-    random for the validation until it holds at least its share of the cases.
+    Cases declared "train" and "val" are taken as such. Where none is declared "val", whole groups of those declared
+    "train", or of the undeclared ones where there are none, are drawn at random for the validation until it holds at
+    least its share. Cases declared "test" are on neither side.
 
     Args:
         entries: cases, in any order.
-        validation: share of the cases, between 0 and 1.
-        seed: of the draw.
+        validation: share of the cases, above 0 and below 1.
+        seed: of the draw, 0 or more.
 
     Raises:
-        RequestError: one of the sides would be empty, or a declared split puts a group on both.
+        RequestError: one of the sides would be empty, the declared split tears a group apart, or the share or the seed
+            is not usable.
     """
+    if not 0 < validation < 1 or seed < 0:
+        raise RequestError(
+            f"validation={validation:g} with seed={seed} makes no split: give a share between 0 and 1, and a seed of 0 "
+            "or more"
+        )
     entries = sorted(entries, key=lambda entry: entry.id)
-    if any(entry.split for entry in entries):
-        sides = [[entry for entry in entries if entry.split == side] for side in ("train", "val")]
-        torn = {entry.group for entry in sides[0]} & {entry.group for entry in sides[1]}
-        if torn:
-            raise RequestError(
-                f"the declared split has cases of one group in train and in val ({', '.join(sorted(torn)[:3])}): "
-                "put each group on one side"
-            )
-    else:
-        sides = _draw(entries, validation, seed)
+    declared = {side: [entry for entry in entries if entry.split == side] for side in ("train", "val", "test", "")}
+    training = declared["train"] if declared["train"] or declared["val"] else declared[""]
+    _check_groups({"train": training, "val": declared["val"], "test": declared["test"]})
+    sides = (training, declared["val"]) if declared["val"] else _draw(training, validation, seed)
     if not all(sides):
-        empty = "training" if not sides[0] else "validation"
+        empty = "validation" if sides[0] else "training"
         raise RequestError(
             f"{len(entries)} cases of {len({entry.group for entry in entries})} groups leave none for {empty}: give "
-            "more cases, another share, or a split column with train and val"
+            "more cases, or a split column with train and val"
         )
-    return sides[0], sides[1]
+    return sides
 
 
-def _draw(entries: Sequence[Entry], validation: float, seed: int) -> list[list[Entry]]:
+def _check_groups(sides: dict[str, list[Entry]]) -> None:
+    seen: dict[str, str] = {}
+    for side, entries in sides.items():
+        for entry in entries:
+            other = seen.setdefault(entry.group, side)
+            if other != side:
+                raise RequestError(
+                    f"the declared split has cases of the group {entry.group!r} in {other} and in {side}: put each "
+                    "group on one side"
+                )
+
+
+def _draw(entries: list[Entry], validation: float, seed: int) -> tuple[list[Entry], list[Entry]]:
     groups = sorted({entry.group for entry in entries})
-    order = np.random.default_rng(seed).permutation(len(groups))
-    wanted = validation * len(entries)
     chosen: set[str] = set()
     held = 0
-    for place in order:
-        if held >= wanted or len(chosen) == len(groups) - 1:
+    for place in np.random.default_rng(seed).permutation(len(groups)):
+        if held >= validation * len(entries) or len(chosen) == len(groups) - 1:
             break
         chosen.add(groups[place])
         held += sum(entry.group == groups[place] for entry in entries)
-    return [
+    return (
         [entry for entry in entries if entry.group not in chosen],
         [entry for entry in entries if entry.group in chosen],
-    ]
+    )

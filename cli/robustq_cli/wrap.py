@@ -93,14 +93,13 @@ def wrap(
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
-    per = "slice" if dims == 2 and len(shown) == 2 else "case"
     lines = {
         "cut at": f"{anatomy.site}, skips {anatomy.skips}",
         "quantiser": str(parsed),
         "image": _shape(anatomy.image) + ("" if crops or extents else " (an example: no --size was given)"),
         "bottleneck": f"{_shape(anatomy.features)} -> embedding {_shape(anatomy.embedding)}",
         "stride": " × ".join(f"{stride:g}" for stride in anatomy.stride),
-        "tokens": f"{anatomy.tokens} a {per if dims == 2 else 'case'}",
+        "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if dims == 2 else 'case'}",
         "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
         "answer": f"{model.spec.answer}, {classes} channels -> {', '.join(model.spec.labels)}",
         "state": "; ".join(model.spec.status),

@@ -34,13 +34,12 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None) ->
     for path, part in zip(files.images, parts, strict=True):
         if part.values.shape[1:] != first.values.shape[1:]:
             raise CaseError(f"{path.name} has the shape {_shape(part)}, the other channels {_shape(first)}")
-    mask = _aligned(read(files.mask), first)
-    image = torch.cat([part.image.to(torch.promote_types(part.image.dtype, first.image.dtype)) for part in parts])
+    mask = _aligned(read(files.mask, mask=True), first)
     if mask.values.shape[1:] != first.values.shape[1:]:
         raise CaseError(f"the image has the shape {_shape(first)}, the mask {_shape(mask)}: they must be equal")
     ranges = [_range(part, window) for part in parts]
     return Case(
-        image=image,
+        image=torch.cat([part.image for part in parts]),
         mask=mask.mask,
         intensity_range=torch.cat(ranges),
         spacing=first.spacing,

@@ -1,5 +1,6 @@
-"""One image file as a tensor, with its spacing and what its stored type says about its range."""
+"""One image file as values, with its spacing and what its stored type says about its range."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from robustq.dataset import Unit
 from robustq.errors import CaseError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-SUFFIXES = (*PICTURES, *VOLUMES, ".npz")
+NIFTI = (".nii.gz", ".nii")
+ITK = (".nrrd", ".mha", ".mhd")
+SUFFIXES = (*PICTURES, *NIFTI, *ITK, ".npz")
+
+_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 
 
 @dataclass(frozen=True)
@@ -43,30 +47,27 @@ class Stored:
         Raises:
             CaseError: some are not finite.
         """
-        wide = np.float64 if self.values.dtype in (np.float64, np.int32, np.uint32, np.int64, np.uint64) else np.float32
-        values = self.values.astype(wide)
-        if wide is np.float64 and np.array_equal(values.astype(np.float32), values, equal_nan=True):
-            values = values.astype(np.float32)
+        values = self.values.astype(np.float64)
         if not np.isfinite(values).all():
-            raise CaseError("the image holds NaN or infinite values")
-        return torch.from_numpy(np.ascontiguousarray(values))
+            raise CaseError("the image holds NaN or infinite values: mend or leave out the case")
+        with np.errstate(over="ignore"):
+            narrow = values.astype(np.float32)
+        return torch.from_numpy(np.ascontiguousarray(narrow if np.array_equal(narrow, values) else values))
 
     @property
     def mask(self) -> Integer[Tensor, "*s"]:
         """The values as the integers of a mask.
 
         Raises:
-            CaseError: they are fractional or not finite, or there are several differing channels.
+            CaseError: they are fractional, not finite or huge, or there are channels that differ.
         """
         values = self.values[0]
         if any(not np.array_equal(values, channel) for channel in self.values[1:]):
             raise CaseError("the mask has several channels that differ: store one integer a pixel")
-        if values.dtype == np.bool_:
-            values = values.astype(np.uint8)
-        whole = np.round(values.astype(np.float64)) if values.dtype.kind == "f" else values
-        if not np.array_equal(whole, values) or np.abs(whole.astype(np.float64)).max(initial=0) > 2**31:
+        wide = values.astype(np.float64)
+        if not np.array_equal(np.rint(wide), wide) or np.abs(wide).max() >= 2**31:
             raise CaseError("the mask has values that are not whole numbers: store one integer a pixel")
-        return torch.from_numpy(np.ascontiguousarray(whole.astype(np.int32)))
+        return torch.from_numpy(np.ascontiguousarray(wide.astype(np.int32)))
 
     @property
     def stored_range(self) -> tuple[float, float] | None:
@@ -84,108 +85,115 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
-def read(path: Path) -> Stored:
+def read(path: Path, *, mask: bool = False) -> Stored:
     """Read an image file of any of `SUFFIXES`.
 
+    Args:
+        path: the file.
+        mask: whether it holds a mask, whose palette, if it has one, is a matter of display.
+
     Raises:
-        CaseError: it is missing, truncated, or not an image.
+        CaseError: it is missing, truncated, not an image, or holds what no image does.
     """
     suffix = suffix_of(path)
     try:
         if suffix in PICTURES:
-            return _picture(path)
-        if suffix in (".nii", ".nii.gz"):
-            return _nifti(path)
-        if suffix == ".npz":
-            return _arrays(path)
-        if suffix:
-            return _metaimage(path)
+            stored = _picture(path, mask)
+        elif suffix in NIFTI:
+            stored = _nifti(path)
+        elif suffix in ITK:
+            stored = _itk(path)
+        elif suffix:
+            stored = _arrays(path)
+        else:
+            raise CaseError(f"{path.name} is not an image: known are {', '.join(SUFFIXES)}")
     except CaseError:
         raise
     except Exception as error:  # each library has its own ways of refusing a file
-        raise CaseError(f"{path.name} cannot be read as an image ({_first_line(error)})") from error
-    raise CaseError(f"{path.name} is not an image: known are {', '.join(SUFFIXES)}")
+        raise CaseError(f"{path.name} cannot be read as an image: {_reason(error, path)}") from error
+    if stored.values.dtype.kind not in "buif" or stored.values.size == 0:
+        raise CaseError(f"{path.name} holds {stored.values.size} values of type {stored.values.dtype}: store numbers")
+    if not all(0 < step < math.inf for step in stored.spacing):
+        raise CaseError(f"{path.name} has the spacing {stored.spacing}: mend its header, each must be above 0")
+    return stored
 
 
-def _picture(path: Path) -> Stored:
+def _picture(path: Path, mask: bool) -> Stored:
     with Pictures.open(path) as picture:
         if getattr(picture, "n_frames", 1) > 1:
             raise CaseError(f"{path.name} has {picture.n_frames} pages: store one image a file, or a volume as NIfTI")
-        if picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
-            # A palette's colours are the image, but in a mask its indices are the labels.
-            values = np.asarray(picture if picture.mode == "P" and _is_mask(path) else picture.convert("RGB"))
-        elif picture.mode == "1":
-            values = np.asarray(picture, dtype=np.uint8)
+        if picture.mode in ("RGB", "RGBA", "LA") and any(";16" in str(tile.args) for tile in picture.tile):
+            # Pillow would cut 16 bits a channel to 8.
+            values = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+        elif picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB") and not mask:
+            values = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
         else:
             values = np.asarray(picture)
-    if values.ndim == 3:
-        values = np.moveaxis(values, -1, 0)
-        if values.shape[0] in (2, 4):  # the last channel is opacity
-            if (values[-1] != values[-1].flat[0]).any():
-                raise CaseError(f"{path.name} has an opacity channel that varies: store it without one")
-            values = values[:-1]
-    else:
-        values = values[None]
+    values = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
+    if len(values) in (2, 4):
+        if (values[-1] != values[-1].flat[0]).any():
+            raise CaseError(f"{path.name} has an opacity channel that varies: store it without one")
+        values = values[:-1]
     return Stored(values, (1.0, 1.0), "px")
-
-
-def _is_mask(path: Path) -> bool:
-    return any(part.lower().startswith(("mask", "label")) for part in path.parts[:-1])
 
 
 def _nifti(path: Path) -> Stored:
     image = nibabel.load(path)
     values = np.asanyarray(image.dataobj)
-    zooms = tuple(float(zoom) for zoom in image.header.get_zooms()[: min(values.ndim, 3)])
-    named = image.header.get_xyzt_units()[0]
-    scale = {"meter": 1000.0, "micron": 0.001}.get(named, 1.0)
+    if values.ndim not in (2, 3, 4):
+        raise CaseError(f"{path.name} has {values.ndim} axes: known are two or three, and a last one for channels")
+    # Single precision in the header: 0.7 mm would read 0.699999988.
+    zooms = tuple(float(f"{zoom:.6g}") for zoom in image.header.get_zooms()[: min(values.ndim, 3)])
+    orientation = "".join(axis or "?" for axis in aff2axcodes(image.affine))[: len(zooms)]
     # Four axes: the last holds channels, as in the Medical Segmentation Decathlon.
     values = np.moveaxis(values, -1, 0) if values.ndim == 4 else values[None]
-    orientation = "".join(axis or "?" for axis in aff2axcodes(image.affine)) if values.ndim == 4 else ""
     if values.ndim == 4 and values.shape[-1] == 1:
         values, zooms, orientation = values[..., 0], zooms[:2], orientation[:2]
-    if values.ndim not in (3, 4):
-        raise CaseError(f"{path.name} has {values.ndim - 1} spatial axes: 2 or 3 are known")
-    real = named != "unknown" or any(zoom != 1 for zoom in zooms)
-    spacing = tuple(zoom * scale for zoom in zooms)
-    return Stored(values, spacing if real else (1.0,) * len(zooms), "mm" if real else "px", orientation)
+    unit = image.header.get_xyzt_units()[0]
+    if unit == "unknown" and all(zoom == 1 for zoom in zooms):
+        return Stored(values, zooms, "px", orientation)
+    return Stored(values, tuple(zoom * _MILLIMETRES.get(unit, 1.0) for zoom in zooms), "mm", orientation)
 
 
-def _metaimage(path: Path) -> Stored:
+def _itk(path: Path) -> Stored:
     image = SimpleITK.ReadImage(str(path))
-    values = SimpleITK.GetArrayFromImage(image)  # axes reversed, channels last
-    channels = image.GetNumberOfComponentsPerPixel() > 1
-    values = np.moveaxis(values, -1, 0) if channels else values[None]
-    values = values.transpose(0, *range(values.ndim - 1, 0, -1))
+    values = SimpleITK.GetArrayFromImage(image)
+    values = np.moveaxis(values, -1, 0) if image.GetNumberOfComponentsPerPixel() > 1 else values[None]
+    values = values.transpose(0, *range(values.ndim - 1, 0, -1))  # SimpleITK's arrays have the last axis first
     spacing = tuple(float(step) for step in image.GetSpacing())
     if values.ndim == 4 and values.shape[-1] == 1:
         values, spacing = values[..., 0], spacing[:2]
-    real = any(step != 1 for step in spacing)
-    return Stored(values, spacing, "mm" if real else "px")
+    if values.ndim not in (3, 4):
+        raise CaseError(f"{path.name} has {values.ndim - 1} axes: known are two or three")
+    # These formats write a spacing of 1 where none was given.
+    return Stored(values, spacing, "mm" if any(step != 1 for step in spacing) else "px")
 
 
 def _arrays(path: Path) -> Stored:
+    """(*S), or (C, *S): three axes without a spacing are channels where the first has an extent of 1 or 3."""
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
-        name = next(
-            (known for known in ("image", "mask", "label") if known in names), names[0] if len(names) == 1 else ""
+        if "image" not in names and len(names) != 1:
+            raise CaseError(f"{path.name} holds {', '.join(names) or 'nothing'}: name one array image, or store only one")
+        values = arrays["image" if "image" in names else names[0]]
+        spacing = tuple(arrays["spacing"].astype(float).ravel().tolist()) if "spacing" in arrays.files else None
+    if spacing is not None:
+        axes = len(spacing)
+    else:
+        axes = 2 if values.ndim == 3 and len(values) in (1, 3) else min(values.ndim, 3)
+    if axes not in (2, 3) or values.ndim not in (axes, axes + 1):
+        raise CaseError(
+            f"{path.name} has an array of shape {values.shape} and the spacing {spacing}: store (*S) or (C, *S) with "
+            "two or three axes S, and a spacing for each of these"
         )
-        if not name:
-            raise CaseError(
-                f"{path.name} holds {', '.join(names) or 'nothing'}: name the array image, or store one only"
-            )
-        values = arrays[name]
-        spacing = tuple(float(step) for step in arrays["spacing"]) if "spacing" in arrays.files else None
-    axes = len(spacing) if spacing is not None else (2 if values.ndim == 3 and values.shape[0] in (1, 3) else None)
-    if axes is None:
-        axes = min(values.ndim, 3)
-    if values.ndim == axes:
-        values = values[None]
-    if values.ndim != axes + 1 or axes not in (2, 3):
-        raise CaseError(f"{path.name} has an array of shape {values.shape}: store (C, *S) or (*S) with 2 or 3 axes *S")
+    values = values[None] if values.ndim == axes else values
     return Stored(values, spacing or (1.0,) * axes, "px" if spacing is None else "mm")
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
+    """What a library said, in one line: SimpleITK names its source files first."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:160] if lines else type(error).__name__
+    said = next((line for line in lines if "ERROR" in line), lines[0] if lines else type(error).__name__)
+    return said.rpartition("ERROR: ")[2].replace(str(path), path.name)[:160]

@@ -15,7 +15,10 @@ def parse_labels(labels: Mapping[int, str] | str | None) -> Mapping[int, str] | 
         raise RequestError(
             f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart"
         )
-    return {int(value): name for value, _, name in pairs}
+    named = {int(value): name for value, _, name in pairs}
+    if 0 in named or len({*named.values()}) < len(pairs) or len(named) < len(pairs):
+        raise RequestError(f"labels={labels} repeats a mask value or a name, or names the background 0: give each once")
+    return named
 
 
 def parse_window(window: Sequence[float] | str | None) -> tuple[float, float] | None:
@@ -53,4 +56,4 @@ def group_of(identity: str, pattern: str | None) -> str:
         raise RequestError(f"group={pattern} is not a regular expression: {error}") from error
     if found is None:
         raise RequestError(f"group={pattern} matches nothing in the case id {identity!r}: mend it, or leave it out")
-    return found.group(1) if found.groups() else found.group()
+    return found[1] if found.groups() and found[1] is not None else found[0]
