@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robustq import metrics as metrics
     from robustq.bundle import load as load
     from robustq.dataset import open_dataset as open_dataset
     from robustq.errors import CaseError as CaseError
@@ -36,6 +37,7 @@ _HOMES = {
     "Run": "run",
     "Segmenter": "segmenter",
     "load": "bundle",
+    "metrics": "metrics",
     "open_dataset": "dataset",
     "perturb": "perturb",
     "stress": "stress",
@@ -54,6 +56,7 @@ __all__ = [
     "Run",
     "Segmenter",
     "load",
+    "metrics",
     "open_dataset",
     "perturb",
     "stress",
@@ -66,7 +69,7 @@ class _Package(ModuleType):
     """Importing robustq.wrap binds the submodule to the package's name `wrap`, which belongs to the function."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
+        if name == "metrics" or not (name in _HOMES and isinstance(value, ModuleType)):
             ModuleType.__setattr__(self, name, value)
 
 
@@ -76,7 +79,8 @@ sys.modules[__name__].__class__ = _Package
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'robustq' has no attribute {name!r}")
-    value = getattr(import_module(f"robustq.{_HOMES[name]}"), name)
+    home = import_module(f"robustq.{_HOMES[name]}")
+    value = getattr(home, name, home)  # `metrics` is a module, and its own home
     globals()[name] = value
     return value
 

@@ -147,7 +147,9 @@ def _build(name: str, positional: list[str], settings: dict[str, str]) -> Abstra
     try:
         signature.bind(*positional, **settings)
     except TypeError as error:
-        raise RequestError(f"dataset {name!r} does not take this: {error}; it takes {signature_words(signature)}") from error
+        raise RequestError(
+            f"dataset {name!r} does not take this: {error}; it takes {signature_words(signature)}"
+        ) from error
     dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
 

@@ -1,7 +1,7 @@
 """Tables 4 to 6 on your data: UNet, its matched baseline and VQ-UNet under noise, over several training seeds.
 
     python benchmarks/paper/noise.py DATA --size 128x128 --epochs 30 --seeds 0,1,2 --out runs/montgomery
-    python benchmarks/paper/noise.py DATA --dims 3 --crop 48x64x48 --classes 3 --epochs 6 --seeds 0 --out runs/hippocampus
+    python benchmarks/paper/noise.py DATA --dims 3 --crop 48x64x48 --classes 3 --epochs 6 --seeds 0 --out runs/hippo
 
 Every network gets the same cases, recipe and noise; a finished training or run is not repeated. One `robustq` command a
 step, as a user would type them.

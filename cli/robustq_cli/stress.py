@@ -49,6 +49,8 @@ def stress(
     from robustq.stress import stress as stress_models
 
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
+    if out is None:
+        console.say(f"run directory: {target}; stopped, it goes on with --out {target}")
     with console.progress() as bars:
         task = bars.add_task("reading cases", total=None)
         milestones = console.Milestones()

@@ -174,7 +174,9 @@ def _arrays(path: Path) -> Stored:
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
         if "image" not in names and len(names) != 1:
-            raise CaseError(f"{path.name} holds {', '.join(names) or 'nothing'}: name one array image, or store only one")
+            raise CaseError(
+                f"{path.name} holds {', '.join(names) or 'nothing'}: name one array image, or store only one"
+            )
         values = arrays["image" if "image" in names else names[0]]
         spacing = tuple(arrays["spacing"].astype(float).ravel().tolist()) if "spacing" in arrays.files else None
     if spacing is not None:
