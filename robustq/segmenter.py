@@ -1,6 +1,7 @@
 """A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import torch
@@ -135,7 +136,7 @@ class Segmenter(nn.Module):
             raise RequestError("this model has no quantiser to take out: its quantise is none")
         return matched_baseline(self, keep_weights=keep_weights)
 
-    def save(self, path: str) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the bundle, one `.safetensors` file; see `robustq.bundle.save`."""
         from robustq.bundle import save
 

@@ -1,7 +1,6 @@
 """The contract of a perturbation as a check that a stranger's tests can run."""
 
 import json
-import random
 
 import numpy as np
 import torch
@@ -64,8 +63,9 @@ def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> Non
         json.dumps(parameters)
 
 
-def _global_states() -> tuple[object, ...]:
-    return random.getstate(), str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
+def _global_states() -> tuple[str, list[int]]:
+    # Not Python's own, from which a type checker may draw while it looks into a list.
+    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
 
 
 def _check_rescaling(perturbation: AbstractPerturbation, name: str) -> None:

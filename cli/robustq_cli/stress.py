@@ -49,8 +49,6 @@ def stress(
     from robustq.stress import stress as stress_models
 
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
-    if out is None:
-        console.say(f"run directory: {target}; stopped, it goes on with --out {target}")
     with console.progress() as bars:
         task = bars.add_task("reading cases", total=None)
         milestones = console.Milestones()
@@ -58,6 +56,8 @@ def stress(
         def on_progress(progress: Progress) -> None:
             if progress.resumed == progress.done:
                 bars.reset(task)
+                if out is None:
+                    console.say(f"run directory: {target}; if stopped, it goes on with --out {target}")
             bars.update(
                 task,
                 description="case × perturbation × level",
