@@ -7,7 +7,7 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.run import Run
 
-_SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device", "data")
+_SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device")
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
@@ -19,21 +19,28 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
     first, *others = runs
     for other in others:
         for setting in _SHARED:
-            one, two = _shown(first, setting), _shown(other, setting)
-            if one != two:
-                raise RequestError(
-                    f"{first.directory.path} and {other.directory.path} differ in {setting} ({one} against {two}), so "
-                    "their rows cannot be paired: stress the models with the same settings"
-                )
+            if first.asked[setting] != other.asked[setting]:
+                raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
+        one, two = _cases(first), _cases(other)
+        if one != two:
+            identity = min({*one.items()} ^ {*two.items()})[0]
+            here, there = (
+                f"image {cases[identity]} as case {identity}" if identity in cases else f"no case {identity}"
+                for cases in (one, two)
+            )
+            raise _refused(first, other, "cases", f"{len(one)}, {here}", f"{len(two)}, {there}")
     return pd.concat([run.to_frame() for run in runs], ignore_index=True)
 
 
-def _shown(run: Run, setting: str) -> object:
-    if setting != "data":
-        return run.asked[setting]
-    cases = run.asked["data"]["cases"]
-    return f"{len(cases)} cases, {cases[0]['id']} ({cases[0]['fingerprint']}) to {cases[-1]['id']}", hash(
-        tuple(case["fingerprint"] for case in cases)
+def _cases(run: Run) -> dict[str, str]:
+    """Fingerprint of the image by case id."""
+    return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
+
+
+def _refused(first: Run, other: Run, setting: str, one: str, two: str) -> RequestError:
+    return RequestError(
+        f"{first.directory.path} and {other.directory.path} differ in {setting} ({one} against {two}), so "
+        "their rows cannot be paired: stress the models with the same settings and cases"
     )
 
 

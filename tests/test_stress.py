@@ -15,6 +15,7 @@ from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
 from robustq.run import Run
+from robustq.runs import join
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter
 
@@ -334,6 +335,20 @@ def test_a_run_is_read_again_from_its_directory(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == again.summary()
     with pytest.raises(RequestError, match="no run in"):
         Run(tmp_path)
+
+
+def test_runs_of_other_cases_or_levels_are_not_joined_and_it_is_said_where() -> None:
+    runs = [
+        robustq.stress({name: model()}, f"phantom:cases={cases},domain=A", levels=levels, draws=1)
+        for name, cases, levels in (("a", 1, [0, 10]), ("b", 2, [0, 10]), ("c", 1, [0, 20]), ("d", 1, [0, 10]))
+    ]
+    assert set(join([runs[0], runs[3]])["model"]) == {"a", "d"}
+    with pytest.raises(
+        RequestError, match=r"differ in cases \(1, no case A/0001 against 2, image \w{16} as case A/0001"
+    ):
+        join(runs[:2])
+    with pytest.raises(RequestError, match=r"differ in levels \(\[0.0, 10.0\] against \[0.0, 20.0\]\)"):
+        join([runs[0], runs[2]])
 
 
 def test_a_level_of_0_alone_is_a_run() -> None:

@@ -2,8 +2,7 @@
 
 import os
 import platform
-import re
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -13,35 +12,39 @@ from robustq_cli import console
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False) -> int:
     """Show versions, devices and extras, and try every registered item. Exit status 1 if the core is incomplete."""
-    needed, extras = _requirements()
-    core = {name: _version(name) for name in needed}
-    missing = [name for name, found in core.items() if found is None]
+    from robustq.requirements import Requirement, extra_line, requirements
+
+    core: list[Requirement] = []
+    extras: dict[str, list[Requirement]] = {}
+    for requirement in requirements():
+        (core if requirement.extra is None else extras.setdefault(requirement.extra, [])).append(requirement)
+    unmet = [f"{need.name}{need.bounds}" for need in core if not need.met]
     report: dict[str, Any] = {
         "robustq": version("robustq"),
         "python": platform.python_version(),
-        "libraries": core,
-        "devices": {} if "torch" in missing else _devices(),
-        "extras": {
-            extra: {
-                "installed": not any(_version(name) is None for name in names),
-                "pip": f"pip install 'robustq[{extra}]'",
-            }
-            for extra, names in extras.items()
+        "libraries": {
+            need.name: need.installed if need.met else f"{need.installed or 'missing'}, needs {need.bounds or 'any'}"
+            for need in core
         },
-        "items": {} if missing else _items(),
+        "devices": {} if unmet else _devices(),
+        "extras": {
+            extra: {"installed": all(need.met for need in needs), "pip": extra_line(extra)}
+            for extra, needs in extras.items()
+        },
+        "items": {} if unmet else _items(),
     }
     if json:
         console.print_json(report)
     else:
         _print(report)
-    if missing:
-        console.say(f"missing: {', '.join(missing)}; bring them with pip install --force-reinstall robustq")
-    return 1 if missing else 0
+    if unmet:
+        console.say(f"missing or too old: {', '.join(unmet)}; bring them with pip install --upgrade robustq")
+    return 1 if unmet else 0
 
 
 def _print(report: dict[str, Any]) -> None:
     lines = {"robustq": report["robustq"], "python": report["python"]}
-    lines |= {name: found or "missing" for name, found in report["libraries"].items()}
+    lines |= report["libraries"]
     lines |= {name: str(found) for name, found in report["devices"].items()}
     lines |= {
         f"extra {extra}": "installed" if state["installed"] else f"not installed: {state['pip']}"
@@ -51,25 +54,7 @@ def _print(report: dict[str, Any]) -> None:
         f"{kind}": ", ".join(f"{name} ({state})" if state != "ok" else name for name, state in found.items())
         for kind, found in report["items"].items()
     }
-    console.print_pairs({name: value.replace("[", r"\[") for name, value in lines.items()})
-
-
-def _requirements() -> tuple[list[str], dict[str, list[str]]]:
-    """The libraries that robustq declares: those it needs, and those of each extra."""
-    needed: list[str] = []
-    extras: dict[str, list[str]] = {}
-    for line in requires("robustq") or []:
-        name = re.split(r"[ ;<>=!~\[]", line, maxsplit=1)[0]
-        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
-        (extras.setdefault(extra.group(1), []) if extra else needed).append(name)
-    return needed, extras
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    console.print_pairs(lines)
 
 
 def _devices() -> dict[str, Any]:

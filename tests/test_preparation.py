@@ -1,0 +1,163 @@
+"""What a case goes through before a model sees it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import zoom
+
+from networks import noise
+from robustq.dataset import Case, Entry
+from robustq.errors import RequestError
+from robustq.preparation import Preparation
+from robustq.slices import from_slices, slice_axis, to_slices
+
+
+def case(*shape: int, mask: torch.Tensor | None = None, channels: int = 1, spacing: tuple[float, ...] = ()) -> Case:
+    """Values around 100, a range wider than they are, and one label."""
+    image = 100 + 20 * noise(channels, *shape)
+    return Case(
+        image,
+        (image[0] > 110).int() if mask is None else mask,
+        torch.tensor([[0.0, 255.0]] * channels, dtype=torch.float64),
+        spacing or (2.0,) * len(shape),
+        "mm",
+        Entry("a", "a"),
+    )
+
+
+@pytest.mark.parametrize("shape", [(13, 17), (5, 9, 7)])
+@pytest.mark.parametrize("normalise", ["min-max", "z-score", "percentile", "window", "none"])
+def test_a_normalisation_does_what_numpy_says_and_carries_the_range_along(
+    shape: tuple[int, ...], normalise: str
+) -> None:
+    window = (60.0, 140.0) if normalise == "window" else None
+    stored = case(*shape, channels=2)
+    prepared = Preparation(dims=len(shape), channels=2, normalise=normalise, window=window)(stored)
+    for channel in range(2):
+        x = stored.image[channel].double().numpy()
+        low, high = {
+            "min-max": (x.min(), x.max()),
+            "z-score": (x.mean(), x.mean() + x.std()),
+            "percentile": tuple(np.percentile(x, (0.5, 99.5))),
+            "window": (60.0, 140.0),
+            "none": (0.0, 1.0),
+        }[normalise]
+        expected = (x - low) / (high - low)
+        limits = (np.array(window or (0.0, 255.0)) - low) / (high - low)
+        if normalise in ("percentile", "window"):
+            expected, limits = expected.clip(0, 1), limits.clip(0, 1)
+        assert np.allclose(prepared.image[channel], expected, atol=1e-5)
+        assert np.allclose(prepared.intensity_range[channel], limits)
+
+
+def test_a_constant_image_is_prepared_without_dividing_by_nothing() -> None:
+    flat = case(8, 8)
+    for normalise in ("min-max", "z-score", "percentile"):
+        stored = Case(torch.full((1, 8, 8), 7.0), flat.mask, flat.intensity_range, (1.0, 1.0), "px", flat.entry)
+        assert Preparation(normalise=normalise)(stored).image.equal(torch.zeros(1, 8, 8))
+
+
+def test_a_resize_recomputes_the_spacing_and_interpolates_as_scipy_does() -> None:
+    stored = case(16, 24)
+    prepared = Preparation(size=(32, 12), normalise="none")(stored)
+    assert prepared.image.shape == (1, 32, 12)
+    assert prepared.spacing == (1.0, 4.0)
+    # The factor two down is left unsmoothed; away from the border both see the same four neighbours.
+    expected = zoom(stored.image[0].numpy(), (2, 0.5), order=1, grid_mode=True, mode="nearest")
+    assert np.allclose(prepared.image[0][2:-2, 1:-1], expected[2:-2, 1:-1], atol=1e-3)
+
+
+def test_a_resampling_to_a_spacing_keeps_the_extent() -> None:
+    prepared = Preparation(dims=3, spacing=(1.0, 2.0, 2.0))(case(6, 10, 8, spacing=(2.0, 2.0, 3.0)))
+    assert prepared.image.shape == (1, 12, 10, 12)
+    assert prepared.spacing == (1.0, 2.0, 2.0)
+
+
+@given(
+    extents=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=2, max_size=3), seed=st.integers(0, 99)
+)
+def test_crop_and_pad_undo_each_other_where_nothing_is_cut(extents: list[tuple[int, int]], seed: int) -> None:
+    shape, wanted = (tuple(pair[side] for pair in extents) for side in (0, 1))
+    stored = case(*shape)
+    prepared = Preparation(dims=len(shape), normalise="none", crop=wanted)(stored)
+    assert prepared.image.shape[1:] == wanted
+    assert prepared.intensity_range.equal(stored.intensity_range)
+    if all(new >= old for old, new in extents):
+        back = Preparation(dims=len(shape), normalise="none", crop=shape)(
+            Case(prepared.image, prepared.mask[0].int(), stored.intensity_range, stored.spacing, "mm", stored.entry)
+        )
+        assert back.image.equal(stored.image)
+        assert back.mask[0].int().equal(stored.mask)
+
+
+def test_labels_with_a_gap_become_one_mask_each_and_the_ignored_value_none() -> None:
+    mask = torch.tensor([[0, 1, 5], [7, 9, 5]], dtype=torch.int32)
+    prepared = Preparation(labels=((1, "lung"), (5, "heart"), (7, "rib")), ignore=9)(case(2, 3, mask=mask))
+    assert prepared.labels == ("lung", "heart", "rib")
+    assert prepared.mask.tolist() == [(mask == value).tolist() for value in (1, 5, 7)]
+    assert prepared.ignored.equal(mask == 9)
+
+
+def test_a_mask_of_0_and_255_is_binary() -> None:
+    mask = torch.tensor([[0, 255], [255, 0]], dtype=torch.int32)
+    assert Preparation()(case(2, 2, mask=mask)).mask[0].equal(mask == 255)
+
+
+@pytest.mark.parametrize(
+    ("stored", "preparation", "words"),
+    [
+        (
+            case(4, 4, channels=3),
+            Preparation(),
+            "has 3 image channels, the model takes 1: wrap it with --in-channels 3",
+        ),
+        (case(4, 4), Preparation(dims=3), "is an image, the model takes volumes"),
+        (case(2, 2, mask=torch.tensor([[1, 4]] * 2)), Preparation(), "has the values 4, which are none of the labels"),
+    ],
+)
+def test_a_case_that_does_not_fit_the_model_is_refused(stored: Case, preparation: Preparation, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        preparation(stored)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dims": 4}, "2 or 3 spatial axes"),
+        ({"normalise": "zscore"}, "did you mean z-score"),
+        ({"normalise": "window"}, "go together"),
+        ({"size": (0, 8)}, "does not fit a 2D model"),
+        ({"size": (8, 8), "spacing": (1.0, 1.0)}, "both given"),
+        ({"labels": ((1, "a"), (1, "b"))}, "repeat a mask value"),
+        ({"labels": ((1, "a"),), "ignore": 1}, "clash"),
+    ],
+)
+def test_a_preparation_that_makes_no_sense_is_refused(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        Preparation(**settings)
+
+
+@given(shape=st.tuples(*[st.integers(1, 5)] * 3), axis=st.integers(0, 2), channels=st.integers(1, 3))
+def test_the_slices_of_a_volume_make_the_volume(shape: tuple[int, ...], axis: int, channels: int) -> None:
+    volume = noise(channels, *shape)
+    slices = to_slices(volume, axis)
+    assert len(slices) == shape[axis]
+    assert slices[0].equal(volume.select(axis + 1, 0))
+    assert from_slices(slices, axis).equal(volume)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "axis"),
+    [((1.0, 1.0, 5.0), 2), ((5.0, 1.0, 1.0), 0), ((1.0, 1.0, 1.0), 2), ((2.0, 2.0, 1.0), 1)],
+)
+def test_volumes_are_sliced_along_the_coarsest_axis_the_last_if_equal(spacing: tuple[float, ...], axis: int) -> None:
+    assert slice_axis(spacing) == axis
+
+
+def test_a_flat_model_prepares_a_volume_within_its_slices() -> None:
+    prepared = Preparation(size=(8, 6))(case(5, 16, 12, spacing=(7.0, 1.0, 1.0)))
+    assert prepared.slice_axis == 0
+    assert prepared.image.shape == (1, 5, 8, 6)
+    assert prepared.spacing == (7.0, 2.0, 2.0)
