@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robustq import geometry as geometry
     from robustq import metrics as metrics
     from robustq.bundle import load as load
     from robustq.dataset import open_dataset as open_dataset
@@ -36,6 +37,7 @@ _HOMES = {
     "RequestError": "errors",
     "Run": "run",
     "Segmenter": "segmenter",
+    "geometry": "geometry",
     "load": "bundle",
     "metrics": "metrics",
     "open_dataset": "dataset",
@@ -46,6 +48,9 @@ _HOMES = {
 }
 """Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""
 
+_MODULES = ("geometry", "metrics")
+"""Public names that are modules, and their own homes."""
+
 __all__ = [
     "CaseError",
     "Parts",
@@ -55,6 +60,7 @@ __all__ = [
     "RequestError",
     "Run",
     "Segmenter",
+    "geometry",
     "load",
     "metrics",
     "open_dataset",
@@ -69,7 +75,7 @@ class _Package(ModuleType):
     """Importing robustq.wrap binds the submodule to the package's name `wrap`, which belongs to the function."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "metrics" or not (name in _HOMES and isinstance(value, ModuleType)):
+        if name in _MODULES or not (name in _HOMES and isinstance(value, ModuleType)):
             ModuleType.__setattr__(self, name, value)
 
 
@@ -80,7 +86,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'robustq' has no attribute {name!r}")
     home = import_module(f"robustq.{_HOMES[name]}")
-    value = getattr(home, name, home)  # `metrics` is a module, and its own home
+    value = home if name in _MODULES else getattr(home, name)
     globals()[name] = value
     return value
 

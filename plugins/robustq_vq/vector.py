@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
+from robustq.nearest import nearest
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq_vq.search import nearest
 
 
 class VectorQuantiser(AbstractQuantiser):
