@@ -1,6 +1,5 @@
 """From a batch of pieces to its rows."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +11,14 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
-from robustq.perturbation import AbstractPerturbation
+from robustq.perturber import Perturber
 from robustq.plan import CLEAN, Piece
 from robustq.predict import Precision, predict
 from robustq.prepared import PreparedCases
 from robustq.quantiser import usage
 from robustq.rows import Row
-from robustq.seeds import draw_generator, draw_seed
 from robustq.segmenter import Segmenter
+from robustq.subjects import blank_row, of_model
 
 
 class _Draw(NamedTuple):
@@ -42,27 +41,21 @@ class Evaluator:
         models: by name, in evaluation mode.
         cases: prepared, alike for all models.
         entries: by case id.
-        perturbations: by the name that stands in the rows.
+        perturber: makes the draws.
         metrics: by the text that stands in the rows.
-        seed: of the run.
         batch_size: images, or slices, a forward pass.
         missing: what a distance to a missed structure is.
-        noise_device: where noise is drawn.
         precision: of the forward passes.
-        clip: bring perturbed values back into the intensity range.
     """
 
     models: Mapping[str, Segmenter]
     cases: PreparedCases
     entries: Mapping[str, Entry]
-    perturbations: Mapping[str, AbstractPerturbation]
+    perturber: Perturber
     metrics: Mapping[str, AbstractMetric]
-    seed: int
     batch_size: int
     missing: Missing
-    noise_device: str
     precision: Precision
-    clip: bool
     _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
@@ -77,32 +70,16 @@ class Evaluator:
     def _draw(self, piece: Piece, number: int) -> _Draw:
         entry = self.entries[piece.case]
         clean = self.cases(entry)
-        shared = Row(
-            model="",
-            dataset=self.cases.dataset.name,
-            domain=entry.domain,
-            case=entry.id,
-            group=entry.group,
-            perturbation=piece.perturbation,
-            level=piece.level,
-            parameters="{}",
-            draw=number,
-            seed=None,
-            training_seed=None,
-            label="",
-            metric="",
-            value=None,
+        shared = replace(
+            blank_row(self.cases.dataset, entry), perturbation=piece.perturbation, level=piece.level, draw=number
         )
         if piece.perturbation == CLEAN:
             return _Draw(piece, number, clean, self._truth(clean), shared)
-        perturbation = self.perturbations[piece.perturbation]
-        key = (self.seed, entry.id, piece.perturbation, number)
-        case = perturbation(clean, piece.level, draw_generator(*key, device=self.noise_device))
-        if self.clip:
-            case = clip(case)
-        truths = _truths(case) if perturbation.moves_truth else self._truth(clean)
-        parameters = json.dumps(perturbation.parameters(piece.level, clean.intensity_range))
-        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=draw_seed(*key)))
+        name, level = piece.perturbation, piece.level
+        case = self.perturber(clean, name, level, number)
+        truths = _truths(case) if self.perturber.perturbations[name].moves_truth else self._truth(clean)
+        parameters, seed = self.perturber.parameters(clean, name, level), self.perturber.seed_of(clean, name, number)
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed))
 
     def _truth(self, case: Case) -> Sequence[Truth]:
         """What depends on the unmoved truth alone; kept for one case, for pieces are ordered by case."""
@@ -117,16 +94,15 @@ class Evaluator:
         for name, model in self.models.items():
             answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
             remaining = iter(draws)
-            trained = model.spec.training is not None
             for masks, codes in answers:
                 for place, answer in enumerate(masks.cpu()):
                     draw = next(remaining)
-                    shared = replace(draw.rows, model=name, training_seed=model.spec.seed if trained else None)
+                    shared = replace(draw.rows, **of_model(name, model))
                     measured = list(self._measure(answer, draw, shared))
                     if draw.piece.perturbation != CLEAN:
                         yield from measured
                         continue
-                    for perturbation in self.perturbations:
+                    for perturbation in self.perturber.perturbations:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
                     if codes is not None:
                         # A volume's slices share one answer, so all of its codes are its own.
@@ -156,12 +132,6 @@ class Evaluator:
                     unit=metric.unit(case.unit),
                     status=status,
                 )
-
-
-def clip(case: Case) -> Case:
-    """The case with its image brought back into its intensity range, channel by channel."""
-    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
-    return replace(case, image=case.image.clamp(low, high))
 
 
 def _truths(case: Case) -> list[Truth]:

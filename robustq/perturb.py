@@ -10,8 +10,8 @@ from torch import Tensor
 from robustq import registry
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
-from robustq.evaluate import clip as clip_case
 from robustq.perturbation import AbstractPerturbation, check_level
+from robustq.perturber import clip as clip_case
 from robustq.seeds import draw_generator
 
 Batch = TypeVar("Batch", Tensor, np.ndarray)

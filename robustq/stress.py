@@ -2,49 +2,25 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, cast, get_args
+from collections.abc import Callable, Sequence
+from typing import cast, get_args
 
-import torch
-
-from robustq import registry
-from robustq.bundle import load
-from robustq.dataset import AbstractDataset, Entry, open_dataset
-from robustq.demonstration import demonstration_pair
+from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
 from robustq.levels import check_levels
 from robustq.metric import Missing, parse_metrics
-from robustq.perturbation import AbstractPerturbation
+from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import plan
-from robustq.predict import choose_device, choose_precision
-from robustq.prepared import PreparedCases
-from robustq.rows import Row
+from robustq.predict import choose_precision
+from robustq.progress import Progress, compute
 from robustq.run import Run
-from robustq.segmenter import Segmenter
-from robustq.spec import adopt_labels
 from robustq.store import RunDirectory
-
-SPLITS = ("held-out", "train", "val", "test", "all")
-BATCH = {2: 16, 3: 2}
-"""Images, or volumes, a forward pass where nothing else is asked."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: pieces done of all, and those that an earlier, killed run had done."""
-
-    done: int
-    total: int
-    resumed: int
+from robustq.subjects import Models, Subjects, versions
 
 
 def stress(
-    models: Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]] | None = None,
+    models: Models | None = None,
     data: AbstractDataset | str = "phantom",
     *,
     noise: Sequence[str] = ("gaussian",),
@@ -93,8 +69,8 @@ def stress(
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
-    names = list(dict.fromkeys(registry.canonical("perturbations", name) for name in noise))
-    if not names:
+    perturbations = load_perturbations(noise, compat)
+    if not perturbations:
         raise RequestError("no perturbation was named: give one or more, such as gaussian")
     levels = check_levels(levels)
     if draws < 1:
@@ -104,23 +80,11 @@ def stress(
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
-    dataset = open_dataset(data) if isinstance(data, str) else data
-    segmenters = _open_models(models, dataset)
-    preparation = next(iter(segmenters.values())).spec.preparation
-    entries = _choose(dataset, segmenters, split)
-
-    place = choose_device(device)
-    for model in segmenters.values():
-        model.to(place).eval()
-    perturbations: dict[str, AbstractPerturbation] = {
-        name if compat is None else f"{compat}:{name}": registry.load("perturbations", name, compat=compat)()
-        for name in names
-    }
-    cases = PreparedCases(dataset, preparation)
-    good = cases.check(entries)
+    subjects = Subjects.gather(models, data, split=split, device=device)
+    good, cases = subjects.good, subjects.cases
     for metric in chosen_metrics.values():
         metric.unit(cases(good[0]).unit)  # refuses a tolerance in mm on px data
-    batch_size = batch_size or BATCH[preparation.dims]
+    batch_size = batch_size or subjects.batch_size
     batches = plan([entry.id for entry in good], list(perturbations), levels, draws=draws, batch_size=batch_size)
 
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
@@ -135,136 +99,23 @@ def stress(
         "clip": clip,
         "batch_size": batch_size,
         "noise_device": noise_device,
-        "precision": choose_precision(precision, place),
-        "models": [_describe(name, model) for name, model in segmenters.items()],
-        "data": _describe_data(dataset, good, cases.failures),
+        "precision": choose_precision(precision, subjects.device),
+        **subjects.describe(),
     }
-    directory.begin({"asked": asked, "plan": batches, "device": str(place), "versions": _versions()})
+    directory.begin({"asked": asked, "plan": batches, "device": str(subjects.device), "versions": versions()})
     evaluator = Evaluator(
-        models=segmenters,
+        models=subjects.models,
         cases=cases,
         entries={entry.id: entry for entry in good},
-        perturbations=perturbations,
+        perturber=Perturber(perturbations, seed, noise_device, clip),
         metrics=chosen_metrics,
-        seed=seed,
         batch_size=batch_size,
         missing=cast(Missing, missing),
-        noise_device=noise_device,
-        precision=choose_precision(precision, place),
-        clip=clip,
+        precision=choose_precision(precision, subjects.device),
     )
-    total, done, resumed = sum(map(len, batches)), 0, 0
-    for number, batch in enumerate(batches):
-        done += len(batch)
-        if directory.has(number):
-            resumed += len(batch)
-        else:
-            directory.write(number, evaluator(batch))
-        on_progress(Progress(done, total, resumed))
-    directory.write(len(batches), _failed(segmenters, dataset, entries, cases.failures))
+    compute(directory, batches, evaluator, on_progress)
+    directory.write(len(batches), subjects.failed_rows())
     directory.compact()
     run = Run(directory.path, temporary=out is None)
     directory.summarise(run.summary())
     return run
-
-
-def _open_models(
-    models: Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]] | None,
-    dataset: AbstractDataset,
-) -> dict[str, Segmenter]:
-    """The segmenters by name, refused where they cannot be compared."""
-    if models is None:
-        models = demonstration_pair()
-    if not isinstance(models, Mapping):
-        named = {Path(path).stem: path for path in models}
-        if len(named) < len(models):
-            raise RequestError(f"two models have the same file name ({', '.join(map(str, models))}): rename one")
-        models = named
-    if not models:
-        raise RequestError("no model was given: name one or more bundles")
-    opened = {}
-    for name, model in models.items():
-        segmenter = model if isinstance(model, Segmenter) else load(model)
-        segmenter.spec = adopt_labels(segmenter.spec, dataset)
-        opened[name] = segmenter
-    first, *others = opened.items()
-    for name, model in others:
-        differences = first[1].spec.preparation.differences(model.spec.preparation)
-        if differences:
-            raise RequestError(
-                f"{first[0]} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
-                "cannot stand side by side: stress them in runs of their own"
-            )
-    return opened
-
-
-def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: str) -> list[Entry]:
-    """The cases to score."""
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
-    entries = list(dataset.entries)
-    if split == "all":
-        return entries
-    if split == "held-out":
-        seen = {case for model in models.values() for case in (model.spec.training or {}).get("training_cases", ())}
-        kept = [entry for entry in entries if not seen or dataset.fingerprint(entry) not in seen]
-        if not kept:
-            raise RequestError(
-                f"all {len(entries)} cases of {dataset.name} were seen in training by one of the models: give other "
-                "data, or --split all and say so"
-            )
-        return kept
-    kept = [entry for entry in entries if entry.split == split]
-    if not kept:
-        raise RequestError(f"{dataset.name} declares no case of the split {split!r}: leave --split at held-out")
-    return kept
-
-
-def _describe(name: str, model: Segmenter) -> dict[str, Any]:
-    """What `run.json` says about a model."""
-    digest = sha256()
-    for key, tensor in model.state_dict().items():
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return {"name": name, "weights": digest.hexdigest()[:16], "spec": model.spec.to_dict()}
-
-
-def _describe_data(dataset: AbstractDataset, good: list[Entry], failures: Mapping[str, str]) -> dict[str, Any]:
-    cases = [
-        {"id": entry.id, "group": entry.group, "domain": entry.domain, "fingerprint": dataset.fingerprint(entry)}
-        for entry in good
-    ]
-    return {"name": dataset.name, "cases": cases, "failures": dict(failures)}
-
-
-def _versions() -> dict[str, str]:
-    return {library: version(library) for library in ("robustq", "torch", "numpy", "scipy", "torchio")}
-
-
-def _failed(
-    models: Mapping[str, Segmenter], dataset: AbstractDataset, entries: list[Entry], failures: Mapping[str, str]
-) -> list[Row]:
-    """One row a model for each case that could not be used."""
-    return [
-        Row(
-            model=name,
-            dataset=dataset.name,
-            domain=entry.domain,
-            case=entry.id,
-            group=entry.group,
-            perturbation="clean",
-            level=0.0,
-            parameters="{}",
-            draw=0,
-            seed=None,
-            training_seed=model.spec.seed if model.spec.training else None,
-            label="",
-            metric="",
-            value=None,
-            status="failed",
-            reason=failures[entry.id],
-        )
-        for entry in entries
-        if entry.id in failures
-        for name, model in models.items()
-    ]

@@ -45,7 +45,7 @@ def stress(
         if not path.is_file():
             raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
 
-    from robustq.stress import Progress
+    from robustq.progress import Progress
     from robustq.stress import stress as stress_models
 
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,60 @@
+"""Perturbed draws of a case, the same wherever they are asked for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from robustq import registry
+from robustq.dataset import Case
+from robustq.perturbation import AbstractPerturbation
+from robustq.seeds import draw_generator, draw_seed
+
+
+@dataclass(frozen=True)
+class Perturber:
+    """Makes the draws of a run.
+
+    Attributes:
+        perturbations: by the name that stands in the rows.
+        seed: of the run.
+        noise_device: where noise is drawn.
+        clip: bring perturbed values back into the intensity range.
+    """
+
+    perturbations: Mapping[str, AbstractPerturbation]
+    seed: int
+    noise_device: str = "cpu"
+    clip: bool = False
+
+    def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
+        """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds)."""
+        generator = draw_generator(self.seed, case.entry.id, perturbation, number, device=self.noise_device)
+        moved = self.perturbations[perturbation](case, level, generator)
+        return clip(moved) if self.clip else moved
+
+    def seed_of(self, case: Case, perturbation: str, number: int) -> int:
+        """The seed of that draw's generator."""
+        return draw_seed(self.seed, case.entry.id, perturbation, number)
+
+    def parameters(self, case: Case, perturbation: str, level: float) -> str:
+        """What the level resolves to for this case, JSON."""
+        return json.dumps(self.perturbations[perturbation].parameters(level, case.intensity_range))
+
+
+def clip(case: Case) -> Case:
+    """The case with its image brought back into its intensity range, channel by channel."""
+    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
+    return replace(case, image=case.image.clamp(low, high))
+
+
+def load_perturbations(names: Sequence[str], compat: str | None = None) -> dict[str, AbstractPerturbation]:
+    """The perturbations of these names or aliases, by the name that stands in the rows.
+
+    Raises:
+        RequestError: one is unknown, or does not exist in these formulas.
+    """
+    found = dict.fromkeys(registry.canonical("perturbations", name) for name in names)
+    return {
+        name if compat is None else f"{compat}:{name}": registry.load("perturbations", name, compat=compat)()
+        for name in found
+    }
