@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robustq import geometry as geometry
     from robustq import metrics as metrics
+    from robustq.analyse import analyse as analyse
+    from robustq.analysis import Analysis as Analysis
     from robustq.bundle import load as load
     from robustq.dataset import open_dataset as open_dataset
     from robustq.errors import CaseError as CaseError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from robustq.wrap import wrap as wrap
 
 _HOMES = {
+    "Analysis": "analysis",
     "CaseError": "errors",
     "Parts": "segmenter",
     "Preparation": "preparation",
@@ -37,6 +40,7 @@ _HOMES = {
     "RequestError": "errors",
     "Run": "run",
     "Segmenter": "segmenter",
+    "analyse": "analyse",
     "geometry": "geometry",
     "load": "bundle",
     "metrics": "metrics",
@@ -52,6 +56,7 @@ _MODULES = ("geometry", "metrics")
 """Public names that are modules, and their own homes."""
 
 __all__ = [
+    "Analysis",
     "CaseError",
     "Parts",
     "Preparation",
@@ -60,6 +65,7 @@ __all__ = [
     "RequestError",
     "Run",
     "Segmenter",
+    "analyse",
     "geometry",
     "load",
     "metrics",

@@ -30,18 +30,19 @@ def plan(
     *,
     draws: int,
     batch_size: int,
+    clean: bool = True,
 ) -> list[list[Piece]]:
     """Batches of pieces, ordered by case so that what depends on a case alone is computed once.
 
     A batch holds pieces until it fills `batch_size` perturbed images, and no piece is split between batches. The
-    plan is written down, so that a resumed run repeats the batches.
+    plan is written down, so that a resumed run repeats the batches. Without `clean`, level 0 is no piece.
     """
     above = [level for level in levels if level > 0]
     pieces = [
         piece
         for case in cases
         for piece in (
-            Piece(case, CLEAN, 0.0, 1),
+            *([Piece(case, CLEAN, 0.0, 1)] if clean else []),
             *(Piece(case, perturbation, level, draws) for perturbation in perturbations for level in above),
         )
     ]
@@ -50,4 +51,4 @@ def plan(
         if batches[-1] and sum(other.draws for other in batches[-1]) + piece.draws > batch_size:
             batches.append([])
         batches[-1].append(piece)
-    return batches
+    return [batch for batch in batches if batch]

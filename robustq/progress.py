@@ -22,10 +22,12 @@ def compute(
     batches: Sequence[Sequence[Piece]],
     work: Callable[[Sequence[Piece]], list[Row]],
     on_progress: Callable[[Progress], object],
+    *,
+    first: int = 0,
 ) -> None:
-    """Write the rows of every batch that is not there yet."""
+    """Write the rows of every batch that is not there yet; the first of them has the number `first`."""
     total, done, resumed = sum(map(len, batches)), 0, 0
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(batches, first):
         done += len(batch)
         if directory.has(number):
             resumed += len(batch)

@@ -15,6 +15,7 @@ KINDS = {
     "quantisers": "quantiser",
     "perturbations": "perturbation",
     "metrics": "metric",
+    "analysers": "analyser",
     "datasets": "dataset",
 }
 """Every kind of item, with the word for one of it."""

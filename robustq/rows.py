@@ -18,7 +18,7 @@ class Row:
         perturbation: canonical name; "clean" where none is meant.
         level: percent.
         parameters: what the level resolved to, JSON.
-        draw: number of the draw; 0 at level 0.
+        draw: number of the draw; 0 at level 0; None for what was measured over all draws.
         seed: of the draw's generator; None at level 0, where nothing is drawn.
         training_seed: of the model; None if it is untrained.
         label: name of the label; for `code_usage` the number of the code.
@@ -39,7 +39,7 @@ class Row:
     perturbation: str
     level: float
     parameters: str
-    draw: int
+    draw: int | None
     seed: int | None
     training_seed: int | None
     label: str

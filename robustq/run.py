@@ -15,6 +15,7 @@ import torch
 from robustq.quantise import Quantise
 from robustq.quantiser import perplexity
 from robustq.report.numbers import plain
+from robustq.report.sample import sample_notes
 from robustq.spec import Spec
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
 from robustq.store import RunDirectory
@@ -111,31 +112,7 @@ class Run:
 
     def sample_notes(self) -> list[str]:
         """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model."""
-        notes = []
-        cases = self.asked["data"]["cases"]
-        if self.failures:
-            notes.append(
-                f"{len(self.failures)} of {len(cases) + len(self.failures)} cases could not be used and are left out"
-            )
-        trainings = {model: self.spec(model).training for model in self.models}
-        fingerprints = {case["fingerprint"] for case in cases}
-        chose = max(
-            (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training),
-            default=0,
-        )
-        seen = max(
-            (len(fingerprints & set(training["training_cases"])) for training in trainings.values() if training),
-            default=0,
-        )
-        if chose:
-            notes.append(f"{chose} of the {len(cases)} cases also chose the best epoch of a model, by clean Dice")
-        if seen:
-            notes.append(f"{seen} of the {len(cases)} cases were seen in training by a model: its figures flatter")
-        if any(trainings.values()):
-            notes.append(
-                "each model is one trained network: a claim about an architecture needs at least 3 training seeds"
-            )
-        return notes
+        return sample_notes(self.asked)
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""

@@ -16,25 +16,30 @@ class RunDirectory:
     """`run.json`, one Parquet file a batch of pieces in `rows/`, `results.parquet`, `summary.json`.
 
     Every file is written under a temporary name and renamed, so that a run killed at any moment leaves whole files
-    only.
+    only. A stress run and an analysis can share a directory: the analysis writes `analysis.json`,
+    `rows/analysis-*.parquet` and `analysis-summary.json`, and `results.parquet` holds the rows of both.
 
     Args:
         path: the directory; made by `begin`.
+        command: whose files are meant, "stress" or "analyse".
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], command: str = "stress") -> None:
         self.path = Path(path)
+        self.command = command
+        self._name, self._prefix = {"stress": ("run.json", ""), "analyse": ("analysis.json", "analysis-")}[command]
 
     @property
     def exists(self) -> bool:
         """Whether a run began here."""
-        return (self.path / "run.json").is_file()
+        return (self.path / self._name).is_file()
 
     def begin(self, document: dict[str, Any]) -> None:
         """Start a run, or go on with it.
 
         Args:
-            document: what `run.json` says. Its entry `asked` decides whether a run that began here is the same.
+            document: what `run.json` or `analysis.json` says. Its entry `asked` decides whether a run that began here
+                is the same.
 
         Raises:
             RequestError: the directory holds another run, or something else, or cannot be written.
@@ -49,26 +54,27 @@ class RunDirectory:
                     "delete it"
                 )
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        other = RunDirectory(self.path, "analyse" if self.command == "stress" else "stress")
+        if self.path.exists() and not other.exists and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RequestError(f"{self.path} exists and holds no run: give another --out")
         try:
             (self.path / "rows").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"cannot write {self.path}: {error.strerror}") from error
-        self._write("run.json", document)
+        self._write(self._name, document)
 
     def read(self) -> dict[str, Any]:
-        """What `run.json` says.
+        """What `run.json` or `analysis.json` says.
 
         Raises:
             RequestError: there is no run here, or it cannot be read.
         """
         if not self.exists:
-            raise RequestError(f"no run in {self.path}: it has no run.json; robustq stress --out makes one")
+            raise RequestError(f"no run in {self.path}: it has no {self._name}; robustq {self.command} --out makes one")
         try:
-            document: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            document: dict[str, Any] = json.loads((self.path / self._name).read_text())
         except (json.JSONDecodeError, OSError) as error:
-            raise RequestError(f"{self.path / 'run.json'} cannot be read: {error}") from error
+            raise RequestError(f"{self.path / self._name} cannot be read: {error}") from error
         return document
 
     def has(self, batch: int) -> bool:
@@ -84,27 +90,28 @@ class RunDirectory:
         os.replace(partial, target)
 
     def compact(self) -> None:
-        """Gather all rows, in the order of the batches, into `results.parquet`."""
+        """Gather all rows, those of a stress run before those of an analysis, into `results.parquet`."""
         partial = self.path / "results.partial"
-        pq.write_table(self.rows(), partial)
+        pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
         os.replace(partial, self.path / "results.parquet")
 
-    def rows(self) -> pa.Table:
-        """All rows so far."""
-        whole = self.path / "results.parquet"
-        if whole.is_file():
-            return pq.read_table(whole, schema=SCHEMA)
-        parts = sorted((self.path / "rows").glob("*.parquet"))
-        return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
+    def rows(self, *, before: int | None = None) -> pa.Table:
+        """This command's rows so far, in the order of the batches; those of the batches before a number, if given."""
+        parts = sorted((self.path / "rows").glob(f"{self._prefix}{'[0-9]' * 6}.parquet"))
+        return _gather([part for part in parts if before is None or part < self._rows(before)])
 
     def summarise(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
-        self._write("summary.json", summary)
+        self._write(f"{self._prefix}summary.json", summary)
 
     def _rows(self, batch: int) -> Path:
-        return self.path / "rows" / f"{batch:06d}.parquet"
+        return self.path / "rows" / f"{self._prefix}{batch:06d}.parquet"
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         partial = self.path / f".{name}.partial"
         partial.write_text(json.dumps(document, indent=1))
         os.replace(partial, self.path / name)
+
+
+def _gather(parts: list[Path]) -> pa.Table:
+    return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])

@@ -13,6 +13,7 @@ from robustq.architecture import Architecture
 from robustq.bottleneck import features_at
 from robustq.dataset import AbstractDataset
 from robustq.quantiser import AbstractQuantiser
+from robustq.testing_analyser import check_analyser as check_analyser
 from robustq.testing_metric import check_metric as check_metric
 from robustq.testing_perturbation import check_perturbation as check_perturbation
 

@@ -7,7 +7,7 @@ from PIL import Image
 from robustq import registry
 from robustq.dataset import open_dataset
 from robustq.quantise import Quantise
-from robustq.testing import check_architecture, check_dataset, check_perturbation, check_quantiser
+from robustq.testing import check_analyser, check_architecture, check_dataset, check_perturbation, check_quantiser
 
 
 @pytest.mark.parametrize("name", registry.names("perturbations"))
@@ -24,6 +24,11 @@ def test_every_registered_quantiser_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", registry.names("architectures"))
 def test_every_registered_architecture_keeps_the_contract(name: str) -> None:
     check_architecture(registry.load("architectures", name))
+
+
+@pytest.mark.parametrize("name", registry.names("analysers"))
+def test_every_registered_analyser_keeps_the_contract(name: str) -> None:
+    check_analyser(registry.load("analysers", name))
 
 
 def files(root: Path) -> dict[str, str]:

@@ -7,7 +7,9 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.measure import measure_renderables
@@ -16,6 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from robustq.report.numbers import plain
+
+if TYPE_CHECKING:
+    from robustq.progress import Progress as Done
 
 out = Console()
 """Tables and answers."""
@@ -65,6 +70,31 @@ class Milestones:
         self._told = tenths
         left = (monotonic() - self._start) * (total - done) / done
         say(f"{10 * tenths} % of {total} pieces, about {left / 60:.1f} min left")
+
+
+class Pieces:
+    """A bar over the pieces of a run; until the first one is told, the cases are being read.
+
+    Args:
+        bars: from `progress`.
+        target: the run directory, told once the run has begun; None where the user chose it.
+    """
+
+    def __init__(self, bars: Progress, target: Path | None) -> None:
+        self._bars, self._target = bars, target
+        self._task = bars.add_task("reading cases", total=None)
+        self._milestones = Milestones()
+
+    def __call__(self, progress: "Done") -> None:
+        """Tell how far the run is; what an earlier run had done does not count for the time left."""
+        done, total = progress.done - progress.resumed, progress.total - progress.resumed
+        if not done:
+            self._bars.reset(self._task)
+        if self._target is not None:
+            say(f"run directory: {self._target}; if stopped, it goes on with --out {self._target}")
+            self._target = None
+        self._bars.update(self._task, description="case × perturbation × level", completed=done, total=total)
+        self._milestones(done, total)
 
 
 def progress() -> Progress:

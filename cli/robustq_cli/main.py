@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
+from robustq_cli.analyse import analyse
 from robustq_cli.compare import compare
 from robustq_cli.doctor import doctor
 from robustq_cli.list import list_items
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("wrap")(wrap)
 app.command("train")(train)
 app.command("stress")(stress)
+app.command("analyse")(analyse)
 app.command("compare")(compare)
 app.command("list")(list_items)
 app.command("doctor")(doctor)

@@ -45,27 +45,11 @@ def stress(
         if not path.is_file():
             raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
 
-    from robustq.progress import Progress
     from robustq.stress import stress as stress_models
 
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
-        task = bars.add_task("reading cases", total=None)
-        milestones = console.Milestones()
-
-        def on_progress(progress: Progress) -> None:
-            if progress.resumed == progress.done:
-                bars.reset(task)
-                if out is None:
-                    console.say(f"run directory: {target}; if stopped, it goes on with --out {target}")
-            bars.update(
-                task,
-                description="case × perturbation × level",
-                completed=progress.done - progress.resumed,
-                total=progress.total - progress.resumed,
-            )
-            milestones(progress.done - progress.resumed, progress.total - progress.resumed)
-
+        on_progress = console.Pieces(bars, None if out else target)
         run = stress_models(
             model or None,
             data,

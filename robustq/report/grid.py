@@ -20,17 +20,19 @@ class Grid:
         header: one entry a column; the first column holds names.
         sections: name of a section ("" for none) and its rows.
         notes: what a reader must know to read the figures; they make the caption.
+        heads: what a reader must know before the figures, such as that a bottleneck is dead; stands above them.
     """
 
     title: str
     header: Sequence[str]
     sections: Sequence[tuple[str, Sequence[Sequence[str]]]]
     notes: Sequence[str] = field(default=())
+    heads: Sequence[str] = field(default=())
 
     def to_rich(self) -> Table:
         """For the terminal and for notebooks."""
         table = Table(
-            title=Text(self.title),
+            title=Text("\n".join([self.title, *self.heads])),
             title_justify="left",
             caption=Text("\n".join(self.notes)),
             caption_justify="left",
@@ -51,7 +53,8 @@ class Grid:
 
     def to_markdown(self) -> str:
         """A GitHub table, title above and notes below."""
-        lines = [f"**{self.title}**", "", _bar(self.header), _bar(["---", *["---:"] * (len(self.header) - 1)])]
+        heads = [*(f"- {head}" for head in self.heads), ""] if self.heads else []
+        lines = [f"**{self.title}**", "", *heads, _bar(self.header), _bar(["---", *["---:"] * (len(self.header) - 1)])]
         for section, rows in self.sections:
             if section:
                 lines.append(_bar([f"**{section}**", *[""] * (len(self.header) - 1)]))
@@ -63,7 +66,7 @@ class Grid:
         lines = [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_tex(_sentences([self.title, *self.notes]))}}}",
+            rf"\caption{{{_tex(_sentences([self.title, *self.heads, *self.notes]))}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
             r"\toprule",
             _tex_row(self.header),
@@ -78,7 +81,7 @@ class Grid:
     def to_csv(self) -> str:
         """Cells as they are printed, the section in a column of its own; title and notes as comments."""
         text = io.StringIO()
-        text.writelines(f"# {line}\n" for line in (self.title, *self.notes))
+        text.writelines(f"# {line}\n" for line in (self.title, *self.heads, *self.notes))
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["section", *self.header])
         for section, rows in self.sections:

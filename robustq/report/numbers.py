@@ -32,3 +32,15 @@ def plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return value
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A figure with so many significant digits: for what may be small by nature."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{value:.{digits}g}"
+
+
+def mean_sd_significant(mean: float, sd: float) -> str:
+    """`0.0123 ± 0.0045`; the mean alone where there is no deviation."""
+    return significant(mean) if math.isnan(sd) else f"{significant(mean)} ±\N{NO-BREAK SPACE}{significant(sd, 2)}"

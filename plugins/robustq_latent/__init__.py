@@ -1,0 +1,1 @@
+"""Why a model is robust, or not: analysers of its latents."""

@@ -1,0 +1,155 @@
+"""How far noise moves the latents: three readings and the flip rate (Table 3, Fig. 2)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from robustq.analyser import AbstractAnalyser, Draws, Finding
+from robustq.dataset import Case
+from robustq.latent import Latent
+from robustq.report.grid import Grid
+from robustq.report.numbers import percent
+from robustq.report.values import Values
+from robustq.segmenter import Segmenter
+from robustq_latent.moments import Moments
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ELEMENTS = 64
+"""Elements of a latent whose variances are kept one by one, for the heat map."""
+
+RESOLUTION = 1e-12
+"""A clean variance below this part of the mean square is what float32 cannot resolve: no denominator."""
+
+
+class LatentVariance(AbstractAnalyser):
+    """Variance over draws of z_q, or of the tensor at its place (definitions: latent variance).
+
+    `raw` depends on the scale a network happens to have, `min-max` on the extremes of a case, `relative` on neither:
+    models are compared by the last one. They can disagree, so they are always given together, with the flip rate
+    where there are codes. The decoder is not run, and memory does not depend on the number of draws.
+    """
+
+    needs_draws: ClassVar[bool] = True
+
+    def __init__(self, model: Segmenter, setting: str = "") -> None:
+        super().__init__(model, setting)
+        self._case_means = Moments()
+        self._within: Tensor = torch.zeros(())
+        self._square = 0.0
+        self._noise, self._flips, self._tokens = Moments(), 0, 0
+        self._clean_codes: Tensor | None = None
+
+    def clean(self, case: Case, latent: Latent) -> None:
+        """Gather the clean variance: within a case over its positions, and between cases."""
+        tokens = Moments()
+        tokens.add(latent.quantised[0])
+        self._within = self._within + tokens.variance
+        self._case_means.add(tokens.mean[None])
+        self._square += float(latent.quantised.double().square().mean())
+
+    @property
+    def signal(self) -> float:
+        """The denominator of `relative`: the clean variance over cases and positions, summed over channels.
+
+        Each case counts alike, as it does in the numerator, so that the mean of the cases' figures is the ratio of
+        the sums.
+        """
+        count = self._case_means.count
+        total = float((self._within / count + self._case_means.variance).sum())
+        channels = self._within.numel()
+        return total if total > RESOLUTION * channels * self._square / count else 0.0
+
+    def begin(self, case: Case, latent: Latent) -> None:
+        """Start afresh; remember the clean codes."""
+        self._noise, self._flips, self._tokens = Moments(), 0, 0
+        self._clean_codes = latent.codes
+
+    def observe(self, draws: Draws) -> None:
+        """Add draws to the running variance."""
+        self._noise.add(draws.latent.quantised)
+        if draws.latent.codes is not None and self._clean_codes is not None:
+            moved = draws.latent.codes.ne(self._clean_codes).any(-1)
+            self._flips += int(moved.sum())
+            self._tokens += moved.numel()
+
+    def end(self) -> Iterable[Finding]:
+        """The three readings, the flip rate, and the variances of some elements."""
+        variance = self._noise.variance  # (P, D)
+        raw, spread = float(variance.mean()), self._noise.high - self._noise.low
+        yield Finding("raw", raw)
+        yield _ratio("min-max", raw, spread**2)
+        yield _ratio("relative", float(variance.mean(0).sum()), self.signal)
+        if self._tokens:
+            yield Finding("flip_rate", self._flips / self._tokens)
+        flat = variance.flatten()
+        for element in _chosen(flat.numel()):
+            yield Finding("element_variance", float(flat[element]), label=str(element))
+
+    @classmethod
+    def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+        """Table 3: the readings at each level, and their mean over the levels above 0."""
+        values = Values(rows[rows["metric"].isin(_READINGS)])
+        sections = []
+        for perturbation in values.perturbations:
+            lines = []
+            for model in models:
+                for level in (*values.levels, None):
+                    cells = [
+                        values.cell(model, metric, perturbation, level, 3 if metric == "flip_rate" else None)
+                        for metric in _READINGS
+                    ]
+                    lines.append([model, "mean" if level is None else percent(level), *cells])
+            sections.append((perturbation, lines))
+        notes = [
+            "mean ± sd over groups; mean: over the levels above 0 (the paper's Table 3)",
+            "raw: in the squared unit of each network's own latent, not comparable between networks; min-max: a case's "
+            "latents first scaled to [0, 1]; relative: over the variance of clean latents between positions and "
+            "images, the one to compare networks by; flip rate: share of tokens whose code changes",
+        ]
+        constant = rows[(rows["metric"] == "relative") & (rows["reason"] != "")]["model"].unique()
+        notes += [f"{model}: constant latents, no relative variance" for model in constant]
+        return [
+            Grid(
+                f"Latent variance on {sample}",
+                ["model", "level", "raw", "min-max", "relative", "flip rate"],
+                sections,
+                notes,
+            )
+        ]
+
+    @classmethod
+    def figures(cls, rows: pd.DataFrame, analysers: "Mapping[str, AbstractAnalyser]") -> "Mapping[str, Figure]":
+        """Fig. 2's heat maps for each perturbation, and the flip rate against the level."""
+        from robustq_latent.variance_figures import flip_rate_figure, heat_map
+
+        elements = rows[rows["metric"] == "element_variance"]
+        signals = {
+            name: analyser.signal / analyser._within.numel()
+            for name, analyser in analysers.items()
+            if isinstance(analyser, LatentVariance)
+        }
+        figures = {
+            f"latent-variance-{str(perturbation).replace(':', '-')}": heat_map(part, signals)
+            for perturbation, part in elements.groupby("perturbation", sort=False)
+        }
+        flips = rows[rows["metric"] == "flip_rate"]
+        return figures if flips.empty else {**figures, "flip-rate": flip_rate_figure(flips, list(analysers))}
+
+
+_READINGS = ("raw", "min-max", "relative", "flip_rate")
+
+
+def _ratio(metric: str, above: float, below: float) -> Finding:
+    return Finding(metric, above / below) if below > 0 else Finding(metric, None, reason="constant")
+
+
+def _chosen(count: int) -> list[int]:
+    """The same elements for every case of that size, spread over positions and channels."""
+    generator = torch.Generator().manual_seed(0)
+    chosen: list[int] = torch.randperm(count, generator=generator)[:ELEMENTS].sort().values.tolist()
+    return chosen

@@ -1,0 +1,104 @@
+"""Does the bottleneck carry anything of the image at all?"""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import torch
+
+from robustq.analyser import AbstractAnalyser, Finding
+from robustq.dataset import Case
+from robustq.latent import Latent
+from robustq.report.grid import Grid
+from robustq.report.numbers import number
+from robustq.segmenter import Segmenter
+from robustq_latent.moments import Moments
+
+RESOLUTION = 1e-12
+"""A variance below this part of the mean square is what float32 cannot resolve: the values are constant."""
+
+
+class Liveness(AbstractAnalyser):
+    """A dead bottleneck is told before its low variance is called robustness (definitions: liveness).
+
+    Compares each case with the one before it, on the positions that both have: are there any whose codes (or, without
+    a codebook, latents) differ? Counts the codes in use, and looks whether the latent varies at all. Keeps one case's
+    latent at a time.
+    """
+
+    def __init__(self, model: Segmenter, setting: str = "") -> None:
+        super().__init__(model, setting)
+        self._cases = 0
+        self._last: Latent | None = None
+        self._compared, self._differing = 0, 0
+        self._codes: set[tuple[int, int]] = set()
+        self._moments = Moments()
+        self._square = 0.0
+
+    def clean(self, case: Case, latent: Latent) -> None:
+        """Compare with the case before."""
+        self._cases += 1
+        tokens = latent.quantised[0]
+        self._moments.add(tokens)
+        self._square = max(self._square, float(tokens.double().square().mean()))
+        if latent.codes is not None:
+            for stage, codes in enumerate(latent.codes[0].unbind(1)):
+                self._codes.update((stage, code) for code in codes.unique().tolist())
+        if self._last is not None:
+            self._compare(self._last, latent)
+        self._last = latent
+
+    def _compare(self, one: Latent, other: Latent) -> None:
+        common = tuple(map(min, zip(one.grid, other.grid, strict=True)))
+        first, second = (_on_grid(latent, common) for latent in (one, other))
+        if one.codes is None:
+            # In steps of what float32 resolves, for a constant may pass through convolutions of another batch size.
+            apart = (first - second).double().square().mean(-1) > RESOLUTION * max(self._square, 1e-300)
+        else:
+            apart = (first != second).any(-1)
+        self._compared += apart.numel()
+        self._differing += int(apart.sum())
+
+    def findings(self) -> Iterable[Finding]:
+        """`alive` (1 or 0; none where one case is too few) with the verdict, and what it rests on."""
+        alive, verdict = self._judge()
+        yield Finding("alive", alive, reason=verdict)
+        if self._compared:
+            yield Finding("differ_between_images", self._differing / self._compared)
+        if self._codes:
+            yield Finding("codes_chosen", float(len(self._codes)))
+
+    def _judge(self) -> tuple[float | None, str]:
+        what = "codes" if self._codes else "latents"
+        stages = len({stage for stage, _ in self._codes})
+        if self._codes and len(self._codes) == stages:
+            return 0.0, "DEAD: one code for every token of every image; its low variance is no robustness"
+        if float(self._moments.variance.mean()) <= RESOLUTION * self._square:
+            return 0.0, "DEAD: the latent is constant; its low variance is no robustness"
+        if not self._compared:
+            return None, "not tested: one case says nothing about differences between images"
+        if not self._differing:
+            return 0.0, (
+                f"DEAD: the {what} of different images are equal at every position, so nothing of the image passes; "
+                "its low variance is no robustness"
+            )
+        share = f"{what} of different images differ at {100 * self._differing / self._compared:.3g} % of positions"
+        return 1.0, f"alive: {share}" + (f", {len(self._codes)} codes in use" if self._codes else "")
+
+    @classmethod
+    def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+        """One line a model."""
+        lines = []
+        for model in models:
+            told = rows[(rows["model"] == model) & rows["metric"].isin(["alive", "differ_between_images"])]
+            values = dict(zip(told["metric"], told["value"], strict=True))
+            alive = {1.0: "yes", 0.0: "NO"}.get(values["alive"], "not tested")
+            lines.append([model, alive, number(values.get("differ_between_images", torch.nan))])
+        header = ["model", "alive", "positions that differ between images"]
+        return [Grid(f"Liveness on {sample}", header, [("", lines)])]
+
+
+def _on_grid(latent: Latent, grid: tuple[int, ...]) -> torch.Tensor:
+    """The tokens of one image at the positions of a smaller grid, (P, Q) codes or (P, D) latents."""
+    tokens = (latent.quantised if latent.codes is None else latent.codes)[0]
+    common: torch.Tensor = tokens.unflatten(0, latent.grid)[tuple(slice(extent) for extent in grid)]
+    return common.flatten(0, len(grid) - 1)

@@ -1,0 +1,139 @@
+"""An analysis that was computed: its verdicts, tables, figures and rows."""
+
+import os
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from robustq import registry
+from robustq.aggregate import group_means, summarise
+from robustq.report.grid import Grid
+from robustq.report.numbers import plain
+from robustq.report.sample import sample_notes
+from robustq.spec import Spec
+from robustq.store import RunDirectory
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from robustq.analyser import AbstractAnalyser
+
+
+class Analysis:
+    """What `robustq.analyse` returns, and what a run directory is read as.
+
+    Args:
+        path: the run directory.
+        temporary: remove the directory when the analysis is no longer used.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
+        self.directory = RunDirectory(path, "analyse")
+        self.document = self.directory.read()
+        if temporary:
+            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked: checks, perturbations, levels, draws, seed, models, data and the rest."""
+        asked: dict[str, Any] = self.document["asked"]
+        return asked
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order they were given."""
+        return [model["name"] for model in self.asked["models"]]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Reason by case id, of the cases that could not be used."""
+        return dict(self.asked["data"]["failures"])
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        """Figures by name, each as PNG; a PDF of the same name lies beside it."""
+        return {path.stem: path for path in sorted((self.directory.path / "figures").glob("*.png"))}
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows; columns as in `robustq.rows.Row`."""
+        frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return frame
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        frame = self.to_frame()
+        return frame[frame["status"] != "failed"]
+
+    def verdicts(self) -> list[str]:
+        """A line a model: whether its bottleneck is alive, and what must be known of the model."""
+        rows = self.directory.rows(before=1).to_pandas()
+        told = dict(rows[rows["metric"] == "alive"][["model", "reason"]].itertuples(index=False))
+        specs = {model["name"]: Spec.from_dict(model["spec"]) for model in self.asked["models"]}
+        return [f"{model}: {'; '.join([told[model], *specs[model].status])}" for model in self.models if model in told]
+
+    def grids(self) -> list[Grid]:
+        """Every table of every check, headed by the verdicts."""
+        data = self.asked["data"]
+        groups = len({(case["domain"], case["group"]) for case in data["cases"]})
+        sample = f"{data['name']}, {groups} groups"
+        drawn = f"{sample}, {self.asked['draws']} draws a level"
+        found = []
+        for text in self.asked["checks"]:
+            factory = registry.load("analysers", text.partition("@")[0])
+            found += factory.grids(self._frame, self.models, sample=drawn if factory.needs_draws else sample)
+        notes = sample_notes(self.asked)
+        return [replace(grid, heads=self.verdicts(), notes=[*grid.notes, *notes]) for grid in found]
+
+    def tables(self) -> "list[Table]":
+        """The tables for a terminal or a notebook (`rich.print` shows one)."""
+        return [grid.to_rich() for grid in self.grids()]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the tables as JSON values."""
+        frame = self._frame[self._frame["label"] == ""]
+        per_case = frame[frame["case"] != ""]
+        whole = frame[(frame["case"] == "") & frame["value"].notna()]
+        document = {
+            "run": str(self.directory.path),
+            "checks": self.asked["checks"],
+            "data": self.asked["data"]["name"],
+            "cases": len(self.asked["data"]["cases"]),
+            "draws": self.asked["draws"],
+            "verdicts": self.verdicts(),
+            "per_case": [] if per_case.empty else _records(summarise(group_means(per_case))),
+            "overall": _records(whole[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
+            "figures": {name: str(path) for name, path in self.figures.items()},
+            "failures": self.failures,
+            "notes": sample_notes(self.asked),
+        }
+        clean = plain(document)
+        assert isinstance(clean, dict)
+        return clean
+
+    def draw(self, analysers: "Mapping[str, Mapping[str, AbstractAnalyser]]") -> None:
+        """Write every figure of every check as PNG and PDF into `figures/`.
+
+        Args:
+            analysers: by check and model, which have seen the clean cases.
+        """
+        folder = self.directory.path / "figures"
+        folder.mkdir(exist_ok=True)
+        for named in analysers.values():
+            first = next(iter(named.values()))
+            for name, figure in first.figures(self._frame, named).items():
+                figure.savefig(folder / f"{name}.png", dpi=150)
+                # Without a date the same figures give the same file.
+                figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    # Through object, so that a missing seed is None and not pandas' own mark.
+    clean = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in record.items()} for record in clean.to_dict("records")]

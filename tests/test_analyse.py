@@ -1,0 +1,240 @@
+"""The analysis as a whole: rows, resuming, sharing a directory with a stress run, tables, command line."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from rich.console import Console
+
+import robustq
+from networks import noise, small
+from robustq.analyse import parse_checks
+from robustq.analysis import Analysis
+from robustq.dataset import open_dataset
+from robustq.errors import RequestError
+from robustq.seeds import draw_generator
+from robustq.segmenter import Segmenter
+
+LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
+
+
+def model(quantise: str = "16x4", *, size: tuple[int, ...] = (24, 20), **settings: object) -> Segmenter:
+    """A small untrained segmenter for the phantom, its codebook among its embeddings."""
+    preparation = robustq.Preparation(dims=len(size), size=size, labels=LABELS)
+    made = small(quantise, dims=len(size), classes=4, preparation=preparation, **settings)
+    if made.quantiser is not None and made.quantiser.vectors is not None:
+        tokens = made.encode(noise(1, 1, *size)).flatten(2)[0].T
+        with torch.no_grad():
+            made.quantiser.codebook.copy_(tokens[torch.linspace(0, len(tokens) - 1, 16).long()])
+    return made
+
+
+def analyse(models: dict[str, Segmenter] | None = None, **settings: object) -> Analysis:
+    asked = {"data": "phantom:cases=2", "levels": [5, 30], "draws": 5, **settings}
+    return robustq.analyse(models or {"vq": model(), "plain": model("none")}, **asked)
+
+
+def rows(analysis: Analysis) -> pd.DataFrame:
+    frame = analysis.to_frame()
+    return frame.sort_values([name for name in frame if name not in ("value", "reason")]).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Analysis:
+    return analyse(noise=["gaussian", "s&p"])
+
+
+def test_every_model_case_perturbation_and_level_has_its_readings(whole: Analysis) -> None:
+    frame = whole.to_frame()
+    for metric, models in (("raw", 2), ("relative", 2), ("flip_rate", 1), ("safe_by_margin", 1), ("true_shift", 2)):
+        assert len(frame[frame["metric"] == metric]) == models * 4 * 2 * 2, metric
+    assert len(frame[frame["metric"] == "linearisation_error"]) == 2 * 4 * 2 * 2 * 5
+    assert set(frame["draw"].dropna()) == set(range(5))
+
+
+def test_the_draws_are_those_of_a_stress_run(whole: Analysis) -> None:
+    segmenter = model("none")
+    data = open_dataset("phantom:cases=2")
+    case = segmenter.spec.preparation(data.read(data.entries[0]))
+    low, high = case.intensity_range[0].tolist()
+    stored = []
+    for draw in range(5):
+        generator = draw_generator(0, case.entry.id, "gaussian", draw)
+        stored.append(case.image + 0.3 * (high - low) * torch.randn(case.image.shape, generator=generator))
+    with torch.no_grad():
+        latents = segmenter.encode(torch.stack(stored)).double()
+    told = whole.to_frame().query("metric == 'raw' and model == 'plain' and perturbation == 'gaussian' and level == 30")
+    value = told[told["case"] == case.entry.id]["value"].item()
+    assert value == pytest.approx(latents.var(0, correction=0).mean().item(), rel=1e-5)
+
+
+def test_a_killed_analysis_goes_on_and_ends_with_the_same_rows(tmp_path: Path) -> None:
+    expected = rows(analyse(out=tmp_path / "whole"))
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    (tmp_path / "killed" / "results.parquet").unlink()
+    parts = sorted((tmp_path / "killed" / "rows").iterdir())
+    for part in parts[2:]:
+        part.unlink()
+    seen = []
+    resumed = analyse(out=tmp_path / "killed", on_progress=seen.append)
+    assert 0 < seen[-1].resumed < seen[-1].total
+    pd.testing.assert_frame_equal(rows(resumed), expected)
+    assert (tmp_path / "killed" / "results.parquet").exists()
+
+
+def test_another_analysis_is_not_mixed_in(tmp_path: Path) -> None:
+    analyse(out=tmp_path / "run", check="liveness")
+    with pytest.raises(RequestError, match="differs in draws"):
+        analyse(out=tmp_path / "run", check="liveness", draws=6)
+
+
+def test_a_stress_run_and_an_analysis_share_a_directory(tmp_path: Path) -> None:
+    models = {"vq": model(), "plain": model("none")}
+    stressed = robustq.stress(models, "phantom:cases=2", levels=[30], draws=2, out=tmp_path / "run")
+    before = stressed.to_frame()
+    analysed = analyse(models, out=tmp_path / "run", check="latent-variance")
+    pd.testing.assert_frame_equal(robustq.Run(tmp_path / "run").to_frame(), before)
+    together = pd.read_parquet(tmp_path / "run" / "results.parquet")
+    assert len(together) == len(before) + len(analysed.to_frame())
+    assert {"dice", "relative"} <= set(together["metric"])
+
+
+def test_batch_size_changes_no_figure() -> None:
+    one, other = (rows(analyse(batch_size=size, noise=["gaussian"])) for size in (1, 16))
+    pd.testing.assert_frame_equal(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_2d_model_reads_a_volume_slice_by_slice() -> None:
+    frame = analyse({"vq": model()}, data="phantom:dims=3,cases=1,domain=A", draws=2, levels=[30]).to_frame()
+    assert set(frame[frame["status"] != "failed"]["case"]) >= {"A/0000"}
+    assert 0 <= frame.query("metric == 'flip_rate'")["value"].item() <= 1
+
+
+def test_a_3d_model_is_analysed() -> None:
+    found = analyse({"vq": model(size=(16, 12, 8))}, data="phantom:dims=3,cases=1", draws=2, levels=[30])
+    assert not found.failures
+    assert len(found.tables()) >= 5
+
+
+def test_every_table_is_headed_by_the_verdicts_in_every_format(whole: Analysis) -> None:
+    grids = whole.grids()
+    assert len(grids) >= 7
+    for grid in grids:
+        for text in (grid.to_markdown(), grid.to_latex(), grid.to_csv()):
+            assert "alive" in text
+        shown = io.StringIO()
+        Console(file=shown, width=250).print(grid.to_rich())
+        assert shown.getvalue().index("vq: alive") < shown.getvalue().index("──"), "above the header's rule"
+
+
+def test_a_table_says_what_the_rows_say(whole: Analysis) -> None:
+    table = next(grid for grid in whole.grids() if grid.title.startswith("Latent variance"))
+    lines = dict(table.sections)["gaussian"]
+    cell = next(line for line in lines if line[:2] == ["plain", "mean"])[4]
+    frame = whole.to_frame().query("metric == 'relative' and model == 'plain' and perturbation == 'gaussian'")
+    means = frame.groupby(["domain", "group"])["value"].mean()
+    assert cell == f"{means.mean():.3g} ±\N{NO-BREAK SPACE}{means.std():.2g}"
+
+
+def test_figures_are_drawn_as_png_and_pdf(whole: Analysis) -> None:
+    assert {"latent-variance-gaussian", "flip-rate", "radii-vq", "codebook-vq", "taylor-vq", "taylor-plain"} <= set(
+        whole.figures
+    )
+    assert "code-maps-vq" in whole.figures
+    for path in whole.figures.values():
+        assert path.stat().st_size > 5000
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_summary_is_json(whole: Analysis) -> None:
+    document = json.loads(json.dumps(whole.summary(), allow_nan=False))
+    assert len(document["verdicts"]) == 2
+    assert {row["metric"] for row in document["per_case"]} >= {"raw", "relative", "largest_safe_level"}
+    assert {row["metric"] for row in document["overall"]} >= {"r", "codes_in_use", "perplexity"}
+
+
+def test_checks_that_need_no_draws_make_none() -> None:
+    found = analyse(check="codebook,occupancy")
+    assert found.document["plan"] == []
+    assert set(found.to_frame()["perturbation"]) == {"clean"}
+
+
+def test_a_bad_case_among_good_ones_is_recorded(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "images").mkdir(parents=True)
+    (data / "masks").mkdir()
+    from PIL import Image
+
+    for number in range(2):
+        image = Image.fromarray((noise(24, 20, seed=number).abs() * 60).clamp(0, 255).byte().numpy())
+        image.save(data / "images" / f"{number}.png")
+        Image.new("L", (20, 24), number).save(data / "masks" / f"{number}.png")
+    (data / "images" / "2.png").write_text("no image")
+    Image.new("L", (20, 24), 1).save(data / "masks" / "2.png")
+    found = analyse({"vq": model()}, data=str(data), check="codebook")
+    assert list(found.failures) == ["2"]
+    assert len(found.to_frame().query("status == 'failed'")) == 1
+
+
+def test_liveness_comes_first_and_a_setting_stays() -> None:
+    assert parse_checks("codebook")[0] == "liveness"
+    assert parse_checks("all")[0] == "liveness"
+    assert "taylor@90" in parse_checks("all,taylor@90")
+    assert "taylor@90" in parse_checks("taylor@90,all")
+    assert len(parse_checks("taylor@90,all")) == len(parse_checks("all"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"check": "codebok"}, "did you mean codebook"),
+        ({"check": "taylor@lots"}, "percentage"),
+        ({"check": "codebook@3"}, "takes no setting"),
+        ({"draws": 1}, "2 or more"),
+        ({"levels": [0]}, "above 0"),
+        ({"noise": []}, "one perturbation"),
+        ({"batch_size": 0}, "1 or more"),
+        ({"split": "held"}, "did you mean held-out"),
+    ],
+)
+def test_bad_requests_are_refused_in_a_sentence(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        analyse(**settings)
+
+
+def test_the_command_line_prints_verdicts_tables_and_json(tmp_path: Path) -> None:
+    bundle = tmp_path / "vq.safetensors"
+    model().save(bundle)
+    command = [sys.executable, "-c", "from robustq_cli.main import main; main()", "analyse", str(bundle), "--json"]
+    command += ["--data", "phantom:cases=1", "--draws", "3", "--levels", "30", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdicts"][0].startswith("vq: alive")
+    assert "untrained" in done.stderr
+    wrong = subprocess.run([*command, "--check", "codebok"], capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("robustq: ")
+    assert "codebook" in wrong.stderr
+
+
+@pytest.mark.long
+def test_peak_memory_does_not_depend_on_the_number_of_draws() -> None:
+    # At 128² a thousand draws of images and latents, if they were kept, would take 130 MB.
+    code = """
+import resource, sys, robustq
+model = robustq.wrap("unet", classes=4, preparation=robustq.Preparation(dims=2, size=(128, 128)))
+robustq.analyse({"m": model}, "phantom:cases=1,domain=A", check="latent-variance,taylor", levels=[10],
+                draws=int(sys.argv[1]), batch_size=4)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peaks = []
+    for draws in (10, 1000):
+        done = subprocess.run([sys.executable, "-c", code, str(draws)], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] <= 1.05 * peaks[0], peaks
