@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError, unknown
+from robustq.features import require_features
+from robustq.plain import run_plain
 from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
 
@@ -58,31 +59,13 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
     """
     seen: list[object] = []
     handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: seen.append(output))
-    training = network.training
-    network.eval()
     try:
-        with torch.no_grad():
-            network(example)
-    except (RuntimeError, ValueError) as error:
-        shape = " × ".join(str(extent) for extent in example.shape)
-        raise RequestError(f"the network does not run on an input of {shape}: {error}") from error
+        run_plain(network, example)
     finally:
         handle.remove()
-        network.train(training)
     if not seen:
         raise RequestError(f"site {at!r} is not reached by a forward pass: name another one with --at")
-    return as_features(seen[0], at)
-
-
-def as_features(output: object, at: str) -> list[Tensor]:
-    """The output of a site as a list of feature maps, the bottleneck last."""
-    features = list(output) if isinstance(output, Sequence) else [output]
-    if not features or not all(isinstance(feature, Tensor) and feature.ndim in (4, 5) for feature in features):
-        raise RequestError(
-            f"site {at!r} gives no feature map (B, C, *T) nor a list of them, but {_describe(output)}: "
-            "name another one with --at"
-        )
-    return [feature for feature in features if isinstance(feature, Tensor)]
+    return require_features(seen[0], example.shape[2:], at).maps
 
 
 def build_bottlenecks(quantise: Quantise, channels: Sequence[int], *, dims: int) -> nn.ModuleList:
@@ -95,9 +78,3 @@ def build_bottlenecks(quantise: Quantise, channels: Sequence[int], *, dims: int)
         assert quantiser is not None, "only `none` builds nothing"
         bottlenecks.append(Bottleneck(quantiser, channels=count, dims=dims))
     return bottlenecks
-
-
-def _describe(output: object) -> str:
-    if isinstance(output, Tensor):
-        return f"a tensor of {' × '.join(str(extent) for extent in output.shape)}"
-    return f"a {type(output).__name__}"

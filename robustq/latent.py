@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.func import jvp, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from robustq.segmenter import Segmenter
 from robustq.shapes import Embedding, Image, Images
@@ -96,7 +97,9 @@ def tangents(model: Segmenter, image: Image, directions: Images, *, axis: int | 
 
     clean = stacked(image.to(device))
     # Batched over directions alone, so that vmap computes what depends on the image once.
-    moved: Tensor = vmap(lambda direction: jvp(searched, (clean,), (direction,))[1])(
-        torch.stack([stacked(direction) for direction in directions.to(device)])
-    )  # (N, M, D, *T)
+    # Forward mode knows PyTorch's plain attention alone.
+    with sdpa_kernel(SDPBackend.MATH):
+        moved: Tensor = vmap(lambda direction: jvp(searched, (clean,), (direction,))[1])(
+            torch.stack([stacked(direction) for direction in directions.to(device)])
+        )  # (N, M, D, *T)
     return moved.flatten(3).transpose(2, 3).flatten(1, 2)

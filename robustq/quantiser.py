@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from robustq.errors import RequestError
 from robustq.shapes import Codebooks, Codes, Embedding
 
 
@@ -46,6 +47,14 @@ class AbstractQuantiser(nn.Module, ABC):
     def vectors(self) -> Codebooks | None:
         """The codebook vectors of each stage, (Q, K, D), or None where there is no codebook of vectors."""
         return None
+
+    def start_from(self, vectors: Codebooks) -> None:
+        """Take these as the codebook vectors of each stage (Q, K, D), without training.
+
+        Raises:
+            RequestError: this quantiser has no vectors that could be set.
+        """
+        raise RequestError(f"{type(self).__name__} has no codebook that could be set: take vq:KxD")
 
     def search_space(self, embedding: Embedding) -> Embedding:
         """The embedding in the space where distances to `vectors` are taken; the identity unless said otherwise."""

@@ -20,6 +20,8 @@ class Recipe:
         validation: share of the cases held out for choosing the epoch, where the data declares no split.
         split_seed: of that share; equal for models that are to be compared.
         seed: the training seed (order of cases, augmentation); by default the one that drew the weights.
+        freeze: parts of the network whose weights stay, "encoder" or "decoder"; with both, only what was inserted at
+            the bottleneck is trained.
         precision: "fp32", "bf16", or "auto" for bf16 where the device computes in it.
         device: "auto" for the first GPU, else the processor.
     """
@@ -33,6 +35,7 @@ class Recipe:
     validation: float = 0.2
     split_seed: int = 0
     seed: int | None = None
+    freeze: tuple[str, ...] = ()
     precision: str = "auto"
     device: str = "auto"
 

@@ -1,5 +1,7 @@
 """A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -7,13 +9,16 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from robustq.answer import full_resolution, masks
-from robustq.bottleneck import Bottleneck, as_features, find_site
+from robustq.bottleneck import Bottleneck, find_site
 from robustq.errors import RequestError
+from robustq.features import require_features
 from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
+from robustq.site import Site
 from robustq.spec import Spec
 
 
@@ -60,23 +65,38 @@ class Segmenter(nn.Module):
         self.bottlenecks = bottlenecks
         self.spec = spec
         self._stop = False
+        self._bypassed = False
+        self.image_size: tuple[int, ...] = ()
+        """Spatial size of the images of the last pass, padding included."""
         self._embedding: Tensor | None = None
         self._quantised: Quantised | None = None
         self._loss: Tensor | None = None
+        self.sites: tuple[Site, ...] = ()
+        """The sites that probing found, the one cut first; empty where it was named."""
         find_site(network, spec.site).register_forward_hook(self._cut)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns, from a quantised bottleneck."""
+        images = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        self.image_size = tuple(images.shape[2:])
         return self.network(*args, **kwargs)
 
     def run(self, images: Images) -> Parts:
-        """All parts of one forward pass."""
-        output = self(images)
+        """All parts of one forward pass.
+
+        Images of a size that the network does not take are padded at their far ends by repeating their border, up to
+        the next multiple that it does; the logits are cropped back.
+        """
+        padded = self._pad(images)
+        output = self(padded)
+        logits = full_resolution(output, padded.shape[2:])
+        for axis, extent in enumerate(images.shape[2:], start=2):
+            logits = logits.narrow(axis, 0, extent)
         assert self._embedding is not None, "the hook has run"
         assert self._quantised is not None, "it ran to the end"
         return Parts(
             output=output,
-            logits=full_resolution(output, images.shape[2:]),
+            logits=logits,
             embedding=self._embedding,
             quantised=self._quantised.quantised,
             codes=self._quantised.codes,
@@ -84,16 +104,30 @@ class Segmenter(nn.Module):
         )
 
     def encode(self, images: Images) -> Embedding:
-        """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run."""
+        """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
         self._stop = True
         try:
-            self.network(images)
+            self(self._pad(images))
         except _BottleneckReachedError:
             pass
         finally:
             self._stop = False
         assert self._embedding is not None, "the hook has run"
         return self._embedding
+
+    @contextmanager
+    def bypassed(self) -> Iterator[None]:
+        """The network as it was before it was wrapped, as long as the context lasts."""
+        self._bypassed = True
+        try:
+            yield
+        finally:
+            self._bypassed = False
+
+    def _pad(self, images: Tensor) -> Tensor:
+        # F.pad counts from the last axis, a (before, after) pair each.
+        margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
+        return F.pad(images, margins, mode="replicate") if any(margins) else images
 
     def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
         """Boolean masks (B, L, *S), one a label of the spec."""
@@ -144,8 +178,9 @@ class Segmenter(nn.Module):
 
     def _cut(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         """The forward hook: what the site gave goes in, what the rest of the network sees comes out."""
-        *skips, bottleneck = as_features(output, self.spec.site)
-        inserted = self._inserted()[-1] if self.bottlenecks else None
+        opened = require_features(output, self.image_size, self.spec.site)
+        *skips, bottleneck = opened.maps
+        inserted = self._inserted()[-1] if self.bottlenecks and not self._bypassed else None
         self._loss = None
         self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
         if self._stop:
@@ -156,12 +191,11 @@ class Segmenter(nn.Module):
             quantised: Quantised = inserted.quantiser(self._embedding)
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
-        features = [*self._treat(skips), bottleneck]
-        if isinstance(output, Tensor):
-            return bottleneck
-        return features if isinstance(output, list) else tuple(features)
+        return opened.put([*self._treat(skips), bottleneck])
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:
+        if self._bypassed:
+            return skips
         if self.spec.skips == "drop":
             return [torch.zeros_like(skip) for skip in skips]
         if self.spec.skips == "quantise":

@@ -31,6 +31,8 @@ class Spec:
         seed: the seed of the weights; the training seed, once trained.
         training: what the training was (epochs, cases, Dice); None for an untrained model.
         remarks: sentences that stand wherever the model appears.
+        weights: where the network's weights came from, where they were not trained here; "" otherwise.
+        multiple: of what an image's extents must be for the network to take it; others are padded by `Segmenter.run`.
     """
 
     architecture: str | None
@@ -46,6 +48,8 @@ class Spec:
     seed: int = 0
     training: dict[str, Any] | None = None
     remarks: tuple[str, ...] = ()
+    weights: str = ""
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if self.skips not in SKIPS:
@@ -68,7 +72,11 @@ class Spec:
     @property
     def status(self) -> tuple[str, ...]:
         """What a reader must know wherever the model appears: untrained, or altered after training."""
-        untrained = () if self.training else ("untrained: its weights are random",)
+        if self.weights:
+            origin = f"network's weights: {self.weights}; which cases they were trained on is not known"
+        else:
+            origin = "untrained: its weights are random"
+        untrained = () if self.training and not self.weights else (origin,)
         return untrained + self.remarks
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,6 +102,7 @@ class Spec:
         if version != VERSION:
             raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
         known = {field.name for field in fields(cls)}
+        document = {"multiple": 1, "weights": "", **document}  # earlier bundles do not have these
         if set(document) != known:
             odd = ", ".join(sorted(set(document) ^ known))
             raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")

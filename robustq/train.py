@@ -17,17 +17,18 @@ from robustq.augment import augment
 from robustq.bundle import check_name, save
 from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import RequestError
+from robustq.freeze import freeze
 from robustq.loss import SegmentationLoss
-from robustq.metrics import dice
-from robustq.predict import Precision, autocast, choose_device, choose_precision, predict
+from robustq.predict import Precision, autocast, choose_device, choose_precision
 from robustq.prepared import PreparedCases
-from robustq.quantiser import perplexity, usage
+from robustq.quantiser import perplexity
 from robustq.recipe import Recipe
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter
 from robustq.slices import to_slices
 from robustq.spec import adopt_labels
 from robustq.splits import split
+from robustq.validate import validate
 
 PAPER_BATCH = {2: 10, 3: 2}
 
@@ -115,10 +116,14 @@ class _Training:
         # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
         layout = torch.channels_last if self.spec.dims == 2 else torch.preserve_format
         self.model.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        entry, place = self.items[0]
+        example = self._draw(entry, place, 0).image[None].to(self.device)
+        self.frozen = freeze(self.model, recipe.freeze, example) if recipe.freeze else []
+        learnt = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if not learnt:
+            raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: nothing is inserted here")
         self.criterion = SegmentationLoss(self.spec.answer, len(self.spec.labels))
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(learnt, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.history: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
 
@@ -152,6 +157,8 @@ class _Training:
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         self.model.train()
+        for module in self.frozen:
+            module.eval()
         order = torch.randperm(len(self.items), generator=draw_generator(self.seed, "", "order", epoch)).tolist()
         losses = []
         steps = math.ceil(len(order) / self.batch_size)
@@ -196,34 +203,16 @@ class _Training:
             case = _slice(case, place)
         return augment(case, seed=self.seed, epoch=epoch) if self.recipe.augmentation else case
 
-    @torch.no_grad()
     def _validate(self) -> tuple[float, Tensor | None]:
         """Mean Dice over groups, and how often each code was chosen."""
-        self.model.eval()
-        scores: dict[str, list[float]] = {}
-        quantiser = self.model.quantiser
-        vectors = None if quantiser is None else quantiser.vectors
-        counts = None if vectors is None else torch.zeros(vectors.shape[:2], dtype=torch.long)
-        for entry in self.validation:
-            case = self.cases(entry)
-            answers = predict(
-                self.model,
-                case.image[None],
-                batch_size=self.batch_size,
-                axis=case.slice_axis,
-                precision=self.precision,
-            )
-            for masks, codes in answers:
-                score = _mean_dice(masks[0].cpu(), case)
-                if not math.isnan(score):
-                    scores.setdefault(entry.group, []).append(score)
-                if counts is not None and codes is not None:
-                    counts += usage(codes.cpu(), counts.shape[1])
-        if not scores:
+        score, counts = validate(
+            self.model, self.cases, self.validation, batch_size=self.batch_size, precision=self.precision
+        )
+        if math.isnan(score):
             raise RequestError(
                 "no validation case shows a label, so no epoch can be chosen: give --validation or a split"
             )
-        return float(np.mean([np.mean(group) for group in scores.values()])), counts
+        return score, counts
 
     def _best_epoch(self) -> Epoch:
         return max(self.history, key=lambda epoch: epoch.validation_dice)  # the first among equals
@@ -322,14 +311,3 @@ def _slice(case: Case, place: int) -> Case:
         labels=case.labels,
         ignored=ignored,
     )
-
-
-def _mean_dice(masks: Tensor, case: Case) -> float:
-    """Mean over the labels that the truth shows; NaN where it shows none."""
-    counted = slice(None) if case.ignored is None else ~case.ignored
-    scores = [
-        dice(answer[counted].numpy(), truth[counted].numpy())
-        for answer, truth in zip(masks, case.mask, strict=True)
-        if truth[counted].any()
-    ]
-    return float(np.mean(scores)) if scores else math.nan

@@ -11,12 +11,11 @@ from robustq.answer import count_labels, default_answer
 from robustq.bottleneck import Bottleneck, build_bottlenecks, features_at
 from robustq.errors import RequestError
 from robustq.preparation import Preparation
+from robustq.probe import find_multiple, probe
 from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
+from robustq.site import find_bottleneck
 from robustq.spec import Spec
-
-_PROBE_EXTENT = 32
-"""Extent of the image on which a named architecture is tried to learn its channels at the site."""
 
 
 def wrap(
@@ -45,8 +44,10 @@ def wrap(
         in_channels: image channels.
         classes: output channels, background included.
         at: dotted name of the submodule to cut at; its output is a feature map, or a list of them of which the last
-            is cut. By default what the network declares as its `site`.
-        example: an input (B, in_channels, *S) for a network given by hand.
+            is cut. By default what the architecture declares as its `site`, else what probing finds
+            (`robustq.site.find_bottleneck`); the segmenter's `sites` has the runners-up.
+        example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
+            network's stride.
         skips: keep the other feature maps of the site, drop them (zeros) or quantise each with a quantiser of its own.
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
         preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
@@ -79,21 +80,24 @@ def wrap(
         if isinstance(network, str):
             name: str | None = registry.canonical("architectures", network)
             module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
-            example = torch.zeros(1, in_channels, *[_PROBE_EXTENT] * dims)
+            declared = getattr(registry.load("architectures", network), "site", None)
+            example = probe(module, at or declared, in_channels=in_channels, dims=dims)
         else:
-            name, module = None, copies.deepcopy(network) if copy else network
+            name, module, declared = None, copies.deepcopy(network) if copy else network, None
             if arguments:
                 raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
             if example is None:
                 raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
-        site = at if at is not None else getattr(module, "site", None)
-        if not isinstance(site, str):
-            raise RequestError("this network does not declare its bottleneck: name the submodule with at=")
+        declared = getattr(module, "site", declared)
+        site = at if at is not None else declared
+        found = [] if isinstance(site, str) else find_bottleneck(module, example)
+        site = site if isinstance(site, str) else found[0].name
         features = features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
             raise RequestError(f"skips={skips} needs a site that gives a list of feature maps; {site!r} gives one")
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
+        multiple = find_multiple(module, example)
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -106,8 +110,11 @@ def wrap(
         answer=answer,
         preparation=preparation,
         seed=seed,
+        multiple=multiple,
     )
-    return Segmenter(module, bottlenecks, spec)
+    model = Segmenter(module, bottlenecks, spec)
+    model.sites = tuple(found)
+    return model
 
 
 def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, **arguments: Any) -> nn.Module:
@@ -127,8 +134,10 @@ def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, 
 def fresh_network(spec: Spec) -> nn.Module:
     """A fresh network of the architecture that a spec names."""
     assert spec.architecture is not None, "checked by the caller"
+    # The bundle holds the weights: a library's own are not to be downloaded again.
+    arguments = {name: value for name, value in spec.arguments if name != "encoder_weights"}
     return build_architecture(
-        spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **dict(spec.arguments)
+        spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **arguments
     )
 
 

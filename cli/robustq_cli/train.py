@@ -21,6 +21,9 @@ def train(
     validation: Annotated[float, typer.Option(help="Share of cases held out, where the data declares no split.")] = 0.2,
     split_seed: Annotated[int, typer.Option(help="Of that share; equal for models to be compared.")] = 0,
     seed: Annotated[int | None, typer.Option(help="Training seed; by default the one that drew the weights.")] = None,
+    freeze: Annotated[
+        str | None, typer.Option(metavar="encoder,decoder", help="Train the rest only: with both, the bottleneck.")
+    ] = None,
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the device computes in it.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
@@ -41,6 +44,7 @@ def train(
         validation=validation,
         split_seed=split_seed,
         seed=seed,
+        freeze=tuple(part.strip() for part in freeze.split(",")) if freeze else (),
         precision=precision,
         device=device,
     )

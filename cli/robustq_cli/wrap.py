@@ -11,14 +11,34 @@ from robustq_cli import console
 
 
 def wrap(
-    arch: Annotated[str, typer.Option(help="Architecture, one of `robustq list architectures`.")],
+    arch: Annotated[
+        str | None, typer.Option(help="Architecture, one of `robustq list architectures`, such as unet or smp:unet.")
+    ] = None,
+    model_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.py:FUNCTION", help="Your own network instead of --arch; the file is executed."),
+    ] = None,
     quantise: Annotated[
         str, typer.Option(help="KxD such as 1024x256, NAME:NUMBERS, identity:D for the matched baseline, or none.")
     ] = "1024x256",
     dims: Annotated[int, typer.Option(help="Spatial axes: 2 or 3. A 2D model reads volumes slice by slice.")] = 2,
     classes: Annotated[int | None, typer.Option(help="Output channels, background included.")] = None,
     in_channels: Annotated[int, typer.Option(help="Image channels: 1 for grey, 3 for RGB.")] = 1,
-    at: Annotated[str | None, typer.Option(metavar="SITE", help="Submodule to cut at.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder of an smp architecture, such as resnet34 or tu-convnext_tiny.")
+    ] = None,
+    encoder_weights: Annotated[
+        str | None, typer.Option(help="Pretrained weights of the encoder, such as imagenet; random without.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="SITE", help="Submodule to cut at; declared or found by probing without.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Plain checkpoint of the unwrapped network; no code of it is run.")
+    ] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Set the codebook by k-means on these cases, without training.")
+    ] = None,
     skips: Annotated[str, typer.Option(help="What is done to the skips: keep, drop or quantise.")] = "keep",
     answer: Annotated[
         str | None, typer.Option(help="How outputs become masks: softmax, sigmoid or probabilities.")
@@ -50,14 +70,29 @@ def wrap(
     limits = None if window is None else _window(window)
     named = None if labels is None else _labels(labels)
     settings: dict[str, Any] = dict(_setting(text) for text in setting or [])
+    if (arch is None) == (model_file is None):
+        raise RequestError(
+            "wrap needs either --arch NAME (see robustq list architectures) or --model-file F.py:FUNCTION"
+        )
+    settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
+    if calibrate is not None and weights is None:
+        raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
+
+    import torch
 
     from robustq.answer import count_labels, default_answer
     from robustq.bundle import check_name, save
+    from robustq.calibrate import calibrate as calibrate_model
     from robustq.describe import describe
+    from robustq.factory import network_from_file
     from robustq.preparation import Preparation
+    from robustq.weights import load_weights
     from robustq.wrap import wrap as wrap_network
 
-    target = check_name(out or f"{arch}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors")
+    given = arch or Path(str(model_file).rpartition(":")[0]).stem
+    target = check_name(
+        out or f"{given.replace(':', '-')}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors"
+    )
     if classes is None:
         classes = 2 if named is None else len(named) + (answer != "sigmoid")
     resolved = answer or default_answer(classes)
@@ -74,8 +109,12 @@ def wrap(
         labels=named,
         ignore=ignore,
     )
+    if model_file is not None:
+        console.say(f"executing {model_file}")
+    network = arch if arch is not None else network_from_file(str(model_file))
+    shown = crops or extents or (128,) * dims
     model = wrap_network(
-        arch,
+        network,
         str(parsed),
         dims=dims,
         in_channels=in_channels,
@@ -84,10 +123,25 @@ def wrap(
         skips=skips,
         answer=resolved,
         preparation=preparation,
+        example=None if arch is not None else torch.zeros(1, in_channels, *shown),
         seed=seed,
         **settings,
     )
-    shown = crops or extents or (128,) * dims
+    came: dict[str, str] = {}
+    if weights is not None:
+        loaded = load_weights(model.network, weights)
+        model.spec = model.spec.but(weights=loaded.text)
+        came["weights"] = loaded.text
+    if calibrate is not None:
+        fitted = calibrate_model(model, calibrate)
+        came["calibrated"] = (
+            f"on {fitted.tokens} tokens of {fitted.cases} cases; the projection keeps {100 * fitted.explained:.1f} % "
+            "of the features' variance"
+        )
+        came["cost"] = (
+            f"Dice {fitted.before:.4f} before, {fitted.after:.4f} quantised, on {fitted.validation} other cases; "
+            f"{fitted.codes_in_use} codes in use there"
+        )
     anatomy = describe(model.eval(), shown)
     save(model, target)
     if json:
@@ -95,6 +149,7 @@ def wrap(
         return
     lines = {
         "cut at": f"{anatomy.site}, skips {anatomy.skips}",
+        **({"found among": ", ".join(site.name for site in model.sites[1:]) or "no other"} if model.sites else {}),
         "quantiser": str(parsed),
         "image": _shape(anatomy.image) + ("" if crops or extents else " (an example: no --size was given)"),
         "bottleneck": f"{_shape(anatomy.features)} -> embedding {_shape(anatomy.embedding)}",
@@ -102,6 +157,7 @@ def wrap(
         "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if dims == 2 else 'case'}",
         "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
         "answer": f"{model.spec.answer}, {classes} channels -> {', '.join(model.spec.labels)}",
+        **came,
         "state": "; ".join(model.spec.status),
         "written": str(target),
         "next": f"robustq train {target} --data DATA",

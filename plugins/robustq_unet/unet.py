@@ -61,7 +61,7 @@ class UNet(nn.Module):
             )
         channels = [width * 2**scale for scale in range(scales)]
         self.multiple = 2 ** (scales - 1)
-        self.encoder = Encoder(in_channels, channels, dims=dims, groups=groups)
+        self.encoder: nn.Module = Encoder(in_channels, channels, dims=dims, groups=groups)
         self.decoder = Decoder(channels, dims=dims, groups=groups)
         self.head = nn.Sequential(nn.GroupNorm(groups, width), nn.SiLU(), CONVOLUTION[dims](width, classes, 1))
 

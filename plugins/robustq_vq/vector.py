@@ -41,6 +41,11 @@ class VectorQuantiser(AbstractQuantiser):
         """The codebook, (1, K, D)."""
         return self.codebook[None]
 
+    def start_from(self, vectors: Codebooks) -> None:
+        """The codebook becomes these vectors, (1, K, D)."""
+        with torch.no_grad():
+            self.codebook.copy_(vectors[0])
+
     def forward(self, embedding: Embedding) -> Quantised:
         """Equation 1, with the straight-through gradient, and the last two terms of equation 2."""
         # Autocast would take the search and the loss to 8 bits of mantissa: 1024 vectors are not told apart in that.

@@ -1,0 +1,65 @@
+"""MONAI's networks by name."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import monai.networks.nets as nets
+from torch import nn
+
+from robustq.errors import RequestError
+
+
+class MonaiArchitecture:
+    """One of MONAI's networks, in 2D and 3D.
+
+    The network is the library's own, unchanged. Where it is cut is found by probing, for that depends on its settings.
+
+    Args:
+        factory: its class.
+        names: how that class calls (dims, in_channels, classes).
+        defaults: settings that the class asks for and that have no default there; they can be set.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[..., nn.Module],
+        names: tuple[str, str, str] = ("spatial_dims", "in_channels", "out_channels"),
+        **defaults: Any,
+    ) -> None:
+        self.factory, self.names, self.defaults = factory, names, defaults
+        self.__name__ = f"monai:{factory.__name__.lower()}"
+
+    def __call__(self, *, in_channels: int = 1, classes: int = 2, dims: int = 2, **settings: Any) -> nn.Module:
+        """A fresh network.
+
+        Args:
+            in_channels: channels of the image.
+            classes: output channels, background included.
+            dims: 2 or 3.
+            **settings: of the class, as MONAI names them; lists may be written as JSON.
+
+        Raises:
+            RequestError: a setting does not exist, or does not fit the others.
+        """
+        parameters = inspect.signature(self.factory).parameters
+        wrong = sorted(set(settings) - set(parameters))
+        if wrong:
+            known = ", ".join(name for name in parameters if name not in self.names)
+            raise RequestError(f"{self.__name__} has no setting {', '.join(wrong)}: it takes {known}")
+        defaults = {name: [value] * dims if name == "img_size" else value for name, value in self.defaults.items()}
+        given = dict(zip(self.names, (dims, in_channels, classes), strict=True))
+        try:
+            return self.factory(**{**defaults, **settings, **given})
+        except (ValueError, TypeError, AssertionError, RuntimeError, KeyError, NotImplementedError) as error:
+            raise RequestError(f"{self.__name__} cannot be built so: {error}") from error
+
+
+unet = MonaiArchitecture(nets.UNet, channels=(32, 64, 128, 256, 512), strides=(2, 2, 2, 2), num_res_units=2)
+basicunet = MonaiArchitecture(nets.BasicUNet)
+dynunet = MonaiArchitecture(nets.DynUNet, kernel_size=[3] * 5, strides=[1, 2, 2, 2, 2], upsample_kernel_size=[2] * 4)
+segresnet = MonaiArchitecture(nets.SegResNet)
+attentionunet = MonaiArchitecture(nets.AttentionUnet, channels=(32, 64, 128, 256, 512), strides=(2, 2, 2, 2))
+vnet = MonaiArchitecture(nets.VNet, bias=True)
+swinunetr = MonaiArchitecture(nets.SwinUNETR, feature_size=24)
+unetr = MonaiArchitecture(nets.UNETR, img_size=96)

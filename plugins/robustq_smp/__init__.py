@@ -1,0 +1,1 @@
+"""Architectures of segmentation-models-pytorch, with its own and timm's encoders."""

@@ -1,0 +1,101 @@
+"""segmentation-models-pytorch by name."""
+
+from difflib import get_close_matches
+from typing import Any
+
+import segmentation_models_pytorch as smp
+from torch import nn
+
+from robustq.errors import RequestError
+
+
+class SmpArchitecture:
+    """One decoder of segmentation-models-pytorch; its encoder is a setting.
+
+    The network is the library's own, unchanged: its state dict keeps its names, and a size it refuses is refused.
+    It is cut at the encoder's last feature map, the others being the skips.
+
+    Args:
+        name: as `segmentation_models_pytorch.create_model` knows it.
+    """
+
+    site = "encoder"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__name__ = f"smp:{name}"
+
+    def __call__(
+        self,
+        *,
+        in_channels: int = 1,
+        classes: int = 2,
+        dims: int = 2,
+        encoder: str = "resnet34",
+        encoder_weights: str | None = None,
+        **settings: Any,
+    ) -> nn.Module:
+        """A fresh network.
+
+        Args:
+            in_channels: channels of the image.
+            classes: output channels, background included.
+            dims: 2; the library has no 3D networks.
+            encoder: one of the library's encoders, or `tu-NAME` for any encoder of timm.
+            encoder_weights: None for random ones; a name such as "imagenet" lets the library download them.
+            **settings: of the decoder, as the library names them.
+
+        Raises:
+            RequestError: there is no such encoder, or the settings do not fit it; or dims is 3.
+        """
+        if dims != 2:
+            raise RequestError(f"smp:{self.name} is 2D and dims={dims} was asked: a 2D model reads volumes by slices")
+        if self.name == "dpt":
+            # Only a vision transformer fits; without a fixed size it takes any multiple of its patch.
+            encoder = "tu-vit_tiny_patch16_224" if encoder == "resnet34" else encoder
+            settings.setdefault("dynamic_img_size", True)
+        _check(encoder)
+        try:
+            network: nn.Module = smp.create_model(
+                self.name,
+                encoder_name=encoder,
+                encoder_weights=encoder_weights,
+                in_channels=in_channels,
+                classes=classes,
+                **settings,
+            )
+        except (KeyError, ValueError, TypeError, RuntimeError, NotImplementedError) as error:
+            raise RequestError(f"smp:{self.name} with encoder {encoder} cannot be built: {error}") from error
+        return network
+
+
+def _check(encoder: str) -> None:
+    if encoder.startswith("tu-"):
+        import timm
+
+        known = timm.list_models()
+        name = encoder.removeprefix("tu-").split(".")[0]
+        near = [f"tu-{match}" for match in get_close_matches(name, known, n=3)]
+    else:
+        known = smp.encoders.get_encoder_names()
+        name = encoder
+        near = get_close_matches(name, known, n=3) or ["resnet34", "mit_b0", "tu-convnext_tiny"]
+    if name not in known:
+        raise RequestError(
+            f"unknown encoder {encoder!r}: did you mean {' or '.join(near) or 'resnet34'}? Native encoders go by their "
+            "name, those of timm by tu-NAME"
+        )
+
+
+unet = SmpArchitecture("unet")
+unetplusplus = SmpArchitecture("unetplusplus")
+manet = SmpArchitecture("manet")
+linknet = SmpArchitecture("linknet")
+fpn = SmpArchitecture("fpn")
+pspnet = SmpArchitecture("pspnet")
+pan = SmpArchitecture("pan")
+deeplabv3 = SmpArchitecture("deeplabv3")
+deeplabv3plus = SmpArchitecture("deeplabv3plus")
+upernet = SmpArchitecture("upernet")
+segformer = SmpArchitecture("segformer")
+dpt = SmpArchitecture("dpt")

@@ -1,0 +1,48 @@
+"""The paper's UNet with a transformer at its bottleneck."""
+
+from torch import nn
+
+from robustq.errors import RequestError
+from robustq_unet.transformer import Transformer
+from robustq_unet.unet import PAPER_WIDTH, UNet
+
+
+class TransUNet(UNet):
+    """The residual UNet of section 2.4 whose bottleneck tokens attend to each other, after TransUNet.
+
+    The cut, and with it a quantiser, comes after the transformer. Source: Chen et al., TransUNet, 2021.
+
+    Args:
+        in_channels: channels of the image.
+        classes: output channels, background included.
+        dims: 2 or 3 spatial axes.
+        width: channels of the first scale; by default the paper's.
+        scales: number of resolutions, the bottleneck included.
+        groups: groups of every group normalisation.
+        blocks: transformer blocks.
+        heads: of each attention; they divide the bottleneck's channels.
+
+    Raises:
+        RequestError: a setting is not usable; the message says what is.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        classes: int = 2,
+        dims: int = 2,
+        width: int | None = None,
+        scales: int = 5,
+        groups: int = 8,
+        blocks: int = 4,
+        heads: int = 8,
+    ) -> None:
+        super().__init__(in_channels=in_channels, classes=classes, dims=dims, width=width, scales=scales, groups=groups)
+        channels = (PAPER_WIDTH[dims] if width is None else width) * 2 ** (scales - 1)
+        if blocks < 1 or heads < 1 or channels % heads:
+            raise RequestError(
+                f"blocks={blocks} and heads={heads} were asked of the transunet: give 1 block or more, and heads that "
+                f"divide its {channels} channels at the bottleneck"
+            )
+        self.encoder = nn.Sequential(self.encoder, Transformer(channels, blocks=blocks, heads=heads))

@@ -1,0 +1,25 @@
+"""One pass of a network that is not ours, to look at it."""
+
+import torch
+from torch import Tensor, nn
+
+from robustq.errors import RequestError
+
+
+@torch.no_grad()
+def run_plain(network: nn.Module, images: Tensor) -> object:
+    """What the network returns in evaluation mode; its mode is restored.
+
+    Raises:
+        RequestError: it does not run on images of this shape.
+    """
+    training = network.training
+    network.eval()
+    try:
+        output: object = network(images)
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
+        shape = " × ".join(str(extent) for extent in images.shape)
+        raise RequestError(f"the network does not run on an input of {shape}: {error}") from error
+    finally:
+        network.train(training)
+    return output

@@ -1,0 +1,64 @@
+"""How well a segmenter answers for clean cases, and which codes it uses for them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustq.dataset import Case, Entry
+from robustq.metrics import dice
+from robustq.predict import Precision, predict
+from robustq.prepared import PreparedCases
+from robustq.quantiser import usage
+from robustq.segmenter import Segmenter
+
+
+@torch.no_grad()
+def validate(
+    model: Segmenter,
+    cases: PreparedCases,
+    entries: Sequence[Entry],
+    *,
+    batch_size: int,
+    precision: Precision = "fp32",
+) -> tuple[float, Tensor | None]:
+    """Mean Dice over groups (definitions: segmentation metrics), and how often each code was chosen.
+
+    Args:
+        model: put into evaluation mode.
+        cases: prepared.
+        entries: the cases to score.
+        batch_size: images, or slices, a forward pass.
+        precision: of the forward passes.
+
+    Returns:
+        The Dice, NaN where no case shows a label; the counts (Q, K), None without a codebook.
+    """
+    model.eval()
+    scores: dict[str, list[float]] = {}
+    quantiser = model.quantiser
+    vectors = None if quantiser is None else quantiser.vectors
+    counts = None if vectors is None else torch.zeros(vectors.shape[:2], dtype=torch.long)
+    for entry in entries:
+        case = cases(entry)
+        answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
+        for masks, codes in answers:
+            score = _mean_dice(masks[0].cpu(), case)
+            if not math.isnan(score):
+                scores.setdefault(entry.group, []).append(score)
+            if counts is not None and codes is not None:
+                counts += usage(codes.cpu(), counts.shape[1])
+    return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
+
+
+def _mean_dice(masks: Tensor, case: Case) -> float:
+    """Mean over the labels that the truth shows; NaN where it shows none."""
+    counted = slice(None) if case.ignored is None else ~case.ignored
+    scores = [
+        dice(answer[counted].numpy(), truth[counted].numpy())
+        for answer, truth in zip(masks, case.mask, strict=True)
+        if truth[counted].any()
+    ]
+    return float(np.mean(scores)) if scores else math.nan

@@ -1,0 +1,123 @@
+"""Weights of a network that was trained without robustq."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from robustq.errors import RequestError
+
+NESTED = ("state_dict", "model_state_dict", "model", "network_weights", "net", "network", "weights")
+"""Entries under which trainers put the state dict."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+"""What DistributedDataParallel, torch.compile and Lightning put before every name."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Which weights came from where.
+
+    Attributes:
+        file: the checkpoint.
+        under: the entries it was nested under, outermost first, and the prefix its names had.
+        loaded: tensors of the network that were found.
+        missing: tensors of the network that were not, which keep their fresh values.
+        unused: tensors of the file that the network does not have.
+    """
+
+    file: str
+    under: tuple[str, ...]
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """A line for a reader."""
+        where = f" (under {' / '.join(self.under)})" if self.under else ""
+        told = f"{len(self.loaded)} of {len(self.loaded) + len(self.missing)} tensors from {self.file}{where}"
+        for what, names in (("fresh", self.missing), ("unused", self.unused)):
+            if names:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                told += f"; {what}: {', '.join(names[:3])}{more}"
+        return told
+
+
+def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
+    """Fill a network from a plain checkpoint of it: `.safetensors`, or what `torch.save` wrote, of which no code runs.
+
+    Raises:
+        RequestError: the file is missing, holds anything but tensors, fits no tensor of the network, or one of another
+            shape.
+    """
+    file = Path(path)
+    state, under = _unnest(_read(file))
+    own = network.state_dict()
+    prefix = max(_prefixes(state), key=lambda text: sum(name.removeprefix(text) in own for name in state))
+    if prefix:
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        under = (*under, f"prefix {prefix}")
+    common = [name for name in own if name in state]
+    if not common:
+        raise RequestError(
+            f"{file} holds no weight of this network: its names begin {', '.join(list(state)[:3])}, the network's "
+            f"{', '.join(list(own)[:3])}; wrap the architecture that the file was trained with"
+        )
+    for name in common:
+        if state[name].shape != own[name].shape:
+            raise RequestError(
+                f"{file} has {name} of shape {tuple(state[name].shape)} where this network has "
+                f"{tuple(own[name].shape)}: wrap with the settings (classes, channels, width) it was trained with"
+            )
+    network.load_state_dict({**own, **{name: state[name] for name in common}})
+    missing = tuple(name for name in own if name not in state)
+    unused = tuple(name for name in state if name not in own)
+    return Loaded(file.name, under, tuple(common), missing, unused)
+
+
+def _read(file: Path) -> object:
+    if not file.is_file():
+        raise RequestError(f"no weights file {file}: mend the path")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise RequestError(
+            f"{file} holds more than tensors, and loading it could run code: save its state_dict() alone "
+            "(torch.save(model.state_dict(), path)) and give that"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise RequestError(f"{file} is no checkpoint that can be read: {str(error).splitlines()[0]}") from error
+
+
+def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    under: tuple[str, ...] = ()
+    while isinstance(document, Mapping):
+        tensors = {str(name): value for name, value in document.items() if isinstance(value, Tensor)}
+        inner = next((name for name in NESTED if isinstance(document.get(name), Mapping)), None)
+        if inner is None:
+            if tensors:
+                return tensors, under
+            break
+        document, under = document[inner], (*under, inner)
+    raise RequestError("the file holds no state dict: save model.state_dict(), alone or under the entry state_dict")
+
+
+def _prefixes(state: Mapping[str, Tensor]) -> list[str]:
+    """The prefixes, alone or one after the other, that all names have."""
+    found, grown = [""], True
+    while grown:
+        longer = [
+            found[-1] + prefix for prefix in PREFIXES if all(name.startswith(found[-1] + prefix) for name in state)
+        ]
+        grown = bool(longer)
+        found += longer[:1]
+    return found
