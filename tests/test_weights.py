@@ -1,0 +1,210 @@
+"""Weights from elsewhere, a codebook without training, a network from a user's file, and training a part only."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import robustq
+from networks import noise, small
+from robustq.calibrate import calibrate
+from robustq.dataset import open_dataset
+from robustq.errors import RequestError
+from robustq.factory import network_from_file
+from robustq.freeze import freeze
+from robustq.segmenter import Segmenter
+from robustq.weights import load_weights
+from robustq_unet.unet import UNet
+
+LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
+
+
+def network(seed: int = 0, **settings: int) -> UNet:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return UNet(**{"width": 4, "scales": 2, "groups": 2, **settings})
+
+
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    return all(value.equal(other.state_dict()[name]) for name, value in one.state_dict().items())
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model.", "_orig_mod.module."])
+@pytest.mark.parametrize("under", [(), ("state_dict",), ("network_weights",), ("model", "state_dict")])
+def test_a_plain_checkpoint_is_found_wherever_trainers_put_it(
+    prefix: str, under: tuple[str, ...], tmp_path: Path
+) -> None:
+    trained, model = network(1), small(seed=2)
+    document: object = {prefix + name: value for name, value in trained.state_dict().items()}
+    for entry in reversed(under):
+        document = {entry: document, "epoch": 3}
+    torch.save(document, tmp_path / "trained.pt")
+    loaded = load_weights(model.network, tmp_path / "trained.pt")
+    assert equal(trained, model.network)
+    assert len(loaded.loaded) == len(trained.state_dict())
+    assert not loaded.missing + loaded.unused
+    for word in (*under, prefix):
+        assert word in loaded.text
+
+
+def test_a_safetensors_file_is_read_and_what_was_not_there_is_told(tmp_path: Path) -> None:
+    state = {name: value for name, value in network(1).state_dict().items() if "head" not in name}
+    save_file({**state, "extra.weight": torch.ones(2)}, tmp_path / "part.safetensors")
+    loaded = load_weights(network(2), tmp_path / "part.safetensors")
+    assert all("head" in name for name in loaded.missing)
+    assert loaded.missing
+    assert loaded.unused == ("extra.weight",)
+    assert "fresh: head" in loaded.text
+    assert "unused: extra.weight" in loaded.text
+
+
+class Touch:
+    """Pickled so that loading it would run code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object]]:
+        return Path.touch, (self.path,)
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
+    torch.save({"state_dict": network().state_dict(), "hook": Touch(tmp_path / "ran")}, tmp_path / "evil.pt")
+    with pytest.raises(RequestError, match="could run code"):
+        load_weights(network(), tmp_path / "evil.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
+    torch.save(network(width=8, groups=4).state_dict(), tmp_path / "wide.pt")
+    with pytest.raises(RequestError, match=r"where this network has .*: wrap with the settings"):
+        load_weights(network(), tmp_path / "wide.pt")
+    torch.save({"a": torch.ones(1)}, tmp_path / "other.pt")
+    with pytest.raises(RequestError, match="holds no weight of this network"):
+        load_weights(network(), tmp_path / "other.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(RequestError, match="holds no state dict"):
+        load_weights(network(), tmp_path / "list.pt")
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(RequestError, match="is no checkpoint"):
+        load_weights(network(), tmp_path / "text.pt")
+    with pytest.raises(RequestError, match="no weights file"):
+        load_weights(network(), tmp_path / "missing.pt")
+
+
+def for_phantom(quantise: str) -> Segmenter:
+    preparation = robustq.Preparation(dims=2, size=(32, 32), labels=LABELS)
+    return small(quantise, classes=4, preparation=preparation, width=8, groups=4)
+
+
+def test_with_as_many_codes_as_tokens_and_all_channels_calibration_costs_nothing() -> None:
+    model = for_phantom("40x16")
+    data = open_dataset("phantom:cases=4")
+    # Few tokens: the codebook can hold each of them.
+    found = calibrate(model, data, validation=0.3)
+    assert found.explained == pytest.approx(1, abs=1e-6)
+    assert found.codes_in_use > 1
+    assert found.validation >= 2
+
+    # The projections undo each other: without quantising nothing is lost.
+    images = noise(1, 1, 32, 32)
+    with torch.no_grad(), model.bypassed():
+        plain = model(images)
+    bottleneck = model.bottlenecks[-1]
+    bottleneck.quantiser = robustq.wrap("unet", "identity:16", width=8, scales=2, groups=4).quantiser
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), plain, rtol=1e-3, atol=1e-3)
+
+
+def test_the_codebook_is_where_the_embeddings_are() -> None:
+    model = for_phantom("16x8")
+    calibrate(model, "phantom:cases=6")
+    data = open_dataset("phantom:cases=6")
+    case = model.spec.preparation(data.read(data.entries[0]))
+    with torch.no_grad():
+        parts = model.run(case.image[None])
+    near = (parts.quantised - parts.embedding).square().mean()
+    assert near < 0.5 * parts.embedding.square().mean()
+    assert any("calibrated by k-means" in remark for remark in model.spec.remarks)
+
+
+def test_what_cannot_be_calibrated_is_refused() -> None:
+    with pytest.raises(RequestError, match="identity:8 cannot be calibrated"):
+        calibrate(for_phantom("identity:8"), "phantom:cases=4")
+    with pytest.raises(RequestError, match="tokens for 100000 codes"):
+        calibrate(for_phantom("100000x4"), "phantom:cases=4")
+
+
+@pytest.mark.parametrize("parts", [("encoder",), ("decoder",), ("encoder", "decoder")])
+def test_frozen_parts_keep_their_weights_and_the_rest_is_trained(parts: tuple[str, ...], tmp_path: Path) -> None:
+    model = for_phantom("16x8")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    recipe = robustq.Recipe(epochs=1, freeze=parts, augmentation=False, precision="fp32", learning_rate=1e-2)
+    trained = robustq.train(model, "phantom:cases=3", tmp_path / "out.safetensors", recipe)
+    moved = {name for name, value in trained.state_dict().items() if not value.equal(before[name])}
+    kinds = {"encoder": "network.encoder", "decoder": ("network.decoder", "network.head"), "": "bottlenecks"}
+    for part, prefix in kinds.items():
+        assert any(name.startswith(prefix) for name in moved) == (part not in parts), part
+
+
+class Normalised(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4))
+        self.decoder = nn.ConvTranspose2d(4, 2, 2, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.decoder(self.encoder(images))
+
+
+def test_the_encoder_is_what_an_image_passes_on_its_way_to_the_site() -> None:
+    model = robustq.wrap(Normalised(), "8x4", at="encoder", example=noise(1, 1, 16, 16))
+    frozen = freeze(model, ["encoder"], noise(1, 1, 16, 16))
+    assert {type(module) for module in frozen} == {nn.Conv2d, nn.BatchNorm2d}
+    assert not any(parameter.requires_grad for parameter in model.network.encoder.parameters())
+    assert all(parameter.requires_grad for parameter in model.network.decoder.parameters())
+    assert all(parameter.requires_grad for parameter in model.bottlenecks.parameters())
+    with pytest.raises(RequestError, match="did you mean encoder"):
+        freeze(model, ["encodr"], noise(1, 1, 16, 16))
+
+
+def test_a_network_comes_from_a_file_that_is_named_and_from_no_other(tmp_path: Path) -> None:
+    (tmp_path / "helper_of_mine.py").write_text("from torch import nn\n\ndef down(): return nn.Conv2d(1, 4, 2, 2)\n")
+    file = tmp_path / "factory.py"
+    file.write_text(
+        "from torch import nn\nimport helper_of_mine\n\n"
+        "def net(): return nn.Sequential(helper_of_mine.down(), nn.ConvTranspose2d(4, 2, 2, 2))\n"
+        "def five(): return 5\ndef fails(): raise KeyError('weights')\n"
+    )
+    built = network_from_file(f"{file}:net")
+    assert built(noise(1, 1, 8, 8)).shape == (1, 2, 8, 8)
+    for text, words in {
+        f"{file}:nett": "has no function 'nett': it has .*net",
+        f"{file}:five": "returned a int",
+        f"{file}:fails": "KeyError",
+        f"{file}": "factory.py:function",
+        f"{tmp_path / 'none.py'}:net": "no file",
+    }.items():
+        with pytest.raises(RequestError, match=words):
+            network_from_file(text)
+
+
+def test_k_means_gives_what_scikit_learn_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    import robustq.calibrate as module
+
+    seen = {}
+    real = module.MiniBatchKMeans
+
+    class Watched(real):  # type: ignore[misc,valid-type]
+        def fit(self, embeddings: np.ndarray) -> "Watched":
+            seen["embeddings"] = embeddings
+            return super().fit(embeddings)
+
+    monkeypatch.setattr(module, "MiniBatchKMeans", Watched)
+    model = for_phantom("16x8")
+    calibrate(model, "phantom:cases=6")
+    again = real(16, random_state=model.spec.seed, batch_size=1024, n_init=3).fit(seen["embeddings"])
+    np.testing.assert_allclose(model.quantiser.codebook.detach().numpy(), again.cluster_centers_, rtol=1e-4, atol=1e-5)
