@@ -9,7 +9,7 @@ import pandas as pd
 from robustq.alike import check_alike
 from robustq.errors import RequestError
 
-GROUP = ("dataset", "domain", "group")
+GROUP = ("dataset", "group")
 """The columns that tell one group from another: the unit of every statistic."""
 
 FEWEST_SEEDS = 3

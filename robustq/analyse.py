@@ -16,6 +16,7 @@ from robustq.latent import Latent, latent, tangents
 from robustq.levels import check_levels
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import Piece, plan
+from robustq.predict import choose_device
 from robustq.progress import Progress, compute
 from robustq.rows import Row
 from robustq.store import RunDirectory
@@ -81,6 +82,7 @@ def analyse(
         raise RequestError(f"draws={draws} was asked: give 2 or more, for a variance needs two")
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
+    noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device)
     batch_size = batch_size or subjects.batch_size
     factories = {text: registry.load("analysers", text.partition("@")[0]) for text in checks}

@@ -81,7 +81,7 @@ class Analysis:
     def grids(self) -> list[Grid]:
         """Every table of every check, headed by the verdicts."""
         data = self.asked["data"]
-        groups = len({(case["domain"], case["group"]) for case in data["cases"]})
+        groups = len({case["group"] for case in data["cases"]})
         sample = f"{data['name']}, {groups} groups"
         drawn = f"{sample}, {self.asked['draws']} draws a level"
         found = []

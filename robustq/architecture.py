@@ -1,22 +1,25 @@
 """The contract of an architecture: a name from which a network can be built anywhere."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol
 
-from torch import Tensor
+from torch import nn
 
 
-@runtime_checkable
 class Architecture(Protocol):
-    """A segmentation network that robustq can build by name.
+    """Builds a segmentation network by name: an nn.Module's class, or any callable that returns one.
 
-    It is any nn.Module whose constructor takes `in_channels`, `classes` and `dims` as keywords, besides settings of
-    its own with defaults, all JSON values: the bundle stores them and rebuilds the network from them.
+    Its settings, beside the three below, have defaults and are JSON values: the bundle stores them and rebuilds the
+    network from them.
+
+    It may declare `site`, as may the network it returns: the dotted name of the submodule whose output is cut at. That
+    output is a feature map (B, C, *T), tokens on a grid, or a list of feature maps of which the last is the bottleneck
+    and the others are the skips. Undeclared, the site is found by probing.
     """
 
-    site: ClassVar[str]
-    """Dotted name of the submodule whose output is cut at: a feature map (B, C, *T), or a list of feature maps
-    from fine to coarse, of which the last is the bottleneck and the others are the skips."""
+    def __call__(self, *, in_channels: int, classes: int, dims: int, **settings: Any) -> nn.Module:
+        """A fresh network, from images (B, in_channels, *S) to class scores (B, classes, *S).
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """From images (B, in_channels, *S) to logits (B, classes, *S)."""
+        Raises:
+            RequestError: a setting, or the number of dimensions, is not one it takes.
+        """
         ...

@@ -1,6 +1,7 @@
 """Where a network is cut, and what is inserted there."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from torch import Tensor, nn
 
@@ -47,7 +48,8 @@ def find_site(network: nn.Module, at: str) -> nn.Module:
     """
     sites: dict[str, nn.Module] = dict(network.named_modules())
     if not at or at not in sites:
-        raise unknown("site", at, (name for name in sites if name))
+        near = get_close_matches(at, sites, n=3, cutoff=0.5)
+        raise unknown("site", at, near or (name for name in sites if name and "." not in name))
     return sites[at]
 
 

@@ -88,6 +88,9 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
         )
     with safe_open(path, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+    wrong = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+    if wrong is not None:
+        raise RequestError(f"{path} holds weights that are no numbers ({wrong}): its training diverged, train it anew")
     try:
         model = _rebuild(spec, module, tensors)
         model.load_state_dict(tensors)

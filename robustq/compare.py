@@ -7,7 +7,7 @@ from robustq.aggregate import GROUP, describe, group_means, scores
 from robustq.alike import check_alike
 from robustq.bootstrap import CONFIDENCE, RESAMPLES
 from robustq.errors import RequestError, unknown
-from robustq.paired import holm, paired_difference, signed_rank, smallest_attainable_p
+from robustq.paired import INFINITE, SignedRank, holm, paired_difference, signed_rank, smallest_attainable_p
 
 _ROW = [*GROUP, "case", "perturbation", "level", "draw", "label", "metric", "unit"]
 _SIDE = ("mean", "median", "q1", "q3")
@@ -106,10 +106,12 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
     """One row for each test of one metric, its family corrected."""
     keys = ["unit", "perturbation", "level", *(["label"] if by_label else [])]
     rows = []
+    # One infinite distance makes medians of the whole metric, so that no test of it stands beside them.
+    infinite = bool(np.isinf(means[["value", "baseline_value"]].to_numpy(float)).any())
     for key, part in means.groupby(keys):
         sides = [part[column].to_numpy(float) for column in ("value", "baseline_value")]
         difference = paired_difference(*sides, resamples=resamples, seed=seed, confidence=confidence)
-        test = signed_rank(*sides)
+        test = SignedRank(np.nan, INFINITE) if infinite else signed_rank(*sides)
         described = [describe(values) for values in sides]
         rows.append(
             {
@@ -124,6 +126,7 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
                 "high": difference.high,
                 "p": test.p,
                 "p_holm": np.nan,
+                "differing": int(np.count_nonzero(np.nan_to_num(sides[0] - sides[1]))) if not infinite else 0,
                 "note": _join(test.reason, _dropped(len(part), difference.groups)),
             }
         )
@@ -133,11 +136,17 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
     for family in families:
         tests.loc[family, "p_holm"] = holm(tests.loc[family, "p"].to_numpy(float))
         for row in family:
-            limit = smallest_attainable_p(int(tests.loc[row, "groups"]), len(family))
+            limit = smallest_attainable_p(int(tests.loc[row, "differing"]), len(family))
+            if tests.loc[row, "level"] == 0 and not by_label:
+                continue  # one test on its own: its p says itself how small it could be
             if limit > 0.05 and not np.isnan(tests.loc[row, "p"]):
-                limited = f"{len(family)} tests on {tests.loc[row, 'groups']} groups: no corrected p below {limit:.3g}"
+                where = "at level 0" if tests.loc[row, "level"] == 0 else "above level 0"
+                limited = (
+                    f"{len(family)} tests {where} on {tests.loc[row, 'differing']} groups that differ: no corrected p "
+                    f"below {limit:.3g}"
+                )
                 tests.loc[row, "note"] = _join(str(tests.loc[row, "note"]), limited)
-    return tests
+    return tests.drop(columns="differing")
 
 
 def _dropped(groups: int, paired: int) -> str:

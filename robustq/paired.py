@@ -12,6 +12,9 @@ from robustq.errors import RequestError
 FEWEST = 6
 """Groups below which no p-value is given: with five the smallest possible one is 2/2^5 = 0.0625."""
 
+INFINITE = "infinite distances: no test and no difference, medians instead"
+"""Why there is no test where a missed structure counts as infinitely far."""
+
 Values = Float[np.ndarray, " _"]
 
 
@@ -109,8 +112,9 @@ def signed_rank(first: Values, second: Values) -> SignedRank:
         floor = min(1.0, 2 / 2**groups)
         return SignedRank(np.nan, f"{counted}: too few for a test, whose p could not fall below {floor:.3g}")
     if not _finite(first, second):
-        return SignedRank(np.nan, "infinite distances: no test and no difference, medians instead")
-    differences = first - second
+        return SignedRank(np.nan, INFINITE)
+    # Means of floats differ in their last bits, which must neither make nor break a tie of ranks.
+    differences = np.round(first - second, 12 - _magnitude(first - second))
     if not differences.any():
         return SignedRank(1.0)
     return SignedRank(float(wilcoxon(differences, zero_method="wilcox").pvalue))
@@ -129,8 +133,16 @@ def holm(p: Values) -> Values:
     return corrected
 
 
+def _magnitude(values: Values) -> int:
+    largest = float(np.abs(values).max(initial=0.0))
+    return int(np.floor(np.log10(largest))) if largest > 0 else 0
+
+
 def smallest_attainable_p(groups: int, tests: int) -> float:
-    """The smallest Holm-corrected p that so many groups can give in a family of so many tests: tests · 2 / 2^groups."""
+    """The smallest Holm-corrected p that so many groups can give in a family of so many tests: tests · 2 / 2^groups.
+
+    Groups without a difference do not count.
+    """
     return min(1.0, tests * 2.0 ** (1 - groups))
 
 

@@ -42,7 +42,7 @@ def perturb(
         keys: what the images are called; the noise of an image follows from its key, the seed, the name and the draw.
             By default its place in the batch.
         compat: "paper-code" for the formulas of the paper's published code.
-        clip: bring values back into the intensity range.
+        clip: bring perturbed values back into the intensity range; level 0 is left as it is.
 
     Returns:
         The perturbed batch, of the same type, shape, dtype and device.
@@ -72,7 +72,7 @@ def perturb(
             entry=Entry(key, key),
         )
         case = perturbation(case, level, draw_generator(seed, key, stated, draw))
-        results.append((clip_case(case) if clip else case).image)
+        results.append((clip_case(case) if clip and level else case).image)
     result = torch.stack(results) if results else batch.clone()
     return result.numpy() if isinstance(images, np.ndarray) else result
 

@@ -17,6 +17,8 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
     network.eval()
     try:
         output: object = network(images)
+    except RequestError:  # a ValueError too, and in words already
+        raise
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         shape = " × ".join(str(extent) for extent in images.shape)
         raise RequestError(f"the network does not run on an input of {shape}: {error}") from error

@@ -1,7 +1,9 @@
 """The text of `--quantise`: which quantiser, how large, with which settings."""
 
+import inspect
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from robustq import registry
@@ -11,6 +13,9 @@ if TYPE_CHECKING:  # what the words alone show to be wrong is answered before to
     from robustq.quantiser import AbstractQuantiser
 
 ACCEPTED = "KxD such as 1024x256, NAME:NUMBERS such as vq:1024x256 or identity:256, or none"
+
+MOST = 2**31
+"""Numbers that a quantiser's sizes may multiply to: 8 GiB of float32."""
 
 Setting = int | float | str
 
@@ -72,10 +77,23 @@ class Quantise:
             raise RequestError(
                 f"--quantise {self} has {len(self.numbers)} numbers: {self.name} takes {factory.grammar}"
             )
+        if prod(self.numbers) > MOST:
+            raise RequestError(
+                f"--quantise {self} asks for {prod(self.numbers):,} numbers: that does not fit any memory, take fewer "
+                "codes or channels"
+            )
+        signature = inspect.signature(factory)
+        try:
+            signature.bind(*self.numbers, **dict(self.settings))
+        except TypeError as error:
+            known = [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
+            raise RequestError(
+                f"--quantise {self} has a setting that {self.name} does not take: it takes {', '.join(known) or 'none'}"
+            ) from error
         try:
             return factory(*self.numbers, **dict(self.settings))
         except TypeError as error:
-            raise RequestError(f"--quantise {self} has a setting that {self.name} does not take: {error}") from error
+            raise RequestError(f"--quantise {self} has a setting of the wrong kind: {error}") from error
 
 
 def unknown_quantiser(name: str) -> RequestError:

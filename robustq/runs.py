@@ -7,7 +7,7 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.run import Run
 
-_SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device")
+_SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
@@ -21,6 +21,10 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
         for setting in _SHARED:
             if first.asked[setting] != other.asked[setting]:
                 raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
+        mine, theirs = (run.spec(run.models[0]).preparation for run in (first, other))
+        differences = mine.differences(theirs)
+        if differences:
+            raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
         one, two = _cases(first), _cases(other)
         if one != two:
             identity = min({*one.items()} ^ {*two.items()})[0]
@@ -30,6 +34,20 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
             )
             raise _refused(first, other, "cases", f"{len(one)}, {here}", f"{len(two)}, {there}")
     return pd.concat([run.to_frame() for run in runs], ignore_index=True)
+
+
+def remarks(runs: Sequence[Run]) -> list[str]:
+    """What must be said of the models and the sample wherever the runs' figures stand."""
+    told = {}
+    for run in runs:
+        codes = run.codes()
+        for model in run.models:
+            training = run.spec(model).training
+            parts = [f"training seed {run.spec(model).seed}"] if training else []
+            parts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
+            told[model] = "; ".join([*parts, *run.remarks()[model]])
+    notes = [f"{model}: {text}" for model, text in told.items() if text]
+    return [*notes, *dict.fromkeys(note for run in runs for note in run.sample_notes())]
 
 
 def _cases(run: Run) -> dict[str, str]:

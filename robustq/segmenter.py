@@ -73,12 +73,11 @@ class Segmenter(nn.Module):
         self._loss: Tensor | None = None
         self.sites: tuple[Site, ...] = ()
         """The sites that probing found, the one cut first; empty where it was named."""
+        network.register_forward_pre_hook(self._look, with_kwargs=True)
         find_site(network, spec.site).register_forward_hook(self._cut)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns, from a quantised bottleneck."""
-        images = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
-        self.image_size = tuple(images.shape[2:])
         return self.network(*args, **kwargs)
 
     def run(self, images: Images) -> Parts:
@@ -175,6 +174,11 @@ class Segmenter(nn.Module):
         from robustq.bundle import save
 
         save(self, path)
+
+    def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The forward pre-hook: how large the images are, which tells the grid of tokens."""
+        images = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        self.image_size = tuple(images.shape[2:])
 
     def _cut(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         """The forward hook: what the site gave goes in, what the rest of the network sees comes out."""

@@ -128,6 +128,9 @@ def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
         RequestError: the dataset declares another number of labels.
     """
     declared = dataset.labels
+    ignore = spec.preparation.ignore if dataset.ignore is None else dataset.ignore
+    if ignore != spec.preparation.ignore:
+        spec = spec.but(preparation=replace(spec.preparation, ignore=ignore))
     numbered = all(str(value) == name for value, name in spec.preparation.labels)
     if declared is None or not numbered:
         return spec
@@ -136,5 +139,4 @@ def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
             f"{dataset.name} declares {len(declared)} labels ({', '.join(declared.values())}), the model answers for "
             f"{len(spec.preparation.labels)}: wrap it with --classes {len(declared) + spec.classes - len(spec.labels)}"
         )
-    ignore = spec.preparation.ignore if dataset.ignore is None else dataset.ignore
-    return spec.but(preparation=replace(spec.preparation, labels=tuple(sorted(declared.items())), ignore=ignore))
+    return spec.but(preparation=replace(spec.preparation, labels=tuple(sorted(declared.items()))))

@@ -12,7 +12,7 @@ from robustq.levels import check_levels
 from robustq.metric import Missing, parse_metrics
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import plan
-from robustq.predict import choose_precision
+from robustq.predict import choose_device, choose_precision
 from robustq.progress import Progress, compute
 from robustq.run import Run
 from robustq.store import RunDirectory
@@ -80,10 +80,15 @@ def stress(
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
+    noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device)
     good, cases = subjects.good, subjects.cases
-    for metric in chosen_metrics.values():
-        metric.unit(cases(good[0]).unit)  # refuses a tolerance in mm on px data
+    units = {cases(entry).unit: entry.id for entry in reversed(good)}
+    for text, metric in chosen_metrics.items():
+        # Refuses a tolerance in mm on px data.
+        if len({metric.unit(unit) for unit in units}) > 1:
+            told = ", ".join(f"{case} in {unit}" for unit, case in units.items())
+            raise RequestError(f"{text} of cases with different units ({told}) has no mean: stress them apart")
     batch_size = batch_size or subjects.batch_size
     batches = plan([entry.id for entry in good], list(perturbations), levels, draws=draws, batch_size=batch_size)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from robustq.augment import augment
-from robustq.bundle import check_name, save
+from robustq.bundle import check_name, read_spec, save
 from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import RequestError
 from robustq.freeze import freeze
@@ -101,6 +101,8 @@ class _Training:
         on_epoch: Callable[[Epoch], object],
     ) -> None:
         self.out = check_name(out)
+        if self.out.exists() and not self._state_file.exists() and read_spec(self.out).training:
+            raise RequestError(f"{self.out} is a trained bundle already: give another --out, or delete it")
         self.recipe, self.on_step, self.on_epoch = recipe, on_step, on_epoch
         self.dataset = open_dataset(data) if isinstance(data, str) else data
         model.spec = adopt_labels(model.spec, self.dataset)
@@ -285,6 +287,7 @@ class _Training:
                 "codes_in_use": best.codes_in_use,
                 "perplexity": best.perplexity,
                 "training_cases": [self.dataset.fingerprint(entry) for entry in self.training],
+                "failures": dict(self.cases.failures),
                 "validation_cases": [self.dataset.fingerprint(entry) for entry in self.validation],
             },
         )

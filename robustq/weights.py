@@ -91,7 +91,7 @@ def _read(file: Path) -> object:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise RequestError(
-            f"{file} holds more than tensors, and loading it could run code: save its state_dict() alone "
+            f"{file} is no checkpoint of tensors alone, and loading it could run code: save its state_dict() "
             "(torch.save(model.state_dict(), path)) and give that"
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, KeyError, ValueError) as error:

@@ -1,6 +1,7 @@
 """From a name, or from any nn.Module, to a segmenter."""
 
 import copy as copies
+import inspect
 from typing import Any
 
 import torch
@@ -124,10 +125,19 @@ def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, 
         RequestError: the architecture, or one of its settings, does not exist.
     """
     factory = registry.load("architectures", name)
+    signature = inspect.signature(factory)
+    try:
+        signature.bind(dims=dims, in_channels=in_channels, classes=classes, **arguments)
+    except TypeError as error:
+        known = sorted(set(signature.parameters) - {"dims", "in_channels", "classes"})
+        raise RequestError(
+            f"architecture {name!r} has a setting that it does not take ({', '.join(arguments)}): it takes "
+            f"{', '.join(known) or 'none'}"
+        ) from error
     try:
         network: nn.Module = factory(dims=dims, in_channels=in_channels, classes=classes, **arguments)
     except TypeError as error:
-        raise RequestError(f"architecture {name!r} has a setting that it does not take: {error}") from error
+        raise RequestError(f"architecture {name!r} has a setting of the wrong kind: {error}") from error
     return network
 
 
@@ -166,9 +176,9 @@ def matched_baseline(model: Segmenter, *, keep_weights: bool) -> Segmenter:
 
 def _unhook(network: nn.Module, site: str) -> None:
     """A copied network still carries the hook of the segmenter it was copied from."""
-    hooks = network.get_submodule(site)._forward_hooks
-    for key in [key for key, hook in hooks.items() if isinstance(getattr(hook, "__self__", None), Segmenter)]:
-        del hooks[key]
+    for hooks in (network.get_submodule(site)._forward_hooks, network._forward_pre_hooks):
+        for key in [key for key, hook in hooks.items() if isinstance(getattr(hook, "__self__", None), Segmenter)]:
+            del hooks[key]
 
 
 def _start_afresh(network: nn.Module) -> None:

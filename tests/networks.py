@@ -1,10 +1,32 @@
 """Networks small enough for tests, and the segmenters around them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 import robustq
 from robustq.segmenter import Segmenter
+
+SMALL: dict[str, dict[str, Any]] = {
+    "unet": {"width": 8, "scales": 4},
+    "transunet": {"width": 8, "scales": 4, "blocks": 2, "heads": 4},
+    "monai:unet": {"channels": (8, 16, 32), "strides": (2, 2)},
+    "monai:attentionunet": {"channels": (8, 16, 32), "strides": (2, 2)},
+    "monai:basicunet": {"features": (8, 8, 16, 16, 32, 8)},
+    "monai:dynunet": {"filters": (8, 16, 32, 32, 32)},
+    "monai:segresnet": {"init_filters": 8},
+    "monai:swinunetr": {"feature_size": 12},
+    "monai:unetr": {"img_size": 64, "feature_size": 4, "hidden_size": 24, "mlp_dim": 32, "num_heads": 4},
+}
+"""Settings that keep a network small; those of smp get the smallest encoder."""
+
+
+def settings(name: str) -> dict[str, Any]:
+    """Those that keep the network of that name small."""
+    if name.startswith("smp:") and name != "smp:dpt":
+        return {"encoder": "resnet18"}
+    return SMALL.get(name, {})
 
 
 def small(quantise: str = "16x4", *, dims: int = 2, classes: int = 2, **settings: object) -> Segmenter:

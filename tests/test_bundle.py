@@ -113,3 +113,12 @@ def test_a_bundle_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot write"):
         small().save(tmp_path / "file" / "model.safetensors")
+
+
+def test_weights_of_a_training_that_diverged_are_refused(tmp_path: Path) -> None:
+    model = small()
+    with torch.no_grad():
+        model.network.head[-1].bias.fill_(float("nan"))
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(RequestError, match="its training diverged"):
+        robustq.load(tmp_path / "m.safetensors")

@@ -1,9 +1,11 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from networks import settings
 from robustq import registry
 from robustq.dataset import open_dataset
 from robustq.quantise import Quantise
@@ -23,7 +25,7 @@ def test_every_registered_quantiser_keeps_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", registry.names("architectures"))
 def test_every_registered_architecture_keeps_the_contract(name: str) -> None:
-    check_architecture(registry.load("architectures", name))
+    check_architecture(partial(registry.load("architectures", name), **settings(name)))
 
 
 @pytest.mark.parametrize("name", registry.names("analysers"))

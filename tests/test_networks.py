@@ -11,33 +11,14 @@ import torch
 from torch import Tensor, nn
 
 import robustq
-from networks import noise
+from networks import noise, settings
 from robustq import registry
 from robustq.errors import RequestError
 from robustq.latent import tangents
 from robustq.site import find_bottleneck
 
-SMALL: dict[str, dict[str, Any]] = {
-    "unet": {"width": 8, "scales": 4},
-    "transunet": {"width": 8, "scales": 4, "blocks": 2, "heads": 4},
-    "monai:unet": {"channels": (8, 16, 32), "strides": (2, 2)},
-    "monai:attentionunet": {"channels": (8, 16, 32), "strides": (2, 2)},
-    "monai:basicunet": {"features": (8, 8, 16, 16, 32, 8)},
-    "monai:dynunet": {"filters": (8, 16, 32, 32, 32)},
-    "monai:segresnet": {"init_filters": 8},
-    "monai:swinunetr": {"feature_size": 12},
-    "monai:unetr": {"img_size": 64, "feature_size": 4, "hidden_size": 24, "mlp_dim": 32, "num_heads": 4},
-}
-"""Settings that keep a network small; those of smp get the smallest encoder."""
-
 LARGE = ("torchvision:fcn_resnet101", "torchvision:deeplabv3_resnet101")
 """The same code as their smaller siblings."""
-
-
-def settings(name: str) -> dict[str, Any]:
-    if name.startswith("smp:") and name != "smp:dpt":
-        return {"encoder": "resnet18"}
-    return SMALL.get(name, {})
 
 
 def networks() -> list[Any]:

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from robustq import registry
 from robustq.dataset import Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq.seeds import draw_generator, draw_seed, seeded_globals
+from robustq_noise.photons import poisson_quantile
 
 NAMES = registry.names("perturbations")
 
@@ -116,8 +118,48 @@ def test_poisson_noise_on_two_pixels_is_counts_of_photons() -> None:
     image = torch.tensor([[[[0.25, 1.0]]]], dtype=torch.float64)
     noisy = robustq.perturb(image, "poisson", level=50, intensity_range=(0, 1), seed=3)
     rate = image[0] / 0.25  # k = 1 / (s² h) = 4
-    counts = torch.poisson(rate, generator=draw_generator(3, "0", "poisson", 0))
+    uniform = torch.rand(1, 1, 2, generator=draw_generator(3, "0", "poisson", 0), dtype=torch.float64)
+    counts = torch.from_numpy(scipy.stats.poisson.ppf(uniform, rate))
     assert noisy[0].equal(counts / 4)
+
+
+@given(st.lists(st.tuples(st.floats(1e-9, 1 - 1e-9), st.floats(0, 1e8)), min_size=1, max_size=50))
+def test_counts_by_inversion_equal_scipys_quantiles(pairs: list[tuple[float, float]]) -> None:
+    share, rate = (np.array(values) for values in zip(*pairs, strict=True))
+    np.testing.assert_array_equal(poisson_quantile(share, rate), scipy.stats.poisson.ppf(share, rate))
+
+
+def test_counts_by_inversion_have_poissons_mean_and_variance() -> None:
+    share = np.random.default_rng(0).random(200_000)
+    for rate in (0.3, 7.0, 400.0, 1e6, 1e12):
+        counts = poisson_quantile(share, np.full_like(share, rate))
+        assert counts.mean() == pytest.approx(rate, abs=4 * (rate / share.size) ** 0.5 + 1e-3)
+        assert counts.var() == pytest.approx(rate, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "speckle", "poisson", "rician"])
+def test_one_draw_is_the_same_noise_at_growing_strength(name: str) -> None:
+    image = 0.5 + 0.4 * torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    noise = {
+        (level, draw): robustq.perturb(image, name, level=level, draw=draw, intensity_range=(0, 1)) - image
+        for level, draw in ((10, 0), (30, 0), (30, 1))
+    }
+    same, other = (np.corrcoef(noise[10, 0].flatten(), noise[30, draw].flatten())[0, 1] for draw in (0, 1))
+    assert same > 0.85
+    assert abs(other) < 0.1
+
+
+@pytest.mark.parametrize(("count", "level", "taken"), [(50, 57, 29), (50, 29, 15), (25, 58, 15), (50, 0.5, 0)])
+def test_salt_and_pepper_counts_halves_exactly(count: int, level: float, taken: int) -> None:
+    image = torch.full((1, 1, 5, count // 5), 0.5, dtype=torch.float64)
+    noisy = robustq.perturb(image, "s&p", level=level, intensity_range=(0, 1))
+    assert (noisy != 0.5).sum() == taken
+
+
+def test_clipping_leaves_level_0_as_it_is() -> None:
+    image = torch.tensor([[[[-0.5, 0.2, 1.5]]]])
+    assert robustq.perturb(image, "gaussian", level=0, intensity_range=(0, 1), clip=True).equal(image)
+    assert robustq.perturb(image, "gaussian", level=1, intensity_range=(0, 1), clip=True).aminmax() == (0, 1)
 
 
 @pytest.mark.parametrize("level", [1e-7, 1e-3, 1.0])

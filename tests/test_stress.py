@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -355,3 +356,93 @@ def test_a_level_of_0_alone_is_a_run() -> None:
     run = robustq.stress({"m": model()}, "phantom:cases=1", levels=[0])
     assert set(run.to_frame().query("metric == 'dice'")["level"]) == {0.0}
     assert run.summary()["curves"][0]["audc"] is None
+
+
+def bright(level: float) -> Segmenter:
+    """A model that answers with the same label everywhere, or nowhere, depending on nothing but its bias."""
+    made = model("none")
+    with torch.no_grad():
+        made.network.head[-1].weight.zero_()
+        made.network.head[-1].bias.copy_(torch.tensor([level, 0.0, 0.0, 0.0]))
+    return made
+
+
+def drawn(run: Run, metric: str | None = None) -> str:
+    shown = io.StringIO()
+    Console(file=shown, width=250).print(run.table(metric))
+    return shown.getvalue()
+
+
+def test_misses_stand_beside_every_distance() -> None:
+    run = robustq.stress({"nothing": bright(9.0)}, "phantom:cases=2", levels=[30], draws=2, metrics="dice,hd95")
+    table = drawn(run, "hd95")
+    # 4 cases × 3 labels, once at level 0 and twice at 30 %.
+    assert "(12 missed)" in table
+    assert "(24 missed)" in table
+    assert "missed" not in drawn(run, "dice")
+
+
+def test_where_misses_are_infinitely_far_every_cell_is_a_median() -> None:
+    models = {"nothing": bright(9.0), "plain": model("none")}
+    run = robustq.stress(models, "phantom:cases=2", levels=[30], draws=2, metrics="hd95", missing="inf")
+    assert "median (quartiles)" in drawn(run)
+    assert "±" not in drawn(run)
+
+
+def test_where_misses_are_left_out_the_sample_is_told() -> None:
+    models = {"nothing": bright(9.0), "plain": model("none")}
+    run = robustq.stress(models, "phantom:cases=2", levels=[30], draws=2, metrics="hd95", missing="drop")
+    assert "over 0 to" in drawn(run)
+    assert "left out" in drawn(run)
+
+
+def test_a_model_with_little_to_retain_is_said_to_have_little() -> None:
+    run = robustq.stress({"nothing": bright(9.0)}, "phantom:cases=1", levels=[30], draws=1)
+    assert "nothing has little to retain" in drawn(run)
+
+
+def test_distances_of_cases_in_mm_and_px_are_not_averaged() -> None:
+    class Mixed(AbstractDataset):
+        name = "mixed"
+
+        def __init__(self) -> None:
+            self.inner = open_dataset("phantom:cases=2,domain=A")
+            self.labels = self.inner.labels
+
+        @property
+        def entries(self) -> list[Entry]:
+            return list(self.inner.entries)
+
+        def read(self, entry: Entry) -> Case:
+            case = self.inner.read(entry)
+            return replace(case, unit="px") if entry.id == "A/0001" else case
+
+        def fingerprint(self, entry: Entry) -> str:
+            return self.inner.fingerprint(entry)
+
+    with pytest.raises(RequestError, match=r"A/0000 in mm.*stress them apart"):
+        robustq.stress({"m": model()}, Mixed(), levels=[30], draws=1, metrics="hd95")
+    assert len(robustq.stress({"m": model()}, Mixed(), levels=[30], draws=1).to_frame())
+
+
+def test_runs_whose_models_prepare_their_cases_differently_are_not_paired() -> None:
+    first = robustq.stress({"a": model(size=(24, 20))}, "phantom:cases=1", levels=[30], draws=1)
+    other = robustq.stress({"b": model(size=(20, 24))}, "phantom:cases=1", levels=[30], draws=1)
+    with pytest.raises(RequestError, match="differ in preparation"):
+        join([first, other])
+
+
+def test_an_ignore_value_of_the_dataset_counts_although_it_names_no_label(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.arange(480, dtype=np.uint16).reshape(24, 20).astype(np.uint8)).save(tmp_path / "images/a.png")
+    mask = np.zeros((24, 20), np.uint8)
+    mask[:12], mask[12:, :5] = 255, 1
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    made = small("none", preparation=robustq.Preparation(dims=2, size=(24, 20)))
+    with torch.no_grad():
+        made.network.head[-1].weight.zero_()
+        made.network.head[-1].bias.copy_(torch.tensor([0.0, 9.0]))
+    run = robustq.stress({"all": made}, f"folder:{tmp_path},ignore=255", levels=[30], draws=1)
+    # Of 240 voxels that count, 60 are the label, and the model says all.
+    assert run.to_frame().query("metric == 'dice' and level == 0")["value"].item() == pytest.approx(2 * 60 / (240 + 60))

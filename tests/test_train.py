@@ -206,3 +206,17 @@ def test_a_precision_or_device_that_is_not_here_is_refused(tmp_path: Path) -> No
     ):
         with pytest.raises(RequestError, match=words):
             robustq.train(phantom_model(), "phantom:cases=3", tmp_path / "m.safetensors", recipe)
+
+
+def test_a_trained_bundle_is_not_written_over(tmp_path: Path) -> None:
+    recipe = robustq.Recipe(epochs=1, precision="fp32")
+    first = robustq.train(for_phantom(), "phantom:cases=3", tmp_path / "m.safetensors", recipe)
+    with pytest.raises(RequestError, match="is a trained bundle already"):
+        robustq.train(for_phantom(), "phantom:cases=3", tmp_path / "m.safetensors", recipe)
+    kept = robustq.load(tmp_path / "m.safetensors")
+    assert all(value.equal(first.state_dict()[name]) for name, value in kept.state_dict().items())
+
+
+def for_phantom() -> robustq.Segmenter:
+    labels = tuple(sorted(open_dataset("phantom").labels.items()))
+    return small(classes=4, preparation=robustq.Preparation(dims=2, size=(24, 24), labels=labels))

@@ -26,32 +26,48 @@ def compare(
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
-    if (by is None) == (baseline is None):
-        raise RequestError("compare needs either --baseline NAME, for paired differences, or --by architecture")
+    if by is not None and baseline is not None:
+        raise RequestError("compare takes --baseline NAME, for paired differences, or --by architecture, not both")
 
+    from robustq.metric import parse_metrics
     from robustq.report.comparison import architecture_grid, comparison_grid
     from robustq.report.grid import Grid
     from robustq.run import Run
-    from robustq.runs import architectures, join
+    from robustq.runs import architectures, join, remarks
     from robustq.statistics import compare as compare_models
     from robustq.statistics import summarise_by_architecture
 
     opened = [Run(path) for path in runs]
     rows = join(opened)
     first = opened[0]
+    if by is None and baseline is None:
+        names = ", ".join(model for run in opened for model in run.models)
+        raise RequestError(f"compare needs --baseline NAME, one of {names}; or --by architecture")
     metrics = [metric for metric in first.metrics if all(metric in run.metrics for run in opened)]
+
+    def _far(metric: str) -> bool:
+        return next(iter(parse_metrics(metric).values())).measures_distance
+
+    def _of(caption: str, metric: str, run: Run) -> str:
+        return f"{caption}, missed structures by {run.asked['missing']}" if _far(metric) else caption
+
     rows = rows[rows["metric"].isin(metrics) | (rows["status"] == "failed")]
     caption = f"{first.asked['data']['name']}, {first.asked['draws']} draws a level"
-    if any("hd" in metric or metric == "assd" for metric in metrics):
-        caption += f", missed structures by {first.asked['missing']}"
+    notes = remarks(opened)
     if baseline is not None:
         table = compare_models(rows, baseline, by_label=per_label)
-        grids: list[Grid] = [comparison_grid(table, metric, caption=caption) for metric in metrics]
+        grids: list[Grid] = [
+            comparison_grid(table, metric, caption=_of(caption, metric, first), notes=notes, distance=_far(metric))
+            for metric in metrics
+        ]
     else:
         table = summarise_by_architecture(rows, architectures(opened), by_label=per_label)
-        grids = [architecture_grid(table, metric, caption=caption) for metric in metrics]
+        grids = [
+            architecture_grid(table, metric, caption=_of(caption, metric, first), notes=notes, distance=_far(metric))
+            for metric in metrics
+        ]
     if json:
-        console.print_json({"runs": [str(path) for path in runs], "rows": table.to_dict("records")})
+        console.print_json({"runs": [str(path) for path in runs], "notes": notes, "rows": table.to_dict("records")})
         return
     for grid in grids:
         if output == "table":

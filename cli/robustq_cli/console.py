@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 out = Console()
 """Tables and answers."""
 
+_UNBOUNDED = 10_000
+
 err = Console(stderr=True)
 """Prose and progress."""
 
@@ -35,10 +37,14 @@ def say(text: str) -> None:
 
 
 def print_table(table: Table) -> None:
-    """A table in its full width: a figure that is cut off cannot be read, one that wraps can."""
-    unbounded = out.options.update(max_width=10_000)
+    """A table: in a terminal within its width, cells wrapping; elsewhere as wide as it needs to be."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    unbounded = out.options.update(max_width=_UNBOUNDED)
     needed = measure_renderables(out, unbounded, [table]).maximum
-    out.print(table, width=max(out.width, needed), crop=False)
+    # A console prints no wider than itself, so that this takes another one.
+    Console(file=out.file, width=max(out.width, needed)).print(table)
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:

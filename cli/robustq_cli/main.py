@@ -64,6 +64,8 @@ def main() -> None:
         words = getattr(error, "format_message", None)
         if words is None:
             raise
+        if not words():  # help was shown, for nothing was asked
+            sys.exit(0)
         _refuse(words())
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -17,11 +17,13 @@ def stress(
         list[Path] | None, typer.Option(help="Bundle to stress; give several to set them side by side.")
     ] = None,
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
-    noise: Annotated[list[str] | None, typer.Option(help="Perturbation; several by commas, or given again.")] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(help="Perturbation, gaussian by default; several by commas, or given again.")
+    ] = None,
     levels: Annotated[str, typer.Option(help="Percentages.")] = "0,1,10,20,30",
     draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-    metrics: Annotated[str, typer.Option(help="By commas, such as dice,hd95,assd,nsd@2mm.")] = "dice",
+    metrics: Annotated[str, typer.Option(help="By commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px.")] = "dice",
     missing: Annotated[str, typer.Option(help="Distance to a missed structure: diagonal, inf or drop.")] = "diagonal",
     split: Annotated[
         str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")

@@ -27,7 +27,7 @@ def train(
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the device computes in it.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
-) -> None:
+) -> int:
     """Train a bundle with the paper's recipe; started again after being killed, it goes on."""
     from robustq.bundle import load
     from robustq.recipe import Recipe
@@ -49,6 +49,8 @@ def train(
         device=device,
     )
     target = out or model.with_name(f"{model.stem}-trained.safetensors")
+    if target.with_suffix(".resume.pt").exists():
+        console.say(f"going on with the training that {target.with_suffix('.resume.pt')} remembers")
     segmenter = load(model)
     with console.progress() as bars:
         whole = bars.add_task("epochs", total=epochs)
@@ -72,9 +74,13 @@ def train(
 
         trained = train_model(segmenter, data, target, recipe, on_step=on_step, on_epoch=on_epoch)
     record = trained.spec.training or {}
+    failures: dict[str, str] = record["failures"]
+    for case, reason in failures.items():
+        console.say(f"left out {case}: {reason}")
+    status = 3 if failures else 0
     if json:
         console.print_json({"file": str(target), "training": record})
-        return
+        return status
     lines = {
         "epochs": f"{record['epochs']}, best {record['best_epoch']}",
         "validation Dice": f"{record['validation_dice']:.4f} on {len(record['validation_cases'])} cases",
@@ -88,3 +94,4 @@ def train(
             f"{record['codes_in_use']} on the validation cases, perplexity {record['perplexity']:.1f}"
         )
     console.print_pairs(lines)
+    return status

@@ -81,7 +81,7 @@ def wrap(
     import torch
 
     from robustq.answer import count_labels, default_answer
-    from robustq.bundle import check_name, save
+    from robustq.bundle import check_name, read_spec, save
     from robustq.calibrate import calibrate as calibrate_model
     from robustq.describe import describe
     from robustq.factory import network_from_file
@@ -142,6 +142,8 @@ def wrap(
             f"Dice {fitted.before:.4f} before, {fitted.after:.4f} quantised, on {fitted.validation} other cases; "
             f"{fitted.codes_in_use} codes in use there"
         )
+    if target.exists() and read_spec(target).training:
+        raise RequestError(f"{target} is a trained bundle: give another --out, or delete it")
     anatomy = describe(model.eval(), shown)
     save(model, target)
     if json:

@@ -7,6 +7,7 @@ import torch
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import limits, per_channel, working_dtype
+from robustq_noise.photons import poisson_quantile
 
 _MOST = 2.0**50
 """Rates above this are returned as they are: their noise is below the rounding of float64."""
@@ -26,10 +27,13 @@ class PoissonNoise(AbstractPerturbation):
         above = image.double() - low
         grain = (level / 100) ** 2 * span  # 1/k, what one photon weighs
         rate = torch.where(grain > 0, above.clamp_min(0) / grain, 0).nan_to_num(0.0)
-        countable = rate.clamp_max(_MOST).to(generator.device)
-        counts = torch.poisson(countable, generator=generator).to(image.device)
-        counted = torch.where((grain > 0) & (rate < _MOST), counts * grain, above.clamp_min(0))
-        return (counted + low + above.clamp_max(0)).to(working_dtype(image)).to(image.dtype)
+        # By inversion a draw is the same noise at growing strength; a generator of counts would use it differently
+        # at every rate.
+        uniform = torch.rand(image.shape, generator=generator, device=generator.device, dtype=torch.float64)
+        counted = poisson_quantile(uniform.cpu().numpy(), rate.clamp_max(_MOST).cpu().numpy())
+        counts = torch.from_numpy(counted).to(image.device)
+        kept = torch.where((grain > 0) & (rate < _MOST), counts * grain, above.clamp_min(0))
+        return (kept + low + above.clamp_max(0)).to(working_dtype(image)).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """`photons` at full scale, h·k = 1/s²; `grain`, what one weighs in the image's unit."""

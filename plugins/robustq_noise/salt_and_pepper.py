@@ -1,6 +1,7 @@
 """Salt-and-pepper noise."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import floor
 
 import torch
@@ -19,7 +20,8 @@ class SaltAndPepperNoise(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """The image with the chosen values replaced."""
-        count = floor(level / 100 * image.numel() + 0.5)
+        # Exactly, for floats fall short of a half: 0.57 · 50 + 0.5 is not 29 there.
+        count = floor(Fraction(str(level)) / 100 * image.numel() + Fraction(1, 2))
         order = torch.randperm(image.numel(), generator=generator, device=generator.device)[:count].to(image.device)
         # An end of the range for every chosen place: its channel's high for even positions, low for odd ones.
         channel = order // image[0].numel()

@@ -1,14 +1,20 @@
 """The table of a stress run: every model at every level, one section a perturbation."""
 
-import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from robustq.metric import parse_metrics
+from robustq.report.comparison import missed_text
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, number, percent
+from robustq.report.numbers import mean_sd, median_iqr, number, percent
 from robustq.run import Run
 from robustq.statistics import audc, retention
+
+LOW = 0.5
+"""A clean Dice below this makes retention meaningless: there is little to retain."""
 
 
 def curve_grid(run: Run, metric: str) -> Grid:
@@ -22,50 +28,59 @@ def curve_grid(run: Run, metric: str) -> Grid:
     rows = rows[rows["metric"] == metric]
     levels = sorted(rows["level"].unique())
     unit = str(rows["unit"].iloc[0])
-    share = unit == ""
-    digits = 3 if share else 2
+    distance = next(iter(parse_metrics(metric).values())).measures_distance
+    infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
+    # Where misses are left out the levels have different samples, and no curve runs through them.
+    whole = rows["groups"].min() == rows["groups"].max()
+    curve_figures = unit == "" and len(levels) > 1 and whole
     header = ["model", *(percent(level) for level in levels)]
-    if share and len(levels) > 1:
-        header += ["retention", "AUDC"]
-    header.append("codes in use")
+    header += ["retention", "AUDC"] if curve_figures else []
     codes = run.codes()
-    sections = []
+    sections, small = [], []
     for perturbation in run.asked["perturbations"]:
         lines = []
         for model in run.models:
             curve = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
-            cells = [model, *(_cell(row, digits) for _, row in curve.iterrows())]
-            if share and len(levels) > 1:
-                means = curve["mean"].to_numpy(float)
-                at = curve["level"].to_numpy(float)
+            cells = [_cell(row, 2 if unit else 3, infinite, distance) for row in curve.to_dict("records")]
+            if curve_figures:
+                means, at = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
                 cells += [number(float(retention(at, means)[-1])), number(audc(at, means))]
-            lines.append([*cells, codes[model].text])
+                if means[at == 0][0] < LOW:
+                    small.append(model)
+            lines.append([model, *cells, codes[model].text])
         sections.append((perturbation, lines))
-    groups = int(rows["groups"].max())
     what = f"{metric} [{unit}]" if unit else metric
-    title = f"{what} on {run.asked['data']['name']}: mean ± sd over {groups} groups, {run.asked['draws']} draws a level"
-    return Grid(title, header, sections, _notes(run, rows, share))
+    average = "median (quartiles)" if infinite else "mean ± sd"
+    least, groups = int(rows["groups"].min()), int(rows["groups"].max())
+    over = f"{groups} groups" if least == groups else f"{least} to {groups} groups"
+    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {_draws(run.asked['draws'])}"
+    notes = _notes(run, rows, distance)
+    if curve_figures:
+        notes.insert(0, f"retention: the mean at {percent(max(levels))} over the mean at {percent(0)}")
+    for model in dict.fromkeys(small):
+        notes.append(f"{model} has little to retain: its {metric} at {percent(0)} is below {LOW:g}")
+    return Grid(title, [*header, "codes in use"], sections, notes)
 
 
-def _cell(row: "pd.Series[float]", digits: int) -> str:
-    if np.isinf(row["mean"]):
-        text = f"{number(row['median'], digits)} ({number(row['q1'], digits)}–{number(row['q3'], digits)})"
+def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> str:
+    if infinite:
+        text = median_iqr(row["median"], row["q1"], row["q3"], digits)
     else:
         text = mean_sd(row["mean"], row["sd"], digits)
-    return text
+    return text + missed_text(row["missed"], distance)
 
 
-def _notes(run: Run, rows: pd.DataFrame, share: bool) -> list[str]:
+def _draws(count: int) -> str:
+    return "1 draw a level" if count == 1 else f"{count} draws a level above 0"
+
+
+def _notes(run: Run, rows: pd.DataFrame, distance: bool) -> list[str]:
     notes = [f"{model}: {'; '.join(remarks)}" for model, remarks in run.remarks().items() if remarks]
-    if share:
-        notes.append(f"retention: the mean at {percent(max(rows['level']))} over the mean at {percent(0)}")
-    notes += run.sample_notes()
-    if not share:
-        missed = rows.groupby("model")["missed"].sum()
-        notes.append(
-            f"structures missed, counted at {run.asked['missing']}: "
-            + ", ".join(f"{model} {int(count)}" for model, count in missed.items())
-        )
-        if math.isinf(float(rows["mean"].max())):
-            notes.append("where a structure was missed, the median and quartiles stand in place of mean ± sd")
-    return notes
+    if distance:
+        policy = {
+            "diagonal": "a missed structure counts as the image's diagonal",
+            "inf": "a missed structure is infinitely far",
+            "drop": "a missed structure is left out, here of this model alone: compare pairs them",
+        }[run.asked["missing"]]
+        notes.append(f"{policy}; missed: answers (one a case, label and draw) without the structure")
+    return notes + run.sample_notes()

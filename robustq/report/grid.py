@@ -42,7 +42,7 @@ class Grid:
         # Narrow terminals break a cell between figure and deviation rather than cutting it.
         for place, name in enumerate(self.header):
             justify: Literal["left", "right"] = "left" if place == 0 else "right"
-            table.add_column(Text(name), justify=justify, overflow="fold")
+            table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=place == 0)
         for section, rows in self.sections:
             table.add_section()
             if section:

@@ -18,6 +18,11 @@ def mean_sd(mean: float, sd: float, digits: int = 3) -> str:
     return number(mean, digits) if math.isnan(sd) else f"{number(mean, digits)} ±\N{NO-BREAK SPACE}{number(sd, digits)}"
 
 
+def median_iqr(median: float, q1: float, q3: float, digits: int = 3) -> str:
+    """`0.950 (0.921–0.968)`: the median with its quartiles."""
+    return f"{number(median, digits)} ({number(q1, digits)}–{number(q3, digits)})"
+
+
 def percent(level: float) -> str:
     """`30 %`."""
     return f"{level:g}\N{NO-BREAK SPACE}%"
