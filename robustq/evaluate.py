@@ -140,14 +140,15 @@ def _truths(case: Case) -> list[Truth]:
 
 
 def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:
-    """How often the case's tokens chose each code, where there are codes of vectors."""
+    """How often the case's tokens chose each code; of several stages, each code named with its stage."""
     quantiser = model.quantiser
-    vectors = None if quantiser is None else quantiser.vectors
-    if vectors is None:
+    capacity = None if quantiser is None else quantiser.capacity
+    if capacity is None:
         return
-    for stage, counts in enumerate(usage(codes.cpu(), vectors.shape[1])):
+    stages, size = capacity
+    for stage, counts in enumerate(usage(codes.cpu(), size)):
         for code in counts.nonzero().flatten().tolist():
-            label = str(code) if len(vectors) == 1 else f"{stage}:{code}"
+            label = str(code) if stages == 1 else f"{stage}:{code}"
             yield replace(shared, label=label, metric="code_usage", value=float(counts[code]))
 
 

@@ -12,7 +12,7 @@ from robustq.errors import RequestError
 if TYPE_CHECKING:  # what the words alone show to be wrong is answered before torch is imported
     from robustq.quantiser import AbstractQuantiser
 
-ACCEPTED = "KxD such as 1024x256, NAME:NUMBERS such as vq:1024x256 or identity:256, or none"
+ACCEPTED = "KxD such as 1024x256, NAME:NUMBERS such as fsq:8x5x5x5 or identity:256, or none"
 
 MOST = 2**31
 """Numbers that a quantiser's sizes may multiply to: 8 GiB of float32."""
@@ -44,10 +44,10 @@ class Quantise:
         if text.strip().lower() == "none":
             return cls("none")
         head, *options = (part.strip() for part in text.split(","))
+        if head in registry.names("quantisers"):
+            raise RequestError(f"--quantise {text!r} gives no size: write {head}:NUMBERS, such as {head}:256")
         name, colon, numbers = head.rpartition(":")
         if not colon and re.fullmatch(r"[A-Za-z][\w-]*", head):
-            if head in registry.names("quantisers"):
-                raise RequestError(f"--quantise {text!r} gives no size: write {head}:NUMBERS, such as {head}:256")
             raise unknown_quantiser(head)
         name = registry.canonical("quantisers", name) if colon else "vq"
         if not re.fullmatch(r"\d+(x\d+)*", numbers) or (name == "vq" and numbers.count("x") != 1):
@@ -73,7 +73,7 @@ class Quantise:
         if self.name == "none":
             return None
         factory: type[AbstractQuantiser] = registry.load("quantisers", self.name)
-        if len(self.numbers) != factory.grammar.count("x") + 1:
+        if not accepts(factory.grammar, len(self.numbers)):
             raise RequestError(
                 f"--quantise {self} has {len(self.numbers)} numbers: {self.name} takes {factory.grammar}"
             )
@@ -94,6 +94,15 @@ class Quantise:
             return factory(*self.numbers, **dict(self.settings))
         except TypeError as error:
             raise RequestError(f"--quantise {self} has a setting of the wrong kind: {error}") from error
+
+
+def accepts(grammar: str, count: int) -> bool:
+    """Whether a quantiser of that grammar takes so many numbers.
+
+    "KxD" takes two. A grammar that ends in "x..." takes any more of its last number: "Lx..." one or more.
+    """
+    named = grammar.removesuffix("x...").count("x") + 1
+    return count >= named if grammar.endswith("x...") else count == named
 
 
 def unknown_quantiser(name: str) -> RequestError:

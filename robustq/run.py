@@ -180,11 +180,12 @@ class Run:
 
 
 def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
-    quantiser = Quantise.parse(spec.quantise).build()
-    vectors = None if quantiser is None else quantiser.vectors
-    if vectors is None:
+    with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
+        quantiser = Quantise.parse(spec.quantise).build()
+    capacity = None if quantiser is None else quantiser.capacity
+    if capacity is None:
         return CodesInUse(None)
-    counts = torch.zeros(vectors.shape[:2], dtype=torch.long)
+    counts = torch.zeros(capacity, dtype=torch.long)
     totals = usage.groupby("label")["value"].sum()
     for label, count in zip(totals.index, totals.to_numpy(np.int64), strict=True):
         stage, _, code = str(label).rpartition(":")

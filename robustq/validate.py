@@ -34,13 +34,13 @@ def validate(
         precision: of the forward passes.
 
     Returns:
-        The Dice, NaN where no case shows a label; the counts (Q, K), None without a codebook.
+        The Dice, NaN where no case shows a label; the counts (Q, K), None without codes.
     """
     model.eval()
     scores: dict[str, list[float]] = {}
     quantiser = model.quantiser
-    vectors = None if quantiser is None else quantiser.vectors
-    counts = None if vectors is None else torch.zeros(vectors.shape[:2], dtype=torch.long)
+    capacity = None if quantiser is None else quantiser.capacity
+    counts = None if capacity is None else torch.zeros(capacity, dtype=torch.long)
     for entry in entries:
         case = cases(entry)
         answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)

@@ -1,1 +1,1 @@
-"""The paper's quantiser and its matched baseline."""
+"""The paper's quantiser, its relatives, and the matched baseline."""

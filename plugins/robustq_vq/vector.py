@@ -9,6 +9,7 @@ from robustq.errors import RequestError
 from robustq.nearest import nearest
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
+from robustq.tokens import embedding_of, straight_through, tokens_of
 
 
 class VectorQuantiser(AbstractQuantiser):
@@ -50,15 +51,12 @@ class VectorQuantiser(AbstractQuantiser):
         """Equation 1, with the straight-through gradient, and the last two terms of equation 2."""
         # Autocast would take the search and the loss to 8 bits of mantissa: 1024 vectors are not told apart in that.
         with torch.autocast(embedding.device.type, enabled=False):
-            wide = torch.promote_types(embedding.dtype, torch.float32)
-            tokens = embedding.to(wide).movedim(1, -1)  # (b, *t, d)
-            codebook = self.codebook.to(wide)
+            tokens = tokens_of(embedding)
+            codebook = self.codebook.to(tokens.dtype)
             codes = nearest(tokens.flatten(0, -2), codebook).view(tokens.shape[:-1])
             chosen = codebook[codes]
             loss = self._distance(tokens.detach(), chosen) + self.beta * self._distance(tokens, chosen.detach())
-            # In this order the sum is the codebook vector itself, not one rounding away from it.
-            quantised = chosen.detach() + (tokens - tokens.detach())
-            return Quantised(quantised.movedim(-1, 1).to(embedding.dtype), codes.unsqueeze(1), loss)
+            return Quantised(embedding_of(straight_through(chosen, tokens), embedding), codes.unsqueeze(1), loss)
 
     def _distance(self, tokens: Tensor, chosen: Tensor) -> Tensor:
         difference = tokens - chosen

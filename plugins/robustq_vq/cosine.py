@@ -1,0 +1,63 @@
+"""A codebook on the unit sphere."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robustq.errors import RequestError
+from robustq.nearest import nearest
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import Codebooks, Embedding
+from robustq.tokens import embedding_of, straight_through, tokens_of
+
+
+class CosineQuantiser(AbstractQuantiser):
+    """Embedding and codebook are brought to length 1, and the nearest vector is the one of the smallest angle.
+
+    All vectors lie on a hypersphere, as the paper's assumption 3 has it (section 3.1), by construction: whether they
+    are evenly spread there is another matter. z_q is of length 1, and its gradient passes straight through to the
+    normalised embedding and from there to the embedding. The loss is that of the vq quantiser, taken on the sphere;
+    the codebook is trained by the optimiser. Source: Yu et al. 2022 (ViT-VQGAN), section 3.2.
+
+    Args:
+        size: K, vectors in the codebook. Their directions start uniform.
+        dimension: D, channels of a vector, 2 or more: in one there are but two directions.
+        beta: weight β of the commitment term.
+    """
+
+    grammar: ClassVar[str] = "KxD"
+    space: ClassVar[str] = "embedding on the unit sphere"
+
+    def __init__(self, size: int, dimension: int, *, beta: float = 0.25) -> None:
+        super().__init__()
+        if dimension < 2:
+            raise RequestError("cosine:Kx1 has no angles to compare: give 2 channels or more")
+        if beta < 0:
+            raise RequestError(f"beta={beta:g} was asked of the cosine quantiser: give 0 or more, such as 0.25")
+        self.size, self.dimension, self.beta = size, dimension, beta
+        self.codebook = nn.Parameter(F.normalize(torch.randn(size, dimension), dim=1))
+
+    @property
+    def vectors(self) -> Codebooks:
+        """The normalised codebook, (1, K, D)."""
+        return self._units()[None]
+
+    def search_space(self, embedding: Embedding) -> Embedding:
+        """The embedding with every token brought to length 1."""
+        return embedding_of(F.normalize(tokens_of(embedding), dim=-1), embedding)
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """The nearest vector on the sphere, and the two terms of equation 2 there."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            tokens = F.normalize(tokens_of(embedding), dim=-1)
+            units = self._units().to(tokens.dtype)
+            codes = nearest(tokens.flatten(0, -2), units).view(tokens.shape[:-1])
+            chosen = units[codes]
+            loss = F.mse_loss(chosen, tokens.detach()) + self.beta * F.mse_loss(tokens, chosen.detach())
+            return Quantised(embedding_of(straight_through(chosen, tokens), embedding), codes.unsqueeze(1), loss)
+
+    def _units(self) -> Tensor:
+        codebook = self.codebook
+        return F.normalize(codebook.to(torch.promote_types(codebook.dtype, torch.float32)), dim=1)

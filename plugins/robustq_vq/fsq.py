@@ -1,0 +1,73 @@
+"""Rounding to a fixed lattice instead of a codebook."""
+
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from robustq.errors import RequestError
+from robustq.quantiser import AbstractQuantiser, Quantised, check_capacity
+from robustq.shapes import Embedding
+from robustq.tokens import Tokens, embedding_of, straight_through, tokens_of
+
+
+class FiniteScalarQuantiser(AbstractQuantiser):
+    """Every channel is bounded by a tanh and rounded to one of a few levels; there is nothing to learn.
+
+    Channel i of L levels is mapped to h·tanh(z + s) - o with h = (L-1)/2, o = 0 for odd and 1/2 for even L, rounded,
+    and divided by floor(L/2): z_q lies in [-1, 1]. s = artanh(o/h), so that 0 stays 0; the appendix has tan(o/h) for
+    it, and an h smaller by a thousandth. The code is the number whose digits in the bases L are the levels, the first
+    the fastest. The gradient passes straight through the rounding. No loss. Source: Mentzer et al. 2023, section 3 and
+    appendix A.1.
+
+    Args:
+        *levels: L of each channel, 3 or more; as many as the embedding has channels. The paper advises 5 or more.
+    """
+
+    grammar: ClassVar[str] = "Lx..."
+    space: ClassVar[str] = "embedding after its tanh"
+
+    _levels: Tensor
+
+    def __init__(self, *levels: int) -> None:
+        super().__init__()
+        if not levels or min(levels) < 3:
+            raise RequestError(f"{_text(levels)} has a channel of fewer than 3 levels: give 3 or more, or lfq:BITS")
+        check_capacity(_text(levels), prod(levels))
+        self.levels, self.dimension = levels, len(levels)
+        # Follows the embedding to its device; the levels themselves are in the spec.
+        self.register_buffer("_levels", torch.tensor(levels), persistent=False)
+
+    @property
+    def capacity(self) -> tuple[int, int]:
+        """One stage, and the product of the levels."""
+        return 1, prod(self.levels)
+
+    def search_space(self, embedding: Embedding) -> Embedding:
+        """The bounded embedding, before it is rounded: here z_q is the nearest point of the lattice."""
+        return embedding_of(self._bounded(tokens_of(embedding)) / self._half_width, embedding)
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Bound, round, number."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            bounded = self._bounded(tokens_of(embedding))
+            rounded = bounded.detach().round()
+            quantised = straight_through(rounded, bounded) / self._half_width
+            digits = rounded.long() + self._half_width
+            basis = torch.cat([self._levels.new_ones(1), self._levels[:-1]]).cumprod(0)
+            codes = (digits * basis).sum(-1).unsqueeze(1)
+            return Quantised(embedding_of(quantised, embedding), codes, bounded.new_zeros(()))
+
+    @property
+    def _half_width(self) -> Tensor:
+        return self._levels // 2
+
+    def _bounded(self, tokens: Tokens) -> Tokens:
+        half = (self._levels - 1).to(tokens.dtype) / 2
+        offset = (1 - self._levels % 2).to(tokens.dtype) / 2
+        return torch.tanh(tokens + torch.atanh(offset / half)) * half - offset
+
+
+def _text(levels: tuple[int, ...]) -> str:
+    return f"fsq:{'x'.join(map(str, levels))}"

@@ -1,0 +1,73 @@
+"""Codes that are sampled in training."""
+
+from math import log
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from robustq.errors import RequestError
+from robustq.nearest import nearest
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import Codebooks, Embedding
+from robustq.tokens import Tokens, embedding_of, tokens_of
+
+
+class GumbelQuantiser(AbstractQuantiser):
+    """In training a token draws its code with probability π_k ∝ exp(-|e-l_k|²); in evaluation it takes the likeliest.
+
+    The likeliest is the nearest vector, as in equation 1 (these class probabilities: Sønderby et al. 2017, section 2).
+    z_q is the drawn vector itself; backwards the draw counts as the Gumbel-softmax, softmax((log π + g)/τ) with
+    g ~ Gumbel(0, 1), in training and softmax(log π/τ) in evaluation (the straight-through estimator of Jang et al.
+    2017, section 2.2). The loss is the mean over tokens of KL(π ‖ uniform), which keeps all codes in play. Draws come
+    from torch's global generator.
+
+    Args:
+        size: K, vectors in the codebook. They start normal, of mean squared length 1.
+        dimension: D, channels of a vector.
+        temperature: τ, above 0.
+        kl: weight of the KL term.
+    """
+
+    grammar: ClassVar[str] = "KxD"
+
+    def __init__(self, size: int, dimension: int, *, temperature: float = 1.0, kl: float = 5e-4) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise RequestError(f"temperature={temperature:g} was asked of the gumbel quantiser: give more than 0")
+        if kl < 0:
+            raise RequestError(f"kl={kl:g} was asked of the gumbel quantiser: give 0 or more, such as 0.0005")
+        self.size, self.dimension, self.temperature, self.kl = size, dimension, temperature, kl
+        self.codebook = nn.Parameter(torch.randn(size, dimension) / dimension**0.5)
+
+    @property
+    def vectors(self) -> Codebooks:
+        """The codebook, (1, K, D)."""
+        return self.codebook[None]
+
+    def start_from(self, vectors: Codebooks) -> None:
+        """The codebook becomes these vectors, (1, K, D)."""
+        with torch.no_grad():
+            self.codebook.copy_(vectors[0])
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Draw, or take the likeliest; and the KL term."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            tokens = tokens_of(embedding)
+            codebook = self.codebook.to(tokens.dtype)
+            # |e|² is the same for all codes and leaves the softmax as it is.
+            chances = (2 * tokens @ codebook.T - codebook.square().sum(1)).log_softmax(-1)  # log π, (b, *t, k)
+            drawn, codes = self._draw(chances, tokens, codebook)
+            soft = torch.softmax(drawn / self.temperature, -1)
+            # The value is the vector; the gradient reaches it as a one-hot choice, and the chances as a soft one.
+            quantised = codebook[codes] + (soft - soft.detach()) @ codebook.detach()
+            loss = self.kl * ((chances.exp() * chances).sum(-1).mean() + log(self.size))
+            return Quantised(embedding_of(quantised, embedding), codes.unsqueeze(1), loss)
+
+    def _draw(self, chances: Tensor, tokens: Tokens, codebook: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.training:
+            return chances, nearest(tokens.flatten(0, -2), codebook).view(tokens.shape[:-1])
+        # -log of an exponential number is a Gumbel one. The exponential may be drawn as 0.
+        exponential = torch.empty_like(chances).exponential_().clamp(min=torch.finfo(chances.dtype).tiny)
+        drawn = chances - exponential.log()
+        return drawn, drawn.argmax(-1)

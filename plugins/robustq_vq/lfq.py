@@ -1,0 +1,77 @@
+"""The sign of every channel instead of a codebook."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from robustq.errors import RequestError
+from robustq.quantiser import AbstractQuantiser, Quantised, check_capacity
+from robustq.shapes import Embedding
+from robustq.tokens import embedding_of, straight_through, tokens_of
+
+
+class LookupFreeQuantiser(AbstractQuantiser):
+    """z_q is the sign of each channel, and the code the number whose binary digits are the positive channels.
+
+    Source: Yu et al. 2023 (MAGVIT-v2), section 3.1. The loss adds two terms. The entropy term E[H(q)] - H(E[q]) makes
+    every token sure of its code and the tokens together use all codes; q are soft codes, proportional to
+    exp(-|z-c|²/τ) over all c in {-1, 1}^BITS, so that each bit is independent and positive with probability
+    sigmoid(4z/τ). It is exact, not taken over groups of bits. The commitment term is the mean over tokens and channels
+    of |e - sg(z_q)|². The gradient passes straight through the sign.
+
+    Args:
+        bits: D, channels of the embedding; there are 2^BITS codes.
+        entropy: weight of the entropy term.
+        beta: weight β of the commitment term.
+        temperature: τ, above 0.
+    """
+
+    grammar: ClassVar[str] = "BITS"
+
+    def __init__(self, bits: int, *, entropy: float = 0.1, beta: float = 0.25, temperature: float = 1.0) -> None:
+        super().__init__()
+        check_capacity(f"lfq:{bits}", 2**bits)
+        if entropy < 0 or beta < 0:
+            raise RequestError(f"entropy={entropy:g},beta={beta:g} was asked of the lfq quantiser: give 0 or more")
+        if temperature <= 0:
+            raise RequestError(f"temperature={temperature:g} was asked of the lfq quantiser: give more than 0")
+        self.dimension, self.entropy, self.beta, self.temperature = bits, entropy, beta, temperature
+
+    @property
+    def capacity(self) -> tuple[int, int]:
+        """One stage of 2^BITS codes."""
+        return 1, 2**self.dimension
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Sign, number, and the loss."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            tokens = tokens_of(embedding)
+            positive = tokens.detach() > 0
+            signs = positive.to(tokens.dtype) * 2 - 1
+            weights = 2 ** torch.arange(self.dimension, device=tokens.device)
+            codes = (positive * weights).sum(-1).unsqueeze(1)
+            loss = self.entropy * self._entropy(tokens.flatten(0, -2)) + self.beta * F.mse_loss(tokens, signs)
+            return Quantised(embedding_of(straight_through(signs, tokens), embedding), codes, loss)
+
+    def _entropy(self, tokens: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+        logits = 4 * tokens / self.temperature
+        positive = torch.sigmoid(logits)
+        # H of a bit that is 1 with probability p = sigmoid(x) is softplus(x) - p·x; bits are independent.
+        each = (F.softplus(logits) - positive * logits).sum(-1).mean()
+        # E[q] over all 2^D codes as one product of the soft codes of either half of the bits.
+        half = self.dimension // 2
+        mean = _soft_codes(positive[:, :half]).T @ _soft_codes(positive[:, half:]) / len(tokens)
+        # log 0 has no gradient, and 0·log 0 needs none.
+        together = -(mean * mean.clamp(min=torch.finfo(mean.dtype).tiny).log()).sum()
+        return each - together
+
+
+def _soft_codes(positive: Float[Tensor, "n bits"]) -> Float[Tensor, "n codes"]:
+    """Probability of each code of some independent bits, the first bit the fastest."""
+    table = positive.new_ones(len(positive), 1)
+    for bit in positive.unbind(1):
+        table = torch.cat([table * (1 - bit[:, None]), table * bit[:, None]], dim=1)
+    return table

@@ -1,0 +1,65 @@
+"""Several codebooks, each for what the ones before it left over."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from robustq.errors import RequestError
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import Codebooks, Embedding
+from robustq.tokens import embedding_of, straight_through, tokens_of
+from robustq_vq.vector import VectorQuantiser
+
+
+class ResidualQuantiser(AbstractQuantiser):
+    """z_q is a sum of Q vectors: stage q takes the nearest vector of its own codebook to what is left of the token.
+
+    Greedy, stage by stage (Zeghidour et al. 2021, section III-C). The loss is the sum of the stages', each that of the
+    vq quantiser on its residual: the second terms commit the embedding to every partial sum (Lee et al. 2022,
+    equation 7). The gradient passes straight through from z_q to the embedding.
+
+    Args:
+        stages: Q.
+        size: K, vectors in the codebook of each stage.
+        dimension: D, channels of a vector.
+        beta: weight β of the commitment terms.
+    """
+
+    grammar: ClassVar[str] = "QxKxD"
+
+    def __init__(self, stages: int, size: int, dimension: int, *, beta: float = 0.25) -> None:
+        super().__init__()
+        if beta < 0:
+            raise RequestError(f"beta={beta:g} was asked of the residual quantiser: give 0 or more, such as 0.25")
+        self.size, self.dimension, self.beta = size, dimension, beta
+        self.stages = nn.ModuleList(VectorQuantiser(size, dimension, beta=beta) for _ in range(stages))
+
+    @property
+    def vectors(self) -> Codebooks:
+        """The codebook of each stage, (Q, K, D)."""
+        return torch.stack([stage.codebook for stage in self._stages()])
+
+    def start_from(self, vectors: Codebooks) -> None:
+        """The codebooks become these vectors, (Q, K, D)."""
+        for stage, own in zip(self._stages(), vectors, strict=True):
+            stage.start_from(own[None])
+
+    def forward(self, embedding: Embedding) -> Quantised:
+        """Stage after stage, each on the residual of the one before."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            tokens = tokens_of(embedding)
+            residual = tokens.movedim(-1, 1)
+            total, loss = torch.zeros_like(residual), residual.new_zeros(())
+            codes = []
+            for stage in self._stages():
+                made: Quantised = stage(residual)
+                assert made.codes is not None, "a codebook gives codes"
+                chosen = made.quantised.detach()
+                total, residual, loss = total + chosen, residual - chosen, loss + made.loss
+                codes.append(made.codes)
+            quantised = embedding_of(straight_through(total.movedim(1, -1), tokens), embedding)
+            return Quantised(quantised, torch.cat(codes, dim=1), loss)
+
+    def _stages(self) -> list[VectorQuantiser]:
+        return [stage for stage in self.stages if isinstance(stage, VectorQuantiser)]
