@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from robustq.analyser import AbstractAnalyser, Finding
@@ -30,14 +30,13 @@ class Codebook(AbstractAnalyser):
     """Radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
 
     What depends on use is given for all cases, and for each domain where there are several. A quantiser of several
-    stages has its stages told apart.
+    stages has its stages told apart. A lattice has codes and no vectors: its use is given, and no geometry.
     """
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         super().__init__(model, setting)
         self.sample: list[Float[Tensor, "n d"]] = []
         self._counts: dict[str, Int[Tensor, "q k"]] = {}
-        self._seen: set[tuple[int, int]] = set()
 
     @property
     def vectors(self) -> Float[Tensor, "q k d"] | None:
@@ -50,28 +49,30 @@ class Codebook(AbstractAnalyser):
         if len(self.sample) < SAMPLE[0]:
             tokens = latent.embedding[0]
             self.sample.append(tokens[:: max(1, len(tokens) // SAMPLE[1])][: SAMPLE[1]].cpu())
-        if latent.codes is None:
+        capacity = None if self.model.quantiser is None else self.model.quantiser.capacity
+        if latent.codes is None or capacity is None:
             return
-        if self.vectors is None:
-            for stage, codes in enumerate(latent.codes[0].unbind(1)):
-                self._seen.update((stage, code) for code in codes.unique().tolist())
-            return
-        counts = usage(latent.codes.transpose(1, 2).cpu(), self.vectors.shape[1])
+        counts = usage(latent.codes.transpose(1, 2).cpu(), capacity[1])
         for domain in {"", case.entry.domain}:
             self._counts[domain] = self._counts.get(domain, torch.zeros_like(counts)) + counts
 
     def findings(self) -> Iterable[Finding]:
         """Geometry of each stage, and use of it in each domain."""
-        if self._seen:
-            yield Finding("codes_in_use", float(len(self._seen)), reason="no vectors: radii do not apply")
-        if self.vectors is None:
+        if not self._counts:
             return
-        for stage, vectors in enumerate(self.vectors):
-            prefix = f"{stage}:" if len(self.vectors) > 1 else ""
-            yield from _geometry(vectors, prefix)
-            domains = list(self._counts) if len(self._counts) > 2 else [""]
+        vectors, stages = self.vectors, len(self._counts[""])
+        domains = list(self._counts) if len(self._counts) > 2 else [""]
+        for stage in range(stages):
+            prefix = f"{stage}:" if stages > 1 else ""
+            own = None if vectors is None else vectors[stage]
+            yield Finding("codebook_size", float(self._counts[""].shape[1]), label=prefix.rstrip(":"))
+            if own is not None:
+                yield from _geometry(own, prefix)
             for domain in domains:
-                yield from _use(vectors, self._counts[domain][stage].to(vectors.device), prefix, domain)
+                counts = self._counts[domain][stage]
+                yield from _use(counts, prefix, domain)
+                if own is not None:
+                    yield from _geometry_in_use(own, (counts > 0).to(own.device), prefix, domain)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
@@ -87,11 +88,14 @@ class Codebook(AbstractAnalyser):
                 lines.append([f"{model} {stage}".strip(), *_cells(every)])
             sections.append((f"codes in use on {domain!s}" if domain else "", lines))
         without = [model for model in models if model not in set(whole["model"])]
+        placed = set(whole[whole["metric"] == "norm_mean"]["model"])
+        lattices = [model for model in models if model not in placed and model not in without]
         notes = [
             "r: equation 3 as printed, the sum of r_i over K-1; r_i: half the distance from a vector to its nearest "
             "other one, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among these: "
             "neighbours looked for among the codes in use",
             *[f"{model}: no codebook, so none of these apply" for model in without],
+            *[f"{model}: codes without vectors of their own, so radii and spread do not apply" for model in lattices],
         ]
         spread = [
             "assumption 3, vectors evenly spread over a hypersphere: norm CV 0, mean direction 0, and uniformity "
@@ -101,7 +105,7 @@ class Codebook(AbstractAnalyser):
             return []
         one = Grid(f"Codebook on {sample}", _HEADER, sections, notes)
         lines = []
-        for (model, stage), own in whole.groupby(["model", "label"], sort=False):
+        for (model, stage), own in whole[whole["model"].isin(placed)].groupby(["model", "label"], sort=False):
             found = dict(zip(own["metric"], own["value"], strict=True))
             interval = f"{number(found['uniformity_sphere_low'])} to {number(found['uniformity_sphere_high'])}"
             lines.append(
@@ -115,7 +119,7 @@ class Codebook(AbstractAnalyser):
                 ]
             )
         header = ["model", "norm", "norm CV", "mean direction", "uniformity", "random points"]
-        return [one, Grid("Spread of the codebook's vectors", header, [("", lines)], spread)]
+        return [one, Grid("Spread of the codebook's vectors", header, [("", lines)], spread)] if lines else [one]
 
     @classmethod
     def figures(cls, rows: pd.DataFrame, analysers: "Mapping[str, AbstractAnalyser]") -> "Mapping[str, Figure]":
@@ -167,7 +171,6 @@ def _geometry(vectors: Float[Tensor, "k d"], stage: str) -> Iterable[Finding]:
     r = None if count == 1 else float(found.sum()) / (count - 1)
     yield Finding("r", r, label=name, reason="K = 1: no neighbour" if r is None else "")
     yield from _mean_sd("r_i", found, name)
-    yield Finding("codebook_size", float(count), label=name)
     norms = vectors.double().norm(dim=1)
     yield Finding("norm_mean", float(norms.mean()), label=name)
     sd = float(norms.std(correction=0))
@@ -185,18 +188,25 @@ def _geometry(vectors: Float[Tensor, "k d"], stage: str) -> Iterable[Finding]:
             yield Finding("nearest_neighbour", float(neighbour), label=f"{stage}{code}")
 
 
-def _use(vectors: Float[Tensor, "k d"], counts: Int[Tensor, " k"], stage: str, domain: str) -> Iterable[Finding]:
-    """What the data make of the vectors."""
+def _use(counts: Int[Tensor, " k"], stage: str, domain: str) -> Iterable[Finding]:
+    """What the data make of the codes."""
     name = stage.rstrip(":")
     used = counts > 0
     yield Finding("codes_in_use", float(used.sum()), label=name, domain=domain)
     yield Finding("utilisation", float(used.double().mean()), label=name, domain=domain)
     yield Finding("perplexity", float(perplexity(counts[None])), label=name, domain=domain)
+    for code, count in zip(used.nonzero().flatten().tolist(), counts[used].tolist(), strict=True):
+        yield Finding("code_usage", float(count), label=f"{stage}{code}", domain=domain)
+
+
+def _geometry_in_use(
+    vectors: Float[Tensor, "k d"], used: Bool[Tensor, " k"], stage: str, domain: str
+) -> Iterable[Finding]:
+    """What the vectors say that the data use."""
+    name = stage.rstrip(":")
     yield from _mean_sd("r_i_used", radii(vectors)[used], name, domain)
     among = radii(vectors[used])
     yield from _mean_sd("r_i_among_used", among, name, domain)
-    for code, count in zip(used.nonzero().flatten().tolist(), counts[used].tolist(), strict=True):
-        yield Finding("code_usage", float(count), label=f"{stage}{code}", domain=domain)
     for code, radius in zip(used.nonzero().flatten().tolist(), among.tolist(), strict=True):
         yield Finding("r_i_among_used", radius, label=f"{stage}{code}", domain=domain)
 
@@ -219,11 +229,15 @@ def _neighbours(vectors: Float[Tensor, "k d"]) -> list[int]:
 
 
 def _cells(found: Mapping[str, float]) -> list[str]:
+    radii = [
+        significant(found.get("r", np.nan)),
+        *(
+            mean_sd_significant(found.get(f"{part}_mean", np.nan), found.get(f"{part}_sd", np.nan))
+            for part in ("r_i", "r_i_used", "r_i_among_used")
+        ),
+    ]
     return [
-        significant(found["r"]),
-        mean_sd_significant(found["r_i_mean"], found["r_i_sd"]),
-        mean_sd_significant(found["r_i_used_mean"], found["r_i_used_sd"]),
-        mean_sd_significant(found["r_i_among_used_mean"], found["r_i_among_used_sd"]),
+        *radii,
         f"{found['codes_in_use']:.0f} of {found['codebook_size']:.0f}",
         number(found["perplexity"], 1),
     ]

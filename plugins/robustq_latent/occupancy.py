@@ -18,6 +18,7 @@ from robustq.report.grid import Grid
 from robustq.report.numbers import number
 from robustq.report.values import Values
 from robustq.segmenter import Segmenter
+from robustq_latent.space import space_findings, space_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,6 +97,7 @@ class Occupancy(AbstractAnalyser):
                 yield Finding(f"label_share:{label}", share / total if total else None, label=str(code))
             yield Finding("code_tokens", total, label=str(code))
         yield from self._beyond
+        yield from space_findings(self.model)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
@@ -117,7 +119,7 @@ class Occupancy(AbstractAnalyser):
                 ]
                 sections.append((str(domain), lines))
             header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
-            notes = ["share of tokens, and means over tokens; mean ± sd over groups; clean cases"]
+            notes = ["share of tokens, and means over tokens; mean ± sd over groups; clean cases", *space_notes(rows)]
             grids.append(Grid(f"Tokens beyond the radius of their code on {sample}", header, sections, notes))
         shares = rows[rows["metric"].str.startswith("label_share:")]
         if not shares.empty:

@@ -17,6 +17,7 @@ from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent
 from robustq.report.values import Values
 from robustq.segmenter import Segmenter
+from robustq_latent.space import space_findings, space_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +55,10 @@ class Taylor(AbstractAnalyser):
     def clean(self, case: Case, latent: Latent) -> None:
         """Remember who the case is."""
         self._entries[case.entry.id] = case.entry
+
+    def findings(self) -> Iterable[Finding]:
+        """Where distances are taken, if that must be said."""
+        return space_findings(self.model)
 
     def begin(self, case: Case, latent: Latent) -> None:
         """Where the clean tokens are, and how far from the nearest face."""
@@ -109,6 +114,7 @@ class Taylor(AbstractAnalyser):
                     "mean ± sd over groups of means over draws and tokens; Jδ: shift predicted by the first-order "
                     "term; Δ: true shift; r: equation 3; r_k: of the token's code; m: the token's exact margin; flips: "
                     "share of tokens whose code changes",
+                    *space_notes(rows),
                 ],
             )
         ]

@@ -66,7 +66,9 @@ def flip_rate_figure(flips: pd.DataFrame, models: Sequence[str]) -> Figure:
     """One panel a perturbation, one line a model, mean ± sd over groups as a band."""
     summary = summarise(group_means(flips))
     perturbations = list(flips["perturbation"].unique())
-    figure = Figure(figsize=(1.2 + 3.2 * len(perturbations), 3.4), layout="constrained")
+    # The legend names every model, and a panel lower than its legend is squeezed to nothing.
+    height = max(3.4, 1 + 0.2 * len(models))
+    figure = Figure(figsize=(1.2 + 3.2 * len(perturbations), height), layout="constrained")
     panels = figure.subplots(1, len(perturbations), sharey=True, squeeze=False)[0]
     for panel, perturbation in zip(panels, perturbations, strict=True):
         for model in models:
