@@ -23,7 +23,7 @@ from robustq.predict import Precision, autocast, choose_device, choose_precision
 from robustq.prepared import PreparedCases
 from robustq.quantiser import perplexity
 from robustq.recipe import Recipe
-from robustq.seeds import draw_generator
+from robustq.seeds import draw_generator, seeded_globals
 from robustq.segmenter import Segmenter
 from robustq.slices import to_slices
 from robustq.spec import adopt_labels
@@ -158,6 +158,12 @@ class _Training:
         return [(entry, None)] if axis is None else [(entry, place) for place in range(case.image.shape[axis + 1])]
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
+        # Dropout, sampled codes and restarts of dead codes draw from the global generators: seeded here, an epoch is
+        # the same whether or not the training was killed before it.
+        with seeded_globals(draw_generator(self.seed, "", "training", epoch)):
+            return self._take_steps(epoch)
+
+    def _take_steps(self, epoch: int) -> tuple[float, float]:
         self.model.train()
         for module in self.frozen:
             module.eval()
