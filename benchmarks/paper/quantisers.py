@@ -1,0 +1,129 @@
+"""Every quantiser on one task, with the same training: which of them is robust, and how much of it do they use?
+
+    python benchmarks/paper/quantisers.py DATA --size 128x128 --epochs 30 --seeds 0,1,2 --out runs/quantisers
+    python benchmarks/paper/quantisers.py phantom --size 32x32 --epochs 1 --seeds 0 --only vq,fsq --out runs/quick
+
+Every quantiser that is registered is trained, the library's among them where it is installed; codebooks have 1024
+vectors of 256 channels, or as near to 1024 codes as their kind comes. The table has the mean over seeds: Dice of clean
+cases and at 30 %, codes in use, perplexity, and relative latent variance (the mean over levels above 0). A finished
+training, run or analysis is not repeated. One `robustq` command a step, as a user would type them.
+"""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from robustq import registry
+
+# Two stages of 512 codes are 1024 codes, and 8·5·5·5 = 1000.
+SIZES = {
+    "KxD": "1024x256",
+    "QxKxD": "2x512x256",
+    "GxQxKxD": "2x2x256x256",
+    "Lx...": "8x5x5x5",
+    "QxLx...": "2x8x8x8",
+    "GxQxLx...": "2x2x7x6x6",
+    "BITS": "10",
+    "QxBITS": "2x9",
+    "GxQxBITS": "2x2x8",
+    "D": "256",
+}
+LEVEL = 30
+
+
+def robustq(*words: object) -> str:
+    print("robustq", *words, flush=True)
+    return subprocess.run(["robustq", *map(str, words)], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def quantisers(only: str) -> dict[str, str]:
+    """The texts of `--quantise`, by a name that can stand in a file's."""
+    names = only.split(",") if only else registry.names("quantisers")
+    texts = {name: f"{name}:{SIZES[registry.load('quantisers', name).grammar]}" for name in names}
+    return {"none": "none"} | {name.replace(":", "-"): text for name, text in texts.items()}
+
+
+def train(arguments: argparse.Namespace, wrapping: list[str], name: str, quantise: str, seed: str) -> Path:
+    fresh = arguments.out / f"{name}-s{seed}-fresh.safetensors"
+    trained = arguments.out / f"{name}-s{seed}.safetensors"
+    if not trained.exists():
+        robustq("wrap", "--arch", "unet", "--quantise", quantise, "--seed", seed, "--out", fresh, *wrapping)
+        robustq("train", fresh, "--data", arguments.data, "--epochs", arguments.epochs, "--out", trained)
+    return trained
+
+
+def figures(arguments: argparse.Namespace, models: list[Path], seed: str) -> dict[str, dict[str, float]]:
+    """By model: what the table shows, of one seed."""
+    asked = ("--data", arguments.data, "--noise", arguments.noise, "--draws", arguments.draws, "--json")
+    chosen = [word for model in models for word in ("--model", model)]
+    levels = f"0,{LEVEL}"
+    stressed = json.loads(
+        robustq("stress", *chosen, *asked, "--levels", levels, "--out", arguments.out / f"stress-s{seed}")
+    )
+    analysed = json.loads(
+        robustq(
+            "analyse",
+            *models,
+            *asked,
+            "--levels",
+            str(LEVEL),
+            "--check",
+            "latent-variance",
+            "--out",
+            arguments.out / f"latents-s{seed}",
+        )
+    )
+    found: dict[str, dict[str, float]] = {}
+    for curve in stressed["curves"]:
+        if curve["metric"] == "dice":
+            dice = {point["level"]: point["mean"] for point in curve["levels"]}
+            found.setdefault(curve["model"], {}).update({"clean": dice[0], "noisy": dice[LEVEL]})
+    for model, described in stressed["models"].items():
+        codes = described["codes"]
+        if codes["used"] is not None:
+            found[model].update({key: codes[key] for key in ("used", "size", "perplexity")})
+    for row in analysed["per_case"]:
+        if row["metric"] == "relative":
+            found[row["model"]]["relative"] = row["mean"]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--epochs", default="30")
+    parser.add_argument("--draws", default="10")
+    parser.add_argument("--noise", default="gaussian")
+    parser.add_argument("--only", default="", help="quantisers by comma; all by default")
+    arguments, wrapping = parser.parse_known_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    texts = quantisers(arguments.only)
+    seeds = arguments.seeds.split(",")
+    found = {}
+    for seed in seeds:
+        models = [train(arguments, wrapping, name, text, seed) for name, text in texts.items()]
+        found[seed] = figures(arguments, models, seed)
+    table = Table(
+        title=f"Quantisers on {arguments.data}, {arguments.noise}, {arguments.epochs} epochs, seeds {arguments.seeds}"
+    )
+    for header in ("quantiser", "Dice clean", f"Dice at {LEVEL} %", "codes used", "perplexity", "relative variance"):
+        table.add_column(header, justify="left" if header == "quantiser" else "right")
+    for name, text in texts.items():
+        rows = [found[seed][f"{name}-s{seed}"] for seed in seeds]
+        mean = {key: np.mean([np.nan if row[key] is None else row[key] for row in rows]) for key in rows[0]}
+        used = f"{mean['used']:.0f} of {mean['size']:.0f}" if "used" in mean else "–"
+        perplexity = f"{mean['perplexity']:.1f}" if "used" in mean else "–"
+        relative = f"{mean['relative']:.3g}" if "relative" in mean else "–"
+        table.add_row(text, f"{mean['clean']:.4f}", f"{mean['noisy']:.4f}", used, perplexity, relative)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
