@@ -1,12 +1,12 @@
 """Every quantiser on one task, with the same training: which of them is robust, and how much of it do they use?
 
     python benchmarks/paper/quantisers.py DATA --size 128x128 --epochs 30 --seeds 0,1,2 --out runs/quantisers
-    python benchmarks/paper/quantisers.py phantom --size 32x32 --epochs 1 --seeds 0 --only vq,fsq --out runs/quick
+    python benchmarks/paper/quantisers.py phantom --size 64x64 --classes 4 --epochs 1 --seeds 0 --only vq --out runs/q
 
 Every quantiser that is registered is trained, the library's among them where it is installed; codebooks have 1024
 vectors of 256 channels, or as near to 1024 codes as their kind comes. The table has the mean over seeds: Dice of clean
-cases and at 30 %, codes in use, perplexity, and relative latent variance (the mean over levels above 0). A finished
-training, run or analysis is not repeated. One `robustq` command a step, as a user would type them.
+cases and at 30 %, codes in use, perplexity, and relative latent variance at 30 %. A finished training, run or analysis
+is not repeated. One `robustq` command a step, as a user would type them.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", default="30")
     parser.add_argument("--draws", default="10")
-    parser.add_argument("--noise", default="gaussian")
+    parser.add_argument("--noise", default="gaussian", help="one perturbation")
     parser.add_argument("--only", default="", help="quantisers by comma; all by default")
     arguments, wrapping = parser.parse_known_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
