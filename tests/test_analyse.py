@@ -228,7 +228,8 @@ def test_peak_memory_does_not_depend_on_the_number_of_draws() -> None:
     # At 128² a thousand draws of images and latents, if they were kept, would take 130 MB.
     code = """
 import resource, sys, robustq
-model = robustq.wrap("unet", classes=4, preparation=robustq.Preparation(dims=2, size=(128, 128)))
+labels = tuple(sorted(robustq.open_dataset("phantom").labels.items()))
+model = robustq.wrap("unet", classes=4, preparation=robustq.Preparation(dims=2, size=(128, 128), labels=labels))
 robustq.analyse({"m": model}, "phantom:cases=1,domain=A", check="latent-variance,taylor", levels=[10],
                 draws=int(sys.argv[1]), batch_size=4)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

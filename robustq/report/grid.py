@@ -107,6 +107,11 @@ _TEX = {
     "×": r"$\times$",
     "–": "--",
     "∞": r"$\infty$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "Δ": r"$\Delta$",
+    "δ": r"$\delta$",
     "²": r"\textsuperscript{2}",
     "³": r"\textsuperscript{3}",
 }
