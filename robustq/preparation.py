@@ -18,6 +18,9 @@ from robustq.slices import slice_axis
 NORMALISATIONS = ("min-max", "z-score", "percentile", "window", "none")
 PERCENTILES = (0.5, 99.5)
 
+MaskValue = int | tuple[int, ...]
+"""Of a label: a value of the stored mask; or several, of which the label is the union. Unions may overlap."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -33,10 +36,14 @@ class Preparation:
             standard deviation; "percentile" maps its 0.5 % and 99.5 % quantiles to [0, 1] and clips; "window" does so
             with a fixed window; "none" leaves it. Each channel on its own.
         window: (low, high) of "window"; it is the intensity range, too.
+        standardise: (mean, standard deviation) in the stored unit: values clipped to the window are brought to these
+            instead of to [0, 1].
+        axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); as stored without. Two axes
+            stay as they are.
         size: resize to so many voxels.
         spacing: or resample to this spacing, in mm.
         crop: then crop or pad about the centre to so many voxels.
-        labels: raw mask value and name of each label, in the order of the masks; gaps are allowed.
+        labels: raw mask value, or values, and name of each label, in the order of the masks; gaps are allowed.
         ignore: raw mask value that counts nowhere.
 
     Raises:
@@ -50,8 +57,10 @@ class Preparation:
     size: tuple[int, ...] | None = None
     spacing: tuple[float, ...] | None = None
     crop: tuple[int, ...] | None = None
-    labels: tuple[tuple[int, str], ...] = ((1, "1"),)
+    labels: tuple[tuple[MaskValue, str], ...] = ((1, "1"),)
     ignore: int | None = None
+    standardise: tuple[float, float] | None = None
+    axes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -66,6 +75,12 @@ class Preparation:
             raise RequestError(
                 f"the window {self.window[0]:g}..{self.window[1]:g} is empty or endless: give low < high"
             )
+        if self.standardise is not None and (self.window is None or not 0 < self.standardise[1] < math.inf):
+            raise RequestError(
+                f"standardise={self.standardise} needs a window to clip to and a standard deviation above 0: give both"
+            )
+        if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
+            raise RequestError(f"axes={self.axes} is no order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
             raise RequestError("size and spacing were both given: resize to a size, or resample to a spacing")
         for name in ("size", "spacing", "crop"):
@@ -81,17 +96,22 @@ class Preparation:
         self._check_labels()
 
     def _check_labels(self) -> None:
-        values = [value for value, _ in self.labels]
-        shown = ", ".join(f"{value}={name}" for value, name in self.labels)
-        if not values:
+        values = [_union(value) for value, _ in self.labels]
+        every = [number for numbers in values for number in numbers]
+        shown = self._shown
+        if not every or not all(values):
             raise RequestError("no label is named: give at least one, as in 1=lung")
         if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
             raise RequestError(f"the labels {shown} repeat a mask value or a name: give each once")
-        if min(values) < 1 or self.ignore in (0, *values):
+        if min(every) < 1 or self.ignore in (0, *every):
             raise RequestError(
                 f"the labels {shown} and the ignored value {self.ignore} clash, or one is not above 0, the background: "
                 "give each a mask value of its own"
             )
+
+    @property
+    def _shown(self) -> str:
+        return ", ".join(f"{_text(value)}={name}" for value, name in self.labels)
 
     def __call__(self, case: Case) -> Case:
         """The prepared case: float32 image, boolean masks (L, *S), the intensity range and spacing carried along.
@@ -100,6 +120,7 @@ class Preparation:
             RequestError: the case has other channels, fewer axes or other mask values than the model.
         """
         self._check(case)
+        case = self._ordered(case)
         masks, ignored = self._masks(case)
         if self.window is not None:
             limits = torch.tensor([self.window], dtype=torch.float64).expand(self.channels, 2)
@@ -140,22 +161,32 @@ class Preparation:
                 f"case {case.entry.id} has no spacing in mm to resample from: give --size instead of --spacing"
             )
 
+    def _ordered(self, case: Case) -> Case:
+        """The case with its axes in the model's order."""
+        if self.axes is None or case.dims < len(self.axes):
+            return case
+        return replace(
+            case,
+            image=case.image.permute(0, *(axis + 1 for axis in self.axes)),
+            mask=case.mask.permute(self.axes),
+            spacing=tuple(case.spacing[axis] for axis in self.axes),
+        )
+
     def _masks(self, case: Case) -> tuple[Tensor, Tensor | None]:
         """One boolean mask a label, and what is ignored."""
         mask = case.mask
         present = set(mask.unique().tolist()) - {0, self.ignore}
         ignored = None if self.ignore is None else mask == self.ignore
-        values = [value for value, _ in self.labels]
+        values = [_union(value) for value, _ in self.labels]
         if present == {255} and len(values) == 1:
             return (mask == 255)[None], ignored  # a mask of 0/255 is binary
-        strange = sorted(present - {*values})
+        strange = sorted(present.difference(*values))
         if strange:
-            known = ", ".join(f"{value}={name}" for value, name in self.labels)
             raise RequestError(
                 f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none "
-                f"of the labels {known}: wrap with --classes or --labels to name them, or with --ignore"
+                f"of the labels {self._shown}: wrap with --classes or --labels to name them, or with --ignore"
             )
-        return torch.stack([mask == value for value in values]), ignored
+        return torch.stack([torch.isin(mask, torch.tensor(value)) for value in values]), ignored
 
     def _along(self, case: Case, extents: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         """The extents along all axes of the case; None along the axis that a 2D model reads slice by slice."""
@@ -180,6 +211,9 @@ class Preparation:
             clipped = True
         if self.window is not None:
             low, high, clipped = *(torch.full_like(low, end) for end in self.window), True
+        if self.standardise is not None:
+            mean, deviation = self.standardise
+            return lambda values: (values.double().clamp(float(low[0]), float(high[0])) - mean) / deviation
         span = torch.where(high > low, high - low, 1)
 
         def normalise(values: Tensor) -> Tensor:
@@ -199,7 +233,7 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""
-        return asdict(self) | {"labels": {str(value): name for value, name in self.labels}}
+        return asdict(self) | {"labels": {_text(value): name for value, name in self.labels}}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
@@ -209,23 +243,38 @@ class Preparation:
             RequestError: entries are missing, unknown or not usable.
         """
         known = {field.name for field in fields(cls)}
+        document = {"standardise": None, "axes": None, **document}  # earlier bundles do not have these
         if set(document) != known:
             raise RequestError(f"the preparation lacks or does not know {', '.join(sorted(set(document) ^ known))}")
         for name, value in document.items():
             if not _well_formed(name, value):
                 raise RequestError(f"the preparation has {name}={value!r}, which nothing wrote as such: write it anew")
         tuples = {name: tuple(document[name]) for name in _TUPLES if document[name] is not None}
-        labels = tuple((int(value), name) for value, name in document["labels"].items())
+        labels = tuple((_mask_value(text), name) for text, name in document["labels"].items())
         return cls(**{**document, **tuples, "labels": labels})
 
 
-_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int}
+_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
+
+
+def _union(value: MaskValue) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else value
+
+
+def _text(value: MaskValue) -> str:
+    """As `_mask_value` reads it: 3, or 1+2+3 for a union."""
+    return "+".join(str(number) for number in _union(value))
+
+
+def _mask_value(text: str) -> MaskValue:
+    numbers = tuple(int(part) for part in text.split("+"))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type of the field."""
     if name == "labels":
-        return isinstance(value, dict) and all(re.fullmatch(r"-?\d+", key) for key in value)
+        return isinstance(value, dict) and all(re.fullmatch(r"-?\d+(\+\d+)*", key) for key in value)
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))

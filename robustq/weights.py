@@ -5,7 +5,9 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -18,6 +20,13 @@ NESTED = ("state_dict", "model_state_dict", "model", "network_weights", "net", "
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
 """What DistributedDataParallel, torch.compile and Lightning put before every name."""
+
+_NUMBERS: list[Any] = [
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in ("bool", "int32", "int64", "float32", "float64")},
+    *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
+"""What a number of NumPy is pickled as, under its old name and its new. Trainers log such; building it runs nothing."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,8 @@ def _read(file: Path) -> object:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMBERS):
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise RequestError(
             f"{file} is no checkpoint of tensors alone, and loading it could run code: save its state_dict() "

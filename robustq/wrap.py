@@ -17,6 +17,7 @@ from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
 from robustq.site import find_bottleneck
 from robustq.spec import Spec
+from robustq.trained import Trained, open_trained
 
 
 def wrap(
@@ -38,7 +39,9 @@ def wrap(
     """Cut a network at its bottleneck and insert a quantiser there.
 
     Args:
-        network: the name of a registered architecture, or any nn.Module.
+        network: the name of a registered architecture; or `NAME:PATH`, a network that another framework trained
+            (`robustq.trained`), which then says dims, in_channels, classes, answer and, unless one is given, the
+            preparation; or any nn.Module.
         quantise: `1024x256` (K codes of D channels), `NAME:NUMBERS`, `identity:D` for the matched baseline, `none`
             to insert nothing.
         dims: spatial axes, 2 or 3.
@@ -63,6 +66,8 @@ def wrap(
         RequestError: a name, a size or a combination does not exist; the message says what does.
     """
     parsed = Quantise.parse(quantise)
+    if isinstance(network, str) and (trained := open_trained(network)) is not None:
+        return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
     answer = default_answer(classes) if answer is None else answer
     if preparation is None:
         numbers = range(1, count_labels(classes, answer) + 1)
@@ -115,6 +120,35 @@ def wrap(
     )
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(found)
+    return model
+
+
+def wrap_trained(
+    trained: Trained, quantise: str, *, preparation: Preparation | None = None, **arguments: Any
+) -> Segmenter:
+    """Wrap a network that another framework trained, with its weights.
+
+    Args:
+        trained: what its folder says.
+        quantise: as `wrap` takes it.
+        preparation: instead of the folder's.
+        **arguments: of `wrap`, and settings of the architecture that change no weight.
+
+    Raises:
+        RequestError: the checkpoint cannot be used, or as `wrap` does.
+    """
+    model = wrap(
+        trained.architecture,
+        quantise,
+        dims=trained.dims,
+        in_channels=trained.in_channels,
+        classes=trained.classes,
+        answer=trained.answer,
+        preparation=preparation or trained.preparation,
+        **{**trained.arguments, **arguments},
+    )
+    loaded = trained.fill(model.network)
+    model.spec = model.spec.but(weights=loaded.text, remarks=trained.remarks)
     return model
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -17,13 +18,17 @@ SMALL: dict[str, dict[str, Any]] = {
     "monai:dynunet": {"filters": (8, 16, 32, 32, 32)},
     "monai:segresnet": {"init_filters": 8},
     "monai:swinunetr": {"feature_size": 12},
+    "nnunet": {"n_stages": 4, "features_per_stage": (4, 8, 16, 16)},
     "monai:unetr": {"img_size": 64, "feature_size": 4, "hidden_size": 24, "mlp_dim": 32, "num_heads": 4},
 }
 """Settings that keep a network small; those of smp get the smallest encoder."""
 
 
 def settings(name: str) -> dict[str, Any]:
-    """Those that keep the network of that name small."""
+    """Those that keep the network of that name small; skips the test where its library is not installed."""
+    if name == "nnunet":
+        reason = "nnU-Net is not installed: pip install 'robustq[nnunet]'"
+        pytest.importorskip("dynamic_network_architectures", reason=reason)
     if name.startswith("smp:") and name != "smp:dpt":
         return {"encoder": "resnet18"}
     return SMALL.get(name, {})

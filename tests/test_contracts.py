@@ -25,7 +25,8 @@ def test_every_registered_quantiser_keeps_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", registry.names("architectures"))
 def test_every_registered_architecture_keeps_the_contract(name: str) -> None:
-    check_architecture(partial(registry.load("architectures", name), **settings(name)))
+    small = settings(name)
+    check_architecture(partial(registry.load("architectures", name), **small))
 
 
 @pytest.mark.parametrize("name", registry.names("analysers"))

@@ -26,7 +26,7 @@ def networks() -> list[Any]:
     for name in registry.names("architectures"):
         marks = [pytest.mark.long] if name in LARGE else []
         found.append(pytest.param(name, 2, marks=marks))
-        if name.startswith("monai:") or name.removeprefix("trans") == "unet":
+        if name.startswith(("monai:", "nnunet")) or name.removeprefix("trans") == "unet":
             # Volumes take longer; the wrapper is the same.
             found.append(pytest.param(name, 3, marks=[] if name in ("unet", "monai:unet") else [pytest.mark.long]))
     return found

@@ -1,5 +1,9 @@
 """What a case goes through before a model sees it."""
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
 from networks import noise
-from robustq.dataset import Case, Entry
+from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
 from robustq.preparation import Preparation
 from robustq.slices import from_slices, slice_axis, to_slices
@@ -161,3 +165,55 @@ def test_a_flat_model_prepares_a_volume_within_its_slices() -> None:
     assert prepared.slice_axis == 0
     assert prepared.image.shape == (1, 5, 8, 6)
     assert prepared.spacing == (7.0, 2.0, 2.0)
+
+
+def test_standardised_values_are_clipped_to_the_window_then_centred_and_scaled() -> None:
+    values = torch.tensor([[[-500.0, 40.0], [100.0, 900.0]]])
+    volume = Case(values, torch.zeros(2, 2, dtype=torch.int32), own_range(values), (1.0, 1.0), "px", Entry("a", "a"))
+    prepared = Preparation(normalise="window", window=(-100.0, 240.0), standardise=(40.0, 20.0))(volume)
+    torch.testing.assert_close(prepared.image, torch.tensor([[[-7.0, 0.0], [3.0, 10.0]]]))
+    assert prepared.intensity_range.tolist() == [[-7, 10]]
+
+
+def test_the_axes_of_a_volume_are_put_in_the_models_order_and_those_of_a_picture_are_left() -> None:
+    preparation = Preparation(dims=2, normalise="none", axes=(2, 0, 1))
+    values = torch.arange(24.0).view(1, 2, 3, 4)
+    volume = Case(values, (values[0] > 7).int(), own_range(values), (1.0, 2.0, 3.0), "mm", Entry("a", "a"))
+    prepared = preparation(volume)
+    assert prepared.image.shape == (1, 4, 2, 3)
+    assert prepared.image[0, 3, 1, 2] == values[0, 1, 2, 3]
+    assert prepared.mask[0].equal(prepared.image[0] > 7)
+    assert (prepared.spacing, prepared.slice_axis) == ((3, 1, 2), 0)
+    picture = Case(values[:, 0], (values[0, 0] > 7).int(), own_range(values), (1.0, 1.0), "px", Entry("a", "a"))
+    assert preparation(picture).image.equal(values[:, 0])
+
+
+def test_labels_may_be_unions_of_mask_values_and_overlap() -> None:
+    preparation = Preparation(labels=(((1, 2), "whole"), (2, "core")))
+    mask = torch.tensor([[0, 1], [2, 2]])
+    volume = Case(torch.rand(1, 2, 2), mask, torch.tensor([[0.0, 1.0]]), (1.0, 1.0), "px", Entry("a", "a"))
+    assert preparation(volume).mask.tolist() == [[[False, True], [True, True]], [[False, False], [True, True]]]
+    assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
+    strange = replace(volume, mask=torch.full((2, 2), 3))
+    with pytest.raises(RequestError, match=r"the values 3, which are none of the labels 1\+2=whole, 2=core"):
+        preparation(strange)
+
+
+def test_a_preparation_of_an_earlier_bundle_is_read() -> None:
+    earlier = {key: value for key, value in Preparation().to_dict().items() if key not in ("axes", "standardise")}
+    assert Preparation.from_dict(earlier) == Preparation()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"standardise": (0.0, 1.0)}, "needs a window to clip to"),
+        ({"standardise": (0.0, 0.0), "normalise": "window", "window": (0.0, 1.0)}, "a standard deviation above 0"),
+        ({"axes": (0, 1)}, "no order of a volume's axes"),
+        ({"labels": (((), "nothing"),)}, "no label is named"),
+        ({"labels": (((0, 1), "all"),)}, "0, the background|not above 0"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        Preparation(**fields)

@@ -12,6 +12,7 @@ from robustq_cli.analyse import analyse
 from robustq_cli.compare import compare
 from robustq_cli.doctor import doctor
 from robustq_cli.list import list_items
+from robustq_cli.new import new
 from robustq_cli.stress import stress
 from robustq_cli.train import train
 from robustq_cli.wrap import wrap
@@ -30,6 +31,7 @@ app.command("stress")(stress)
 app.command("analyse")(analyse)
 app.command("compare")(compare)
 app.command("list")(list_items)
+app.command("new")(new)
 app.command("doctor")(doctor)
 
 

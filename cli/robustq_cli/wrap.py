@@ -1,10 +1,12 @@
 """robustq wrap: from an architecture and a quantiser to a model file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from robustq import registry
 from robustq.errors import RequestError
 from robustq.quantise import Quantise
 from robustq_cli import console
@@ -12,7 +14,11 @@ from robustq_cli import console
 
 def wrap(
     arch: Annotated[
-        str | None, typer.Option(help="Architecture, one of `robustq list architectures`, such as unet or smp:unet.")
+        str | None,
+        typer.Option(
+            help="One of `robustq list architectures`, such as unet or smp:unet; or a trained network of another "
+            "framework, nnunet:FOLDER."
+        ),
     ] = None,
     model_file: Annotated[
         str | None,
@@ -75,7 +81,9 @@ def wrap(
             "wrap needs either --arch NAME (see robustq list architectures) or --model-file F.py:FUNCTION"
         )
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
-    if calibrate is not None and weights is None:
+    framework, colon, folder = (arch or "").partition(":")
+    reads = bool(colon) and arch not in registry.names("architectures")
+    if calibrate is not None and weights is None and not reads:
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
     import torch
@@ -86,28 +94,39 @@ def wrap(
     from robustq.describe import describe
     from robustq.factory import network_from_file
     from robustq.preparation import Preparation
+    from robustq.trained import open_trained
     from robustq.weights import load_weights
     from robustq.wrap import wrap as wrap_network
 
-    given = arch or Path(str(model_file).rpartition(":")[0]).stem
+    given = f"{framework}-{Path(folder).name}" if reads else arch or Path(str(model_file).rpartition(":")[0]).stem
     target = check_name(
         out or f"{given.replace(':', '-')}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors"
     )
+    trained = open_trained(arch) if arch is not None and reads else None
+    if trained is not None:
+        said = {"classes": classes, "answer": answer, "weights": weights, "size": size, "spacing": spacing}
+        said |= {"crop": crop, "window": window, "labels": labels, "ignore": ignore}
+        _refuse_given(folder, said)
+        dims, in_channels, classes, answer = trained.dims, trained.in_channels, trained.classes, trained.answer
     if classes is None:
         classes = 2 if named is None else len(named) + (answer != "sigmoid")
     resolved = answer or default_answer(classes)
     if named is None:
         named = tuple((number, str(number)) for number in range(1, count_labels(classes, resolved) + 1))
-    preparation = Preparation(
-        dims=dims,
-        channels=in_channels,
-        normalise=normalise,
-        window=limits,
-        size=extents,
-        spacing=spacings,
-        crop=crops,
-        labels=named,
-        ignore=ignore,
+    preparation = (
+        trained.preparation
+        if trained is not None
+        else Preparation(
+            dims=dims,
+            channels=in_channels,
+            normalise=normalise,
+            window=limits,
+            size=extents,
+            spacing=spacings,
+            crop=crops,
+            labels=named,
+            ignore=ignore,
+        )
     )
     if model_file is not None:
         console.say(f"executing {model_file}")
@@ -132,6 +151,10 @@ def wrap(
         loaded = load_weights(model.network, weights)
         model.spec = model.spec.but(weights=loaded.text)
         came["weights"] = loaded.text
+    elif trained is not None:
+        came["weights"] = model.spec.weights
+        told = {**trained.preparation.to_dict(), "dims": None, "channels": None, "labels": None}
+        came["preparation"] = ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
     if calibrate is not None:
         fitted = calibrate_model(model, calibrate)
         came["calibrated"] = (
@@ -167,6 +190,13 @@ def wrap(
         "--levels 0,1,10,20,30",
     }
     console.print_pairs(lines)
+
+
+def _refuse_given(folder: str, options: Mapping[str, object]) -> None:
+    """What a trained network's folder says is not said again."""
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise RequestError(f"{folder} says itself what {', '.join(given)} would say: leave them out")
 
 
 def _shape(extents: tuple[int, ...]) -> str:

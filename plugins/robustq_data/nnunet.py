@@ -37,7 +37,7 @@ class NnunetDataset(AbstractDataset):
         self.name = root.resolve().name
         self.window = parse_window(window)
         described = _describe(root)
-        self.labels, self.ignore = _labels(described, root)
+        self.labels, self.ignore = _labels(described)
         self._files: dict[str, Files] = {}
         self._entries = []
         for images, masks in _FOLDERS.items():
@@ -78,20 +78,20 @@ def _describe(root: Path) -> dict[str, Any]:
     return described
 
 
-def _labels(described: Mapping[str, Any], root: Path) -> tuple[dict[int, str], int | None]:
-    """Mask value -> name without the background, and the value that is ignored."""
+def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | None]:
+    """Mask value -> name without the background, or None where they overlap; and the value that is ignored."""
     labels: dict[int, str] = {}
-    ignore = None
+    ignore, overlapping = None, False
     for key, value in described["labels"].items():
         # nnU-Net writes name: value, the Decathlon value: name.
         number, name = (key, value) if re.fullmatch(r"\d+", key) else (value, key)
         if isinstance(number, list):
-            raise RequestError(f"{root} trains on regions ({name}: {number}): give each label one mask value")
-        if name == "ignore":
+            overlapping = True  # a region of several mask values: a model trained on regions knows which they are
+        elif name == "ignore":
             ignore = int(number)
         elif int(number) != 0:
             labels[int(number)] = str(name)
-    return dict(sorted(labels.items())), ignore
+    return None if overlapping else dict(sorted(labels.items())), ignore
 
 
 def _pair(images_in: Path, masks_in: Path) -> dict[str, Files]:

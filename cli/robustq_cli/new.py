@@ -1,0 +1,100 @@
+"""robustq new: a plugin to start from."""
+
+import keyword
+import re
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import typer
+
+from robustq import registry
+from robustq.errors import RequestError, unknown
+from robustq_cli import console
+
+MAKES = ("plugin",)
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def new(
+    what: Annotated[str, typer.Argument(help="What to write: plugin.")],
+    name: Annotated[str, typer.Argument(help="Of the package and of its item, such as my-noise.")],
+    kind: Annotated[str, typer.Option(help="quantiser, perturbation, metric, analyser, dataset or architecture.")],
+) -> None:
+    """Write an installable package with one item, its contract test and a README into the folder ./NAME."""
+    if what not in MAKES:
+        raise unknown("thing to write", what, MAKES)
+    group = _group(kind)
+    target = _free(name, group)
+    for file, text in plugin(name, group).items():
+        path = target / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    console.print_pairs(
+        {
+            "written": f"{target}/",
+            "item": f"{target / 'src' / name.replace('-', '_') / registry.KINDS[group]}.py",
+            "next": f"pip install -e ./{target}",
+            "then": f"pytest {target} && robustq list {group}",
+        }
+    )
+
+
+def plugin(name: str, kind: str) -> dict[str, str]:
+    """The files of a plugin: path in its folder -> text.
+
+    Args:
+        name: of the package and of its item.
+        kind: a kind of the registry.
+    """
+    package, word = name.replace("-", "_"), registry.KINDS[kind]
+    words = {
+        "name": name,
+        "package": package,
+        "kind": kind,
+        "word": word,
+        "a_word": f"{'an' if word[0] in 'aeiou' else 'a'} {word}",
+        "class_name": "".join(part.capitalize() for part in name.split("-")),
+    }
+    templates = files("robustq_cli") / "templates" / "plugin"
+
+    def fill(*path: str) -> str:
+        return Template(templates.joinpath(*path).read_text()).substitute(words)
+
+    words["use"] = fill(kind, "use.txt").strip()
+    return {
+        "pyproject.toml": fill("pyproject.toml.txt"),
+        "README.md": fill("README.md.txt"),
+        f"src/{package}/__init__.py": fill("init.py.txt"),
+        f"src/{package}/{word}.py": fill(kind, "item.py.txt"),
+        f"tests/test_{package}.py": fill(kind, "test.py.txt"),
+    }
+
+
+def _group(kind: str) -> str:
+    """The kind of the registry, given by its word or by its group."""
+    words = {word: group for group, word in registry.KINDS.items()}
+    group = words.get(kind, kind)
+    if group not in registry.KINDS:
+        raise unknown("kind", kind, words)
+    return group
+
+
+def _free(name: str, kind: str) -> Path:
+    """The folder to write into."""
+    if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise RequestError(
+            f"{name!r} cannot name a plugin: take lower-case letters and digits, beginning with a letter, with single "
+            "hyphens between words, as in my-noise"
+        )
+    target = Path(name)
+    if target.exists():
+        raise RequestError(f"{target} is here already: take another name, or another directory to work in")
+    taken = next((item for item in registry.items(kind) if name in (item.name, *item.aliases)), None)
+    if taken is not None:
+        raise RequestError(f"{taken.distribution} has {registry.KINDS[kind]} {name!r} already: take another name")
+    if find_spec(name.replace("-", "_")) is not None:
+        raise RequestError(f"{name!r} is the name of a module that is installed: take another name")
+    return target

@@ -1,0 +1,6 @@
+"""`python -m robustq_nnunet` prints the folder for nnU-Net's variable nnUNet_extTrainer."""
+
+import sys
+from pathlib import Path
+
+sys.stdout.write(f"{Path(__file__).parent / 'trainers'}\n")

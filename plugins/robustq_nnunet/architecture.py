@@ -1,0 +1,134 @@
+"""nnU-Net's two networks by name."""
+
+import inspect
+from typing import Any
+
+from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
+from dynamic_network_architectures.building_blocks.residual import BasicBlockD, BottleneckD
+from torch import nn
+
+from robustq.errors import RequestError, unknown
+from robustq.trained import Trained
+
+NETWORKS: dict[str, type[nn.Module]] = {"PlainConvUNet": PlainConvUNet, "ResidualEncoderUNet": ResidualEncoderUNet}
+OPERATIONS = ("conv_op", "norm_op", "dropout_op", "nonlin")
+"""Settings that name a class of torch.nn, in full as in plans.json (torch.nn.modules.conv.Conv2d) or by itself."""
+
+BLOCKS: dict[str, type[nn.Module]] = {"BasicBlockD": BasicBlockD, "BottleneckD": BottleneckD}
+MOST_FEATURES = {2: 512, 3: 320}
+"""Where nnU-Net stops doubling the features."""
+
+
+class NnunetArchitecture:
+    """PlainConvUNet and ResidualEncoderUNet as nnU-Net builds them from its plans.
+
+    The networks are the library's own, unchanged, and cut at the last feature map of the encoder, the others being the
+    skips. With deep supervision the output is a list, of which the entry at full resolution is the answer. Names of
+    classes in the settings are looked up, never imported: nothing that a plans file or a bundle says is executed.
+    """
+
+    site = "encoder"
+    __name__ = "nnunet"
+
+    def __call__(
+        self,
+        *,
+        in_channels: int = 1,
+        classes: int = 2,
+        dims: int = 2,
+        variant: str = "PlainConvUNet",
+        deep_supervision: bool | int = False,
+        n_stages: int = 5,
+        **settings: Any,
+    ) -> nn.Module:
+        """A fresh network, its weights drawn as nnU-Net draws them.
+
+        Args:
+            in_channels: channels of the image.
+            classes: output channels: background included, or one a region.
+            dims: 2 or 3.
+            variant: one of `NETWORKS`.
+            deep_supervision: return the outputs of all resolutions, the full one first.
+            n_stages: number of resolutions.
+            **settings: `arch_kwargs` of the plans; by default 32 features doubled at each stage, two convolutions or
+                blocks a stage, instance normalisation and leaky ReLU.
+
+        Raises:
+            RequestError: a setting does not exist, does not fit the others, or names a class that is none of torch.nn.
+        """
+        if variant not in NETWORKS:
+            raise unknown("variant of nnunet", variant, NETWORKS)
+        if dims not in (2, 3):
+            raise RequestError(f"dims={dims} was asked of nnunet: its networks have 2 or 3 spatial axes")
+        factory = NETWORKS[variant]
+        parameters = inspect.signature(factory).parameters
+        known = [name for name in parameters if name not in ("input_channels", "num_classes")]
+        wrong = sorted(set(settings) - set(known))
+        if wrong:
+            raise RequestError(f"{variant} has no setting {', '.join(wrong)}: it takes {', '.join(known)}")
+        chosen = {**_defaults(variant, dims, n_stages), **settings}
+        if str(chosen["conv_op"]).rpartition(".")[2] != f"Conv{dims}d":
+            raise RequestError(f"conv_op={chosen['conv_op']} does not fit dims={dims}: leave it out, or change dims")
+        try:
+            built = factory(
+                input_channels=in_channels,
+                num_classes=classes,
+                n_stages=n_stages,
+                deep_supervision=bool(deep_supervision),
+                **{name: _resolved(name, value) for name, value in chosen.items()},
+            )
+        except (AssertionError, TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
+            raise RequestError(f"nnunet's {variant} cannot be built so: {error}") from error
+        initialise: Any = built.initialize
+        return built.apply(initialise)
+
+    def read(self, path: str) -> Trained:
+        """The network of a results folder, for `--arch nnunet:FOLDER`; see `robustq_nnunet.results.read_results`.
+
+        Raises:
+            RequestError: nnU-Net is not installed, or the folder cannot be used.
+        """
+        from robustq.requirements import pip_line
+
+        try:
+            from robustq_nnunet.results import read_results
+        except ModuleNotFoundError as error:
+            raise RequestError(
+                f"reading a results folder of nnU-Net needs the library {error.name}: {pip_line('nnunetv2')}"
+            ) from error
+        return read_results(path)
+
+
+def _defaults(variant: str, dims: int, stages: int) -> dict[str, Any]:
+    blocks = "n_conv_per_stage" if variant == "PlainConvUNet" else "n_blocks_per_stage"
+    return {
+        "features_per_stage": [min(32 * 2**stage, MOST_FEATURES[dims]) for stage in range(stages)],
+        "conv_op": f"Conv{dims}d",
+        "kernel_sizes": 3,
+        "strides": [1] + [2] * (stages - 1),
+        blocks: 2,
+        "n_conv_per_stage_decoder": 2,
+        "conv_bias": True,
+        "norm_op": f"InstanceNorm{dims}d",
+        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+        "nonlin": "LeakyReLU",
+        "nonlin_kwargs": {"inplace": True},
+    }
+
+
+def _resolved(name: str, value: Any) -> Any:
+    """A setting with the class that it names in place of the name."""
+    if value is None or (name not in OPERATIONS and name != "block"):
+        return value
+    package, _, last = str(value).rpartition(".")
+    if name == "block":
+        found = BLOCKS.get(last)
+    else:
+        found = getattr(nn, last, None) if package in ("", "torch.nn") or package.startswith("torch.nn.") else None
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        known = "BasicBlockD or BottleneckD" if name == "block" else "a class of torch.nn"
+        raise RequestError(f"{name}={value!r} names no layer that nnunet builds from: it takes {known}")
+    return found
+
+
+nnunet = NnunetArchitecture()

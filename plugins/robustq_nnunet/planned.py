@@ -1,0 +1,145 @@
+"""What nnU-Net's plans and dataset.json say, in robustq's words."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nnunetv2.utilities.label_handling.label_handling import LabelManager, determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+
+from robustq.errors import RequestError
+from robustq.preparation import MaskValue, Preparation
+from robustq_nnunet.architecture import NETWORKS
+
+PICTURES = "NaturalImage2DIO"
+"""The reader of PNG and the like: the axes are the picture's, and there is no spacing."""
+
+PREPARED = (
+    "trained in nnU-Net; prepared here without its crop to the nonzero region, its spline resampling, its tiles and "
+    "its mirroring, so its Dice may differ from nnU-Net's own"
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One configuration of nnU-Net.
+
+    Labels, channels, spacing and the order of axes map. So does normalisation: z-score, no normalisation, and the
+    rescaling of each image to [0, 1] on any number of channels, if it is the same on all; RGB to [0, 1]; CT of one
+    channel. Other mixtures do not: then images are taken as they are, and a remark says so. A z-score over the nonzero
+    region becomes one over the whole image, with a remark. The crop to the nonzero region, spline interpolation,
+    sliding windows and test-time mirroring have no counterpart.
+
+    Regions are supported: each becomes a label that is the union of its mask values, answered by its own sigmoid. The
+    order in which nnU-Net paints regions over each other on export does not matter here, for masks may overlap.
+
+    Attributes:
+        arguments: settings of the architecture `nnunet`.
+        dims: spatial axes.
+        in_channels: image channels.
+        classes: output channels.
+        answer: softmax, or sigmoid for regions.
+        preparation: as far as it maps.
+        remarks: where it does not.
+    """
+
+    arguments: dict[str, Any]
+    dims: int
+    in_channels: int
+    classes: int
+    answer: str
+    preparation: Preparation
+    remarks: tuple[str, ...]
+
+
+def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: Mapping[str, Any]) -> Planned:
+    """A configuration of some plans for a dataset.
+
+    Raises:
+        RequestError: it is a cascade's second stage, or its network is not one of `NETWORKS`.
+    """
+    if configuration.previous_stage_name is not None:
+        raise RequestError(
+            "this is the second stage of a cascade, which needs the segmentation of "
+            f"{configuration.previous_stage_name} as an image channel: take a configuration that sees the image alone"
+        )
+    labels = plans.get_label_manager(dict(dataset))
+    dims = len(configuration.patch_size)
+    channels = int(determine_num_input_channels(plans, configuration, dataset))
+    normalised, remarks = _normalisation(plans, configuration, channels)
+    pictures = plans.plans.get("image_reader_writer") == PICTURES
+    preparation = Preparation(
+        dims=dims,
+        channels=channels,
+        labels=_labels(labels, dataset["labels"]),
+        ignore=labels.ignore_label,
+        spacing=None if pictures else tuple(float(step) for step in configuration.spacing),
+        axes=None if pictures else _axes(plans.transpose_forward, dims),
+        **normalised,
+    )
+    return Planned(
+        arguments=network_arguments(configuration),
+        dims=dims,
+        in_channels=channels,
+        classes=int(labels.num_segmentation_heads),
+        answer="sigmoid" if labels.has_regions else "softmax",
+        preparation=preparation,
+        remarks=(PREPARED, *remarks),
+    )
+
+
+def network_arguments(configuration: ConfigurationManager) -> dict[str, Any]:
+    """Settings of the architecture `nnunet` that give the network of a configuration.
+
+    Raises:
+        RequestError: the network is not one of `NETWORKS`.
+    """
+    network = configuration.network_arch_class_name.rpartition(".")[2]
+    if network not in NETWORKS:
+        raise RequestError(f"the plans name the network {network}: supported are {' and '.join(NETWORKS)}")
+    # As JSON says them, since a bundle stores them so.
+    return {"variant": network, **json.loads(json.dumps(configuration.network_arch_init_kwargs))}
+
+
+def _labels(labels: LabelManager, named: Mapping[str, Any]) -> tuple[tuple[MaskValue, str], ...]:
+    """In the order of the output channels: as listed for regions, by value else."""
+    found = [
+        (tuple(int(part) for part in value) if isinstance(value, Sequence) else (int(value),), name)
+        for name, value in named.items()
+        if name != "ignore"
+    ]
+    ordered = found if labels.has_regions else sorted(found)
+    return tuple((value if len(value) > 1 else value[0], name) for value, name in ordered if set(value) != {0})
+
+
+def _axes(transpose: Sequence[int], dims: int) -> tuple[int, ...] | None:
+    """nnU-Net reads volumes with the last axis first, then transposes; a 2D network reads slices along the first axis,
+    and here along the last of axes that are equally coarse."""
+    order = [2 - int(axis) for axis in transpose]
+    axes = tuple(order if dims == 3 else [*order[1:], order[0]])
+    return None if axes == (0, 1, 2) else axes
+
+
+def _normalisation(
+    plans: PlansManager, configuration: ConfigurationManager, channels: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    schemes = list(configuration.normalization_schemes)
+    match sorted(set(schemes)):
+        case ["ZScoreNormalization"]:
+            masked = any(configuration.use_mask_for_norm)
+            remark = "its z-score was taken over the nonzero region, here over the whole image"
+            return {"normalise": "z-score"}, (remark,) if masked else ()
+        case ["NoNormalization"]:
+            return {"normalise": "none"}, ()
+        case ["RescaleTo01Normalization"]:
+            return {"normalise": "min-max"}, ()
+        case ["RGBTo01Normalization"]:
+            return {"normalise": "window", "window": (0.0, 255.0)}, ()
+        case ["CTNormalization"] if channels == 1:
+            seen = plans.foreground_intensity_properties_per_channel["0"]
+            window = (float(seen["percentile_00_5"]), float(seen["percentile_99_5"]))
+            standardise = (float(seen["mean"]), max(float(seen["std"]), 1e-8))
+            return {"normalise": "window", "window": window, "standardise": standardise}, ()
+    told = ", ".join(schemes)
+    return {"normalise": "none"}, (f"its normalisation ({told}) has no counterpart here: give normalised images",)

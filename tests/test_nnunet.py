@@ -1,0 +1,433 @@
+"""nnU-Net's networks, results folders and trainer, with the real library."""
+
+import copy
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import robustq
+from networks import noise
+from robustq.dataset import Case, Entry, open_dataset
+from robustq.errors import RequestError
+
+pytest.importorskip("nnunetv2", reason="nnU-Net is not installed: pip install 'robustq[nnunet]'")
+
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+import nnunet_folders as folders
+from robustq_cli.wrap import wrap as wrap_command
+from robustq_nnunet.trainer import nnUNetTrainerRobustq
+
+VARIANTS = ("PlainConvUNet", "ResidualEncoderUNet")
+pytestmark = pytest.mark.filterwarnings("ignore")  # the library's own
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a results folder of some plans and labels."""
+
+    def make(plan: dict[str, Any] | None = None, described: dict[str, Any] | None = None) -> Path:
+        return folders.results(tmp_path, plan or folders.plans(2), described or folders.dataset(), monkeypatch)
+
+    return make
+
+
+def built_by_nnunet(results: Path, *, supervised: bool = False) -> nn.Module:
+    """The network as nnU-Net itself rebuilds it from its results, in evaluation mode."""
+    # The file was written a moment ago by nnU-Net's trainer, and is loaded as nnU-Net loads it.
+    stored = torch.load(results / "fold_0" / "checkpoint_final.pth", weights_only=False)
+    manager = PlansManager(json.loads((results / "plans.json").read_text()))
+    configuration = manager.get_configuration(stored["init_args"]["configuration"])
+    labels = manager.get_label_manager(json.loads((results / "dataset.json").read_text()))
+    network = nnUNetTrainer.build_network_architecture(
+        manager, configuration, 1, labels.num_segmentation_heads, supervised
+    )
+    network.load_state_dict(stored["network_weights"])
+    return network.eval()
+
+
+def as_list(output: Tensor | list[Tensor]) -> list[Tensor]:
+    return output if isinstance(output, list) else [output]
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_trained_network_is_wrapped_as_it_is_and_quantised(
+    write: Any, variant: str, dims: int, supervised: bool
+) -> None:
+    results = write(folders.plans(dims, variant))
+    original = built_by_nnunet(results, supervised=supervised)
+    images = noise(2, 1, *[16] * dims)
+
+    plain = robustq.wrap(f"nnunet:{results}", "none", deep_supervision=supervised).eval()
+    with torch.no_grad():
+        ours, theirs = as_list(plain(images)), as_list(original(images))
+        assert len(ours) == len(theirs) == (2 if supervised else 1)
+        assert all(one.equal(other) for one, other in zip(ours, theirs, strict=True))
+        assert plain.run(images).logits.equal(theirs[0]), "the answer is the entry at full resolution"
+        assert plain.run(images[..., 1:]).logits.shape == (2, 3, *[16] * (dims - 1), 15)
+
+    model = robustq.wrap(f"nnunet:{results}", "16x4", deep_supervision=supervised)
+    parts = model.run(images)
+    assert parts.embedding.shape[:2] == (2, 4)
+    (parts.logits.square().mean() + parts.quantiser_loss).backward()
+    assert model.quantiser.codebook.grad.abs().sum() > 0
+    # Heads of coarser resolutions have no part in the answer; everything before the cut has.
+    assert all(parameter.grad is not None for parameter in model.network.encoder.parameters())
+
+    model.eval().save(results / "model.safetensors")
+    shutil.move(results / "model.safetensors", results.parents[1] / "model.safetensors")
+    shutil.rmtree(results)
+    again = robustq.load(results.parents[1] / "model.safetensors")
+    assert again.spec == model.spec
+    with torch.no_grad():
+        assert again.run(images).logits.equal(model.run(images).logits)
+
+
+def test_a_bundle_is_rebuilt_where_only_the_networks_are_installed(write: Any, tmp_path: Path) -> None:
+    robustq.wrap(f"nnunet:{write()}", "16x4").save(tmp_path / "model.safetensors")
+    code = f"""
+import sys
+sys.modules["nnunetv2"] = None
+import robustq
+robustq.load({str(tmp_path / "model.safetensors")!r})
+try:
+    robustq.wrap("nnunet:somewhere", "none")
+except robustq.RequestError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "needs the library nnunetv2" in done.stdout
+    assert "pip install 'robustq[nnunet]'" in done.stdout
+
+
+def test_what_the_folder_says_of_weights_and_labels_is_in_the_spec(write: Any) -> None:
+    labels = {"background": 0, "tumour": 2, "liver": 1, "ignore": 3}
+    spec = robustq.wrap(f"nnunet:{write(described=folders.dataset(labels))}", "16x4").spec
+    assert spec.preparation.labels == ((1, "liver"), (2, "tumour"))
+    assert (spec.preparation.ignore, spec.classes, spec.answer) == (3, 3, "softmax")
+    assert spec.weights.startswith("88 of 88 tensors from checkpoint_final.pth")
+    assert any("trained in nnU-Net" in remark for remark in spec.status)
+
+
+def test_regions_become_labels_that_overlap(write: Any) -> None:
+    model = robustq.wrap(f"nnunet:{write(described=folders.dataset(folders.REGIONS))}", "16x4")
+    assert (model.spec.classes, model.spec.answer) == (2, "sigmoid")
+    assert model.spec.labels == ("whole", "tumour")
+    mask = torch.tensor([[0, 1, 2], [2, 0, 1]])
+    case = Case(noise(1, 2, 3), mask, torch.tensor([[0.0, 1.0]]), (0.75, 0.5), "mm", Entry("a", "a"))
+    whole, tumour = model.spec.preparation(case).mask
+    assert whole.equal(mask > 0)
+    assert tumour.equal(mask == 2)
+    assert type(model.spec).from_dict(json.loads(json.dumps(model.spec.to_dict()))) == model.spec
+
+
+SCHEMES = {
+    "ZScoreNormalization": "z-score",
+    "CTNormalization": "window",
+    "RescaleTo01Normalization": "min-max",
+    "NoNormalization": "none",
+}
+
+
+@pytest.mark.parametrize("transpose", [[0, 1, 2], [2, 0, 1]])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_case_is_prepared_as_nnunet_prepares_it(
+    write: Any, tmp_path: Path, dims: int, scheme: str, transpose: list[int]
+) -> None:
+    # nnU-Net counts axes from the last of the file to the first, then transposes so that the coarsest comes first.
+    spacing = (2.0, 0.75, 0.5)
+    stored = [0.0] * 3
+    for step, axis in zip(spacing, transpose, strict=True):
+        stored[2 - axis] = step
+    plan = folders.plans(dims, normalization_schemes=[scheme], spacing=list(spacing[-dims:])) | {
+        "transpose_forward": transpose,
+        "transpose_backward": np.argsort(transpose).tolist(),
+    }
+    values = np.random.default_rng(0).uniform(1, 300, (7, 6, 5)).astype(np.float32)
+    (tmp_path / "imagesTr").mkdir()
+    (tmp_path / "labelsTr").mkdir()
+    affine = np.diag([*stored, 1])
+    for file, array in {
+        "imagesTr/a_0000": values,
+        "labelsTr/a": (values > 100).astype(np.uint8) + (values > 200).astype(np.uint8),
+    }.items():
+        image = nibabel.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        nibabel.save(image, tmp_path / f"{file}.nii.gz")
+    described = folders.dataset()
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+
+    manager = PlansManager(copy.deepcopy(plan))
+    (name,) = plan["configurations"]
+    theirs, mask, _ = DefaultPreprocessor(verbose=False).run_case(
+        [str(tmp_path / "imagesTr/a_0000.nii.gz")],
+        str(tmp_path / "labelsTr/a.nii.gz"),
+        manager,
+        manager.get_configuration(name),
+        described,
+    )
+
+    preparation = robustq.wrap(f"nnunet:{write(plan)}", "none").spec.preparation
+    assert preparation.normalise == SCHEMES[scheme]
+    dataset = open_dataset(f"nnunet:{tmp_path}")
+    ours = preparation(dataset.read(dataset.entries[0]))
+    # Nothing needs resampling. Slices lie along the first axis in nnU-Net, along the last here.
+    order = (0, 1, 2) if dims == 3 else (1, 2, 0)
+    np.testing.assert_allclose(ours.image[0], theirs[0].transpose(order), rtol=1e-4, atol=1e-4)
+    for number, label in enumerate(ours.mask, start=1):
+        np.testing.assert_array_equal(label, mask[0].transpose(order) == number)
+    assert ours.spacing == pytest.approx([spacing[axis] for axis in order])
+    assert ours.slice_axis == (None if dims == 3 else 2)
+
+
+def test_a_normalisation_that_does_not_map_is_told(write: Any) -> None:
+    plan = folders.plans(2, normalization_schemes=["CTNormalization", "ZScoreNormalization"])
+    plan["configurations"]["2d"]["use_mask_for_norm"] = [False, False]
+    plan["foreground_intensity_properties_per_channel"]["1"] = folders.INTENSITIES
+    spec = robustq.wrap(f"nnunet:{write(plan, folders.dataset(channels=2))}", "16x4").spec
+    assert (spec.in_channels, spec.preparation.normalise) == (2, "none")
+    assert any("give normalised images" in remark for remark in spec.remarks)
+
+
+def test_a_z_score_over_the_nonzero_region_is_told(write: Any) -> None:
+    spec = robustq.wrap(f"nnunet:{write(folders.plans(2, use_mask_for_norm=[True]))}", "16x4").spec
+    assert any("nonzero region, here over the whole image" in remark for remark in spec.remarks)
+
+
+def test_pictures_have_no_spacing_and_keep_their_axes(write: Any) -> None:
+    plan = folders.plans(2, normalization_schemes=["RGBTo01Normalization"]) | {
+        "image_reader_writer": "NaturalImage2DIO"
+    }
+    preparation = robustq.wrap(f"nnunet:{write(plan)}", "16x4").spec.preparation
+    assert (preparation.spacing, preparation.axes, preparation.window) == (None, None, (0.0, 255.0))
+
+
+def test_plans_of_older_versions_are_read(write: Any) -> None:
+    results = write(folders.plans(2, "ResidualEncoderUNet"))
+    plan = json.loads((results / "plans.json").read_text())
+    configuration = plan["configurations"]["2d"]
+    modern = configuration.pop("architecture")["arch_kwargs"]
+    configuration |= {
+        "UNet_class_name": "ResidualEncoderUNet",
+        "UNet_base_num_features": 4,
+        "unet_max_num_features": 8,
+        "n_conv_per_stage_encoder": modern["n_blocks_per_stage"],
+        "n_conv_per_stage_decoder": modern["n_conv_per_stage_decoder"],
+        "num_pool_per_axis": [2, 2],
+        "pool_op_kernel_sizes": modern["strides"],
+        "conv_kernel_sizes": modern["kernel_sizes"],
+    }
+    (results / "plans.json").write_text(json.dumps(plan))
+    from robustq.trained import open_trained
+
+    arguments = open_trained(f"nnunet:{results}").arguments
+    assert arguments["variant"] == "ResidualEncoderUNet"
+    # The old format knows a base number of features that doubles.
+    assert {**arguments, "features_per_stage": modern["features_per_stage"]} == {
+        "variant": "ResidualEncoderUNet"
+    } | modern
+
+
+def test_a_checkpoint_with_logged_numbers_is_loaded_without_running_code(write: Any) -> None:
+    results = write()
+    with pytest.raises(pickle.UnpicklingError, match="numpy"):
+        torch.load(results / "fold_0" / "checkpoint_final.pth", weights_only=True)
+    robustq.wrap(f"nnunet:{results}", "16x4")
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("went-off"),))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = write()
+    monkeypatch.chdir(tmp_path)
+    file = results / "fold_0" / "checkpoint_final.pth"
+    torch.save(torch.load(file, weights_only=False) | {"init_args": Bomb()}, file)
+    with pytest.raises(RequestError, match=r"checkpoint_final.pth is no checkpoint of tensors alone"):
+        robustq.wrap(f"nnunet:{results}", "16x4")
+    assert not (tmp_path / "went-off").exists()
+
+
+def edited(file: Path, edit: Any) -> None:
+    document = json.loads(file.read_text())
+    edit(document)
+    file.write_text(json.dumps(document))
+
+
+def configured(**changes: Any) -> Any:
+    return lambda results: edited(results / "plans.json", lambda plan: plan["configurations"]["2d"].update(changes))
+
+
+def drawn(**changes: Any) -> Any:
+    def edit(plan: dict[str, Any]) -> None:
+        plan["configurations"]["2d"]["architecture"]["arch_kwargs"].update(changes)
+
+    return lambda results: edited(results / "plans.json", edit)
+
+
+def named(network: str) -> Any:
+    def edit(plan: dict[str, Any]) -> None:
+        plan["configurations"]["2d"]["architecture"]["network_class_name"] = network
+
+    return lambda results: edited(results / "plans.json", edit)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda results: (results / "plans.json").unlink(), "no plans.json in"),
+        (lambda results: (results / "dataset.json").write_text("{"), "dataset.json is not JSON"),
+        (lambda results: (results / "dataset.json").write_text("[]"), "holds no object"),
+        (lambda results: edited(results / "dataset.json", lambda it: it.pop("labels")), "is not as nnU-Net writes"),
+        (lambda results: shutil.rmtree(results / "fold_0"), "holds no checkpoint_final.pth"),
+        (lambda results: shutil.copytree(results / "fold_0", results / "fold_1"), "the networks of fold_0, fold_1"),
+        (lambda results: (results / "fold_0/checkpoint_final.pth").write_bytes(b"x"), "checkpoint_final.pth"),
+        (lambda results: (results / "fold_0/checkpoint_final.safetensors").touch(), "was trained quantised"),
+        (configured(previous_stage="3d_lowres"), "second stage of a cascade"),
+        (named("os.system"), "name the network system: supported are PlainConvUNet and ResidualEncoderUNet"),
+        (drawn(nonlin="os.system"), "nonlin='os.system' names no layer"),
+        (drawn(nonlin="torch.nn.functional"), "names no layer"),
+        (drawn(surprise=1), "PlainConvUNet has no setting surprise: it takes n_stages, features_per_stage"),
+        (drawn(strides=[1, 2]), "cannot be built so"),
+        (drawn(conv_op="torch.nn.modules.conv.Conv3d"), "does not fit dims=2"),
+        (drawn(features_per_stage=[4, 6, 10]), r"has .* of shape .* where this network has"),
+        (drawn(n_conv_per_stage=[1, 3, 1]), "is not the checkpoint of the network that its folder describes"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_refused_in_words(write: Any, spoil: Any, words: str) -> None:
+    results = write()
+    spoil(results)
+    with pytest.raises(RequestError, match=words):
+        robustq.wrap(f"nnunet:{results}", "16x4")
+
+
+def test_a_folder_whose_name_tells_no_configuration_is_refused_where_there_are_several(write: Any) -> None:
+    results = write()
+    edited(results / "plans.json", lambda plan: plan["configurations"].update(other={"inherits_from": "2d"}))
+    moved = results.rename(results.with_name("renamed"))
+    with pytest.raises(RequestError, match="does not end in a configuration of its plans"):
+        robustq.wrap(f"nnunet:{moved}", "16x4")
+
+
+def test_a_fold_or_a_checkpoint_can_be_named(write: Any) -> None:
+    results = write()
+    shutil.copytree(results / "fold_0", results / "fold_1")
+    for path in ("fold_1", "fold_0/checkpoint_final.pth"):
+        assert robustq.wrap(f"nnunet:{results / path}", "16x4").spec.weights
+
+
+@pytest.mark.parametrize("name", ["nnunet:/nowhere", "unet:/nowhere"])
+def test_a_path_that_is_none_or_has_no_reader_is_refused(name: str) -> None:
+    with pytest.raises(RequestError, match=r"no folder /nowhere|architecture 'unet' reads no folder"):
+        robustq.wrap(name, "16x4")
+
+
+def test_the_command_line_wraps_a_results_folder(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch = f"nnunet:{write()}"
+    monkeypatch.chdir(tmp_path)
+    wrap_command(arch=arch, quantise="16x4")
+    told = capsys.readouterr().out
+    assert "weights      88 of 88 tensors from checkpoint_final.pth" in told
+    assert "preparation  normalise z-score, spacing (0.75, 0.5), axes (1, 0, 2)" in told
+    bundle = tmp_path / "nnunet-nnUNetTrainer__nnUNetPlans__2d-vq-16x4.safetensors"
+    assert robustq.load(bundle).spec.labels == ("liver", "tumour")
+    with pytest.raises(RequestError, match="says itself what --classes, --size would say: leave them out"):
+        wrap_command(arch=arch, quantise="16x4", classes=3, size="8x8")
+
+
+# The trainer.
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> nnUNetTrainer:
+    """The trainer as nnU-Net finds it, about to train two iterations."""
+    printed = subprocess.run([sys.executable, "-m", "robustq_nnunet"], check=True, capture_output=True, text=True)
+    monkeypatch.setenv("nnUNet_extTrainer", printed.stdout.strip())
+    monkeypatch.setenv("nnUNet_results", str(tmp_path / "results"))
+    monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "preprocessed"))
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    dims, variant, labels = request.param
+    plan, described = folders.plans(dims, variant), folders.dataset(labels)
+    folders.preprocess(tmp_path / "preprocessed", plan, described)
+    found = recursive_find_trainer_class_by_name("nnUNetTrainerRobustq")
+    assert found is nnUNetTrainerRobustq
+    monkeypatch.setattr(found, "quantise", "16x4")
+    made = found(plan | {"continue_training": False}, folders.CONFIGURATIONS[dims], 0, described, torch.device("cpu"))
+    made.num_epochs, made.num_iterations_per_epoch, made.num_val_iterations_per_epoch = 1, 2, 1
+    return made
+
+
+TRAININGS = [(2, "PlainConvUNet", folders.LABELS), (3, "ResidualEncoderUNet", folders.REGIONS)]
+
+
+@pytest.mark.parametrize("trainer", TRAININGS, indirect=True)
+def test_the_trainer_adds_the_quantisers_loss_to_nnunets(trainer: nnUNetTrainer) -> None:
+    trainer.initialize()
+    trainer.dataloader_train, _ = trainer.get_dataloaders()
+    batch = next(trainer.dataloader_train)
+    output = trainer.network(batch["data"])
+    assert [scores.shape[-1] for scores in output] == [16, 8], "deep supervision is on"
+    own = super(nnUNetTrainerRobustq, trainer)._build_loss()(output, batch["target"])
+    assert trainer.segmenter.quantiser_loss > 0
+    torch.testing.assert_close(trainer.loss(output, batch["target"]), own + trainer.segmenter.quantiser_loss)
+
+
+@pytest.mark.parametrize("trainer", TRAININGS, indirect=True)
+def test_the_trainer_trains_and_leaves_a_bundle_that_nnunet_agrees_with(trainer: nnUNetTrainer) -> None:
+    trainer.initialize()
+    before = copy.deepcopy(trainer.network.state_dict())
+    trainer.run_training()
+    moved = [name for name, value in trainer.network.state_dict().items() if not value.equal(before[name])]
+    assert {"bottlenecks.0.quantiser.codebook", "bottlenecks.0.project_in.weight"} <= set(moved)
+
+    folder = Path(trainer.output_folder)
+    bundle = robustq.load(folder / "checkpoint_final.safetensors")
+    assert bundle.spec.labels == (("whole", "tumour") if trainer.label_manager.has_regions else ("liver", "tumour"))
+    assert any("trained by nnUNetTrainerRobustq on Dataset999_Tiny, fold 0" in line for line in bundle.spec.status)
+
+    predictor = nnUNetPredictor(device=torch.device("cpu"), verbose=False)
+    predictor.initialize_from_trained_model_folder(str(folder.parent), (0,), "checkpoint_final.pth")
+    predictor.network.load_state_dict(predictor.list_of_parameters[0])
+    images = noise(1, 1, *[16] * bundle.spec.dims)
+    with torch.no_grad():
+        assert predictor.network.eval()(images).equal(bundle(images))
+
+
+@pytest.mark.parametrize("trainer", TRAININGS[:1], indirect=True)
+def test_deep_supervision_is_switched_inside_the_wrapped_network(trainer: nnUNetTrainer) -> None:
+    trainer.initialize()
+    trainer.set_deep_supervision_enabled(False)
+    assert trainer.network(noise(1, 1, 16, 16)).shape == (1, 3, 16, 16)
+    trainer.set_deep_supervision_enabled(True)
+    assert len(trainer.network(noise(1, 1, 16, 16))) == 2
+
+
+@pytest.mark.parametrize("trainer", TRAININGS[:1], indirect=True)
+def test_two_trainings_start_from_different_weights(trainer: nnUNetTrainer) -> None:
+    arguments = (trainer.plans_manager, trainer.configuration_manager, 1, 3)
+    torch.manual_seed(0)
+    one, other = (trainer.build_network_architecture(*arguments).quantiser.codebook for _ in range(2))
+    assert not one.equal(other)
