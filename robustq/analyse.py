@@ -52,7 +52,7 @@ def analyse(
             demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default. Its domains are told apart.
         check: analysers by comma, or "all"; a setting follows an @, as in "taylor@90".
-        noise: perturbations by name.
+        noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
         levels: percent, 0 to 100; level 0 is what the others are compared with and is always computed.
         draws: random realisations of each perturbation at each level (the paper has 100).
         seed: of the run, as in `robustq.stress`.

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robustq import registry
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
-from robustq.perturbation import AbstractPerturbation, check_level
+from robustq.perturbation import check_level
 from robustq.perturber import clip as clip_case
+from robustq.perturber import load_perturbations
 from robustq.seeds import draw_generator
 
 Batch = TypeVar("Batch", Tensor, np.ndarray)
@@ -33,7 +33,7 @@ def perturb(
 
     Args:
         images: (B, C, *S), two or three spatial axes, floating point; a tensor on any device, or an array.
-        name: a registered perturbation, such as "gaussian".
+        name: a registered perturbation, such as "gaussian", or a chain, such as "gaussian+blur".
         level: percent, 0 to 100; 0 returns equal values.
         seed: of the run.
         draw: number of the draw; another one is other noise.
@@ -55,11 +55,9 @@ def perturb(
     names = [str(place) for place in range(len(batch))] if keys is None else [str(key) for key in keys]
     if len(names) != len(batch) or len(set(names)) < len(names):
         raise RequestError(f"keys={names} do not name {len(batch)} images: give one key an image, all different")
-    canonical = registry.canonical("perturbations", name)
-    perturbation: AbstractPerturbation = registry.load("perturbations", name, compat=compat)()
+    ((stated, perturbation),) = load_perturbations([name], compat).items()
     if perturbation.moves_truth:
-        raise RequestError(f"{canonical} moves the mask with the image: stress a dataset with it instead")
-    stated = canonical if compat is None else f"{compat}:{canonical}"
+        raise RequestError(f"{stated} moves the mask with the image: stress a dataset with it instead")
     limits = None if intensity_range is None else _limits(intensity_range, batch.shape[1])
     results = []
     for key, image in zip(names, batch, strict=True):

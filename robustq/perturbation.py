@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 
@@ -25,9 +24,14 @@ class AbstractPerturbation(ABC):
     - Shape, dtype and device are kept; nothing is clipped.
     """
 
-    moves_truth: ClassVar[bool] = False
-    """Whether the mask moves with the image. Then `move` is implemented, and what was computed from the truth
-    is computed anew for each draw."""
+    @property
+    def moves_truth(self) -> bool:
+        """Whether the mask moves with the image; False where nothing else is said (`moves_truth = True`).
+
+        Then `move` is implemented, what is ignored moves as the mask does, and what was computed from the truth is
+        computed anew for each draw.
+        """
+        return False
 
     def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
         """The case at a level, in percent from 0 to 100."""
@@ -39,7 +43,10 @@ class AbstractPerturbation(ABC):
         if not self.moves_truth:
             return replace(case, image=image)
         generator.set_state(state)
-        return replace(case, image=image, mask=self.move(case.mask, level, generator))
+        if case.ignored is None:
+            return replace(case, image=image, mask=self.move(case.mask, level, generator))
+        moved = self.move(torch.cat([case.mask, case.ignored[None]]), level, generator)
+        return replace(case, image=image, mask=moved[:-1], ignored=moved[-1])
 
     @abstractmethod
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

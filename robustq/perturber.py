@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robustq import registry
+from robustq.chain import Chain
 from robustq.dataset import Case
+from robustq.naming import LINK, canonical_perturbation
 from robustq.perturbation import AbstractPerturbation
 from robustq.seeds import draw_generator, draw_seed
 
@@ -48,13 +50,15 @@ def clip(case: Case) -> Case:
 
 
 def load_perturbations(names: Sequence[str], compat: str | None = None) -> dict[str, AbstractPerturbation]:
-    """The perturbations of these names or aliases, by the name that stands in the rows.
+    """The perturbations of these names, aliases or chains of them, by the name that stands in the rows.
 
     Raises:
         RequestError: one is unknown, or does not exist in these formulas.
     """
-    found = dict.fromkeys(registry.canonical("perturbations", name) for name in names)
-    return {
-        name if compat is None else f"{compat}:{name}": registry.load("perturbations", name, compat=compat)()
-        for name in found
-    }
+    found = dict.fromkeys(map(canonical_perturbation, names))
+    return {name if compat is None else f"{compat}:{name}": _load(name, compat) for name in found}
+
+
+def _load(name: str, compat: str | None) -> AbstractPerturbation:
+    members = [(part, registry.load("perturbations", part, compat=compat)()) for part in name.split(LINK)]
+    return Chain(tuple(members)) if len(members) > 1 else members[0][1]

@@ -4,7 +4,7 @@ A kind is the entry-point group `robustq.<kind>`. Listing names imports nothing;
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
@@ -21,6 +21,8 @@ KINDS = {
 """Every kind of item, with the word for one of it."""
 
 _ALIASES = "aliases"
+_IMPORTS = "imports"
+"""Group of functions that make an item of a library's own by its name there, as in `torchio:RandomGhosting`."""
 
 
 @dataclass(frozen=True)
@@ -108,18 +110,25 @@ def compatibilities(kind: str) -> list[str]:
     groups = {
         group.removeprefix(f"robustq.{kind}.") for group in _installed().groups if group.startswith(f"robustq.{kind}.")
     }
-    return sorted(groups - {_ALIASES})
+    return sorted(groups - {_ALIASES, _IMPORTS})
+
+
+def _importer(kind: str, name: str) -> EntryPoint | None:
+    """What makes the item `LIBRARY:NAME`, where that library's items can be imported."""
+    library, _, rest = name.partition(":")
+    return _points(f"{kind}.{_IMPORTS}").get(library) if rest else None
 
 
 def canonical(kind: str, name: str) -> str:
-    """The name under which an item is listed, given that name or an alias of it.
+    """The name under which an item is listed, given that name or an alias of it; `LIBRARY:NAME` stays as it is where
+    items of that library are imported, whether or not it has one of this name.
 
     Raises:
         RequestError: nobody registered such a name; the nearest ones are in the message.
     """
     _check_kind(kind)
     points = _points(kind)
-    if name in points:
+    if name in points or _importer(kind, name):
         return name
     alias = _points(f"{kind}.{_ALIASES}").get(name)
     for point in points.values():
@@ -133,14 +142,15 @@ def load(kind: str, name: str, *, compat: str | None = None) -> Any:
 
     Args:
         kind: one of `KINDS`.
-        name: as listed by `names(kind)`, or an alias.
+        name: as listed by `names(kind)`, or an alias; or `LIBRARY:NAME`, which gives a function that makes the item.
         compat: take the item from another set of formulas, the group `robustq.<kind>.<compat>`.
 
     Raises:
         RequestError: the name is unknown, or a library it needs is not installed.
     """
     name = canonical(kind, name)
-    point = _points(kind)[name]
+    importer = _importer(kind, name)
+    point = importer or _points(kind)[name]
     if compat is not None:
         if compat not in compatibilities(kind):
             raise unknown(f"compatibility of {kind}", compat, compatibilities(kind))
@@ -149,7 +159,7 @@ def load(kind: str, name: str, *, compat: str | None = None) -> Any:
             raise RequestError(f"{name!r} has no {compat} formula; it exists for {', '.join(sorted(compatible))}")
         point = compatible[name]
     try:
-        return point.load()
+        return partial(point.load(), name.partition(":")[2]) if point is importer else point.load()
     except ModuleNotFoundError as error:
         library = error.name or ""
         # A module missing from inside a package that is there, or from the item's own, is a fault, not a wish.

@@ -45,7 +45,7 @@ def stress(
         models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
             demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default.
-        noise: perturbations by name.
+        noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
         levels: percent, 0 to 100. Level 0 is always run, once a case.
         draws: random realisations of each perturbation at each level above 0.
         seed: of the run; every draw's seed follows from it, the case, the perturbation and the draw's number.

@@ -1,6 +1,7 @@
 """The contract of a perturbation as a check that a stranger's tests can run."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ LEVELS = (5.0, 15.0, 40.0, 100.0)
 def check_perturbation(perturbation: AbstractPerturbation) -> None:
     """Check what `AbstractPerturbation` promises, grey and RGB, in two and three dimensions, in several dtypes.
 
+    Of one that moves the truth, too, that image, masks and what is ignored move alike.
+
     Raises:
         AssertionError: a promise is broken; the message says which.
     """
@@ -23,12 +26,14 @@ def check_perturbation(perturbation: AbstractPerturbation) -> None:
     for channels, size in ((1, (23, 31)), (3, (17, 12)), (1, (9, 7, 11)), (2, (5, 6, 8))):
         for dtype in (torch.float16, torch.float32, torch.float64):
             _check_one(perturbation, name, _case(channels, size, dtype))
+    for size in ((41, 38), (21, 24, 19)):
+        _check_truth(perturbation, name, size)
     _check_rescaling(perturbation, name)
     _check_growth(perturbation, name)
 
 
 def _case(channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Case:
-    """A smooth image with some values below its declared range."""
+    """An image of independent values, some of them below its declared range."""
     generator = torch.Generator().manual_seed(0)
     image = (4 + torch.rand(channels, *size, generator=generator, dtype=torch.float64) * 8).to(dtype)
     limits = own_range(image)
@@ -66,6 +71,37 @@ def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> Non
 def _global_states() -> tuple[str, list[int]]:
     # Not Python's own, from which a type checker may draw while it looks into a list.
     return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
+
+
+def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int, ...]) -> None:
+    """Masks move as an image of themselves does; without `moves_truth` they are the very same."""
+    places = torch.meshgrid(*(torch.linspace(-1, 1, extent) for extent in size), indexing="ij")
+    ball = torch.stack([(place - 0.2) ** 2 for place in places]).sum(0) < 0.3
+    masks = torch.stack([ball, places[0] + places[1] > 0.5])
+    case = replace(_case(2, size, torch.float32), mask=masks, labels=("ball", "half"), ignored=ball)
+    case = replace(case, image=masks.float(), intensity_range=own_range(masks.float()))
+    cases = [perturbation(case, 100, torch.Generator().manual_seed(seed)) for seed in range(DRAWS)]
+    moved = cases[0]
+    if not perturbation.moves_truth:
+        assert moved.mask is masks, f"{name} touches the mask and does not declare moves_truth"
+        assert moved.ignored is ball, f"{name} touches what is ignored and does not declare moves_truth"
+        return
+    assert moved.ignored is not None, f"{name} loses what is ignored"
+    assert moved.mask.dtype == torch.bool, f"{name}: moved masks are {moved.mask.dtype}"
+    assert moved.mask.shape == masks.shape, f"{name}: moved masks have the shape {tuple(moved.mask.shape)}"
+    assert not moved.mask.equal(masks), f"{name} declares moves_truth and leaves the mask where it was"
+    assert moved.ignored.equal(moved.mask[0]), f"{name} moves equal masks and ignored voxels to different places"
+    # Noise may come with the move, so that no single voxel tells.
+    with_image = sum(_contrast(moved.image, moved.mask) for moved in cases)
+    left_behind = sum(_contrast(moved.image, masks) for moved in cases)
+    assert with_image > left_behind, (
+        f"{name}: the mask left where it was fits the moved image better than the moved one"
+    )
+
+
+def _contrast(image: Tensor, masks: Tensor) -> float:
+    """How much brighter the channels are inside their masks than outside."""
+    return float(sum(values[mask].mean() - values[~mask].mean() for values, mask in zip(image, masks, strict=True)))
 
 
 def _check_rescaling(perturbation: AbstractPerturbation, name: str) -> None:

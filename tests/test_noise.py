@@ -16,7 +16,8 @@ from robustq.errors import CaseError, RequestError
 from robustq.seeds import draw_generator, draw_seed, seeded_globals
 from robustq_noise.photons import poisson_quantile
 
-NAMES = registry.names("perturbations")
+NAMES = [name for name in registry.names("perturbations") if not registry.load("perturbations", name)().moves_truth]
+"""`robustq.perturb` refuses the others."""
 
 
 def moments(name: str, value: float, *, level: float, low: float = 0.0, high: float = 1.0) -> tuple[float, float]:
@@ -247,6 +248,7 @@ def test_clipping_brings_values_back_into_the_range() -> None:
         ({"images": torch.zeros(2, 3, 4)}, r"give \(B, C, \*S\)"),
         ({"images": torch.zeros(2, 2, 4, 4, dtype=torch.uint8)}, "convert them to floating point"),
         ({"name": "gausian"}, "did you mean gaussian"),
+        ({"name": "affine"}, "affine moves the mask with the image: stress a dataset"),
     ],
 )
 def test_what_cannot_be_perturbed_is_refused_in_words(arguments: dict[str, object], words: str) -> None:

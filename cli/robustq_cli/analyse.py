@@ -9,6 +9,7 @@ import typer
 from robustq import registry
 from robustq.errors import RequestError
 from robustq.levels import parse_levels
+from robustq.naming import asked_perturbations
 from robustq_cli import console
 
 
@@ -18,7 +19,13 @@ def analyse(
     check: Annotated[
         str, typer.Option(help="By commas: codebook, latent-variance, liveness, occupancy, taylor, or all.")
     ] = "all",
-    noise: Annotated[list[str] | None, typer.Option(help="Perturbation; several by commas, or given again.")] = None,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(help="Perturbation, gaussian by default; several by commas, a chain as gaussian+blur."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
+    ] = None,
     levels: Annotated[str, typer.Option(help="Percentages.")] = "1,10,20,30",
     draws: Annotated[int, typer.Option(help="Random realisations of each level.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
@@ -36,9 +43,7 @@ def analyse(
     """Analyse what noise does to the latents of models, and print them side by side."""
     # What the words alone show to be wrong is answered before torch is imported.
     asked = parse_levels(levels)
-    names = [name.strip() for text in noise or ["gaussian"] for name in text.split(",")]
-    for name in names:
-        registry.canonical("perturbations", name)
+    names = asked_perturbations(noise, preset)
     for text in check.split(","):
         if text.strip() != "all":
             registry.canonical("analysers", text.strip().partition("@")[0])

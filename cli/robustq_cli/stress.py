@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from robustq import registry
 from robustq.errors import RequestError
 from robustq.levels import parse_levels
+from robustq.naming import asked_perturbations
 from robustq_cli import console
 
 
@@ -18,7 +18,11 @@ def stress(
     ] = None,
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
     noise: Annotated[
-        list[str] | None, typer.Option(help="Perturbation, gaussian by default; several by commas, or given again.")
+        list[str] | None,
+        typer.Option(help="Perturbation, gaussian by default; several by commas, a chain as gaussian+blur."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
     ] = None,
     levels: Annotated[str, typer.Option(help="Percentages.")] = "0,1,10,20,30",
     draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,
@@ -40,9 +44,7 @@ def stress(
     """Stress models with graded noise and print them side by side."""
     # What the words alone show to be wrong is answered before torch is imported.
     asked = parse_levels(levels)
-    names = [name.strip() for text in noise or ["gaussian"] for name in text.split(",")]
-    for name in names:
-        registry.canonical("perturbations", name)
+    names = asked_perturbations(noise, preset)
     for path in model or []:
         if not path.is_file():
             raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
+from robustq.intensity import limits, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
-from robustq_noise.draws import limits, per_channel, standard_normal, working_dtype
+from robustq_noise.draws import standard_normal
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from math import ceil, log2
 import torch
 
 from robustq.errors import CaseError
+from robustq.intensity import working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
-from robustq_noise.draws import standard_normal, working_dtype
+from robustq_noise.draws import standard_normal
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+from robustq.intensity import limits, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
-from robustq_noise.draws import limits, per_channel, working_dtype
 from robustq_noise.photons import poisson_quantile
 
 _MOST = 2.0**50

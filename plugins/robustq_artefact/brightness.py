@@ -1,0 +1,24 @@
+"""Brightness."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import either_way
+from robustq.intensity import limits, per_channel, working_dtype
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+
+
+@dataclass(frozen=True)
+class Brightness(AbstractPerturbation):
+    """Shift all values alike: x + s·h·v; a draw brightens or darkens, ½ ≤ |v| ≤ 1."""
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """x + s·h·v."""
+        _, span = limits(image, intensity_range)
+        return (image.to(working_dtype(image)) + level / 100 * either_way(generator) * span).to(image.dtype)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_shift`, s·h, in the image's unit; a draw has half of it or more."""
+        return {"largest_shift": per_channel(level / 100 * intensity_range.diff(dim=1).squeeze(1))}

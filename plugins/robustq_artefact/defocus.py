@@ -1,0 +1,75 @@
+"""An image out of focus."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from robustq.directions import strength
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_artefact.planes import from_planes, to_planes
+
+WIDEST = 1 / 8
+"""Radius of the disc at level 100, as a share of the plane's smaller extent."""
+
+POINTS = 4096
+"""Of the disc, spread evenly over its area."""
+
+
+@dataclass(frozen=True)
+class Defocus(AbstractPerturbation):
+    """Spread every point over a disc of radius s·v·E/8, where E is the plane's smaller extent and a draw has ½ ≤ v ≤ 1.
+
+    A volume is blurred slice by slice along its last axis. Beyond the border its values are repeated.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The image convolved with the disc."""
+        radius = level / 100 * strength(generator) * WIDEST * min(image.shape[1:3])
+        kernel = _disc(radius).to(image.device)
+        return in_shares(
+            image,
+            intensity_range,
+            lambda shares: from_planes(_convolve(to_planes(shares), kernel), image.ndim),
+        )
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_radius`, s/8, as a share of the plane's smaller extent; a draw has half of it or more."""
+        return {"largest_radius": level / 100 * WIDEST}
+
+
+def _disc(radius: float) -> Float[Tensor, "k k"]:
+    """A disc on the pixel grid, sum 1: each of its points is shared by the four pixels around it.
+
+    So a disc that is narrower than a pixel still blurs, and by a little more with every little growth.
+    """
+    number = torch.arange(POINTS, dtype=torch.float64)
+    away = radius * ((number + 0.5) / POINTS).sqrt()
+    angle = number * math.pi * (3 - math.sqrt(5))  # the golden angle: no two points line up
+    reach = math.ceil(radius)
+    points = reach + torch.stack([away * angle.cos(), away * angle.sin()])
+    corner = points.floor().clamp_max(2 * reach - 1)
+    share = points - corner
+    kernel = torch.zeros(2 * reach + 1, 2 * reach + 1, dtype=torch.float64)
+    for row in (0, 1):
+        for column in (0, 1):
+            weight = (share[0] if row else 1 - share[0]) * (share[1] if column else 1 - share[1])
+            kernel.index_put_((corner[0].long() + row, corner[1].long() + column), weight, accumulate=True)
+    return kernel / POINTS
+
+
+def _convolve(planes: Float[Tensor, "b c h w"], kernel: Float[Tensor, "k k"]) -> Float[Tensor, "b c h w"]:
+    """By Fourier transform, for a wide disc takes minutes otherwise."""
+    reach = len(kernel) // 2
+    padded = F.pad(planes, (reach,) * 4, mode="replicate")
+    size = padded.shape[2:]
+    centred = torch.zeros(size, dtype=torch.float64, device=planes.device)
+    centred[: len(kernel), : len(kernel)] = kernel
+    centred = centred.roll((-reach, -reach), (0, 1))
+    blurred: Tensor = torch.fft.irfft2(torch.fft.rfft2(padded) * torch.fft.rfft2(centred), s=size)
+    return blurred[:, :, reach:-reach, reach:-reach]

@@ -1,0 +1,47 @@
+"""Coarse pixels."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from robustq.directions import uniform
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+
+COARSEST = 8
+"""At level 100 about so many coarse pixels stand along each axis."""
+
+
+@dataclass(frozen=True)
+class Pixelate(AbstractPerturbation):
+    """Replace blocks by their means: along an axis of E pixels a block is 1 + s·E/8 of them long, on average.
+
+    A draw says where the grid of blocks begins.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The image with every value replaced by the mean of its block."""
+        phases = uniform(generator, image.ndim - 1).tolist()
+
+        def average(shares: Image) -> Image:
+            for axis, phase in enumerate(phases, start=1):
+                means = _means(shares.shape[axis], level, phase).to(shares.device)
+                shares = torch.tensordot(shares, means, dims=([axis], [0])).movedim(-1, axis)
+            return shares
+
+        return in_shares(image, intensity_range, average)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`share` of an axis that a block is longer than one pixel, s/8."""
+        return {"share": level / 100 / COARSEST}
+
+
+def _means(extent: int, level: float, phase: float) -> Float[Tensor, "e e"]:
+    """The symmetric matrix that averages over the blocks of an axis."""
+    length = 1 + level / 100 * extent / COARSEST
+    block = (torch.arange(extent, dtype=torch.float64) / length + phase).floor()
+    together = (block[:, None] == block).double()
+    return together / together.sum(0)

@@ -1,0 +1,16 @@
+"""Images and volumes as stacks of planes."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from robustq.shapes import Image
+
+
+def to_planes(image: Image) -> Float[Tensor, "b c h w"]:
+    """An image as one plane, a volume as its slices along the last axis."""
+    return image[None] if image.ndim == 3 else image.movedim(-1, 0)
+
+
+def from_planes(planes: Float[Tensor, "b c h w"], ndim: int) -> Image:
+    """The image (ndim = 3) or volume (ndim = 4) whose planes these are; undoes `to_planes`."""
+    return planes[0] if ndim == 3 else planes.movedim(0, -1)

@@ -1,0 +1,51 @@
+"""Turned, scaled and shifted, image and mask alike."""
+
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import torch
+
+from robustq.directions import uniform
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange, Masks
+from robustq_torchio.library import explicit, moved_image, moved_masks
+
+DEGREES, SCALE, SHIFT = 45.0, 1.5, 0.2
+"""At level 100: turns, scales up or down, and shifts as a share of the extents."""
+
+
+@dataclass(frozen=True)
+class Affine(AbstractPerturbation):
+    """Turn by up to s·45°, shift by up to s·20 %, then scale by up to 1.5^s or its inverse, axis by axis.
+
+    Turned and scaled about the centre. A draw says which way and how far, uniformly between the bounds. In 2D the image
+    turns in its plane. What comes in from outside is the channel's minimum, and background. By TorchIO: linear for the
+    image, nearest neighbour for the mask.
+    """
+
+    moves_truth = True
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The moved image."""
+        return moved_image(image, _affine(image.shape[1:], level, generator))
+
+    def move(self, mask: Masks, level: float, generator: torch.Generator) -> Masks:
+        """The moved masks."""
+        return moved_masks(mask, _affine(mask.shape[1:], level, generator))
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_turn` in degrees, `largest_scale`, and `largest_shift` as a share of each extent."""
+        share = level / 100
+        return {"largest_turn": share * DEGREES, "largest_scale": SCALE**share, "largest_shift": share * SHIFT}
+
+
+def _affine(extents: tuple[int, ...], level: float, generator: torch.Generator) -> Any:
+    turn, scale, shift = level / 100 * uniform(generator, 3, 3, low=-1, high=1)
+    shift = SHIFT * shift * torch.tensor((*extents, 0)[:3])
+    scale, turn = (log(SCALE) * scale).exp(), DEGREES * turn
+    if len(extents) == 2:
+        turn[:2], scale[2] = 0, 1
+    return explicit(
+        "Affine", degrees=tuple(turn.tolist()), scales=tuple(scale.tolist()), translation=tuple(shift.tolist())
+    )

@@ -1,0 +1,40 @@
+"""The bias field of a receive coil."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import uniform
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+ORDER = 3
+TERMS = 20
+"""Monomials in three variables up to order 3."""
+TYPICAL = 2.0
+"""Gain at level 100 where the field has its root mean square."""
+
+
+@dataclass(frozen=True)
+class BiasField(AbstractPerturbation):
+    """Multiply by a smooth field: low + (x - low)·2^(s·f), where f is a polynomial of order 3 with mean f² = 1.
+
+    A draw is f: its coefficients, but for the constant one, are uniform before it is scaled. At level 100 values
+    typically double or halve, and in the corners, where f is largest, change several times more. Van Leemput et al.,
+    IEEE TMI 18(10), 1999; by TorchIO.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """low + (x - low)·2^(s·f)."""
+        coefficients = [0.0, *uniform(generator, TERMS - 1, low=-1, high=1).tolist()]
+        field = explicit("BiasField", coefficients=coefficients, order=ORDER)
+        logarithm = transformed(torch.ones_like(image[:1], dtype=torch.float64), field).log()
+        rms = logarithm.square().mean().sqrt().clamp_min(torch.finfo(torch.float32).eps)  # one voxel has no field
+        gain = TYPICAL ** (level / 100 * logarithm / rms)
+        return in_shares(image, intensity_range, lambda shares: gain * shares)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`typical_gain`, 2^s, or one by it, where the field has its root mean square."""
+        return {"typical_gain": TYPICAL ** (level / 100)}

@@ -1,0 +1,35 @@
+"""Gaussian blur."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import uniform
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+WIDEST = 1 / 10
+"""Standard deviation at level 100, as a share of the extent along each axis."""
+
+
+@dataclass(frozen=True)
+class Blur(AbstractPerturbation):
+    """Blur by a Gaussian: along an axis of E voxels its standard deviation is s·v·E/10, ½ ≤ v ≤ 1 for each axis.
+
+    By TorchIO, with SciPy's filter, which mirrors the image at its border and cuts the Gaussian off after four
+    deviations: one of less than an eighth of a voxel does nothing.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The image convolved with the Gaussian."""
+        shares = level / 100 * WIDEST * uniform(generator, 3, low=0.5)
+        extents = (*image.shape[1:], 0)[:3]  # the single slice of an image is not blurred across
+        deviations = tuple(share * extent for share, extent in zip(shares.tolist(), extents, strict=True))
+        gaussian = explicit("Blur", std=deviations)
+        return in_shares(image, intensity_range, lambda shares: transformed(shares, gaussian))
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_deviation`, s/10, as a share of the extent along each axis; a draw has half of it or more."""
+        return {"largest_deviation": level / 100 * WIDEST}

@@ -1,0 +1,30 @@
+"""Gamma."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import either_way
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+STRONGEST = 5.0
+
+
+@dataclass(frozen=True)
+class Gamma(AbstractPerturbation):
+    """Raise to a power within the range: low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), ½ ≤ |v| ≤ 1, either sign.
+
+    Where u is negative it is -|u|^γ. By TorchIO.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """low + h·u^γ."""
+        power = explicit("Gamma", gamma=STRONGEST ** (level / 100 * either_way(generator)))
+        return in_shares(image, intensity_range, lambda shares: transformed(shares, power))
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_gamma`, 5^s, and `smallest_gamma`, 5^-s: a draw lies between one of them and its square root."""
+        return {"largest_gamma": STRONGEST ** (level / 100), "smallest_gamma": STRONGEST ** (-level / 100)}

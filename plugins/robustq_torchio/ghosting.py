@@ -1,0 +1,34 @@
+"""Ghosts along the phase-encoding axis."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import choice
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+FEWEST, MOST = 2, 6
+"""Ghosts."""
+
+
+@dataclass(frozen=True)
+class Ghosting(AbstractPerturbation):
+    """Multiply every n-th plane of k-space by 1 - 2·s, which makes n ghosts; the central plane is kept.
+
+    At level 50 these planes are lost, at level 100 their sign is turned round. A draw is the axis and n, from 2 to 6;
+    the ghosts' strength grows in proportion to s. By TorchIO.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The image with its ghosts."""
+        axis = choice(generator, image.ndim - 1)
+        ghosts = FEWEST + choice(generator, MOST - FEWEST + 1)
+        ghosting = explicit("Ghosting", num_ghosts=ghosts, axis=axis, intensity=2 * level / 100, restore=None)
+        return in_shares(image, intensity_range, lambda shares: transformed(shares, ghosting))
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`intensity`, 2·s: the share of every n-th plane that is taken away."""
+        return {"intensity": 2 * level / 100}

@@ -1,0 +1,53 @@
+"""A patient who moves while k-space is filled."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import choice, uniform
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+MOVES = 3
+DEGREES, SHIFT = 30.0, 0.15
+"""Turns at level 100, and shifts as a share of the extents."""
+
+
+@dataclass(frozen=True)
+class Motion(AbstractPerturbation):
+    """Fill k-space while the patient turns by up to s·30° and shifts by up to s·15 % of each extent, three times.
+
+    A draw is the axis along which k-space is filled, the three times, and where each move goes. The centre of k-space
+    belongs to the image as it was. In 2D all moves are in the plane. Shaw et al., MIDL 2019; by TorchIO.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """The image whose k-space was filled piecemeal."""
+        last = 1 + choice(generator, image.ndim - 1)
+        between = (torch.arange(MOVES) + 1 + uniform(generator, MOVES, low=-0.3, high=0.3)) / (MOVES + 1)
+        degrees, shifts = level / 100 * uniform(generator, 2, MOVES, 3, low=-1, high=1)
+        # TorchIO fills k-space along the last of three axes: an image must not be given as a slice (C, H, W, 1).
+        shape = image.movedim(last, -1).shape
+        volume = (shape[0], 1, *shape[1:]) if image.ndim == 3 else shape
+        degrees, shifts = DEGREES * degrees, SHIFT * shifts * torch.tensor(volume[1:])
+        if image.ndim == 3:
+            degrees[:, 1:], shifts[:, 0] = 0, 0
+        motion = explicit(
+            "Motion",
+            degrees=degrees.numpy(),
+            translation=shifts.numpy(),
+            times=between.numpy(),
+            image_interpolation="linear",
+        )
+
+        def move(shares: Image) -> Image:
+            result = transformed(shares.movedim(last, -1).reshape(volume), motion)
+            return result.reshape(shape).movedim(-1, last)
+
+        return in_shares(image, intensity_range, move)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`largest_turn` in degrees, and `largest_shift` as a share of each extent."""
+        return {"largest_turn": level / 100 * DEGREES, "largest_shift": level / 100 * SHIFT}

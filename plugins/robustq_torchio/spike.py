@@ -1,0 +1,31 @@
+"""A spike in k-space."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robustq.directions import uniform
+from robustq.intensity import in_shares
+from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Image, IntensityRange
+from robustq_torchio.library import explicit, transformed
+
+
+@dataclass(frozen=True)
+class Spike(AbstractPerturbation):
+    """Add the stripes of one wrong value in k-space: x + s·h·cos(ω·r), the herringbone artefact.
+
+    A draw is the place of the spike, anywhere in k-space. By TorchIO.
+    """
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        """x + s·h·cos(ω·r)."""
+        place = uniform(generator, 1, 3).numpy()
+        # TorchIO's spike is as high as the image's own k-space: on an image of ones the stripes have amplitude 1.
+        ones = torch.ones_like(image[:1], dtype=torch.float64)
+        stripes = transformed(ones, explicit("Spike", spikes_positions=place, intensity=1.0)) - 1
+        return in_shares(image, intensity_range, lambda shares: shares + level / 100 * stripes)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """`amplitude` of the stripes, s, as a share of the range."""
+        return {"amplitude": level / 100}
