@@ -35,7 +35,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     # The libraries are those of this environment, editable ones included: nothing is downloaded.
     (here,) = (folder / "fresh" / "lib").glob("python*/site-packages")
     (here / "libraries.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    plugins = [part for name in NAMES.values() for part in ("-e", folder / name)]
+    # Not editable: that would need one more library than hatchling.
+    plugins = [folder / name for name in NAMES.values()]
     run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", *plugins, cwd=folder)
     return folder, python
 
