@@ -64,6 +64,11 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
     raise RequestError(f"the network's output has {shape}, where scores of {tuple(size)} were expected")
 
 
+def exclusive(classes: int, answer: str, labels: int) -> bool:
+    """Whether one class answers at each voxel, the background among them; else each label answers for itself."""
+    return answer == "softmax" or (answer == "probabilities" and classes == labels + 1)
+
+
 def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> BatchMasks:
     """Boolean masks (B, labels, *S) of class scores.
 
@@ -72,7 +77,7 @@ def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Ba
     labels, else as sigmoid without applying it.
     """
     classes = scores.shape[1]
-    if answer == "softmax" or (answer == "probabilities" and classes == labels + 1):
+    if exclusive(classes, answer, labels):
         winner = scores.argmax(1, keepdim=True)  # (b, 1, *s)
         index = torch.arange(1, classes, device=scores.device).view(1, -1, *[1] * (scores.ndim - 2))
         return winner == index

@@ -4,14 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robustq.answer import exclusive
 from robustq.segmenter import Segmenter
 from robustq.shapes import BatchMasks
 
 _IGNORED = -100
+
+
+def class_map(truth: BatchMasks) -> Int[Tensor, "b *s"]:
+    """The class of each voxel, 0 for the background; where labels overlap the last of them."""
+    number = torch.arange(1, truth.shape[1] + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))
+    return (truth * number).amax(1)
 
 
 class SegmentationLoss(nn.Module):
@@ -42,14 +49,12 @@ class SegmentationLoss(nn.Module):
         """The loss of scores against boolean masks (B, L, *S)."""
         with torch.autocast(scores.device.type, enabled=False):
             scores = scores.float()
-            exclusive = self.answer == "softmax" or (
-                self.answer == "probabilities" and scores.shape[1] == self.labels + 1
-            )
-            return self._exclusive(scores, truth, ignored) if exclusive else self._each(scores, truth, ignored)
+            if exclusive(scores.shape[1], self.answer, self.labels):
+                return self._exclusive(scores, truth, ignored)
+            return self._each(scores, truth, ignored)
 
     def _exclusive(self, scores: Tensor, truth: Tensor, ignored: Tensor) -> Tensor:
-        number = torch.arange(1, self.labels + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))
-        target = (truth * number).amax(1).masked_fill(ignored, _IGNORED)
+        target = class_map(truth).masked_fill(ignored, _IGNORED)
         if self.answer == "softmax":
             entropy = F.cross_entropy(scores, target, ignore_index=_IGNORED)
         else:

@@ -14,6 +14,7 @@ KINDS = {
     "architectures": "architecture",
     "quantisers": "quantiser",
     "perturbations": "perturbation",
+    "attacks": "attack",
     "metrics": "metric",
     "analysers": "analyser",
     "datasets": "dataset",

@@ -19,6 +19,7 @@ from robustq.plain import run_plain
 from robustq.probe import accepted_images
 from robustq.quantiser import AbstractQuantiser
 from robustq.testing_analyser import check_analyser as check_analyser
+from robustq.testing_attack import check_attack as check_attack
 from robustq.testing_metric import check_metric as check_metric
 from robustq.testing_perturbation import check_perturbation as check_perturbation
 

@@ -9,12 +9,24 @@ from networks import settings
 from robustq import registry
 from robustq.dataset import open_dataset
 from robustq.quantise import Quantise
-from robustq.testing import check_analyser, check_architecture, check_dataset, check_perturbation, check_quantiser
+from robustq.testing import (
+    check_analyser,
+    check_architecture,
+    check_attack,
+    check_dataset,
+    check_perturbation,
+    check_quantiser,
+)
 
 
 @pytest.mark.parametrize("name", registry.names("perturbations"))
 def test_every_registered_perturbation_keeps_the_contract(name: str) -> None:
     check_perturbation(registry.load("perturbations", name)())
+
+
+@pytest.mark.parametrize("name", registry.names("attacks"))
+def test_every_registered_attack_keeps_the_contract(name: str) -> None:
+    check_attack(registry.load("attacks", name)())
 
 
 @pytest.mark.parametrize("name", registry.names("quantisers"))

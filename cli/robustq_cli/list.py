@@ -14,7 +14,7 @@ def list_items(
     kind: Annotated[str | None, typer.Argument(help="One of the kinds; all of them by default.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> None:
-    """List architectures, quantisers, perturbations, metrics and datasets, ours and those of installed plugins."""
+    """List everything that has a name, kind by kind: ours and what installed plugins bring."""
     from rich.table import Table
 
     if kind is not None and kind not in registry.KINDS:

@@ -21,7 +21,9 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 def new(
     what: Annotated[str, typer.Argument(help="What to write: plugin.")],
     name: Annotated[str, typer.Argument(help="Of the package and of its item, such as my-noise.")],
-    kind: Annotated[str, typer.Option(help="quantiser, perturbation, metric, analyser, dataset or architecture.")],
+    kind: Annotated[
+        str, typer.Option(help="quantiser, perturbation, attack, metric, analyser, dataset or architecture.")
+    ],
 ) -> None:
     """Write an installable package with one item, its contract test and a README into the folder ./NAME."""
     if what not in MAKES:

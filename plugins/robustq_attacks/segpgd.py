@@ -1,0 +1,63 @@
+"""PGD that first turns voxels that are still right."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from robustq.attack import AbstractAttack
+from robustq.dataset import Case
+from robustq.segmenter import Segmenter
+from robustq.shapes import Image, IntensityRange
+from robustq_attacks.ascent import STEP, ascend
+from robustq_attacks.gradient import Weigh
+from robustq_attacks.norm import AbstractNorm, shares
+from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
+
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class SegPGD(AbstractAttack):
+    """PGD whose step t of T weighs rightly classified voxels 1 - λ and wrongly classified ones λ = (t - 1) / 2T.
+
+    Gu et al., SegPGD (ECCV 2022, section 3): early steps go for voxels that are still right, late ones weigh both
+    nearly alike, so that those that were turned stay so. Where labels answer each for itself, each voxel of each label
+    is right or wrong by itself.
+
+    Attributes:
+        norm: of the ball.
+        steps: T; `segpgd@40` and `segpgd@l2-40` take 40.
+    """
+
+    norm: AbstractNorm = DEFAULT
+    steps: int = STEPS
+
+    @classmethod
+    def parse(cls, setting: str) -> "SegPGD":
+        """`l2`, `40`, `l2-40`, or nothing."""
+        return cls(*parse_norm_and_steps(setting, STEPS))
+
+    @property
+    def setting(self) -> str:
+        """`l2`, `40`, `l2-40`, or nothing."""
+        return setting(self.norm, "" if self.steps == STEPS else str(self.steps))
+
+    def weigh(self, step: int) -> Weigh:
+        """What each voxel weighs in a step, 1 for the first."""
+        share = (step - 1) / (2 * self.steps)
+
+        def weights(wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
+            return torch.where(wrong, share, 1 - share)
+
+        return weights
+
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
+        """The image after the last step."""
+        return ascend(case, level, generator, model, norm=self.norm, steps=self.steps, weigh=self.weigh)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """Of the ball; `steps`, and `step` in radii."""
+        ball = self.norm.parameters(shares(level, intensity_range))
+        return {**ball, "steps": float(self.steps), "step": STEP}

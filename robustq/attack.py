@@ -1,0 +1,128 @@
+"""The contract of an attack: a perturbation that sees the model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+
+from robustq import registry
+from robustq.dataset import Case
+from robustq.errors import RequestError
+from robustq.perturbation import check_level
+from robustq.segmenter import Segmenter
+from robustq.shapes import Image, IntensityRange
+
+
+class AbstractAttack(ABC):
+    """Maps a prepared case to an attacked case under a level, a generator and the model that is attacked.
+
+    What must hold for every implementation, and is checked by `robustq.testing`:
+
+    - Level 0 returns the case itself, and a larger level allows all that a smaller one does.
+    - The result depends on nothing but the case, the level, the generator's state and the model. Nothing is taken from
+      a global generator, and an attack that is not `random` takes nothing from the generator either.
+    - The model is left as it was: its weights and their gradients, its buffers, and whether it trains.
+    - Shape, dtype and device are kept; nothing is clipped; the truth does not move, and what is ignored plays no part.
+
+    An implementation is a frozen dataclass that can be built without arguments. It runs once for each model, on one
+    case at a time, so that what else is computed beside it changes nothing.
+    """
+
+    random: ClassVar[bool] = True
+    """Whether draws differ. An attack that is not random has one draw."""
+
+    @classmethod
+    def parse(cls, setting: str) -> "AbstractAttack":
+        """The attack from what follows its name and an `@`, such as `l2` in `pgd@l2`; "" if nothing does.
+
+        Raises:
+            RequestError: the attack does not take that; the message says what it takes.
+        """
+        if setting:
+            raise RequestError(f"this attack takes nothing after @, and {setting!r} was given: leave it out")
+        return cls()
+
+    @property
+    def setting(self) -> str:
+        """The one spelling of its setting, which stands in the rows; "" without."""
+        return ""
+
+    def __call__(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Case:
+        """The prepared case, attacked at a level in percent from 0 to 100."""
+        check_level(level)
+        if level == 0:
+            return case
+        with _under_attack(model):
+            return replace(case, image=self.apply(case, level, generator, model))
+
+    @abstractmethod
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
+        """The attacked image, for a level above 0.
+
+        Args:
+            case: prepared for the model.
+            level: percent, above 0 and at most 100.
+            generator: the draw's own. Its device says where numbers are drawn.
+            model: in evaluation mode; gradients are recorded and autocast is off.
+        """
+
+    @abstractmethod
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """What the level resolves to (a radius, steps, ...), a list where channels differ."""
+
+
+@dataclass(frozen=True)
+class Aimed:
+    """An attack aimed at one model, which makes it a perturbation like others.
+
+    Attributes:
+        attack: what is done.
+        model: what it is done to.
+    """
+
+    attack: AbstractAttack
+    model: Segmenter
+    moves_truth: ClassVar[bool] = False
+
+    def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
+        """The case at a level, in percent from 0 to 100."""
+        return self.attack(case, level, generator, self.model)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """Those of the attack."""
+        return self.attack.parameters(level, intensity_range)
+
+
+def load_attacks(texts: Sequence[str]) -> dict[str, AbstractAttack]:
+    """The attacks of texts such as "pgd" or "pgd@l2", by the name that stands in the rows.
+
+    Raises:
+        RequestError: a name is unknown, or what follows an `@` does not fit the attack.
+    """
+    attacks: dict[str, AbstractAttack] = {}
+    for text in texts:
+        given, _, setting = text.partition("@")
+        name = registry.canonical("attacks", given)
+        try:
+            attack: AbstractAttack = registry.load("attacks", name).parse(setting)
+        except RequestError as error:
+            raise RequestError(f"attack {text!r}: {error}") from error
+        attacks[f"{name}@{attack.setting}" if attack.setting else name] = attack
+    return attacks
+
+
+@contextmanager
+def _under_attack(model: Segmenter) -> Iterator[None]:
+    """The model in evaluation mode, gradients recorded and autocast off; afterwards all as it was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    device = next(model.parameters()).device
+    try:
+        with torch.enable_grad(), torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for module in training:
+            module.training = True

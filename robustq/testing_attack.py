@@ -1,0 +1,100 @@
+"""The contract of an attack as a check that a stranger's tests can run."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustq.attack import AbstractAttack
+from robustq.dataset import Case, Entry, own_range
+from robustq.segmenter import Segmenter
+from robustq.wrap import wrap
+
+LEVEL = 10.0
+
+
+def check_attack(attack: AbstractAttack) -> None:
+    """Check what `AbstractAttack` promises, with and without codebook, on images, volumes, and volumes in slices.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = type(attack).__name__
+    tried: tuple[tuple[str, int, tuple[int, ...]], ...] = (
+        ("none", 2, (12, 10)),
+        ("8x4", 2, (12, 10)),
+        ("8x4", 2, (6, 8, 5)),
+        ("8x4", 3, (8, 6, 7)),
+    )
+    for quantise, dims, size in tried:
+        model = wrap("unet", quantise, dims=dims, in_channels=2, width=4, scales=2, groups=2, seed=0)
+        case = _case(size, slice_axis=2 if len(size) > dims else None)
+        _check_one(attack, f"{name} on {quantise}, {dims}D, {size}", model, case)
+    assert type(attack).parse(attack.setting) == attack, f"{name}: its setting does not give it again"
+
+
+def _case(size: tuple[int, ...], slice_axis: int | None) -> Case:
+    """Independent values of two channels, one of them of wider range, with a corner that is ignored."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, *size, generator=generator) * torch.tensor([1.0, 7.0]).view(2, *[1] * len(size))
+    ignored = torch.zeros(size, dtype=torch.bool)
+    ignored[0] = True
+    mask = image[:1] > 0.5
+    entry = Entry("case", "case")
+    return Case(image, mask, own_range(image), (1.0,) * len(size), "px", entry, ("label",), ignored, slice_axis)
+
+
+def _attacked(attack: AbstractAttack, case: Case, model: Segmenter, level: float = LEVEL, seed: int = 0) -> Tensor:
+    result = attack(case, level, torch.Generator().manual_seed(seed), model)
+    assert result.mask is case.mask, f"{type(attack).__name__} moves the truth"
+    return result.image
+
+
+def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) -> None:
+    before, weights = case.image.clone(), {key: value.clone() for key, value in model.state_dict().items()}
+    marked = torch.ones_like(next(model.parameters()))
+    next(model.parameters()).grad = marked.clone()
+    states = _global_states()
+    assert attack(case, 0, torch.Generator(), model) is case, f"{what}: level 0 is not the case itself"
+    model.train()
+    first, again, other = (_attacked(attack, case, model, seed=seed) for seed in (1, 1, 2))
+    assert all(module.training for module in model.modules()), f"{what}: the model no longer trains"
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert first.equal(_attacked(attack, case, model.eval(), seed=1)), (
+            f"{what}: another result where the model is in evaluation mode, under no_grad and autocast"
+        )
+    assert states == _global_states(), f"{what}: a global generator was drawn from"
+    gradients = [parameter.grad for parameter in model.parameters()]
+    assert gradients[0] is not None, f"{what}: a gradient of the weights is gone"
+    assert gradients[0].equal(marked), f"{what}: a gradient of the weights has changed"
+    assert all(gradient is None for gradient in gradients[1:]), f"{what}: the weights have gradients now"
+    assert all(value.equal(weights[key]) for key, value in model.state_dict().items()), f"{what}: the model has changed"
+    assert case.image.equal(before), f"{what}: the image it was given has changed"
+    assert first.equal(again), f"{what}: equal generators give different results"
+    assert first.equal(other) != attack.random, f"{what}: random is {attack.random}, and draws say otherwise"
+    assert not first.equal(before), f"{what}: nothing has changed"
+    assert first.shape == before.shape, f"{what}: the result has the shape {tuple(first.shape)}"
+    assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
+    assert not first.requires_grad, f"{what}: the result carries a graph"
+    assert case.ignored is not None
+    elsewhere = replace(case, mask=case.mask ^ case.ignored)
+    assert first.equal(_attacked(attack, elsewhere, model, seed=1)), f"{what}: what is ignored plays a part"
+    _check_levels(attack, what, model, case)
+
+
+def _check_levels(attack: AbstractAttack, what: str, model: Segmenter, case: Case) -> None:
+    for level in (1e-3, 100.0):
+        assert _attacked(attack, case, model, level).isfinite().all(), f"{what}: values not finite at level {level:g}"
+        parameters = attack.parameters(level, case.intensity_range)
+        assert parameters, f"{what}: no parameters at level {level:g}"
+        assert np.isfinite(np.concatenate([np.ravel(value) for value in parameters.values()])).all(), (
+            f"{what}: parameters are not finite at level {level:g}"
+        )
+        json.dumps(parameters)
+
+
+def _global_states() -> tuple[str, list[int]]:
+    # Not Python's own, from which a type checker may draw while it looks into a list.
+    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()

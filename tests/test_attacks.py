@@ -1,0 +1,290 @@
+"""What attacks do to an image, against results worked out by hand."""
+
+from dataclasses import replace
+from math import log, sqrt
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import robustq
+from networks import noise, small
+from robustq import registry
+from robustq.attack import AbstractAttack, load_attacks
+from robustq.dataset import Case, Entry, own_range
+from robustq.demonstration import demonstration_pair
+from robustq.errors import RequestError
+from robustq.minimal import mean_dice
+from robustq.prepared import PreparedCases
+from robustq.seeds import draw_generator
+from robustq.segmenter import Segmenter
+from robustq_attacks.ascent import STEP
+from robustq_attacks.entropy import voxel_losses
+from robustq_attacks.fgsm import FGSM
+from robustq_attacks.gradient import loss_gradient
+from robustq_attacks.l2 import L2
+from robustq_attacks.linf import LInfinity
+from robustq_attacks.pgd import PGD
+from robustq_attacks.segpgd import SegPGD
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def case_of(image: Tensor, mask: Tensor, limits: object = (0.0, 4.0), **settings: object) -> Case:
+    span = torch.tensor(limits, dtype=torch.float64).expand(len(image), 2)
+    sizes = (1.0,) * (image.ndim - 1)
+    return Case(image, mask, span, sizes, "px", Entry("case", "case"), ("label",), **settings)
+
+
+class Linear(nn.Module):
+    """One convolution, named so that it can be cut."""
+
+    def __init__(self, weight: Tensor, activation: nn.Module | None = None) -> None:
+        super().__init__()
+        classes, channels, *kernel = weight.shape
+        kind = nn.Conv2d if len(kernel) == 2 else nn.Conv3d
+        self.layer = kind(channels, classes, kernel, padding="same", bias=False)
+        self.layer.weight.data.copy_(weight)
+        self.activation = activation or nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.activation(self.layer(images))
+
+
+def linear(weight: Tensor, answer: str = "softmax", activation: nn.Module | None = None) -> Segmenter:
+    """A linear network in which nothing is quantised."""
+    network = Linear(weight, activation)
+    example = torch.zeros(1, weight.shape[1], *[8] * (weight.ndim - 2))
+    return robustq.wrap(network, "none", at="layer", answer=answer, example=example).eval()
+
+
+def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
+    """A case of which a single voxel counts, the gradient's direction at every image, and the linear network."""
+    kernel = noise(1, channels, 3, 3, seed=4)
+    mask = torch.zeros(1, 7, 6, dtype=torch.bool)
+    counted = torch.zeros(7, 6, dtype=torch.bool)
+    counted[3, 2] = True
+    direction = torch.zeros(channels, 7, 6)
+    direction[:, 2:5, 1:4] = kernel[0]  # the truth is background: the loss grows with the score
+    limits = torch.tensor([[0.0, 4.0], [-1.0, 1.0]]).double()[:channels]
+    case = replace(case_of(noise(channels, 7, 6), mask, ignored=~counted), intensity_range=limits)
+    return case, direction, linear(kernel, "sigmoid")
+
+
+@pytest.mark.parametrize("name", ["pgd", "segpgd", "fgsm"])
+def test_in_l_inf_a_linear_model_is_attacked_to_the_optimum_the_signs_of_its_gradient(name: str) -> None:
+    case, direction, model = one_voxel()
+    attacked = registry.load("attacks", name)()(case, 3.0, generator(), model)
+    change = attacked.image - case.image
+    epsilon = 0.03 * torch.tensor([4.0, 2.0]).view(2, 1, 1)
+    touched = direction != 0
+    torch.testing.assert_close(change[touched], (epsilon * direction.sign())[touched], rtol=0, atol=1e-6)
+
+
+def test_in_l2_a_linear_model_is_attacked_to_the_optimum_its_normalised_gradient() -> None:
+    case, direction, model = one_voxel(channels=1)
+    attacked = PGD(norm=L2(), steps=80)(case, 3.0, generator(), model)
+    optimum = 0.03 * 4.0 * sqrt(1 * 7 * 6) * direction / direction.norm()
+    torch.testing.assert_close(attacked.image - case.image, optimum, rtol=0, atol=1e-4)
+    fast = FGSM(L2())(case, 3.0, generator(), model)
+    torch.testing.assert_close(fast.image - case.image, optimum, rtol=0, atol=1e-6)
+
+
+def test_in_l2_the_ball_is_round_in_shares_of_each_channels_range() -> None:
+    case, direction, model = one_voxel()
+    change = FGSM(L2())(case, 3.0, generator(), model).image - case.image
+    span = torch.tensor([4.0, 2.0]).view(2, 1, 1)
+    shares = span * direction  # the gradient with respect to δ / span
+    torch.testing.assert_close(change, 0.03 * sqrt(2 * 7 * 6) * span * shares / shares.norm(), rtol=0, atol=1e-6)
+
+
+def test_the_default_l2_attack_ends_near_the_optimum_too() -> None:
+    case, direction, model = one_voxel(channels=1)
+    change = (PGD(norm=L2())(case, 3.0, generator(), model).image - case.image).flatten()
+    assert F.cosine_similarity(change, direction.flatten(), dim=0) > 0.98
+
+
+@given(
+    text=st.sampled_from(["fgsm", "pgd@3", "segpgd@3", "fgsm@l2", "pgd@l2-3", "segpgd@l2-3"]),
+    level=st.floats(1e-3, 100),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=40)
+def test_the_radius_is_never_exceeded(text: str, level: float, seed: int) -> None:
+    ((_, attack),) = load_attacks([text]).items()
+    case, _, _ = one_voxel()
+    case = replace(case, ignored=None)
+    model = small("8x4", in_channels=2, seed=1)
+    shares = (attack(case, level, generator(seed), model).image - case.image).double()
+    shares /= torch.tensor([4.0, 2.0]).view(2, 1, 1)
+    rounding = 1e-6 * (1 + level / 100)
+    if "l2" in text:
+        assert shares.norm() <= level / 100 * sqrt(2 * 7 * 6) + rounding * sqrt(shares.numel())
+    else:
+        assert shares.abs().max() <= level / 100 + rounding
+
+
+@pytest.mark.parametrize("norm", [LInfinity(), L2()])
+def test_fgsm_is_one_step_of_the_ascent_by_hand(norm: LInfinity | L2) -> None:
+    model, image = small("8x4", seed=2), noise(1, 8, 8)
+    case = case_of(image, image[:1] > 0)
+    shown = image[None].clone().requires_grad_()
+    F.cross_entropy(model(shown), (image > 0).long()).backward()
+    gradient = shown.grad[0]
+    expected = 0.2 * gradient.sign() if norm.name == "linf" else 0.2 * sqrt(64) * gradient / gradient.norm()
+    attacked = FGSM(norm)(case, 5.0, generator(), model)
+    torch.testing.assert_close(attacked.image, image + expected, rtol=0, atol=1e-5)
+    model.zero_grad()
+
+
+def test_pgd_is_the_ascent_that_a_loop_by_hand_makes() -> None:
+    model, image = small("8x4", seed=2), noise(1, 8, 8)
+    case = case_of(image, image[:1] > 0)
+    start = 0.05 * (2 * torch.rand(1, 8, 8, generator=generator(3)) - 1)
+    moved = image + 4 * start
+    for _ in range(3):
+        moved = moved.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(F.cross_entropy(model(moved[None]), (image > 0).long()), moved)
+        moved = image + (moved + STEP * 0.2 * gradient.sign() - image).clamp(-0.2, 0.2)
+    attacked = PGD(steps=3)(case, 5.0, generator(3), model)
+    torch.testing.assert_close(attacked.image, moved, rtol=0, atol=1e-5)
+
+
+def test_starts_fill_the_ball_evenly() -> None:
+    starts = torch.stack(
+        [LInfinity().start(torch.Size([1, 1, 2]), 3.0, generator(seed)).flatten() for seed in range(400)]
+    )
+    assert starts.abs().max() <= 3
+    assert starts.abs().mean() == pytest.approx(1.5, abs=0.1)
+    round_ = torch.stack([L2().start(torch.Size([1, 1, 2]), 3.0, generator(seed)).flatten() for seed in range(400)])
+    assert round_.norm(dim=1).max() <= 3 * (1 + 1e-6)
+    assert (round_.norm(dim=1) < 3 / sqrt(2)).float().mean() == pytest.approx(0.5, abs=0.08)  # half of the disc's area
+
+
+def test_segpgd_weighs_voxels_as_the_paper_does() -> None:
+    wrong = torch.tensor([[[[True, False]]]])
+    weights = {step: SegPGD(steps=5).weigh(step)(wrong).flatten().tolist() for step in (1, 3, 5)}
+    assert weights[1] == pytest.approx([0, 1])
+    assert weights[3] == pytest.approx([0.2, 0.8])
+    assert weights[5] == pytest.approx([0.4, 0.6])
+
+
+def test_the_loss_of_a_segpgd_step_is_the_papers_by_hand() -> None:
+    scores = torch.tensor([[[[2.0, 0.0, 1.0]], [[0.0, 1.0, 3.0]]]])  # (1, 2, 1, 3)
+    truth = torch.tensor([[[[True, True, True]]]])
+    losses, wrong = voxel_losses(scores, truth, "softmax")
+    entropies = [log(1 + torch.tensor(margin).exp().item()) for margin in (2.0, -1.0, -2.0)]
+    assert wrong.flatten().tolist() == [True, False, False]
+    share = (4 - 1) / (2 * 10)
+    expected = share * entropies[0] + (1 - share) * (entropies[1] + entropies[2])
+    weighted = (SegPGD(steps=10).weigh(4)(wrong) * losses).sum()
+    assert weighted.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_have_the_gradient_of_the_scores_they_come_from(classes: int) -> None:
+    weight = noise(classes, 1, 3, 3, seed=1)
+    mask = torch.stack([noise(6, 5, seed=9) > 0.3, noise(6, 5, seed=9) < -0.3])[: classes - 1]
+    case = replace(case_of(noise(1, 6, 5), mask), labels=("a", "b")[: classes - 1])
+    given_scores = linear(weight)
+    ended = linear(weight, "probabilities", nn.Softmax(1))
+    one, other = (loss_gradient(model, case, case.image) for model in (given_scores, ended))
+    torch.testing.assert_close(one, other)
+
+
+def test_overlapping_labels_have_the_gradient_of_the_binary_cross_entropy() -> None:
+    weight = noise(2, 1, 3, 3, seed=1)
+    mask = torch.stack([noise(6, 5, seed=9) > 0.3, noise(6, 5, seed=9) > 0])
+    case = replace(case_of(noise(1, 6, 5), mask), labels=("a", "b"))
+    image = case.image[None].clone().requires_grad_()
+    scores = F.conv2d(image, weight, padding=1)
+    F.binary_cross_entropy_with_logits(scores, mask[None].float(), reduction="sum").backward()
+    for model in (linear(weight, "sigmoid"), linear(weight, "probabilities", nn.Sigmoid())):
+        torch.testing.assert_close(loss_gradient(model, case, case.image), image.grad[0])
+
+
+def test_a_volume_in_slices_has_the_gradient_of_each_slice() -> None:
+    volume = noise(1, 6, 5, 20)
+    case = case_of(volume, volume[:1] > 0.2, slice_axis=2)
+    model = small("8x4", seed=3)
+    gradient = loss_gradient(model, case, case.image)
+    for place in (0, 15, 16, 19):
+        flat = case_of(volume[..., place], case.mask[..., place])
+        torch.testing.assert_close(gradient[..., place], loss_gradient(model, flat, flat.image), rtol=1e-4, atol=1e-6)
+
+
+def test_a_channel_without_range_is_left_as_it_is() -> None:
+    image = noise(2, 8, 8)
+    image[1] = 2.0
+    case = replace(case_of(image, image[:1] > 0), intensity_range=own_range(image))
+    for attack in (FGSM(), PGD(steps=2), PGD(norm=L2(), steps=2)):
+        changed = attack(case, 10.0, generator(), small("none", in_channels=2)).image
+        assert changed[1].equal(image[1])
+        assert not changed[0].equal(image[0])
+
+
+def test_a_network_that_cuts_its_gradient_off_is_refused() -> None:
+    class Cut(nn.Module):
+        def forward(self, scores: Tensor) -> Tensor:
+            return scores.detach()
+
+    model = linear(noise(2, 1, 1, 1), activation=Cut())
+    case = case_of(noise(1, 8, 8), noise(1, 8, 8) > 0)
+    with pytest.raises(RequestError, match="no gradient of this network's output reaches its input"):
+        FGSM()(case, 1.0, generator(), model)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "attack"),
+    [
+        ("fgsm", "fgsm", FGSM()),
+        ("fgsm@linf", "fgsm", FGSM()),
+        ("fgsm@l2", "fgsm@l2", FGSM(L2())),
+        ("pgd@20", "pgd", PGD()),
+        ("pgd@l2", "pgd@l2", PGD(L2())),
+        ("segpgd@40", "segpgd@40", SegPGD(steps=40)),
+        ("pgd@l2-40", "pgd@l2-40", PGD(L2(), 40)),
+    ],
+)
+def test_an_attack_is_named_with_its_norm_and_steps(text: str, name: str, attack: AbstractAttack) -> None:
+    assert load_attacks([text]) == {name: attack}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pdg", "unknown attack 'pdg': did you mean pgd"),
+        ("pgd@l3", "'l3' is no norm and number of steps: give l2, 40 or l2-40"),
+        ("pgd@0", "'0' is no norm and number of steps"),
+        ("pgd@l2-", "'l2-' is no norm and number of steps"),
+        ("fgsm@40", "'40' is no norm: give linf or l2"),
+    ],
+)
+def test_an_attack_nobody_knows_is_refused(text: str, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        load_attacks([text])
+
+
+@pytest.mark.parametrize("name", ["unet", "vq-unet"])
+def test_an_attack_hurts_more_than_gaussian_noise_of_the_same_length(name: str) -> None:
+    model = robustq.load(demonstration_pair()[name])
+    data = robustq.open_dataset("phantom:cases=4")
+    cases = PreparedCases(data, model.spec.preparation)
+    noisy, attacked = [], []
+    for entry in list(data.entries)[:4]:
+        case = cases(entry)
+        change = robustq.perturb(
+            case.image[None], "gaussian", level=3, intensity_range=case.intensity_range.tolist(), keys=[entry.id]
+        )[0]
+        length = (change - case.image).norm() / case.intensity_range.diff().item()
+        level = 100 * length.item() / sqrt(case.image.numel())
+        noisy.append(mean_dice(model, replace(case, image=change)))
+        made = PGD(norm=L2(), steps=5)(case, level, draw_generator(0, entry.id, "pgd", 0), model)
+        attacked.append(mean_dice(model, made))
+    assert all(one <= other for one, other in zip(attacked, noisy, strict=True))
+    assert sum(attacked) < sum(noisy)
