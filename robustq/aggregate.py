@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from robustq.alike import check_alike
+from robustq.alike import check_alike, without_transfers
 from robustq.errors import RequestError
 
 GROUP = ("dataset", "group")
@@ -82,7 +82,8 @@ def summarise_by_architecture(
 
     Args:
         frame: rows of runs, with the columns of `robustq.rows.Row`.
-        architecture_of: name of a model -> name of its architecture. Models that are not named are left out.
+        architecture_of: name of a model -> name of its architecture. Models that are not named are left out, and so
+            are transferred attacks.
         by_label: keep the labels apart.
 
     Returns:
@@ -93,7 +94,7 @@ def summarise_by_architecture(
         RequestError: no model is named; two networks of one architecture have the same training seed, or were
             stressed with different cases, levels or draws.
     """
-    frame = frame[frame["model"].isin(list(architecture_of))]
+    frame = without_transfers(frame[frame["model"].isin(list(architecture_of))])
     if frame.empty:
         raise RequestError(f"none of the models {', '.join(architecture_of) or '(none given)'} stands in these rows")
     frame = frame.assign(architecture=frame["model"].map(dict(architecture_of)))

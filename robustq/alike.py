@@ -3,6 +3,7 @@
 import pandas as pd
 
 from robustq.errors import RequestError
+from robustq.naming import is_transferred
 
 _CASE = ["dataset", "domain", "group", "case"]
 _ASPECTS = {
@@ -13,6 +14,11 @@ _ASPECTS = {
     "noise parameters": [*_CASE, "perturbation", "level", "draw", "parameters"],
 }
 _LABELS = [*_CASE, "metric", "unit", "label"]
+
+
+def without_transfers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows without transferred attacks, which check the direct ones and are not shown to all models."""
+    return frame[~frame["perturbation"].map(is_transferred).astype(bool)]
 
 
 def check_alike(first: pd.DataFrame, second: pd.DataFrame) -> None:

@@ -92,7 +92,8 @@ def analyse(
     }
     cases = [entry.id for entry in subjects.good]
     shown = any(factory.needs_draws for factory in factories.values())
-    batches = plan(cases, list(perturbations), levels, draws=draws, batch_size=batch_size, clean=False) if shown else []
+    number = dict.fromkeys(perturbations, draws)
+    batches = plan(cases, number, levels, batch_size=batch_size, clean=False) if shown else []
 
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out, "analyse")
     asked = {

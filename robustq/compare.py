@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.aggregate import GROUP, describe, group_means, scores
-from robustq.alike import check_alike
+from robustq.alike import check_alike, without_transfers
 from robustq.bootstrap import CONFIDENCE, RESAMPLES
 from robustq.errors import RequestError, unknown
 from robustq.paired import INFINITE, SignedRank, holm, paired_difference, signed_rank, smallest_attainable_p
@@ -31,7 +31,7 @@ def compare(
     perturbation; with labels kept apart it is corrected over these.
 
     Args:
-        frame: rows of one run or several, with the columns of `robustq.rows.Row`.
+        frame: rows of one run or several, with the columns of `robustq.rows.Row`; transferred attacks are left out.
         baseline: name of the model that is subtracted.
         by_label: keep the labels apart.
         resamples: bootstrap resamples of the groups.
@@ -53,6 +53,7 @@ def compare(
         raise unknown("model", baseline, names)
     if len(names) == 1:
         raise RequestError(f"{baseline!r} is the only model in these rows: give a run of another one to compare with")
+    frame = without_transfers(frame)
     models = {name: _rows_of(name, frame) for name in names}
     tables = []
     for name in names:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from robustq.attacker import Attacker
 from robustq.dataset import Case, Entry
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.perturber import Perturber
@@ -22,26 +23,29 @@ from robustq.subjects import blank_row, of_model
 
 
 class _Draw(NamedTuple):
-    """One perturbed case."""
+    """One perturbed case, and under which names its answers stand in the rows of each model that is shown it."""
 
     piece: Piece
     number: int
     case: Case
     truths: Sequence[Truth]
     rows: Row  # what all rows of this draw share
+    shown: Mapping[str, Sequence[str]]
 
 
 @dataclass
 class Evaluator:
     """Shows every perturbed draw to every model and measures the answers.
 
-    The perturbed draws of a batch are made once, at most `batch_size` at a time, whatever their number.
+    The perturbed draws of a batch are made once, at most `batch_size` at a time, whatever their number; attacked draws
+    once for each model that is attacked.
 
     Attributes:
         models: by name, in evaluation mode.
         cases: prepared, alike for all models.
         entries: by case id.
-        perturber: makes the draws.
+        perturber: makes the draws that all models are shown.
+        attacker: makes those that are aimed at one model.
         metrics: by the text that stands in the rows.
         batch_size: images, or slices, a forward pass.
         missing: what a distance to a missed structure is.
@@ -52,6 +56,7 @@ class Evaluator:
     cases: PreparedCases
     entries: Mapping[str, Entry]
     perturber: Perturber
+    attacker: Attacker
     metrics: Mapping[str, AbstractMetric]
     batch_size: int
     missing: Missing
@@ -61,25 +66,39 @@ class Evaluator:
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch, in the order of pieces, draws, models, labels and metrics."""
         rows: list[Row] = []
-        draws = ((piece, number) for piece in batch for number in range(piece.draws))
-        for made in _chunks((self._draw(piece, number) for piece, number in draws), self.batch_size):
+        draws = (
+            self._draw(piece, number, perturber, shown)
+            for piece in batch
+            for number in range(piece.draws)
+            for perturber, shown in self._views(piece.perturbation)
+        )
+        for made in _chunks(draws, self.batch_size):
             for _, alike in groupby(made, key=lambda draw: draw.case.image.shape):
                 rows += self._answer(list(alike))
         return rows
 
-    def _draw(self, piece: Piece, number: int) -> _Draw:
+    def _views(self, perturbation: str) -> Sequence[tuple[Perturber, Mapping[str, Sequence[str]]]]:
+        """Who makes the draws of a perturbation, and under which names each model's answers to them stand."""
+        if perturbation == CLEAN:
+            names = {model: [*self.perturber.perturbations, *self.attacker.names(model)] for model in self.models}
+            return [(self.perturber, names)]
+        if perturbation in self.perturber.perturbations:
+            return [(self.perturber, {model: [perturbation] for model in self.models})]
+        return self.attacker.views(perturbation)
+
+    def _draw(self, piece: Piece, number: int, perturber: Perturber, shown: Mapping[str, Sequence[str]]) -> _Draw:
         entry = self.entries[piece.case]
         clean = self.cases(entry)
         shared = replace(
             blank_row(self.cases.dataset, entry), perturbation=piece.perturbation, level=piece.level, draw=number
         )
         if piece.perturbation == CLEAN:
-            return _Draw(piece, number, clean, self._truth(clean), shared)
+            return _Draw(piece, number, clean, self._truth(clean), shared, shown)
         name, level = piece.perturbation, piece.level
-        case = self.perturber(clean, name, level, number)
-        truths = _truths(case) if self.perturber.perturbations[name].moves_truth else self._truth(clean)
-        parameters, seed = self.perturber.parameters(clean, name, level), self.perturber.seed_of(clean, name, number)
-        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed))
+        case = perturber(clean, name, level, number)
+        truths = _truths(case) if perturber.perturbations[name].moves_truth else self._truth(clean)
+        parameters, seed = perturber.parameters(clean, name, level), perturber.seed_of(clean, name, number)
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), shown)
 
     def _truth(self, case: Case) -> Sequence[Truth]:
         """What depends on the unmoved truth alone; kept for one case, for pieces are ordered by case."""
@@ -89,22 +108,22 @@ class Evaluator:
         return self._truths[case.entry.id]
 
     def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
-        images = torch.stack([draw.case.image for draw in draws])
         axis = draws[0].case.slice_axis
         for name, model in self.models.items():
+            seen = [draw for draw in draws if name in draw.shown]
+            if not seen:
+                continue
+            images = torch.stack([draw.case.image for draw in seen])
             answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
-            remaining = iter(draws)
+            remaining = iter(seen)
             for masks, codes in answers:
                 for place, answer in enumerate(masks.cpu()):
                     draw = next(remaining)
                     shared = replace(draw.rows, **of_model(name, model))
                     measured = list(self._measure(answer, draw, shared))
-                    if draw.piece.perturbation != CLEAN:
-                        yield from measured
-                        continue
-                    for perturbation in self.perturber.perturbations:
+                    for perturbation in draw.shown[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
-                    if codes is not None:
+                    if draw.piece.perturbation == CLEAN and codes is not None:
                         # A volume's slices share one answer, so all of its codes are its own.
                         yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
 

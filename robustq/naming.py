@@ -36,6 +36,26 @@ def canonical_perturbation(text: str) -> str:
     return LINK.join(registry.canonical("perturbations", part) for part in parts)
 
 
+def canonical_attack(text: str) -> str:
+    """The name of an attack with its setting, such as pgd@l2, in which the name is the registered one.
+
+    Raises:
+        RequestError: the name is unknown.
+    """
+    name, at, setting = text.strip().partition("@")
+    return f"{registry.canonical('attacks', name)}{at}{setting}"
+
+
+def transferred(attack: str, source: str) -> str:
+    """What stands in the rows where an attack aimed at the model `source` is shown to another one."""
+    return f"{attack} (from {source})"
+
+
+def is_transferred(perturbation: str) -> bool:
+    """Whether that is what stands there."""
+    return " (from " in perturbation
+
+
 def asked_perturbations(noise: Sequence[str] | None, preset: str | None = None) -> list[str]:
     """The canonical names that `--noise` and `--preset` ask for, each once; gaussian where neither is given.
 

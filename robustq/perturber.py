@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robustq import registry
+from robustq.attack import Aimed
 from robustq.chain import Chain
 from robustq.dataset import Case
 from robustq.naming import LINK, canonical_perturbation
@@ -17,13 +18,13 @@ class Perturber:
     """Makes the draws of a run.
 
     Attributes:
-        perturbations: by the name that stands in the rows.
+        perturbations: by the name that stands in the rows; attacks among them are aimed at one model.
         seed: of the run.
         noise_device: where noise is drawn.
         clip: bring perturbed values back into the intensity range.
     """
 
-    perturbations: Mapping[str, AbstractPerturbation]
+    perturbations: Mapping[str, AbstractPerturbation | Aimed]
     seed: int
     noise_device: str = "cpu"
     clip: bool = False

@@ -1,6 +1,6 @@
 """What a run computes, in which order, and what shares a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 CLEAN = "clean"
@@ -25,10 +25,9 @@ class Piece(NamedTuple):
 
 def plan(
     cases: Sequence[str],
-    perturbations: Sequence[str],
+    draws: Mapping[str, int],
     levels: Sequence[float],
     *,
-    draws: int,
     batch_size: int,
     clean: bool = True,
 ) -> list[list[Piece]]:
@@ -36,6 +35,13 @@ def plan(
 
     A batch holds pieces until it fills `batch_size` perturbed images, and no piece is split between batches. The
     plan is written down, so that a resumed run repeats the batches. Without `clean`, level 0 is no piece.
+
+    Args:
+        cases: ids.
+        draws: how many of each perturbation, by its name.
+        levels: percent.
+        batch_size: images a batch.
+        clean: plan level 0 too.
     """
     above = [level for level in levels if level > 0]
     pieces = [
@@ -43,7 +49,7 @@ def plan(
         for case in cases
         for piece in (
             *([Piece(case, CLEAN, 0.0, 1)] if clean else []),
-            *(Piece(case, perturbation, level, draws) for perturbation in perturbations for level in above),
+            *(Piece(case, perturbation, level, number) for perturbation, number in draws.items() for level in above),
         )
     ]
     batches: list[list[Piece]] = [[]]

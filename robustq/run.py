@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
+from robustq.masking import Masked, masked_gradients, masking_notes
+from robustq.naming import transferred
 from robustq.quantise import Quantise
 from robustq.quantiser import perplexity
 from robustq.report.numbers import plain
@@ -110,6 +112,23 @@ class Run:
         """By model, what a reader must know wherever it appears (untrained, altered)."""
         return {model: self.spec(model).status for model in self.models}
 
+    @property
+    def shown(self) -> list[str]:
+        """What the models were shown: perturbations, then attacks, each followed by those transferred."""
+        attacks, models = self.asked.get("attacks", {}), self.models
+        found = set(self._frame["perturbation"])
+        transfers = {attack: [transferred(attack, source) for source in models] for attack in attacks}
+        named = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
+        return [name for name in named if name in found]
+
+    def masked_gradients(self) -> list[Masked]:
+        """Where a transferred attack hurt a model more than the direct one."""
+        return masked_gradients(self.summary_frame(), self.asked.get("attacks", {}), self.models)
+
+    def attack_notes(self) -> list[str]:
+        """What must be said under the figures of attacks."""
+        return masking_notes(self.asked, self.metrics, self.masked_gradients())
+
     def sample_notes(self) -> list[str]:
         """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model."""
         return sample_notes(self.asked)
@@ -152,7 +171,8 @@ class Run:
             },
             "curves": curves,
             "failures": self.failures,
-            "notes": self.sample_notes(),
+            "masked_gradients": [each._asdict() for each in self.masked_gradients()],
+            "notes": [*self.attack_notes(), *self.sample_notes()],
         }
         clean = plain(document)
         assert isinstance(clean, dict)

@@ -47,7 +47,7 @@ def remarks(runs: Sequence[Run]) -> list[str]:
             parts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
             told[model] = "; ".join([*parts, *run.remarks()[model]])
     notes = [f"{model}: {text}" for model, text in told.items() if text]
-    return [*notes, *dict.fromkeys(note for run in runs for note in run.sample_notes())]
+    return [*notes, *dict.fromkeys(note for run in runs for note in (*run.attack_notes(), *run.sample_notes()))]
 
 
 def _cases(run: Run) -> dict[str, str]:

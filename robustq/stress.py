@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
+from robustq.attack import load_attacks
+from robustq.attacker import Attacker, choose_source
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
@@ -23,7 +25,9 @@ def stress(
     models: Models | None = None,
     data: AbstractDataset | str = "phantom",
     *,
-    noise: Sequence[str] = ("gaussian",),
+    noise: Sequence[str] | None = None,
+    attack: Sequence[str] = (),
+    transfer_from: str | None = None,
     levels: Sequence[float] = (0, 1, 10, 20, 30),
     draws: int = 10,
     seed: int = 0,
@@ -46,8 +50,12 @@ def stress(
             demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
+            Gaussian by default where no attack is named.
+        attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
+        transfer_from: the model whose attacks are shown to all others as well, as theirs are to it; by default the
+            first model without codebook.
         levels: percent, 0 to 100. Level 0 is always run, once a case.
-        draws: random realisations of each perturbation at each level above 0.
+        draws: random realisations of each perturbation at each level above 0; one of an attack without randomness.
         seed: of the run; every draw's seed follows from it, the case, the perturbation and the draw's number.
         metrics: as in `--metrics`, for example "dice,hd95,nsd@2mm".
         missing: what the distance to a missed structure is: "diagonal", "inf" or "drop".
@@ -69,9 +77,15 @@ def stress(
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
-    perturbations = load_perturbations(noise, compat)
-    if not perturbations:
+    perturbations = load_perturbations(noise if noise is not None else () if attack else ("gaussian",), compat)
+    attacks = load_attacks(attack)
+    if not perturbations and not attacks:
         raise RequestError("no perturbation was named: give one or more, such as gaussian")
+    twice = next((name for name in attacks if name in perturbations), None)
+    if twice is not None:
+        raise RequestError(f"{twice!r} is both a perturbation and an attack here: stress with one, then with the other")
+    if transfer_from is not None and not attacks:
+        raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
     levels = check_levels(levels)
     if draws < 1:
         raise RequestError(f"draws={draws} was asked: give 1 or more")
@@ -90,11 +104,16 @@ def stress(
             told = ", ".join(f"{case} in {unit}" for unit, case in units.items())
             raise RequestError(f"{text} of cases with different units ({told}) has no mean: stress them apart")
     batch_size = batch_size or subjects.batch_size
-    batches = plan([entry.id for entry in good], list(perturbations), levels, draws=draws, batch_size=batch_size)
+    source = choose_source(subjects.models, transfer_from) if attacks else None
+    attack_draws = {name: draws if one.random else 1 for name, one in attacks.items()}
+    number = {**dict.fromkeys(perturbations, draws), **attack_draws}
+    batches = plan([entry.id for entry in good], number, levels, batch_size=batch_size)
 
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
     asked = {
-        "perturbations": list(perturbations),
+        "perturbations": [*perturbations, *attacks],
+        # Runs without attacks say nothing of them, so that those of earlier versions go on.
+        **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
         "levels": list(levels),
         "draws": draws,
         "seed": seed,
@@ -113,6 +132,7 @@ def stress(
         cases=cases,
         entries={entry.id: entry for entry in good},
         perturber=Perturber(perturbations, seed, noise_device, clip),
+        attacker=Attacker(attacks, subjects.models, source, seed, noise_device, clip),
         metrics=chosen_metrics,
         batch_size=batch_size,
         missing=cast(Missing, missing),

@@ -9,19 +9,18 @@ from robustq.plan import CLEAN, Piece, plan
 
 @given(
     cases=st.lists(st.text(min_size=1), min_size=1, max_size=6, unique=True),
-    perturbations=st.lists(st.sampled_from(["gaussian", "poisson", "speckle"]), min_size=1, unique=True),
+    draws=st.dictionaries(st.sampled_from(["gaussian", "poisson", "speckle"]), st.integers(1, 12), min_size=1),
     levels=st.lists(st.floats(0, 100), max_size=5, unique=True),
-    draws=st.integers(1, 12),
     batch_size=st.integers(1, 40),
 )
 def test_every_piece_is_planned_once_and_the_batches_are_full_but_not_overfull(
-    cases: list[str], perturbations: list[str], levels: list[float], draws: int, batch_size: int
+    cases: list[str], draws: dict[str, int], levels: list[float], batch_size: int
 ) -> None:
-    batches = plan(cases, perturbations, levels, draws=draws, batch_size=batch_size)
+    batches = plan(cases, draws, levels, batch_size=batch_size)
     pieces = [piece for batch in batches for piece in batch]
     above = [level for level in levels if level > 0]
     expected = {Piece(case, CLEAN, 0, 1) for case in cases}
-    expected |= {Piece(c, p, level, draws) for c in cases for p in perturbations for level in above}
+    expected |= {Piece(c, p, level, number) for c in cases for p, number in draws.items() for level in above}
     assert len(pieces) == len(expected)
     assert set(pieces) == expected
     assert [piece.case for piece in pieces] == sorted((piece.case for piece in pieces), key=cases.index)

@@ -78,8 +78,8 @@ def test_batch_size_changes_no_noise_and_no_row(size: tuple[int, ...], monkeypat
         images = seen.setdefault(batch_size, [])
         draw = Evaluator._draw
 
-        def watched(self, piece, number, images=images, draw=draw):
-            made = draw(self, piece, number)
+        def watched(self, *args, images=images, draw=draw):
+            made = draw(self, *args)
             images.append(made.case.image)
             return made
 

@@ -8,7 +8,7 @@ import typer
 
 from robustq.errors import RequestError
 from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations
+from robustq.naming import asked_perturbations, canonical_attack
 from robustq_cli import console
 
 
@@ -23,6 +23,13 @@ def stress(
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
+    ] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(help="fgsm, pgd or segpgd; pgd@l2 in L2, pgd@40 in 40 steps, pgd@l2-40; several by commas."),
+    ] = None,
+    transfer_from: Annotated[
+        str | None, typer.Option(help="Model whose attacks the others are shown too; the first without codebook.")
     ] = None,
     levels: Annotated[str, typer.Option(help="Percentages.")] = "0,1,10,20,30",
     draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,
@@ -41,10 +48,11 @@ def stress(
     precision: Annotated[str, typer.Option(help="fp32, bf16, fp16 or auto.")] = "fp32",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
 ) -> int:
-    """Stress models with graded noise and print them side by side."""
+    """Stress models with graded noise, or with attacks, and print them side by side."""
     # What the words alone show to be wrong is answered before torch is imported.
     asked = parse_levels(levels)
-    names = asked_perturbations(noise, preset)
+    attacks = [canonical_attack(part) for text in attack or [] for part in text.split(",")]
+    names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     for path in model or []:
         if not path.is_file():
             raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
@@ -58,6 +66,8 @@ def stress(
             model or None,
             data,
             noise=names,
+            attack=attacks,
+            transfer_from=transfer_from,
             levels=asked,
             draws=draws,
             seed=seed,

@@ -37,10 +37,12 @@ def curve_grid(run: Run, metric: str) -> Grid:
     header += ["retention", "AUDC"] if curve_figures else []
     codes = run.codes()
     sections, small = [], []
-    for perturbation in run.asked["perturbations"]:
+    for perturbation in run.shown:
         lines = []
         for model in run.models:
             curve = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
+            if curve.empty:  # a transferred attack that this model was not shown
+                continue
             cells = [_cell(row, 2 if unit else 3, infinite, distance) for row in curve.to_dict("records")]
             if curve_figures:
                 means, at = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
@@ -83,4 +85,4 @@ def _notes(run: Run, rows: pd.DataFrame, distance: bool) -> list[str]:
             "drop": "a missed structure is left out, here of this model alone: compare pairs them",
         }[run.asked["missing"]]
         notes.append(f"{policy}; missed: answers (one a case, label and draw) without the structure")
-    return notes + run.sample_notes()
+    return notes + run.attack_notes() + run.sample_notes()

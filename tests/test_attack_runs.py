@@ -1,0 +1,286 @@
+"""Attacks in a stress run: each model's own, those transferred, and what they say together."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+import robustq
+from networks import noise, small
+from robustq.attack import load_attacks
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.errors import RequestError
+from robustq.report.curves import curve_grid
+from robustq.run import Run
+from robustq.runs import join
+from robustq.seeds import draw_generator
+from robustq.segmenter import Segmenter
+from robustq.statistics import compare, summarise_by_architecture
+from robustq_cli.stress import stress as stress_command
+
+LABELS = tuple(sorted(robustq.open_dataset("phantom").labels.items()))
+DATA = "phantom:cases=2,domain=A"
+
+
+def model(quantise: str = "16x4", *, size: tuple[int, ...] = (24, 20), **settings: object) -> Segmenter:
+    """A small untrained segmenter for the phantom."""
+    preparation = robustq.Preparation(dims=2, size=size, labels=LABELS)
+    return small(quantise, classes=4, preparation=preparation, **settings)
+
+
+def pair() -> dict[str, Segmenter]:
+    return {"vq": model(), "plain": model("none", seed=1)}
+
+
+def attacked(models: dict[str, Segmenter] | None = None, data: str = DATA, **settings: object) -> Run:
+    asked = {"attack": ["pgd@3"], "levels": [2, 5], "draws": 2, **settings}
+    return robustq.stress(models or pair(), data, **asked)
+
+
+def dice(run: Run) -> pd.DataFrame:
+    """The rows of Dice."""
+    return run.to_frame().query("metric == 'dice'")
+
+
+def rows(run: Run) -> pd.DataFrame:
+    """The rows in an order of their own."""
+    frame = run.to_frame()
+    return frame.sort_values([name for name in frame if name not in ("value", "reason")]).reset_index(drop=True)
+
+
+def test_every_model_is_shown_its_own_attack_and_that_of_the_other() -> None:
+    frame = dice(attacked(attack=["pgd@3", "fgsm"], noise=["gaussian"]))
+    counts = frame.groupby(["model", "perturbation", "level"]).size().unstack("level")
+    per_draw = 2 * 3  # cases, labels
+    for one, other in (("vq", "plain"), ("plain", "vq")):
+        assert counts.loc[(one, "gaussian")].tolist() == [per_draw, 2 * per_draw, 2 * per_draw]
+        for name in ("pgd@3", f"pgd@3 (from {other})"):
+            assert counts.loc[(one, name)].tolist() == [per_draw, 2 * per_draw, 2 * per_draw]
+        for name in ("fgsm", f"fgsm (from {other})"):  # nothing in it is random
+            assert counts.loc[(one, name)].tolist() == [per_draw, per_draw, per_draw]
+    assert len(counts) == 2 * 5
+
+
+def test_rows_say_what_an_independent_computation_says() -> None:
+    models = pair()
+    run = attacked(models, "phantom:cases=1,domain=A", seed=7, clip=True)
+    data = robustq.open_dataset("phantom:cases=1,domain=A")
+    case = models["vq"].spec.preparation(data.read(data.entries[0]))
+    (attack,) = load_attacks(["pgd@3"]).values()
+    low, high = case.intensity_range[0].tolist()
+    for source, target in (("vq", "vq"), ("vq", "plain"), ("plain", "vq"), ("plain", "plain")):
+        image = attack(case, 5, draw_generator(7, "A/0000", "pgd@3", 1), models[source]).image.clamp(low, high)
+        with torch.no_grad():
+            answer = models[target](image[None]).argmax(1)[0]
+        found = dice(run).query("model == @target and level == 5 and draw == 1 and label == 'heart'")
+        found = found.set_index("perturbation")
+        row = found.loc["pgd@3" if source == target else f"pgd@3 (from {source})"]
+        predicted, truth = answer == 3, case.mask[2]
+        assert row["value"] == pytest.approx(
+            2 * (predicted & truth).sum().item() / (predicted.sum() + truth.sum()).item()
+        )
+        assert json.loads(row["parameters"])["epsilon"] == pytest.approx(0.05 * (high - low))
+        assert row["seed"] == draw_generator(7, "A/0000", "pgd@3", 1).initial_seed()
+
+
+def test_an_attack_alone_brings_no_noise_with_it() -> None:
+    assert attacked({"m": model()}).asked["perturbations"] == ["pgd@3"]
+
+
+def test_of_three_models_the_source_is_shown_the_attacks_of_all_and_the_others_its_own() -> None:
+    models = {"a": model(), "b": model("none"), "c": model(seed=2)}
+    run = attacked(models, "phantom:cases=1,domain=A", levels=[2], draws=1)
+    shown = run.to_frame().query("metric == 'dice'").groupby("model")["perturbation"].unique().map(set).to_dict()
+    assert shown == {
+        "a": {"pgd@3", "pgd@3 (from b)"},
+        "b": {"pgd@3", "pgd@3 (from a)", "pgd@3 (from c)"},
+        "c": {"pgd@3", "pgd@3 (from b)"},
+    }
+    assert run.asked["transfer_from"] == "b"  # the first without codebook
+    other = attacked(models, "phantom:cases=1,domain=A", levels=[2], draws=1, transfer_from="c")
+    assert other.shown == ["pgd@3", "pgd@3 (from a)", "pgd@3 (from b)", "pgd@3 (from c)"]
+    assert other.asked["transfer_from"] == "c"
+
+
+def test_batch_size_order_and_company_of_the_models_change_no_row() -> None:
+    first = rows(attacked(batch_size=1))
+    backwards = rows(attacked(dict(reversed(pair().items())), batch_size=16))
+    pd.testing.assert_frame_equal(first.drop(columns="value"), backwards.drop(columns="value"))
+    # The attacked images are the same; a pixel may change hands where the batch of a prediction differs.
+    pd.testing.assert_series_equal(first["value"], backwards["value"], atol=0.02, rtol=0)
+    alone = rows(attacked({"vq": model()}, batch_size=16))
+    own = backwards.query("model == 'vq' and perturbation in ('pgd@3', 'clean')").reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.drop(columns="value"), own.drop(columns="value"))
+
+
+class Killed(BaseException):
+    """What a process sees when it is told to stop."""
+
+
+def test_a_killed_run_of_attacks_goes_on_and_ends_with_the_same_rows(tmp_path: Path) -> None:
+    whole = attacked(out=tmp_path / "whole", batch_size=2)
+
+    def die(progress: object) -> None:
+        if progress.done > 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        attacked(out=tmp_path / "killed", batch_size=2, on_progress=die)
+    resumed = attacked(out=tmp_path / "killed", batch_size=2)
+    pd.testing.assert_frame_equal(whole.to_frame(), resumed.to_frame())
+    with pytest.raises(RequestError, match=r"holds another run \(it differs in transfer_from"):
+        attacked(out=tmp_path / "killed", batch_size=2, transfer_from="vq")
+
+
+def test_compare_pairs_the_direct_attacks_also_of_separate_runs() -> None:
+    together = attacked()
+    table = compare(dice(together), "plain", resamples=50)
+    assert set(table["perturbation"]) == {"pgd@3"}
+    assert table["level"].tolist() == [0, 2, 5]
+    runs = [attacked({"vq": model()}), attacked({"plain": model("none", seed=1)})]
+    apart = join(runs).query("metric == 'dice'")
+    pd.testing.assert_frame_equal(
+        compare(apart, "plain", resamples=50)[["level", "mean", "baseline_mean"]],
+        table[["level", "mean", "baseline_mean"]],
+    )
+    by_architecture = summarise_by_architecture(dice(together), {"vq": "unet"})
+    assert set(by_architecture["perturbation"]) == {"pgd@3"}
+
+
+class Masking(nn.Module):
+    """Answers as the network inside, with a gradient that points nowhere useful."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores = self.network(images)
+        return scores.detach() + 1e-9 * (images * torch.cos(1e5 * images)).sum(1, keepdim=True)
+
+
+class Bright(nn.Module):
+    """Label 1 where the image is brighter than half: attacked at once by whoever has its gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 1)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.tensor([-4.0, 4.0]).view(2, 1, 1, 1))
+            self.layer.bias.copy_(torch.tensor([2.0, -2.0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images)
+
+
+def bright_pair() -> dict[str, Segmenter]:
+    """A network, and the same with its gradient masked."""
+    preparation = robustq.Preparation(dims=2, normalise="none", labels=((1, "lung"),))
+    example = torch.zeros(1, 1, 24, 20)
+    return {
+        name: robustq.wrap(network, "none", at=at, example=example, preparation=preparation).eval()
+        for name, network, at in (("open", Bright(), "layer"), ("masked", Masking(Bright()), "network.layer"))
+    }
+
+
+class Halves(AbstractDataset):
+    """Two images, dark on the left and bright on the right, where the label is."""
+
+    name = "halves"
+    labels = {1: "lung"}  # noqa: RUF012 - an instance of the contract's attribute
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(name, name) for name in ("a", "b")]
+
+    def read(self, entry: Entry) -> Case:
+        mask = torch.zeros(24, 20, dtype=torch.int32)
+        mask[:, 10:] = 1
+        image = 0.3 + 0.4 * mask[None] + 0.01 * noise(1, 24, 20, seed=ord(entry.id))
+        return Case(image, mask, torch.tensor([[0.0, 1.0]]).double(), (1.0, 1.0), "px", entry)
+
+    def fingerprint(self, entry: Entry) -> str:
+        return entry.id
+
+
+def test_masked_gradients_are_said_in_a_sentence_and_in_the_summary() -> None:
+    run = robustq.stress(bright_pair(), Halves(), attack=["pgd@3"], levels=[10, 40], draws=1)
+    found = run.masked_gradients()
+    assert {(each.model, each.source, each.attack) for each in found} == {("masked", "open", "pgd@3")}
+    assert all(each.transfer < each.direct for each in found)
+    summary = run.summary()
+    assert summary["masked_gradients"][0]["model"] == "masked"
+    assert any(
+        note.startswith("gradients of masked are masked: at 40 % pgd@3 from open")
+        for note in (note.replace("\N{NO-BREAK SPACE}", " ") for note in summary["notes"])
+    )
+    assert any("no evidence of robustness" in note for note in curve_grid(run, "dice").notes)
+
+
+def test_without_a_sign_of_masking_the_notes_say_that_this_is_no_proof() -> None:
+    models = {"one": bright_pair()["open"], "two": bright_pair()["open"]}
+    run = robustq.stress(models, Halves(), attack=["fgsm"], levels=[10], draws=3)
+    assert run.masked_gradients() == []
+    notes = curve_grid(run, "dice").notes
+    assert "fgsm: 1 draw a level, for nothing is random" in notes
+    assert any("no sign of masked gradients, and no proof" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"metrics": "iou"}, "takes the metric dice"), ({}, "takes an attack from a second model")],
+)
+def test_where_masking_cannot_be_looked_for_the_notes_say_so(settings: dict[str, str], words: str) -> None:
+    models = pair() if settings else {"m": model()}
+    run = attacked(models, "phantom:cases=1,domain=A", levels=[2], draws=1, **settings)
+    assert any(words in note for note in run.summary()["notes"])
+
+
+def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
+    run = attacked(levels=[2], draws=1)
+    assert [section for section, _ in curve_grid(run, "dice").sections] == [
+        "pgd@3",
+        "pgd@3 (from vq)",
+        "pgd@3 (from plain)",
+    ]
+    assert [[line[0] for line in lines] for _, lines in curve_grid(run, "dice").sections] == [
+        ["vq", "plain"],
+        ["plain"],
+        ["vq"],
+    ]
+    panels = run.plot().axes
+    colours = [{line.get_label(): line.get_color() for line in panel.lines} for panel in panels]
+    assert colours[1]["plain"] == colours[0]["plain"] != colours[0]["vq"]
+    assert [text.get_text() for text in panels[-1].get_legend().get_texts()] == ["vq", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"transfer_from": "plane"}, "unknown model 'plane': did you mean plain"),
+        ({"attack": [], "transfer_from": "plain"}, "without an attack: name one, such as pgd"),
+        ({"attack": [], "noise": []}, "no perturbation was named"),
+    ],
+)
+def test_a_wrong_request_is_refused(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        attacked(**settings)
+
+
+def test_a_single_model_has_nothing_to_transfer_from() -> None:
+    with pytest.raises(RequestError, match="is the only model"):
+        attacked({"m": model()}, transfer_from="m")
+
+
+def test_the_command_line_attacks_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = {"attack": ["fgsm,fgsm@l2"], "levels": "0,2", "data": "phantom:cases=1", "split": "all", "json": True}
+    assert stress_command(**words, out=tmp_path / "run", transfer_from="vq-unet") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert {curve["perturbation"] for curve in summary["curves"]} == {
+        name + source for name in ("fgsm", "fgsm@l2") for source in ("", " (from unet)", " (from vq-unet)")
+    }
+    with pytest.raises(RequestError, match="unknown attack 'fsgm': did you mean fgsm"):
+        stress_command(attack=["fsgm"])
