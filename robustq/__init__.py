@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
     from robustq.loss import QuantisedLoss as QuantisedLoss
+    from robustq.minimal import MinimalLevel as MinimalLevel
+    from robustq.minimal import minimal_level as minimal_level
+    from robustq.minimal_levels import minimal_levels as minimal_levels
     from robustq.perturb import perturb as perturb
     from robustq.preparation import Preparation as Preparation
     from robustq.recipe import Recipe as Recipe
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "analysis",
     "CaseError": "errors",
+    "MinimalLevel": "minimal",
     "Parts": "segmenter",
     "Preparation": "preparation",
     "QuantisedLoss": "loss",
@@ -44,6 +48,8 @@ _HOMES = {
     "geometry": "geometry",
     "load": "bundle",
     "metrics": "metrics",
+    "minimal_level": "minimal",
+    "minimal_levels": "minimal_levels",
     "open_dataset": "dataset",
     "perturb": "perturb",
     "stress": "stress",

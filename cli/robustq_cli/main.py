@@ -12,6 +12,7 @@ from robustq_cli.analyse import analyse
 from robustq_cli.compare import compare
 from robustq_cli.doctor import doctor
 from robustq_cli.list import list_items
+from robustq_cli.minimal import minimal
 from robustq_cli.new import new
 from robustq_cli.stress import stress
 from robustq_cli.train import train
@@ -29,6 +30,7 @@ app.command("wrap")(wrap)
 app.command("train")(train)
 app.command("stress")(stress)
 app.command("analyse")(analyse)
+app.command("minimal")(minimal)
 app.command("compare")(compare)
 app.command("list")(list_items)
 app.command("new")(new)

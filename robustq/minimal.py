@@ -1,0 +1,152 @@
+"""The smallest level at which a model's answer to a case is no longer good enough."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from robustq import registry
+from robustq.attack import AbstractAttack, Aimed, load_attacks
+from robustq.dataset import Case
+from robustq.errors import RequestError
+from robustq.metrics import dice as dice_of
+from robustq.perturbation import AbstractPerturbation
+from robustq.perturber import Perturber, load_perturbations
+from robustq.predict import predict
+from robustq.segmenter import Segmenter
+from robustq.subjects import BATCH
+
+MOST = 100.0
+"""The largest level, and where a search ends."""
+
+
+@dataclass(frozen=True)
+class MinimalLevel:
+    """Where a search ended.
+
+    Attributes:
+        level: percent, the smallest level tried at which mean Dice is below the threshold; 100 if `censored`; 0 where
+            the clean case is below it already.
+        above: the largest level tried below that one at which it is not, less than the resolution away; 100 if
+            `censored`; None at level 0.
+        censored: mean Dice is not below the threshold at level 100 either: all that is known is that no level of those
+            tried is enough.
+        clean: mean Dice at level 0.
+        dice: mean Dice at `level`.
+    """
+
+    level: float
+    above: float | None
+    censored: bool
+    clean: float
+    dice: float
+
+
+def minimal_level(
+    model: Segmenter,
+    case: Case,
+    perturbation: str | AbstractPerturbation | AbstractAttack,
+    *,
+    threshold: float = 0.5,
+    resolution: float = 0.1,
+    draws: int = 10,
+    seed: int = 0,
+    clip: bool = False,
+) -> MinimalLevel:
+    """The smallest level at which mean Dice falls below a threshold, by bisection between 0 and 100.
+
+    Mean Dice is over draws, then over the labels that the truth shows. Bisection takes for granted that it does not
+    rise again with the level: of noise that holds on average, of an attack as far as the attack is good. Where it does
+    rise, what is found is one of the levels at which it crosses the threshold. The draws are those of `robustq.stress`:
+    the same at every level, and for every model.
+
+    Args:
+        model: on any device.
+        case: prepared for the model, `model.spec.preparation(dataset.read(entry))`.
+        perturbation: or an attack, which is aimed at the model: by name as in `robustq.stress`, or an object, which the
+            name of its class stands for where seeds are made.
+        threshold: Dice, above 0 and at most 1.
+        resolution: percent; the search ends when it knows the level as closely as that.
+        draws: random realisations; one of an attack without randomness.
+        seed: of the run.
+        clip: bring perturbed values back into the intensity range.
+
+    Raises:
+        RequestError: a number is out of its range, or the truth shows no label.
+    """
+    check_search(threshold, resolution, draws)
+    counted = case.mask if case.ignored is None else case.mask & ~case.ignored
+    if not counted.any():
+        raise RequestError(f"the truth of case {case.entry.id} shows no label, so that it has no Dice: leave it out")
+    name, found = _open(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
+    number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
+    perturber = Perturber({name: Aimed(found, model) if isinstance(found, AbstractAttack) else found}, seed, clip=clip)
+
+    @cache
+    def dice(level: float) -> float:
+        if level == 0:
+            return mean_dice(model, case)
+        return sum(mean_dice(model, perturber(case, name, level, draw)) for draw in range(number)) / number
+
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        return bisect(dice, threshold, resolution)
+    finally:
+        for module in training:
+            module.training = True
+
+
+def bisect(dice: Callable[[float], float], threshold: float, resolution: float) -> MinimalLevel:
+    """The smallest level at which a falling function of the level is below a threshold, and what is known of it."""
+    clean = dice(0.0)
+    if clean < threshold:
+        return MinimalLevel(0.0, None, False, clean, clean)
+    if dice(MOST) >= threshold:
+        return MinimalLevel(MOST, MOST, True, clean, dice(MOST))
+    above, below = 0.0, MOST
+    while below - above > resolution:
+        middle = (above + below) / 2
+        above, below = (above, middle) if dice(middle) < threshold else (middle, below)
+    return MinimalLevel(below, above, False, clean, dice(below))
+
+
+def _open(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
+    """A perturbation or an attack by its name, with the name that stands in rows."""
+    found: dict[str, AbstractPerturbation | AbstractAttack] = {}
+    found.update(load_attacks([text]) if text.partition("@")[0] in registry.names("attacks") else {})
+    found.update(load_perturbations([text]) if not found else {})
+    return next(iter(found.items()))
+
+
+def mean_dice(model: Segmenter, case: Case) -> float:
+    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none.
+
+    Args:
+        model: in evaluation mode.
+        case: prepared.
+    """
+    size = BATCH[2 if case.slice_axis is not None else case.dims]
+    answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
+    predicted = torch.cat([masks.cpu() for masks, _ in answers])[0]
+    kept = torch.ones_like(predicted[0]) if case.ignored is None else ~case.ignored
+    scores = [
+        dice_of(answer & kept, mask) for answer, mask in zip(predicted, case.mask & kept, strict=True) if mask.any()
+    ]
+    return sum(scores) / len(scores) if scores else math.nan
+
+
+def check_search(threshold: float, resolution: float, draws: int) -> None:
+    """Refuse what no search can be made with.
+
+    Raises:
+        RequestError: a number is out of its range.
+    """
+    if not 0 < threshold <= 1:
+        raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
+    if not 0 < resolution <= MOST:
+        raise RequestError(f"a resolution of {resolution:g} was asked: give percent above 0 and at most 100")
+    if draws < 1:
+        raise RequestError(f"draws={draws} was asked: give 1 or more")

@@ -1,0 +1,156 @@
+"""The smallest level that is too much, found where it is known by construction."""
+
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import robustq
+from robustq.dataset import Case, Entry
+from robustq.errors import RequestError
+from robustq.minimal import MinimalLevel, bisect, minimal_level
+from robustq.perturbation import AbstractPerturbation
+from robustq.perturber import Perturber, load_perturbations
+from robustq.segmenter import Segmenter
+from robustq.shapes import Image, IntensityRange
+from robustq_cli.minimal import minimal as minimal_command
+
+
+class Bright(nn.Module):
+    """Label 1 where a value is above 1/2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 1)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1))
+            self.layer.bias.copy_(torch.tensor([0.0, -0.5]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images)
+
+
+@dataclass(frozen=True)
+class Darker(AbstractPerturbation):
+    """Takes the level off every value."""
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        return image - level / 100
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        return {"amount": level / 100}
+
+
+def model() -> Segmenter:
+    return robustq.wrap(Bright(), "none", at="layer", example=torch.zeros(1, 1, 8, 8)).eval()
+
+
+def case(bright: float = 0.8) -> Case:
+    """Ten bright columns, which are the label, and ten black ones."""
+    mask = torch.zeros(1, 8, 20, dtype=torch.bool)
+    mask[..., 10:] = True
+    span = torch.tensor([[0.0, 1.0]]).double()
+    return Case(bright * mask.float(), mask, span, (1.0, 1.0), "px", Entry("case", "case"), ("label",))
+
+
+@given(place=st.floats(0.2, 99.8), resolution=st.floats(0.01, 5))
+def test_bisection_encloses_a_step_as_closely_as_asked(place: float, resolution: float) -> None:
+    found = bisect(lambda level: 0.9 if level < place else 0.1, 0.5, resolution)
+    assert found.above < place <= found.level
+    assert found.level - found.above <= resolution
+    assert (found.clean, found.dice, found.censored) == (0.9, 0.1, False)
+
+
+def test_the_level_at_which_a_model_gives_way_is_the_one_known_by_construction() -> None:
+    found = minimal_level(model(), case(0.8), Darker(), resolution=0.01, draws=1)
+    assert found.level == pytest.approx(30, abs=0.011)  # 0.8 - 0.3 is no longer above 1/2
+    assert found.clean == 1
+    assert found.dice == 0
+
+
+def test_an_attack_on_a_linear_model_turns_a_voxel_at_its_distance_to_the_threshold() -> None:
+    found = minimal_level(model(), case(0.8), "fgsm", resolution=0.01)
+    assert found.level == pytest.approx(30, abs=0.011)
+
+
+def test_of_noise_the_mean_over_draws_falls_below_the_threshold() -> None:
+    segmenter, shown = model(), case(0.8)
+    found = minimal_level(segmenter, shown, "gaussian", threshold=0.9, resolution=0.5, draws=4, seed=3)
+    perturber = Perturber(load_perturbations(["gaussian"]), 3)
+
+    def mean(level: float) -> float:
+        answers = [perturber(shown, "gaussian", level, draw).image > 0.5 for draw in range(4)]
+        return sum(robustq.metrics.dice(answer[0], shown.mask[0]) for answer in answers) / 4
+
+    assert mean(found.level) < 0.9 <= mean(found.above)
+    assert found.dice == pytest.approx(mean(found.level))
+
+
+def test_what_never_falls_below_is_censored_at_100() -> None:
+    always = replace(case(5.0), image=case(5.0).image)
+    assert minimal_level(model(), always, Darker(), draws=1) == MinimalLevel(100, 100, True, 1, 1)
+
+
+def test_what_is_below_from_the_start_has_level_0() -> None:
+    assert minimal_level(model(), case(0.3), Darker(), draws=1) == MinimalLevel(0, None, False, 0, 0)
+
+
+def test_ignored_voxels_do_not_count() -> None:
+    ignored = torch.zeros(8, 20, dtype=torch.bool)
+    ignored[:, :5] = True
+    shown = replace(case(0.8), image=torch.where(ignored, 1.0, case(0.8).image), ignored=ignored)
+    assert minimal_level(model(), shown, Darker(), draws=1).clean == 1
+
+
+def test_the_model_trains_on_where_it_was_training() -> None:
+    trained = model().train()
+    minimal_level(trained, case(), "gaussian", draws=1, resolution=50)
+    assert all(module.training for module in trained.modules())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"threshold": 0}, "a threshold of 0 was asked: give a Dice above 0"),
+        ({"resolution": 0}, "a resolution of 0 was asked: give percent above 0"),
+        ({"draws": 0}, "draws=0 was asked: give 1 or more"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_refused(settings: dict[str, float], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        minimal_level(model(), case(), Darker(), **settings)
+
+
+def test_a_case_whose_truth_shows_no_label_is_refused() -> None:
+    empty = replace(case(), mask=torch.zeros(1, 8, 20, dtype=torch.bool))
+    with pytest.raises(RequestError, match="shows no label, so that it has no Dice"):
+        minimal_level(model(), empty, Darker())
+
+
+def test_a_table_has_a_line_for_every_model_and_says_what_it_takes_for_granted() -> None:
+    found = robustq.minimal_levels(
+        None, "phantom:cases=2,domain=A", "fgsm", threshold=0.5, resolution=5, draws=1, split="all"
+    )
+    grid = found.grid()
+    ((_, lines),) = grid.sections
+    assert [line[0] for line in lines] == ["unet", "vq-unet"]
+    assert any("does not rise again with the level" in note for note in grid.notes)
+    assert len(found.rows) == 4
+    assert ((found.rows["level"] - found.rows["above"].astype(float)).fillna(0) <= 5).all()
+
+
+def test_the_command_line_searches(capsys: pytest.CaptureFixture[str]) -> None:
+    words = {"data": "phantom:cases=1", "draws": 1, "resolution": 20.0, "split": "all", "json": True}
+    assert minimal_command(noise="gauss", below=0.4, **words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["perturbation"] == "gaussian"
+    assert document["threshold"] == 0.4
+    assert set(document["models"]) == {"unet", "vq-unet"}
+    with pytest.raises(RequestError, match="takes one of --noise NAME and --attack NAME"):
+        minimal_command()
+    with pytest.raises(RequestError, match="takes one of --noise NAME and --attack NAME"):
+        minimal_command(noise="gaussian", attack="pgd")
