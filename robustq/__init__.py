@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from robustq.loss import QuantisedLoss as QuantisedLoss
     from robustq.minimal import MinimalLevel as MinimalLevel
     from robustq.minimal import minimal_level as minimal_level
+    from robustq.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.minimal_levels import minimal_levels as minimal_levels
     from robustq.perturb import perturb as perturb
     from robustq.preparation import Preparation as Preparation
@@ -37,6 +38,7 @@ _HOMES = {
     "Analysis": "analysis",
     "CaseError": "errors",
     "MinimalLevel": "minimal",
+    "MinimalLevels": "minimal_levels",
     "Parts": "segmenter",
     "Preparation": "preparation",
     "QuantisedLoss": "loss",

@@ -14,15 +14,13 @@ import pyarrow as pa
 
 from robustq import registry
 from robustq.aggregate import group_means, summarise
-from robustq.report.grid import Grid
+from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
 from robustq.report.sample import sample_notes
 from robustq.spec import Spec
 from robustq.store import RunDirectory
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from robustq.analyser import AbstractAnalyser
 
 
@@ -91,7 +89,7 @@ class Analysis:
         notes = sample_notes(self.asked)
         return [replace(grid, heads=self.verdicts(), notes=[*grid.notes, *notes]) for grid in found]
 
-    def tables(self) -> "list[Table]":
+    def tables(self) -> list[Sheet]:
         """The tables for a terminal or a notebook (`rich.print` shows one)."""
         return [grid.to_rich() for grid in self.grids()]
 

@@ -80,7 +80,9 @@ def minimal_level(
     counted = case.mask if case.ignored is None else case.mask & ~case.ignored
     if not counted.any():
         raise RequestError(f"the truth of case {case.entry.id} shows no label, so that it has no Dice: leave it out")
-    name, found = _open(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
+    name, found = (
+        load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
+    )
     number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
     perturber = Perturber({name: Aimed(found, model) if isinstance(found, AbstractAttack) else found}, seed, clip=clip)
 
@@ -113,8 +115,12 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
     return MinimalLevel(below, above, False, clean, dice(below))
 
 
-def _open(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
-    """A perturbation or an attack by its name, with the name that stands in rows."""
+def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
+    """A perturbation or an attack by its name, with the name that stands in rows.
+
+    Raises:
+        RequestError: the name is unknown.
+    """
     found: dict[str, AbstractPerturbation | AbstractAttack] = {}
     found.update(load_attacks([text]) if text.partition("@")[0] in registry.names("attacks") else {})
     found.update(load_perturbations([text]) if not found else {})

@@ -1,70 +1,133 @@
-"""Minimal levels of several models on the cases of a dataset."""
+"""Minimal levels of several models on the cases of a dataset: the search, and what it found."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import json
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from shutil import rmtree
 from typing import Any
 
 import pandas as pd
 
 from robustq.aggregate import describe
-from robustq.dataset import AbstractDataset
-from robustq.minimal import MinimalLevel, check_search, minimal_level
-from robustq.progress import Progress
+from robustq.attack import AbstractAttack
+from robustq.dataset import AbstractDataset, Case
+from robustq.minimal import MOST, MinimalLevel, check_search, load_one, minimal_level
+from robustq.plan import Piece
+from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
-from robustq.report.numbers import median_iqr, percent
-from robustq.subjects import Models, Subjects
+from robustq.report.numbers import draws_a_level, median_iqr, percent, plain
+from robustq.report.sample import sample_notes
+from robustq.rows import Row
+from robustq.spec import Spec
+from robustq.store import RunDirectory
+from robustq.subjects import Models, Subjects, blank_row, of_model, versions
+
+METRIC = "minimal_level"
 
 
-@dataclass(frozen=True)
 class MinimalLevels:
-    """What `minimal_levels` returns.
+    """What `robustq.minimal_levels` returns, and what a run directory is read as.
 
-    Attributes:
-        rows: model, case, group, and the entries of `MinimalLevel`, one row a model and case.
-        asked: perturbation, threshold, resolution, draws, seed, data.
-        failures: reason by case id, of the cases that were left out.
+    Args:
+        path: the run directory.
+        temporary: remove the directory when this is no longer used.
     """
 
-    rows: pd.DataFrame
-    asked: dict[str, Any]
-    failures: dict[str, str]
+    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
+        self.directory = RunDirectory(path, "minimal")
+        self.document = self.directory.read()
+        if temporary:
+            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked: perturbation, threshold, resolution, draws, seed, models, data and the rest."""
+        asked: dict[str, Any] = self.document["asked"]
+        return asked
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order they were given."""
+        return [model["name"] for model in self.asked["models"]]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Reason by case id, of the cases in which nothing could be searched."""
+        failed = self._rows[self._rows["status"] == "failed"]
+        return dict(failed[["case", "reason"]].itertuples(index=False))
+
+    def to_frame(self) -> pd.DataFrame:
+        """model, domain, case, group, and the entries of `robustq.MinimalLevel`; one row a model and case."""
+        found = self._rows[self._rows["status"] == "ok"]
+        entries = [json.loads(parameters) for parameters in found["parameters"]]
+        entries = [{field: each[field] for field in MinimalLevel.__dataclass_fields__} for each in entries]
+        told = found[["model", "domain", "case", "group"]].reset_index(drop=True)
+        return pd.concat([told, pd.DataFrame(entries, columns=list(MinimalLevel.__dataclass_fields__))], axis=1)
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        frame: pd.DataFrame = self.directory.rows().to_pandas()
+        return frame
 
     def by_group(self) -> pd.DataFrame:
         """Mean level over the cases of each group, a censored case counted as 100."""
-        return self.rows.groupby(["model", "group"], sort=False, as_index=False).agg(level=("level", "mean"))
+        return self.to_frame().groupby(["model", "group"], sort=False, as_index=False).agg(level=("level", "mean"))
 
     def grid(self) -> Grid:
         """Median and quartiles over groups, one line a model, and what must be known to read them."""
+        cases = self.to_frame()
         lines = []
         for model, part in self.by_group().groupby("model", sort=False):
             found = describe(part["level"].to_numpy(float))
-            cases = self.rows[self.rows["model"] == model]
+            own = cases[cases["model"] == model]
             spread = median_iqr(found.median, found.q1, found.q3, 2)
-            lines.append([str(model), spread, str((cases["level"] == 0).sum()), str(cases["censored"].sum())])
+            lines.append([str(model), spread, str((own["level"] == 0).sum()), str(own["censored"].sum())])
         asked = self.asked
-        groups = self.rows["group"].nunique()
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
-            f"{asked['data']}: median (quartiles) over {groups} groups"
+            f"{asked['data']['name']}: median (quartiles) over {cases['group'].nunique()} groups"
         )
-        notes = [
-            f"by bisection to {asked['resolution']:g} percentage points, which takes for granted that mean Dice does "
-            f"not rise again with the level; {asked['draws']} draws a level of what is random",
-            f"never: cases that are not below even at {percent(100)}, counted as 100, which is the least it can be; at "
-            "once: cases that are below without any change, counted as 0",
+        return Grid(title, ["model", "level", "at once", "never"], [("", lines)], self.notes())
+
+    def notes(self) -> list[str]:
+        """What must be known to read the figures."""
+        specs = {model["name"]: Spec.from_dict(model["spec"]) for model in self.asked["models"]}
+        told = [f"{name}: {'; '.join(spec.status)}" for name, spec in specs.items() if spec.status]
+        unsearched = len(self.failures) - len(self.asked["data"]["failures"])
+        cases = len(self.asked["data"]["cases"])
+        left_out = [f"in {unsearched} of the {cases} cases the truth shows no label: left out"] if unsearched else []
+        return [
+            *told,
+            f"by bisection to {self.asked['resolution']:g} percentage points, which takes for granted that mean Dice "
+            f"does not rise again with the level; {draws_a_level(self.asked['draws'])}",
+            "at once: cases that are below without any change, counted as 0",
+            f"never: cases that are not below even at {percent(MOST)}, counted as that, the least it can be",
+            *left_out,
+            *sample_notes(self.asked),
         ]
-        if self.failures:
-            notes.append(f"{len(self.failures)} cases are left out")
-        return Grid(title, ["model", "level", "at once", "never"], [("", lines)], notes)
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON values."""
-        models = {
-            str(model): describe(part["level"].to_numpy(float))._asdict()
-            for model, part in self.by_group().groupby("model", sort=False)
+        asked = {key: value for key, value in self.asked.items() if key not in ("models", "data")}
+        document = {
+            "run": str(self.directory.path),
+            **asked,
+            "data": self.asked["data"]["name"],
+            "models": {
+                str(model): describe(part["level"].to_numpy(float))._asdict()
+                for model, part in self.by_group().groupby("model", sort=False)
+            },
+            "cases": self.to_frame().astype(object).to_dict("records"),
+            "failures": self.failures,
+            "notes": self.notes(),
         }
-        cases = self.rows.astype(object).to_dict("records")
-        return {**self.asked, "models": models, "cases": cases, "failures": self.failures}
+        clean = plain(document)
+        assert isinstance(clean, dict)
+        return clean
 
 
 def minimal_levels(
@@ -78,6 +141,7 @@ def minimal_levels(
     seed: int = 0,
     split: str = "held-out",
     clip: bool = False,
+    out: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> MinimalLevels:
@@ -89,10 +153,12 @@ def minimal_levels(
         perturbation: a perturbation, chain or attack by name.
         threshold: Dice.
         resolution: percent.
-        draws: random realisations a level.
+        draws: random realisations a level; one of an attack without randomness.
         seed: of the run.
         split: which cases, as in `robustq.stress`.
         clip: bring perturbed values back into the intensity range.
+        out: the run directory, which may be that of a stress run. A search that was killed there goes on. Without, a
+            temporary directory that lives as long as what is returned.
         device: of the models.
         on_progress: told after each case.
 
@@ -100,36 +166,60 @@ def minimal_levels(
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
     check_search(threshold, resolution, draws)
+    name, opened = load_one(perturbation)
+    if isinstance(opened, AbstractAttack) and not opened.random:
+        draws = 1
     subjects = Subjects.gather(models, data, split=split, device=device)
-    failures = dict(subjects.cases.failures)
-    rows: list[dict[str, Any]] = []
-    for done, entry in enumerate(subjects.good, 1):
-        case = subjects.cases(entry)
-        counted = case.mask if case.ignored is None else case.mask & ~case.ignored
-        if not counted.any():
-            failures[entry.id] = "the truth shows no label, so that there is no Dice"
-            continue
-        for name, model in subjects.models.items():
-            found: MinimalLevel = minimal_level(
-                model,
-                case,
-                perturbation,
-                threshold=threshold,
-                resolution=resolution,
-                draws=draws,
-                seed=seed,
-                clip=clip,
-            )
-            rows.append({"model": name, "case": entry.id, "group": entry.group, **asdict(found)})
-        on_progress(Progress(done, len(subjects.good), 0))
+    directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out, "minimal")
     asked = {
-        "perturbation": perturbation,
+        "perturbation": name,
         "threshold": threshold,
         "resolution": resolution,
         "draws": draws,
         "seed": seed,
+        "split": split,
         "clip": clip,
-        "data": subjects.cases.dataset.name,
+        **subjects.describe(),
     }
-    columns = ["model", "case", "group", *MinimalLevel.__dataclass_fields__]
-    return MinimalLevels(pd.DataFrame(rows, columns=columns), asked, failures)
+    batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
+    directory.begin({"asked": asked, "plan": batches, "device": str(subjects.device), "versions": versions()})
+    settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
+    compute(directory, batches, _Searcher(subjects, settings), on_progress)
+    directory.write(len(batches), subjects.failed_rows())
+    directory.compact()
+    found = MinimalLevels(directory.path, temporary=out is None)
+    directory.summarise(found.summary())
+    return found
+
+
+@dataclass(frozen=True)
+class _Searcher:
+    """Searches every model's minimal level on a case and turns them into rows."""
+
+    subjects: Subjects
+    settings: dict[str, Any]
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch of pieces."""
+        return [row for piece in batch for row in self._search(piece)]
+
+    def _search(self, piece: Piece) -> list[Row]:
+        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        case: Case = self.subjects.cases(entry)
+        shared = replace(
+            blank_row(self.subjects.cases.dataset, entry), perturbation=piece.perturbation, draw=None, metric=METRIC
+        )
+        rows = [replace(shared, **of_model(name, model)) for name, model in self.subjects.models.items()]
+        counted = case.mask if case.ignored is None else case.mask & ~case.ignored
+        if not counted.any():
+            reason = "the truth shows no label, so that there is no Dice"
+            return [replace(row, status="failed", reason=reason) for row in rows]
+        return [
+            self._found(row, minimal_level(self.subjects.models[row.model], case, piece.perturbation, **self.settings))
+            for row in rows
+        ]
+
+    def _found(self, row: Row, found: MinimalLevel) -> Row:
+        asked = {name: self.settings[name] for name in ("threshold", "resolution")}
+        told = json.dumps({**asdict(found), **asked})
+        return replace(row, level=found.level, value=found.level, unit="%", parameters=told)

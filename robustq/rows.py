@@ -23,7 +23,7 @@ class Row:
         training_seed: of the model; None if it is untrained.
         label: name of the label; for `code_usage` the number of the code.
         metric: as asked for (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the truth does
-            not show; `code_usage`, how often the clean case's tokens chose a code.
+            not show; `code_usage`, how often the clean case's tokens chose a code; `minimal_level`, in percent.
         value: None where there is none.
         unit: of the value, "" without.
         status: "ok"; "missed" where the label is in the truth and not in the answer; "failed" for a case that could not

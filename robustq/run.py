@@ -24,7 +24,8 @@ from robustq.store import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.table import Table
+
+    from robustq.report.grid import Sheet
 
 _AUXILIARY = ("invented", "invented_volume", "code_usage")
 
@@ -178,7 +179,7 @@ class Run:
         assert isinstance(clean, dict)
         return clean
 
-    def table(self, metric: str | None = None) -> "Table":
+    def table(self, metric: str | None = None) -> "Sheet":
         """The models side by side, one section a perturbation: a rich table (`rich.print` shows it).
 
         Args:

@@ -11,23 +11,31 @@ import pyarrow.parquet as pq
 from robustq.errors import RequestError
 from robustq.rows import SCHEMA, Row, to_table
 
+_FILES = {
+    "stress": ("run.json", ""),
+    "analyse": ("analysis.json", "analysis-"),
+    "minimal": ("minimal.json", "minimal-"),
+}
+"""By command: what it was asked, and what the names of its other files begin with."""
+
 
 class RunDirectory:
     """`run.json`, one Parquet file a batch of pieces in `rows/`, `results.parquet`, `summary.json`.
 
     Every file is written under a temporary name and renamed, so that a run killed at any moment leaves whole files
-    only. A stress run and an analysis can share a directory: the analysis writes `analysis.json`,
-    `rows/analysis-*.parquet` and `analysis-summary.json`, and `results.parquet` holds the rows of both.
+    only. A stress run, an analysis and a search of minimal levels can share a directory: the analysis writes
+    `analysis.json`, `rows/analysis-*.parquet` and `analysis-summary.json`, the search the like with `minimal`, and
+    `results.parquet` holds the rows of all.
 
     Args:
         path: the directory; made by `begin`.
-        command: whose files are meant, "stress" or "analyse".
+        command: whose files are meant: "stress", "analyse" or "minimal".
     """
 
     def __init__(self, path: str | os.PathLike[str], command: str = "stress") -> None:
         self.path = Path(path)
         self.command = command
-        self._name, self._prefix = {"stress": ("run.json", ""), "analyse": ("analysis.json", "analysis-")}[command]
+        self._name, self._prefix = _FILES[command]
 
     @property
     def exists(self) -> bool:
@@ -38,7 +46,7 @@ class RunDirectory:
         """Start a run, or go on with it.
 
         Args:
-            document: what `run.json` or `analysis.json` says. Its entry `asked` decides whether a run that began here
+            document: what `run.json` (or its like) says. Its entry `asked` decides whether a run that began here
                 is the same.
 
         Raises:
@@ -54,8 +62,8 @@ class RunDirectory:
                     "delete it"
                 )
             return
-        other = RunDirectory(self.path, "analyse" if self.command == "stress" else "stress")
-        if self.path.exists() and not other.exists and (not self.path.is_dir() or any(self.path.iterdir())):
+        begun = any(RunDirectory(self.path, command).exists for command in _FILES)
+        if self.path.exists() and not begun and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RequestError(f"{self.path} exists and holds no run: give another --out")
         try:
             (self.path / "rows").mkdir(parents=True, exist_ok=True)
@@ -64,7 +72,7 @@ class RunDirectory:
         self._write(self._name, document)
 
     def read(self) -> dict[str, Any]:
-        """What `run.json` or `analysis.json` says.
+        """What `run.json`, or its like, says.
 
         Raises:
             RequestError: there is no run here, or it cannot be read.
@@ -90,7 +98,7 @@ class RunDirectory:
         os.replace(partial, target)
 
     def compact(self) -> None:
-        """Gather all rows, those of a stress run before those of an analysis, into `results.parquet`."""
+        """Gather all rows, those of a stress run before those of other commands, into `results.parquet`."""
         partial = self.path / "results.partial"
         pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
         os.replace(partial, self.path / "results.parquet")

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -10,13 +12,18 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import robustq
-from robustq.dataset import Case, Entry
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.demonstration import demonstration_pair
 from robustq.errors import RequestError
 from robustq.minimal import MinimalLevel, bisect, minimal_level
+from robustq.minimal_levels import MinimalLevels
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber, load_perturbations
+from robustq.progress import Progress
+from robustq.run import Run
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
+from robustq.spec import adopt_labels
 from robustq_cli.minimal import minimal as minimal_command
 
 
@@ -131,20 +138,96 @@ def test_a_case_whose_truth_shows_no_label_is_refused() -> None:
         minimal_level(model(), empty, Darker())
 
 
+def searched(out: Path | None = None, **settings: object) -> MinimalLevels:
+    asked = {"threshold": 0.5, "resolution": 5.0, "split": "all", **settings}
+    return robustq.minimal_levels(None, "phantom:cases=2,domain=A", "fgsm", out=out, **asked)
+
+
 def test_a_table_has_a_line_for_every_model_and_says_what_it_takes_for_granted() -> None:
-    found = robustq.minimal_levels(
-        None, "phantom:cases=2,domain=A", "fgsm", threshold=0.5, resolution=5, draws=1, split="all"
-    )
+    found = searched()
     grid = found.grid()
     ((_, lines),) = grid.sections
     assert [line[0] for line in lines] == ["unet", "vq-unet"]
-    assert any("does not rise again with the level" in note for note in grid.notes)
-    assert len(found.rows) == 4
-    assert ((found.rows["level"] - found.rows["above"].astype(float)).fillna(0) <= 5).all()
+    assert any("does not rise again with the level; 1 draw a level" in note for note in grid.notes)
+    assert any("were seen in training" in note for note in grid.notes)
+    frame = found.to_frame()
+    assert len(frame) == 4
+    assert ((frame["level"] - frame["above"].astype(float)).fillna(0) <= 5).all()
 
 
-def test_the_command_line_searches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_levels_of_a_dataset_are_those_of_its_cases() -> None:
+    frame = searched().to_frame()
+    pair = {name: robustq.load(path) for name, path in demonstration_pair().items()}
+    data = robustq.open_dataset("phantom:cases=2,domain=A")
+    for row in frame.itertuples():
+        model = pair[row.model]
+        spec = adopt_labels(model.spec, data)
+        shown = spec.preparation(data.read(next(entry for entry in data.entries if entry.id == row.case)))
+        alone = minimal_level(model, shown, "fgsm", resolution=5.0)
+        assert (row.level, row.clean, row.dice) == (alone.level, alone.clean, alone.dice)
+
+
+class Killed(BaseException):
+    """What a process sees when it is told to stop."""
+
+
+def test_a_killed_search_goes_on_and_ends_with_the_same_rows(tmp_path: Path) -> None:
+    def die(progress: object) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        searched(tmp_path / "killed", on_progress=die)
+    told: list[Progress] = []
+    resumed = searched(tmp_path / "killed", on_progress=told.append)
+    assert told[-1] == Progress(done=2, total=2, resumed=1)
+    pd.testing.assert_frame_equal(resumed.to_frame(), searched().to_frame())
+    pd.testing.assert_frame_equal(MinimalLevels(tmp_path / "killed").to_frame(), resumed.to_frame())
+    with pytest.raises(RequestError, match=r"holds another run \(it differs in threshold"):
+        searched(tmp_path / "killed", threshold=0.4)
+
+
+def test_a_search_shares_the_directory_of_a_stress_run(tmp_path: Path) -> None:
+    run = robustq.stress(None, "phantom:cases=1,domain=B", levels=[10], draws=1, out=tmp_path)
+    before = run.to_frame()
+    robustq.minimal_levels(None, "phantom:cases=1,domain=B", "fgsm", resolution=50, out=tmp_path)
+    pd.testing.assert_frame_equal(Run(tmp_path).to_frame(), before)
+    together = pd.read_parquet(tmp_path / "results.parquet")
+    assert len(together) == len(before) + 2
+    assert set(together["metric"]) - set(before["metric"]) == {"minimal_level"}
+
+
+class EmptyOnes(AbstractDataset):
+    """A case with a label, and one without."""
+
+    name = "empty-ones"
+    labels = {1: "bright"}  # noqa: RUF012 - an instance of the contract's attribute
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(name, name) for name in ("empty", "full")]
+
+    def read(self, entry: Entry) -> Case:
+        mask = torch.zeros(8, 20, dtype=torch.int32)
+        mask[:, 10:] = entry.id == "full"
+        image = torch.where(mask > 0, 0.8, 0.0)[None]
+        return Case(image, mask, torch.tensor([[0.0, 1.0]]).double(), (1.0, 1.0), "px", entry)
+
+    def fingerprint(self, entry: Entry) -> str:
+        return entry.id
+
+
+def test_a_case_without_a_label_is_recorded_and_the_others_are_searched() -> None:
+    preparation = robustq.Preparation(dims=2, normalise="none", labels=((1, "bright"),))
+    bright = robustq.wrap(Bright(), "none", at="layer", example=torch.zeros(1, 1, 8, 8), preparation=preparation)
+    found = robustq.minimal_levels({"bright": bright}, EmptyOnes(), "fgsm", resolution=1)
+    assert found.to_frame()["case"].tolist() == ["full"]
+    assert found.failures == {"empty": "the truth shows no label, so that there is no Dice"}
+    assert any("in 1 of the 2 cases the truth shows no label" in note for note in found.notes())
+
+
+def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = {"data": "phantom:cases=1", "draws": 1, "resolution": 20.0, "split": "all", "json": True}
+    words["out"] = tmp_path / "run"
     assert minimal_command(noise="gauss", below=0.4, **words) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["perturbation"] == "gaussian"

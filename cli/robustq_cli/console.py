@@ -11,10 +11,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.measure import measure_renderables
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from robustq.report.numbers import plain
@@ -36,8 +35,8 @@ def say(text: str) -> None:
     err.print(Text(text), soft_wrap=True)
 
 
-def print_table(table: Table) -> None:
-    """A table: in a terminal within its width, cells wrapping; elsewhere as wide as it needs to be."""
+def print_table(table: RenderableType) -> None:
+    """A table and its prose: in a terminal within its width, wrapping; elsewhere as wide as they need to be."""
     if out.is_terminal:
         out.print(table)
         return

@@ -1,5 +1,6 @@
 """robustq minimal: the smallest level at which Dice falls below a threshold."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,11 @@ def minimal(
         str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
     ] = "held-out",
     clip: Annotated[bool, typer.Option("--clip", help="Bring perturbed values back into the range.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run directory; a killed search there goes on.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
 ) -> int:
-    """Search the smallest level at which the Dice of each case falls below a threshold."""
+    """Search, case by case, the smallest level at which Dice falls below a threshold; killed, it goes on."""
     # What the words alone show to be wrong is answered before torch is imported.
     if (noise is None) == (attack is None):
         raise RequestError("minimal takes one of --noise NAME and --attack NAME, such as --noise gaussian")
@@ -37,6 +39,7 @@ def minimal(
 
     from robustq.minimal_levels import minimal_levels
 
+    target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         found = minimal_levels(
             models or None,
@@ -48,13 +51,15 @@ def minimal(
             seed=seed,
             split=split,
             clip=clip,
+            out=target,
             device=device,
-            on_progress=console.Pieces(bars, None),
+            on_progress=console.Pieces(bars, None if out else target),
         )
     if json:
         console.print_json(found.summary())
     else:
         console.print_table(found.grid().to_rich())
+        console.say(f"rows and summary: {target}")
     for case, reason in found.failures.items():
         console.say(f"left out {case}: {reason}")
     return 3 if found.failures else 0

@@ -9,7 +9,7 @@ import pandas as pd
 from robustq.metric import parse_metrics
 from robustq.report.comparison import missed_text
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, median_iqr, number, percent
+from robustq.report.numbers import draws_a_level, mean_sd, median_iqr, number, percent
 from robustq.run import Run
 from robustq.statistics import audc, retention
 
@@ -55,7 +55,7 @@ def curve_grid(run: Run, metric: str) -> Grid:
     average = "median (quartiles)" if infinite else "mean ± sd"
     least, groups = int(rows["groups"].min()), int(rows["groups"].max())
     over = f"{groups} groups" if least == groups else f"{least} to {groups} groups"
-    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {_draws(run.asked['draws'])}"
+    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {draws_a_level(run.asked['draws'])}"
     notes = _notes(run, rows, distance)
     if curve_figures:
         notes.insert(0, f"retention: the mean at {percent(max(levels))} over the mean at {percent(0)}")
@@ -70,10 +70,6 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bo
     else:
         text = mean_sd(row["mean"], row["sd"], digits)
     return text + missed_text(row["missed"], distance)
-
-
-def _draws(count: int) -> str:
-    return "1 draw a level" if count == 1 else f"{count} draws a level above 0"
 
 
 def _notes(run: Run, rows: pd.DataFrame, distance: bool) -> list[str]:

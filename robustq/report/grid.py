@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.jupyter import JupyterMixin
 from rich.table import Table
 from rich.text import Text
+
+
+class Sheet(JupyterMixin, Group):
+    """Title, table and notes, one below the other, in a terminal and in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Grid:
         title: what the figures are, with unit and sample.
         header: one entry a column; the first column holds names.
         sections: name of a section ("" for none) and its rows.
-        notes: what a reader must know to read the figures; they make the caption.
+        notes: what a reader must know to read the figures; they stand below them.
         heads: what a reader must know before the figures, such as that a bottleneck is dead; stands above them.
     """
 
@@ -29,16 +35,10 @@ class Grid:
     notes: Sequence[str] = field(default=())
     heads: Sequence[str] = field(default=())
 
-    def to_rich(self) -> Table:
+    def to_rich(self) -> Sheet:
         """For the terminal and for notebooks."""
-        table = Table(
-            title=Text("\n".join([self.title, *self.heads])),
-            title_justify="left",
-            caption=Text("\n".join(self.notes)),
-            caption_justify="left",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
+        # Title and notes stand outside the table, which would break them at its own width.
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         # Narrow terminals break a cell between figure and deviation rather than cutting it.
         for place, name in enumerate(self.header):
             justify: Literal["left", "right"] = "left" if place == 0 else "right"
@@ -49,7 +49,8 @@ class Grid:
                 table.add_row(Text(section, style="bold"), *[""] * (len(self.header) - 1))
             for row in rows:
                 table.add_row(*map(Text, row))
-        return table
+        above = [Text(line, style="italic") for line in (self.title, *self.heads)]
+        return Sheet(*above, table, *(Text(note, style="dim") for note in self.notes))
 
     def to_markdown(self) -> str:
         """A GitHub table, title above and notes below."""
