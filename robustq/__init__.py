@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from robustq.analyse import analyse as analyse
     from robustq.analysis import Analysis as Analysis
     from robustq.bundle import load as load
+    from robustq.bundle import save as save
     from robustq.dataset import open_dataset as open_dataset
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
@@ -54,6 +55,7 @@ _HOMES = {
     "minimal_levels": "minimal_levels",
     "open_dataset": "dataset",
     "perturb": "perturb",
+    "save": "bundle",
     "stress": "stress",
     "train": "train",
     "wrap": "wrap",

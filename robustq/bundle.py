@@ -13,10 +13,8 @@ from robustq.bottleneck import build_bottlenecks
 from robustq.errors import RequestError
 from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
-from robustq.spec import Spec
+from robustq.spec import HEADER, Spec
 from robustq.wrap import fresh_network
-
-_KEY = "robustq"
 
 
 def save(model: Segmenter, path: str | os.PathLike[str]) -> None:
@@ -31,7 +29,7 @@ def save(model: Segmenter, path: str | os.PathLike[str]) -> None:
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(serialise(tensors, metadata={_KEY: json.dumps(model.spec.to_dict())}))
+        partial.write_bytes(serialise(tensors, metadata={HEADER: json.dumps(model.spec.to_dict())}))
         os.replace(partial, target)
     except OSError as error:
         raise RequestError(f"cannot write {target}: {error.strerror or error}") from error
@@ -56,7 +54,7 @@ def read_spec(path: str | os.PathLike[str]) -> Spec:
         raise RequestError(f"no model file {file}: make one with robustq wrap, or mend the path")
     try:
         with safe_open(file, framework="pt") as opened:
-            header = (opened.metadata() or {}).get(_KEY)
+            header = (opened.metadata() or {}).get(HEADER)
     except (SafetensorError, OSError) as error:
         raise RequestError(f"{file} is truncated or not a safetensors file: {error}") from error
     if header is None:
@@ -82,7 +80,8 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
     spec = read_spec(path)
     if (spec.architecture is None) != (module is not None):
         raise RequestError(
-            f"{path} holds a network given by hand: pass it, robustq.load(path, module=network)"
+            f"{path} holds a network given by hand: pass it, robustq.load(path, module=network), or with "
+            "--model-file FILE.py:FUNCTION on the command line"
             if module is None
             else f"{path} names its architecture, {spec.architecture}: load it without module="
         )

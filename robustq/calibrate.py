@@ -15,7 +15,7 @@ from robustq.features import require_features
 from robustq.prepared import PreparedCases
 from robustq.segmenter import Segmenter
 from robustq.slices import to_slices
-from robustq.spec import adopt_labels
+from robustq.spec import CALIBRATED, adopt_labels
 from robustq.splits import split
 from robustq.validate import validate
 
@@ -101,8 +101,7 @@ def calibrate(
     model.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])  # type: ignore[union-attr]  # looked at above
     after, counts = validate(model, cases, held_out, batch_size=batch_size)
     assert counts is not None, "there is a codebook"
-    remark = "its codebook was calibrated by k-means, not trained"
-    model.spec = model.spec.but(remarks=(*model.spec.remarks, remark))
+    model.spec = model.spec.but(remarks=(*model.spec.remarks, CALIBRATED))
     return Calibration(
         tokens=len(tokens),
         cases=len(fitted),

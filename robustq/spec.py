@@ -12,6 +12,14 @@ from robustq.quantise import Quantise
 
 VERSION = 1
 
+HEADER = "robustq"
+"""Entry of a bundle's header that holds the spec."""
+
+CALIBRATED = "its codebook was calibrated by k-means, not trained"
+"""Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
+
+TRAINED_ON = "its codebook was calibrated by k-means, then trained"
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -32,6 +40,7 @@ class Spec:
         training: what the training was (epochs, cases, Dice); None for an untrained model.
         remarks: sentences that stand wherever the model appears.
         weights: where the network's weights came from, where they were not trained here; "" otherwise.
+        weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         multiple: of what an image's extents must be for the network to take it; others are padded by `Segmenter.run`.
     """
 
@@ -49,6 +58,7 @@ class Spec:
     training: dict[str, Any] | None = None
     remarks: tuple[str, ...] = ()
     weights: str = ""
+    weights_cases: tuple[str, ...] | None = None
     multiple: int = 1
 
     def __post_init__(self) -> None:
@@ -70,10 +80,17 @@ class Spec:
         return tuple(name for _, name in self.preparation.labels)
 
     @property
+    def seen(self) -> frozenset[str]:
+        """Fingerprints of all cases that its weights were trained on, as far as that is known."""
+        return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())
+
+    @property
     def status(self) -> tuple[str, ...]:
         """What a reader must know wherever the model appears: untrained, or altered after training."""
         if self.weights:
-            origin = f"network's weights: {self.weights}; which cases they were trained on is not known"
+            known = self.weights_cases is not None
+            cases = f"trained on {len(self.weights_cases or ())} cases" if known else "on which cases is not known"
+            origin = f"network's weights: {self.weights}, {cases}"
         else:
             origin = "untrained: its weights are random"
         untrained = () if self.training and not self.weights else (origin,)
@@ -87,6 +104,7 @@ class Spec:
             "version": VERSION,
             "arguments": dict(self.arguments),
             "remarks": list(self.remarks),
+            "weights_cases": None if self.weights_cases is None else list(self.weights_cases),
             "preparation": self.preparation.to_dict(),
         }
 
@@ -102,16 +120,23 @@ class Spec:
         if version != VERSION:
             raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
         known = {field.name for field in fields(cls)}
-        document = {"multiple": 1, "weights": "", **document}  # earlier bundles do not have these
+        document = {
+            "multiple": 1,
+            "weights": "",
+            "weights_cases": None,
+            **document,
+        }  # earlier bundles do not have these
         if set(document) != known:
             odd = ", ".join(sorted(set(document) ^ known))
             raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")
         Quantise.parse(document["quantise"])
+        cases = document["weights_cases"]
         return cls(
             **{
                 **document,
                 "arguments": tuple(document["arguments"].items()),
                 "remarks": tuple(document["remarks"]),
+                "weights_cases": None if cases is None else tuple(cases),
                 "preparation": Preparation.from_dict(document["preparation"]),
             }
         )

@@ -128,6 +128,18 @@ def of_model(name: str, model: Segmenter) -> dict[str, Any]:
     return {"model": name, "training_seed": model.spec.seed if model.spec.training else None}
 
 
+def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
+    """Bundles by the names of their files, without the ending.
+
+    Raises:
+        RequestError: two have one name.
+    """
+    named = {path.stem: path for path in map(Path, paths)}
+    if len(named) < len(paths):
+        raise RequestError(f"two models have the same file name ({', '.join(map(str, paths))}): rename one")
+    return named
+
+
 def versions() -> dict[str, str]:
     """Of the libraries that figures depend on."""
     return {library: version(library) for library in ("robustq", "torch", "numpy", "scipy", "torchio")}
@@ -141,10 +153,7 @@ def _open_models(
     if models is None:
         models = demonstration_pair()
     if not isinstance(models, Mapping):
-        named = {Path(path).stem: path for path in models}
-        if len(named) < len(models):
-            raise RequestError(f"two models have the same file name ({', '.join(map(str, models))}): rename one")
-        models = named
+        models = by_file_name(models)
     if not models:
         raise RequestError("no model was given: name one or more bundles")
     opened = {}
@@ -171,7 +180,7 @@ def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: st
     if split == "all":
         return entries
     if split == "held-out":
-        seen = {case for model in models.values() for case in (model.spec.training or {}).get("training_cases", ())}
+        seen = {case for model in models.values() for case in model.spec.seen}
         kept = [entry for entry in entries if not seen or dataset.fingerprint(entry) not in seen]
         if not kept:
             raise RequestError(

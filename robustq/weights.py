@@ -1,5 +1,6 @@
 """Weights of a network that was trained without robustq."""
 
+import json
 import os
 import pickle
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
+from robustq.spec import HEADER, Spec
 
 NESTED = ("state_dict", "model_state_dict", "model", "network_weights", "net", "network", "weights")
 """Entries under which trainers put the state dict."""
@@ -39,6 +41,7 @@ class Loaded:
         loaded: tensors of the network that were found.
         missing: tensors of the network that were not, which keep their fresh values.
         unused: tensors of the file that the network does not have.
+        cases: fingerprints of the cases they were trained on, which only a bundle of robustq tells; else None.
     """
 
     file: str
@@ -46,6 +49,7 @@ class Loaded:
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unused: tuple[str, ...]
+    cases: tuple[str, ...] | None = None
 
     @property
     def text(self) -> str:
@@ -88,7 +92,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
     network.load_state_dict({**own, **{name: state[name] for name in common}})
     missing = tuple(name for name in own if name not in state)
     unused = tuple(name for name in state if name not in own)
-    return Loaded(file.name, under, tuple(common), missing, unused)
+    return Loaded(file.name, under, tuple(common), missing, unused, _cases(file))
 
 
 def _read(file: Path) -> object:
@@ -106,6 +110,19 @@ def _read(file: Path) -> object:
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise RequestError(f"{file} is no checkpoint that can be read: {str(error).splitlines()[0]}") from error
+
+
+def _cases(file: Path) -> tuple[str, ...] | None:
+    """What a trained bundle says it was trained on."""
+    if file.suffix != ".safetensors":
+        return None
+    with safe_open(file, framework="pt") as opened:
+        header = (opened.metadata() or {}).get(HEADER)
+    try:
+        spec = None if header is None else Spec.from_dict(json.loads(header))
+    except (ValueError, TypeError, AttributeError, RequestError):
+        return None  # a bundle of another version is a checkpoint like others
+    return None if spec is None or spec.training is None else tuple(sorted(spec.seen))
 
 
 def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:

@@ -148,7 +148,7 @@ def wrap_trained(
         **{**trained.arguments, **arguments},
     )
     loaded = trained.fill(model.network)
-    model.spec = model.spec.but(weights=loaded.text, remarks=trained.remarks)
+    model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases, remarks=trained.remarks)
     return model
 
 

@@ -216,3 +216,46 @@ def test_help_and_listing_import_no_torch(tmp_path: Path) -> None:
             [sys.executable, "-c", code.format(word=word)], capture_output=True, text=True, cwd=tmp_path, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_a_network_of_ones_own_is_trained_stressed_analysed_and_searched_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.down = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1))\n"
+        "        self.up = nn.ConvTranspose2d(8, 2, 4, 4)\n"
+        "    def forward(self, x):\n"
+        "        return self.up(self.down(x))\n"
+    )
+    data, own = pictures(tmp_path / "data", 5), ("--model-file", "mine.py:Net")
+    for quantise in ("8x4", "none"):
+        words = ("--quantise", quantise, "--size", "24x24", "--out", f"{quantise}.safetensors")
+        made = robustq("wrap", *own, *words, cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+        assert "executing mine.py:Net" in made.stderr
+        assert f"robustq train {quantise}.safetensors --model-file mine.py:Net" in made.stdout
+    trained = robustq("train", "8x4.safetensors", *own, "--data", data, "--epochs", 1, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    pair = ("8x4-trained.safetensors", "none.safetensors")
+    shown = ("--data", data, *own, "--draws", 2, "--out", "run", "--split", "all")
+    models = [word for name in pair for word in ("--model", name)]
+    for command in (
+        ("stress", *models, *shown, "--levels", "0,10"),
+        ("analyse", *pair, *shown, "--levels", "10", "--check", "latent-variance"),
+        ("minimal", *pair, *shown, "--noise", "gaussian", "--resolution", 50),
+    ):
+        result = robustq(*command, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert "8x4-trained" in result.stdout
+
+    refused(robustq("stress", *models, "--data", data, cwd=tmp_path), "given by hand", "--model-file FILE.py:FUNCTION")
+    refused(robustq("train", "none.safetensors", "--data", data, cwd=tmp_path), "--model-file FILE.py:FUNCTION")
+
+
+def test_a_file_that_no_bundle_needs_is_not_executed(wrapped: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("open('ran', 'w')\n")
+    words = ("stress", "--model", wrapped, "--model-file", "mine.py:Net")
+    refused(robustq(*words, cwd=tmp_path), "no bundle here needs --model-file")
+    assert not (tmp_path / "ran").exists()

@@ -171,6 +171,51 @@ def test_the_encoder_is_what_an_image_passes_on_its_way_to_the_site() -> None:
         freeze(model, ["encodr"], noise(1, 1, 16, 16))
 
 
+def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_path: Path) -> None:
+    recipe = robustq.Recipe(epochs=1, augmentation=False, precision="fp32")
+    first = robustq.train(for_phantom("none"), "phantom:cases=4,domain=A", tmp_path / "plain.safetensors", recipe)
+    seen = first.spec.training["training_cases"]
+
+    model = for_phantom("8x4")
+    loaded = load_weights(model.network, tmp_path / "plain.safetensors")
+    assert equal(first.network, model.network)
+    assert set(loaded.cases) == set(seen)
+    model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases)
+    robustq.save(model, tmp_path / "again.safetensors")
+    opened = robustq.load(tmp_path / "again.safetensors")
+    assert opened.spec == model.spec
+    assert any(f"trained on {len(seen)} cases" in line for line in opened.spec.status)
+
+    data = "phantom:cases=4,domain=A"
+    held_out = robustq.stress({"model": opened}, data, levels=[10], draws=1)
+    assert len(held_out.asked["data"]["cases"]) == 4 - len(seen)
+    assert not any("were seen in training" in note for note in held_out.sample_notes())
+    everything = robustq.stress({"model": opened}, data, levels=[10], draws=1, split="all")
+    assert (
+        f"{len(seen)} of the 4 cases were seen in training by a model: its figures flatter" in everything.sample_notes()
+    )
+
+
+def test_of_weights_that_say_nothing_it_is_not_known_what_they_have_seen(tmp_path: Path) -> None:
+    robustq.save(for_phantom("none"), tmp_path / "untrained.safetensors")
+    save_file(network().state_dict(), tmp_path / "plain.safetensors")
+    for name in ("untrained", "plain"):
+        target = for_phantom("8x4").network if name == "untrained" else network()
+        loaded = load_weights(target, tmp_path / f"{name}.safetensors")
+        assert loaded.cases is None
+    spec = for_phantom("8x4").spec.but(weights=loaded.text, weights_cases=loaded.cases)
+    assert any("on which cases is not known" in line for line in spec.status)
+
+
+def test_a_calibrated_codebook_that_is_trained_no_longer_says_that_it_is_not(tmp_path: Path) -> None:
+    model = for_phantom("16x8")
+    calibrate(model, "phantom:cases=4")
+    assert "its codebook was calibrated by k-means, not trained" in model.spec.status
+    recipe = robustq.Recipe(epochs=1, freeze=("encoder", "decoder"), augmentation=False, precision="fp32")
+    trained = robustq.train(model, "phantom:cases=4", tmp_path / "tuned.safetensors", recipe)
+    assert trained.spec.status == ("its codebook was calibrated by k-means, then trained",)
+
+
 def test_a_network_comes_from_a_file_that_is_named_and_from_no_other(tmp_path: Path) -> None:
     (tmp_path / "helper_of_mine.py").write_text("from torch import nn\n\ndef down(): return nn.Conv2d(1, 4, 2, 2)\n")
     file = tmp_path / "factory.py"

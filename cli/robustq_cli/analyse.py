@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from robustq import registry
-from robustq.errors import RequestError
 from robustq.levels import parse_levels
 from robustq.naming import asked_perturbations
-from robustq_cli import console
+from robustq_cli import bundles, console
 
 
 def analyse(
     models: Annotated[list[Path] | None, typer.Argument(metavar="MODEL...", help="Bundles, side by side.")] = None,
+    model_file: bundles.ModelFile = None,
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
     check: Annotated[
         str, typer.Option(help="By commas: codebook, latent-variance, liveness, occupancy, taylor, or all.")
@@ -47,17 +47,16 @@ def analyse(
     for text in check.split(","):
         if text.strip() != "all":
             registry.canonical("analysers", text.strip().partition("@")[0])
-    for path in models or []:
-        if not path.is_file():
-            raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
+    bundles.check_files(models)
 
     from robustq.analyse import analyse as analyse_models
 
+    opened = bundles.open_bundles(models, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
         analysis = analyse_models(
-            models or None,
+            opened,
             data,
             check=check,
             noise=names,

@@ -8,11 +8,12 @@ import typer
 
 from robustq.errors import RequestError
 from robustq.naming import canonical_attack, canonical_perturbation
-from robustq_cli import console
+from robustq_cli import bundles, console
 
 
 def minimal(
     models: Annotated[list[Path] | None, typer.Argument(metavar="MODEL...", help="Bundles, side by side.")] = None,
+    model_file: bundles.ModelFile = None,
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
     noise: Annotated[str | None, typer.Option(help="One perturbation, or a chain as gaussian+blur.")] = None,
     attack: Annotated[str | None, typer.Option(help="Or one attack: fgsm, pgd, segpgd, pgd@l2, ...")] = None,
@@ -33,16 +34,15 @@ def minimal(
     if (noise is None) == (attack is None):
         raise RequestError("minimal takes one of --noise NAME and --attack NAME, such as --noise gaussian")
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
-    for path in models or []:
-        if not path.is_file():
-            raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
+    bundles.check_files(models)
 
     from robustq.minimal_levels import minimal_levels
 
+    opened = bundles.open_bundles(models, model_file)
     target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         found = minimal_levels(
-            models or None,
+            opened,
             data,
             name,
             threshold=below,

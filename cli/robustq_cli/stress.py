@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from robustq.errors import RequestError
 from robustq.levels import parse_levels
 from robustq.naming import asked_perturbations, canonical_attack
-from robustq_cli import console
+from robustq_cli import bundles, console
 
 
 def stress(
     model: Annotated[
         list[Path] | None, typer.Option(help="Bundle to stress; give several to set them side by side.")
     ] = None,
+    model_file: bundles.ModelFile = None,
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
     noise: Annotated[
         list[str] | None,
@@ -53,17 +53,16 @@ def stress(
     asked = parse_levels(levels)
     attacks = [canonical_attack(part) for text in attack or [] for part in text.split(",")]
     names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
-    for path in model or []:
-        if not path.is_file():
-            raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
+    bundles.check_files(model)
 
     from robustq.stress import stress as stress_models
 
+    opened = bundles.open_bundles(model, model_file)
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
         run = stress_models(
-            model or None,
+            opened,
             data,
             noise=names,
             attack=attacks,

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from robustq_cli import console
+from robustq_cli import bundles, console
 
 
 def train(
     model: Annotated[Path, typer.Argument(help="Bundle to train, made by robustq wrap.")],
     data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name, such as phantom.")],
+    model_file: bundles.ModelFile = None,
     out: Annotated[Path | None, typer.Option(help="Bundle to write; NAME-trained.safetensors by default.")] = None,
     epochs: Annotated[int, typer.Option(help="At most so many.")] = 500,
     batch_size: Annotated[int | None, typer.Option(help="By default the paper's, 10 in 2D and 2 in 3D.")] = None,
@@ -29,7 +30,6 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
 ) -> int:
     """Train a bundle with the paper's recipe; started again after being killed, it goes on."""
-    from robustq.bundle import load
     from robustq.recipe import Recipe
     from robustq.train import Epoch
     from robustq.train import train as train_model
@@ -51,7 +51,7 @@ def train(
     target = out or model.with_name(f"{model.stem}-trained.safetensors")
     if target.with_suffix(".resume.pt").exists():
         console.say(f"going on with the training that {target.with_suffix('.resume.pt')} remembers")
-    segmenter = load(model)
+    segmenter = bundles.open_bundle(model, model_file)
     with console.progress() as bars:
         whole = bars.add_task("epochs", total=epochs)
         inside = bars.add_task("epoch 1", total=None)
@@ -67,7 +67,8 @@ def train(
             )
             bars.console.print(
                 f"epoch {epoch.epoch}: loss {epoch.loss:.4f}, of which quantiser {epoch.quantiser_loss:.4f}; "
-                f"validation Dice {epoch.validation_dice:.4f}{codes} ({epoch.seconds:.0f} s)"
+                f"validation Dice {epoch.validation_dice:.4f}{codes} ({epoch.seconds:.0f} s)",
+                soft_wrap=True,
             )
             bars.update(whole, completed=epoch.epoch)
             bars.reset(inside, description=f"epoch {epoch.epoch + 1}")
@@ -81,13 +82,14 @@ def train(
     if json:
         console.print_json({"file": str(target), "training": record})
         return status
+    own = "" if model_file is None else f" --model-file {model_file}"
     lines = {
         "epochs": f"{record['epochs']}, best {record['best_epoch']}",
         "validation Dice": f"{record['validation_dice']:.4f} on {len(record['validation_cases'])} cases",
         "trained on": f"{len(record['training_cases'])} cases of {record['dataset']}",
         "written": str(target),
         "history": str(target.with_suffix(".history.csv")),
-        "next": f"robustq stress --model {target} --data {data} --noise gaussian --levels 0,1,10,20,30",
+        "next": f"robustq stress --model {target}{own} --data {data} --noise gaussian --levels 0,1,10,20,30",
     }
     if record["codes_in_use"] is not None:
         lines["codes in use"] = (

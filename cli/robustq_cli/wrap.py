@@ -149,7 +149,7 @@ def wrap(
     came: dict[str, str] = {}
     if weights is not None:
         loaded = load_weights(model.network, weights)
-        model.spec = model.spec.but(weights=loaded.text)
+        model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases)
         came["weights"] = loaded.text
     elif trained is not None:
         came["weights"] = model.spec.weights
@@ -172,6 +172,7 @@ def wrap(
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
+    own = "" if model_file is None else f" --model-file {model_file}"
     lines = {
         "cut at": f"{anatomy.site}, skips {anatomy.skips}",
         **({"found among": ", ".join(site.name for site in model.sites[1:]) or "no other"} if model.sites else {}),
@@ -185,9 +186,9 @@ def wrap(
         **came,
         "state": "; ".join(model.spec.status),
         "written": str(target),
-        "next": f"robustq train {target} --data DATA",
-        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors --data DATA --noise gaussian "
-        "--levels 0,1,10,20,30",
+        "next": f"robustq train {target}{own} --data DATA",
+        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors{own} --data DATA "
+        "--noise gaussian --levels 0,1,10,20,30",
     }
     console.print_pairs(lines)
 

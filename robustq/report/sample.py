@@ -24,16 +24,14 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
     preparation = Spec.from_dict(asked["models"][0]["spec"]).preparation
     if preparation.size or preparation.spacing:
         notes.append("scored on the prepared grid; distances are in the stored images' unit")
-    trainings = {model["name"]: Spec.from_dict(model["spec"]).training for model in asked["models"]}
+    specs = {model["name"]: Spec.from_dict(model["spec"]) for model in asked["models"]}
+    trainings = {name: spec.training for name, spec in specs.items()}
     fingerprints = {case["fingerprint"] for case in cases}
     chose = max(
         (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training),
         default=0,
     )
-    seen = max(
-        (len(fingerprints & set(training["training_cases"])) for training in trainings.values() if training),
-        default=0,
-    )
+    seen = max(len(fingerprints & spec.seen) for spec in specs.values())
     if chose:
         notes.append(f"{chose} of the {len(cases)} cases also chose the best epoch of a model, by clean Dice")
     if seen:

@@ -1,0 +1,71 @@
+"""Bundles that a command line names, and the user's own file that some of them need."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robustq.errors import RequestError
+from robustq_cli import console
+
+if TYPE_CHECKING:
+    from robustq.segmenter import Segmenter
+
+ModelFile = Annotated[
+    str | None,
+    typer.Option(
+        "--model-file",
+        metavar="FILE.py:FUNCTION",
+        help="For bundles that were wrapped from your own network: where it comes from; the file is executed.",
+    ),
+]
+
+
+def check_files(paths: Sequence[Path] | None) -> None:
+    """Refuse a bundle that does not exist, before torch is imported.
+
+    Raises:
+        RequestError: there is no such file.
+    """
+    for path in paths or ():
+        if not path.is_file():
+            raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
+
+
+def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[str, Segmenter | Path] | None":
+    """The models by file name; those wrapped from the user's own network are opened with it.
+
+    Args:
+        paths: of bundles; None for the bundled demonstration pair.
+        model_file: as in `--model-file`; the file is executed if it is given.
+
+    Raises:
+        RequestError: two bundles have one name, none needs the file, or one needs it and cannot be rebuilt.
+    """
+    from robustq.bundle import load, read_spec
+    from robustq.factory import network_from_file
+    from robustq.subjects import by_file_name
+
+    if model_file is None:
+        return None if paths is None else dict(by_file_name(paths))
+    named = by_file_name(paths or ())
+    own = [name for name, path in named.items() if read_spec(path).architecture is None]
+    if not own:
+        raise RequestError(f"no bundle here needs --model-file {model_file}: each names its architecture; leave it out")
+    console.say(f"executing {model_file}")
+    network = network_from_file(model_file)
+    return {name: load(path, module=network) if name in own else path for name, path in named.items()}
+
+
+def open_bundle(path: Path, model_file: str | None) -> "Segmenter":
+    """One model, as `open_bundles` opens several.
+
+    Raises:
+        RequestError: as there.
+    """
+    from robustq.bundle import load
+
+    opened = open_bundles([path], model_file) or {}
+    (model,) = opened.values()
+    return load(model) if isinstance(model, Path) else model
