@@ -67,7 +67,7 @@ def test_every_exported_name_is_there_and_no_other() -> None:
     assert sorted(robustq.__all__) == robustq.__all__
     for name in robustq.__all__:
         assert getattr(robustq, name) is not None
-    assert set(robustq.__all__) <= set(dir(robustq))
+    assert set(dir(robustq)) == set(robustq.__all__) == set(robustq._HOMES)
     with pytest.raises(AttributeError, match="no attribute 'quantize'"):
         robustq.quantize  # noqa: B018
 
