@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from robustq.analyse import analyse as analyse
     from robustq.analysis import Analysis as Analysis
     from robustq.bundle import load as load
-    from robustq.bundle import save as save
     from robustq.dataset import open_dataset as open_dataset
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
@@ -55,7 +54,6 @@ _HOMES = {
     "minimal_levels": "minimal_levels",
     "open_dataset": "dataset",
     "perturb": "perturb",
-    "save": "bundle",
     "stress": "stress",
     "train": "train",
     "wrap": "wrap",
@@ -85,7 +83,6 @@ __all__ = [
     "minimal_levels",
     "open_dataset",
     "perturb",
-    "save",
     "stress",
     "train",
     "wrap",

@@ -167,15 +167,20 @@ def test_what_a_library_cannot_build_is_refused_in_words(name: str, arguments: d
         robustq.wrap(name, "8x4", **arguments)
 
 
-def test_a_wrapped_network_can_be_compiled() -> None:
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.long)])
+def test_a_wrapped_network_can_be_compiled_and_trained(backend: str) -> None:
     # In a process of its own, where signatures are not checked: the checks cannot be compiled.
-    code = """
+    code = f"""
 import torch, robustq
 model = robustq.wrap("smp:unet", "8x4", encoder="resnet18").eval()
-images = torch.randn(1, 1, 64, 64)
+images = torch.randn(2, 1, 64, 64)
+compiled = torch.compile(model, backend="{backend}")
 with torch.no_grad():
-    torch.testing.assert_close(torch.compile(model, backend="eager")(images), model(images))
+    torch.testing.assert_close(compiled(images), model(images), rtol=1e-3, atol=1e-4)
     assert model.codes is not None
+loss = robustq.QuantisedLoss(torch.nn.CrossEntropyLoss(), model)
+loss(compiled.train()(images), torch.zeros(2, 64, 64, dtype=torch.long)).backward()
+assert all(parameter.grad is not None for parameter in model.bottlenecks.parameters())
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

@@ -181,7 +181,7 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
     assert equal(first.network, model.network)
     assert set(loaded.cases) == set(seen)
     model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases)
-    robustq.save(model, tmp_path / "again.safetensors")
+    model.save(tmp_path / "again.safetensors")
     opened = robustq.load(tmp_path / "again.safetensors")
     assert opened.spec == model.spec
     assert any(f"trained on {len(seen)} cases" in line for line in opened.spec.status)
@@ -197,7 +197,7 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
 
 
 def test_of_weights_that_say_nothing_it_is_not_known_what_they_have_seen(tmp_path: Path) -> None:
-    robustq.save(for_phantom("none"), tmp_path / "untrained.safetensors")
+    for_phantom("none").save(tmp_path / "untrained.safetensors")
     save_file(network().state_dict(), tmp_path / "plain.safetensors")
     for name in ("untrained", "plain"):
         target = for_phantom("8x4").network if name == "untrained" else network()
