@@ -1,0 +1,73 @@
+"""How long does PGD take beside that of torchattacks (Kim, 2020), and how far does each get?
+
+The bundled UNet and VQ-UNet on one case of the phantom, L-inf, radius 1 % of the range, 20 steps of a quarter of it
+from a random start. Both in turn, several times, one thread; the medians and their ratio are printed, with the
+cross-entropy of the clean image and of those the two end at.
+
+    .venv/bin/pip install --no-deps torchattacks tqdm requests
+    .venv/bin/python benchmarks/speed/attacks.py
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import statistics
+import time
+from dataclasses import replace
+
+import torch
+import torchattacks
+from torch.nn import functional as F
+
+import robustq
+from robustq.attack import load_attacks
+from robustq.demonstration import demonstration_pair
+from robustq.loss import class_map
+from robustq.spec import adopt_labels
+
+REPETITIONS = 7
+LEVEL = 1.0
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    data = robustq.open_dataset("phantom:cases=1")
+    for name, path in demonstration_pair().items():
+        model = robustq.load(path)
+        case = adopt_labels(model.spec, data).preparation(data.read(data.entries[0]))
+        low, high = case.intensity_range[0].tolist()
+        # torchattacks knows images between 0 and 1 only, and brings them back there.
+        case = replace(
+            case, image=(case.image - low) / (high - low), intensity_range=torch.tensor([[0.0, 1.0]]).double()
+        )
+        target = class_map(case.mask[None])
+        (ours,) = load_attacks(["pgd"]).values()
+        theirs = torchattacks.PGD(model, eps=LEVEL / 100, alpha=LEVEL / 400, steps=20, random_start=True)
+        times: dict[str, list[float]] = {"ours": [], "torchattacks": []}
+        reached: dict[str, list[float]] = {"ours": [], "torchattacks": []}
+
+        def entropy(image: torch.Tensor, model: robustq.Segmenter = model, target: torch.Tensor = target) -> float:
+            with torch.no_grad():
+                return F.cross_entropy(model(image), target).item()
+
+        for repetition in range(REPETITIONS):
+            start = time.perf_counter()
+            mine = ours(case, LEVEL, torch.Generator().manual_seed(repetition), model).image[None]
+            times["ours"].append(time.perf_counter() - start)
+            start = time.perf_counter()
+            other = theirs(case.image[None], target)
+            times["torchattacks"].append(time.perf_counter() - start)
+            reached["ours"].append(entropy(mine))
+            reached["torchattacks"].append(entropy(other))
+        (mine_time, other_time), (mine_loss, other_loss) = (
+            [statistics.median(values) for values in each.values()] for each in (times, reached)
+        )
+        print(
+            f"{name}: ours {mine_time:.2f} s, torchattacks {other_time:.2f} s, ratio {mine_time / other_time:.2f}; "
+            f"cross-entropy clean {entropy(case.image[None]):.4f}, ours {mine_loss:.4f}, torchattacks {other_loss:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
