@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from robustq import registry
 from robustq.aggregate import group_means, summarise
+from robustq.report.files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
 from robustq.report.sample import sample_notes
@@ -121,14 +122,10 @@ class Analysis:
         Args:
             analysers: by check and model, which have seen the clean cases.
         """
-        folder = self.directory.path / "figures"
-        folder.mkdir(exist_ok=True)
         for named in analysers.values():
             first = next(iter(named.values()))
             for name, figure in first.figures(self._frame, named).items():
-                figure.savefig(folder / f"{name}.png", dpi=150)
-                # Without a date the same figures give the same file.
-                figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+                save_figure(figure, self.directory.path / "figures", name)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from robustq.masking import Masked, masked_gradients, masking_notes
 from robustq.naming import transferred
 from robustq.quantise import Quantise
 from robustq.quantiser import perplexity
+from robustq.report.files import save_figure
 from robustq.report.numbers import plain
 from robustq.report.sample import sample_notes
 from robustq.spec import Spec
@@ -198,6 +199,11 @@ class Run:
         from robustq.report.figure import curve_figure
 
         return curve_figure(self, metric or self.metrics[0])
+
+    def draw(self) -> None:
+        """Write the figure of every metric as PNG and PDF into `curves/` of the run directory."""
+        for metric in self.metrics:
+            save_figure(self.plot(metric), self.directory.path / "curves", metric)
 
 
 def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:

@@ -251,10 +251,12 @@ def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
         ["plain"],
         ["vq"],
     ]
-    panels = run.plot().axes
-    colours = [{line.get_label(): line.get_color() for line in panel.lines} for panel in panels]
-    assert colours[1]["plain"] == colours[0]["plain"] != colours[0]["vq"]
-    assert [text.get_text() for text in panels[-1].get_legend().get_texts()] == ["vq", "plain"]
+    (panel,) = run.plot().axes
+    drawn = {str(line.get_label()): (line.get_color(), line.get_linestyle()) for line in panel.lines}
+    assert set(drawn) == {"vq", "plain", "vq, attack from plain", "plain, attack from vq"}
+    assert drawn["vq, attack from plain"] == (drawn["vq"][0], "--")
+    assert drawn["vq"][0] != drawn["plain"][0]
+    assert {text.get_text() for text in panel.get_legend().get_texts()} == set(drawn)
 
 
 @pytest.mark.parametrize(

@@ -308,6 +308,31 @@ def test_the_table_and_the_figure_show_every_model_and_level() -> None:
     assert panel.lines[0].get_ydata()[0] == pytest.approx(by_case.mean())
 
 
+def test_many_perturbations_are_drawn_in_rows_of_panels_with_one_legend(tmp_path: Path) -> None:
+    names = ["gaussian", "poisson", "speckle", "rician", "salt-and-pepper"]
+    run = robustq.stress(
+        {"m": model()}, "phantom:cases=1", noise=names, levels=[10], draws=1, metrics="dice,hd95", out=tmp_path / "run"
+    )
+    figure = run.plot("hd95")
+    assert [panel.get_title() for panel in figure.axes] == [*names, "", "", ""]
+    assert [panel.get_legend() is not None for panel in figure.axes] == [True, *[False] * 7]
+    run.draw()
+    files = sorted(path.name for path in (tmp_path / "run" / "curves").iterdir())
+    assert files == ["dice.pdf", "dice.png", "hd95.pdf", "hd95.png"]
+
+
+def test_a_metric_that_nothing_has_is_drawn_as_an_empty_panel() -> None:
+    class Empty(Flawed):
+        def read(self, entry: Entry) -> Case:
+            case = super().read(entry)
+            return replace(case, mask=torch.zeros_like(case.mask))
+
+    preparation = robustq.Preparation(labels=((1, "square"), (4, "rare")), ignore=9)
+    run = robustq.stress({"m": small("none", classes=3, preparation=preparation)}, Empty(), levels=[10], draws=1)
+    (panel,) = run.plot().axes
+    assert all(len(line.get_xdata()) == 0 for line in panel.lines)
+
+
 def test_noise_with_the_papers_formulas_is_named_so() -> None:
     run = robustq.stress({"m": model()}, "phantom:cases=1", levels=[10], draws=1, compat="paper-code")
     assert set(run.to_frame().query("metric == 'dice'")["perturbation"]) == {"paper-code:gaussian"}

@@ -82,12 +82,13 @@ def stress(
             precision=precision,
             on_progress=on_progress,
         )
+    run.draw()
     if json:
         console.print_json(run.summary())
     else:
         for metric in run.metrics:
             console.print_table(run.table(metric))
-        console.say(f"rows and summary: {target}")
+        console.say(f"rows, summary and curves: {target}")
     for case, reason in run.failures.items():
         console.say(f"left out {case}: {reason}")
     return 3 if run.failures else 0
