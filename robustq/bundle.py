@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
@@ -91,7 +92,8 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
     if wrong is not None:
         raise RequestError(f"{path} holds weights that are no numbers ({wrong}): its training diverged, train it anew")
     try:
-        model = _rebuild(spec, module, tensors)
+        with torch.random.fork_rng():  # building draws weights, which are replaced
+            model = _rebuild(spec, module, tensors)
         model.load_state_dict(tensors)
     except (RequestError, RuntimeError) as error:
         first = " ".join(line.strip() for line in str(error).splitlines()[:2])

@@ -56,7 +56,9 @@ def resample(
     affine[: len(shifts), 3] = -np.array(shifts)
     transform = torchio.Resample(((*wanted, 1) if flat else wanted, affine))
     image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
-    image, masks = _tensors(transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing)), flat)
+    with torch.random.fork_rng(devices=[]):  # TorchIO asks the global generator whether to resample at all
+        subject = transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing))
+    image, masks = _tensors(subject, flat)
     return image, masks, target
 
 
