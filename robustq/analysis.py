@@ -1,12 +1,9 @@
 """An analysis that was computed: its verdicts, tables, figures and rows."""
 
-import os
-import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,43 +14,16 @@ from robustq.aggregate import group_means, summarise
 from robustq.report.files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
-from robustq.report.sample import sample_notes
-from robustq.spec import Spec
-from robustq.store import RunDirectory
+from robustq.stored import Stored
 
 if TYPE_CHECKING:
     from robustq.analyser import AbstractAnalyser
 
 
-class Analysis:
-    """What `robustq.analyse` returns, and what a run directory is read as.
+class Analysis(Stored):
+    """What `robustq.analyse` returns, and what a run directory is read as."""
 
-    Args:
-        path: the run directory.
-        temporary: remove the directory when the analysis is no longer used.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
-        self.directory = RunDirectory(path, "analyse")
-        self.document = self.directory.read()
-        if temporary:
-            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked: checks, perturbations, levels, draws, seed, models, data and the rest."""
-        asked: dict[str, Any] = self.document["asked"]
-        return asked
-
-    @property
-    def models(self) -> list[str]:
-        """Names of the models, in the order they were given."""
-        return [model["name"] for model in self.asked["models"]]
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """Reason by case id, of the cases that could not be used."""
-        return dict(self.asked["data"]["failures"])
+    command = "analyse"
 
     @property
     def figures(self) -> dict[str, Path]:
@@ -74,8 +44,8 @@ class Analysis:
         """A line a model: whether its bottleneck is alive, and what must be known of the model."""
         rows = self.directory.rows(before=1).to_pandas()
         told = dict(rows[rows["metric"] == "alive"][["model", "reason"]].itertuples(index=False))
-        specs = {model["name"]: Spec.from_dict(model["spec"]) for model in self.asked["models"]}
-        return [f"{model}: {'; '.join([told[model], *specs[model].status])}" for model in self.models if model in told]
+        remarks = self.remarks()
+        return [f"{model}: {'; '.join([told[model], *remarks[model]])}" for model in self.models if model in told]
 
     def grids(self) -> list[Grid]:
         """Every table of every check, headed by the verdicts."""
@@ -87,7 +57,7 @@ class Analysis:
         for text in self.asked["checks"]:
             factory = registry.load("analysers", text.partition("@")[0])
             found += factory.grids(self._frame, self.models, sample=drawn if factory.needs_draws else sample)
-        notes = sample_notes(self.asked)
+        notes = self.sample_notes()
         return [replace(grid, heads=self.verdicts(), notes=[*grid.notes, *notes]) for grid in found]
 
     def tables(self) -> list[Sheet]:
@@ -110,7 +80,7 @@ class Analysis:
             "overall": _records(whole[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},
             "failures": self.failures,
-            "notes": sample_notes(self.asked),
+            "notes": self.sample_notes(),
         }
         clean = plain(document)
         assert isinstance(clean, dict)

@@ -3,11 +3,9 @@
 import json
 import os
 import tempfile
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from shutil import rmtree
 from typing import Any
 
 import pandas as pd
@@ -20,39 +18,18 @@ from robustq.plan import Piece
 from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
 from robustq.report.numbers import draws_a_level, median_iqr, percent, plain
-from robustq.report.sample import sample_notes
 from robustq.rows import Row
-from robustq.spec import Spec
 from robustq.store import RunDirectory
+from robustq.stored import Stored
 from robustq.subjects import Models, Subjects, blank_row, of_model, versions
 
 METRIC = "minimal_level"
 
 
-class MinimalLevels:
-    """What `robustq.minimal_levels` returns, and what a run directory is read as.
+class MinimalLevels(Stored):
+    """What `robustq.minimal_levels` returns, and what a run directory is read as."""
 
-    Args:
-        path: the run directory.
-        temporary: remove the directory when this is no longer used.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
-        self.directory = RunDirectory(path, "minimal")
-        self.document = self.directory.read()
-        if temporary:
-            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked: perturbation, threshold, resolution, draws, seed, models, data and the rest."""
-        asked: dict[str, Any] = self.document["asked"]
-        return asked
-
-    @property
-    def models(self) -> list[str]:
-        """Names of the models, in the order they were given."""
-        return [model["name"] for model in self.asked["models"]]
+    command = "minimal"
 
     @property
     def failures(self) -> dict[str, str]:
@@ -95,8 +72,7 @@ class MinimalLevels:
 
     def notes(self) -> list[str]:
         """What must be known to read the figures."""
-        specs = {model["name"]: Spec.from_dict(model["spec"]) for model in self.asked["models"]}
-        told = [f"{name}: {'; '.join(spec.status)}" for name, spec in specs.items() if spec.status]
+        told = [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
         unsearched = len(self.failures) - len(self.asked["data"]["failures"])
         cases = len(self.asked["data"]["cases"])
         left_out = [f"in {unsearched} of the {cases} cases the truth shows no label: left out"] if unsearched else []
@@ -107,7 +83,7 @@ class MinimalLevels:
             "at once: cases that are below without any change, counted as 0",
             f"never: cases that are not below even at {percent(MOST)}, counted as that, the least it can be",
             *left_out,
-            *sample_notes(self.asked),
+            *self.sample_notes(),
         ]
 
     def summary(self) -> dict[str, Any]:

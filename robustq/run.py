@@ -1,10 +1,7 @@
 """A run that was computed: its rows, its table, its figure."""
 
-import os
-import weakref
 from dataclasses import dataclass
 from functools import cached_property
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +15,9 @@ from robustq.quantise import Quantise
 from robustq.quantiser import perplexity
 from robustq.report.files import save_figure
 from robustq.report.numbers import plain
-from robustq.report.sample import sample_notes
 from robustq.spec import Spec
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
-from robustq.store import RunDirectory
+from robustq.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,44 +47,15 @@ class CodesInUse:
         return "–" if self.used is None else f"{self.used} of {self.size}"
 
 
-class Run:
-    """What `robustq.stress` returns, and what a run directory is read as.
+class Run(Stored):
+    """What `robustq.stress` returns, and what a run directory is read as."""
 
-    Args:
-        path: the run directory.
-        temporary: remove the directory when the run is no longer used.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
-        self.directory = RunDirectory(path)
-        self.document = self.directory.read()
-        if temporary:
-            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What the run was asked: perturbations, levels, draws, seed, models, data and the rest."""
-        asked: dict[str, Any] = self.document["asked"]
-        return asked
-
-    @property
-    def models(self) -> list[str]:
-        """Names of the models, in the order they were given."""
-        return [model["name"] for model in self.asked["models"]]
+    command = "stress"
 
     @property
     def metrics(self) -> list[str]:
         """Metrics that were asked for."""
         return list(self.asked["metrics"])
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """Reason by case id, of the cases that could not be used."""
-        return dict(self.asked["data"]["failures"])
-
-    def spec(self, model: str) -> Spec:
-        """The spec of a model."""
-        return Spec.from_dict(next(entry["spec"] for entry in self.asked["models"] if entry["name"] == model))
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.rows.Row`."""
@@ -110,10 +77,6 @@ class Run:
         usage = self._frame[self._frame["metric"] == "code_usage"]
         return {model: _codes(self.spec(model), usage[usage["model"] == model]) for model in self.models}
 
-    def remarks(self) -> dict[str, tuple[str, ...]]:
-        """By model, what a reader must know wherever it appears (untrained, altered)."""
-        return {model: self.spec(model).status for model in self.models}
-
     @property
     def shown(self) -> list[str]:
         """What the models were shown: perturbations, then attacks, each followed by those transferred."""
@@ -130,10 +93,6 @@ class Run:
     def attack_notes(self) -> list[str]:
         """What must be said under the figures of attacks."""
         return masking_notes(self.asked, self.metrics, self.masked_gradients())
-
-    def sample_notes(self) -> list[str]:
-        """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model."""
-        return sample_notes(self.asked)
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""
