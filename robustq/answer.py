@@ -49,7 +49,10 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
     """
     if isinstance(output, Mapping):
         if "out" not in output:
-            raise RequestError(f"the network's output has no entry 'out', only {', '.join(map(str, output))}")
+            raise RequestError(
+                f"the network's output has no entry 'out', only {', '.join(map(str, output))}: give a network that "
+                "returns its scores, alone or under 'out'"
+            )
         return full_resolution(output["out"], size)
     if isinstance(output, Tensor):
         if output.ndim == len(size) + 3:

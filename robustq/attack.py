@@ -25,7 +25,8 @@ class AbstractAttack(ABC):
     - The result depends on nothing but the case, the level, the generator's state and the model. Nothing is taken from
       a global generator, and an attack that is not `random` takes nothing from the generator either.
     - The model is left as it was: its weights and their gradients, its buffers, and whether it trains.
-    - Shape, dtype and device are kept; nothing is clipped; the truth does not move, and what is ignored plays no part.
+    - Shape, dtype and device are kept; the truth does not move, and what is ignored plays no part.
+    - Nothing is clipped. Where what is returned will be, an attack is told so, and can look for the best that remains.
 
     An implementation is a frozen dataclass that can be built without arguments. It runs once for each model, on one
     case at a time, so that what else is computed beside it changes nothing.
@@ -50,16 +51,18 @@ class AbstractAttack(ABC):
         """The one spelling of its setting, which stands in the rows; "" without."""
         return ""
 
-    def __call__(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Case:
+    def __call__(
+        self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool = False
+    ) -> Case:
         """The prepared case, attacked at a level in percent from 0 to 100."""
         check_level(level)
         if level == 0:
             return case
         with _under_attack(model):
-            return replace(case, image=self.apply(case, level, generator, model))
+            return replace(case, image=self.apply(case, level, generator, model, clip))
 
     @abstractmethod
-    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The attacked image, for a level above 0.
 
         Args:
@@ -67,6 +70,7 @@ class AbstractAttack(ABC):
             level: percent, above 0 and at most 100.
             generator: the draw's own. Its device says where numbers are drawn.
             model: in evaluation mode; gradients are recorded and autocast is off.
+            clip: whether the caller will bring the result back into the intensity range.
         """
 
     @abstractmethod
@@ -81,15 +85,17 @@ class Aimed:
     Attributes:
         attack: what is done.
         model: what it is done to.
+        clip: whether the result will be brought back into the intensity range.
     """
 
     attack: AbstractAttack
     model: Segmenter
+    clip: bool = False
     moves_truth: ClassVar[bool] = False
 
     def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
         """The case at a level, in percent from 0 to 100."""
-        return self.attack(case, level, generator, self.model)
+        return self.attack(case, level, generator, self.model, self.clip)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """Those of the attack."""
@@ -104,8 +110,12 @@ def load_attacks(texts: Sequence[str]) -> dict[str, AbstractAttack]:
     """
     attacks: dict[str, AbstractAttack] = {}
     for text in texts:
-        given, _, setting = text.partition("@")
+        given, at, setting = text.partition("@")
         name = registry.canonical("attacks", given)
+        if at and not setting:
+            raise RequestError(
+                f"attack {text!r} names no setting after the @: leave the @ out, or say one, such as @l2"
+            )
         try:
             attack: AbstractAttack = registry.load("attacks", name).parse(setting)
         except RequestError as error:

@@ -37,7 +37,8 @@ class Attacker:
         """For each model, what makes the draws aimed at it, and who is shown them under which name."""
         found: list[tuple[Perturber, Mapping[str, Sequence[str]]]] = []
         for name, model in self.models.items():
-            aimed = Perturber({attack: Aimed(self.attacks[attack], model)}, self.seed, self.noise_device, self.clip)
+            perturbation = Aimed(self.attacks[attack], model, self.clip)
+            aimed = Perturber({attack: perturbation}, self.seed, self.noise_device, self.clip)
             others = {target: [transferred(attack, name)] for target in self.models if name in self._sources(target)}
             found.append((aimed, {name: [attack], **others}))
         return found
@@ -58,7 +59,9 @@ class Attacker:
 
 
 def choose_source(models: Mapping[str, Segmenter], asked: str | None) -> str | None:
-    """The model whose attacks are transferred: the one asked for, else the first without codebook, else the first.
+    """The model whose attacks are transferred.
+
+    The one asked for; else the first matched baseline (`identity:D`), the first without a codebook, or the first.
 
     Returns:
         Its name; None where there is a single model, and nothing to transfer to.
@@ -72,5 +75,6 @@ def choose_source(models: Mapping[str, Segmenter], asked: str | None) -> str | N
         if asked is not None:
             raise RequestError(f"{asked!r} is the only model, and an attack is transferred between two: give another")
         return None
-    plain = (name for name, model in models.items() if model.quantiser is None or model.quantiser.capacity is None)
-    return asked or next(plain, next(iter(models)))
+    plain = [name for name, model in models.items() if model.quantiser is None or model.quantiser.capacity is None]
+    matched = [name for name in plain if models[name].quantiser is not None]
+    return asked or next(iter([*matched, *plain, *models]))

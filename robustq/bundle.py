@@ -57,7 +57,9 @@ def read_spec(path: str | os.PathLike[str]) -> Spec:
         with safe_open(file, framework="pt") as opened:
             header = (opened.metadata() or {}).get(HEADER)
     except (SafetensorError, OSError) as error:
-        raise RequestError(f"{file} is truncated or not a safetensors file: {error}") from error
+        raise RequestError(
+            f"{file} is truncated or not a safetensors file ({error}): give a bundle that robustq wrap wrote"
+        ) from error
     if header is None:
         raise RequestError(f"{file} is a safetensors file without a robustq spec: make a bundle with robustq wrap")
     try:

@@ -13,7 +13,8 @@ from robustq.shapes import Image, IntensityRange, Masks
 class Chain(AbstractPerturbation):
     """Applies its members in order, at the same level, with the intensity range of the image it was given.
 
-    Each member has a generator of its own, seeded from the chain's.
+    Each member has a generator of its own, seeded from the chain's. A chain need not grow with the level as its members
+    do: blur takes away some of the noise before it.
 
     Attributes:
         members: with their names, in order.

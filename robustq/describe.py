@@ -52,7 +52,7 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
         embedding=tuple(embedding.shape[1:]),
         stride=tuple(extent / count for extent, count in zip(size, tokens, strict=True)),
         tokens=tokens.numel(),
-        skips=f"{skips} ({spec.skips})" if skips else "none seen at the site",
+        skips=f"{skips} ({spec.skips})" if skips else "none pass the site; others, if there are any, are kept",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         added=sum(parameter.numel() for parameter in model.bottlenecks.parameters()),
     )

@@ -21,6 +21,9 @@ from robustq.subjects import BATCH
 MOST = 100.0
 """The largest level, and where a search ends."""
 
+STEPS = tuple(MOST * step / 10 for step in range(1, 11))
+"""Levels that are tried before bisection: Dice may rise again with the level, as under JPEG-like compression."""
+
 
 @dataclass(frozen=True)
 class MinimalLevel:
@@ -31,8 +34,7 @@ class MinimalLevel:
             the clean case is below it already.
         above: the largest level tried below that one at which it is not, less than the resolution away; 100 if
             `censored`; None at level 0.
-        censored: mean Dice is not below the threshold at level 100 either: all that is known is that no level of those
-            tried is enough.
+        censored: mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
         clean: mean Dice at level 0.
         dice: mean Dice at `level`.
     """
@@ -55,12 +57,12 @@ def minimal_level(
     seed: int = 0,
     clip: bool = False,
 ) -> MinimalLevel:
-    """The smallest level at which mean Dice falls below a threshold, by bisection between 0 and 100.
+    """The smallest level at which mean Dice falls below a threshold, by steps of 10 points and then by bisection.
 
-    Mean Dice is over draws, then over the labels that the truth shows. Bisection takes for granted that it does not
-    rise again with the level: of noise that holds on average, of an attack as far as the attack is good. Where it does
-    rise, what is found is one of the levels at which it crosses the threshold. The draws are those of `robustq.stress`:
-    the same at every level, and for every model.
+    Mean Dice is over draws, then over the labels that the truth shows. The levels 10, 20, ... 100 are tried until one
+    is below, and the ten points before it are halved until the level is known closely enough. A dip between two steps
+    is missed, and of several crossings within a step one is found. The draws are those of `robustq.stress`: the same
+    at every level, and for every model.
 
     Args:
         model: on any device.
@@ -84,7 +86,9 @@ def minimal_level(
         load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
     )
     number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
-    perturber = Perturber({name: Aimed(found, model) if isinstance(found, AbstractAttack) else found}, seed, clip=clip)
+    perturber = Perturber(
+        {name: Aimed(found, model, clip) if isinstance(found, AbstractAttack) else found}, seed, clip=clip
+    )
 
     @cache
     def dice(level: float) -> float:
@@ -102,13 +106,14 @@ def minimal_level(
 
 
 def bisect(dice: Callable[[float], float], threshold: float, resolution: float) -> MinimalLevel:
-    """The smallest level at which a falling function of the level is below a threshold, and what is known of it."""
+    """The smallest level found at which a function of the level is below a threshold, and what is known of it."""
     clean = dice(0.0)
     if clean < threshold:
         return MinimalLevel(0.0, None, False, clean, clean)
-    if dice(MOST) >= threshold:
+    below = next((level for level in STEPS if dice(level) < threshold), None)
+    if below is None:
         return MinimalLevel(MOST, MOST, True, clean, dice(MOST))
-    above, below = 0.0, MOST
+    above = below - STEPS[0]
     while below - above > resolution:
         middle = (above + below) / 2
         above, below = (above, middle) if dice(middle) < threshold else (middle, below)

@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from robustq import registry
 from robustq.aggregate import describe
 from robustq.attack import AbstractAttack
 from robustq.dataset import AbstractDataset, Case
-from robustq.minimal import MOST, MinimalLevel, check_search, load_one, minimal_level
+from robustq.minimal import MOST, STEPS, MinimalLevel, check_search, load_one, minimal_level
 from robustq.plan import Piece
 from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
-from robustq.report.numbers import draws_a_level, median_iqr, percent, plain
+from robustq.report.numbers import draws_a_level, number, percent, plain
 from robustq.rows import Row
 from robustq.store import RunDirectory
 from robustq.stored import Stored
@@ -51,18 +53,17 @@ class MinimalLevels(Stored):
         return frame
 
     def by_group(self) -> pd.DataFrame:
-        """Mean level over the cases of each group, a censored case counted as 100."""
-        return self.to_frame().groupby(["model", "group"], sort=False, as_index=False).agg(level=("level", "mean"))
+        """Mean level over the cases of each group, a censored case counted as 100, and whether there is such a case."""
+        grouped = self.to_frame().groupby(["model", "group"], sort=False, as_index=False)
+        return grouped.agg(level=("level", "mean"), censored=("censored", "any"))
 
     def grid(self) -> Grid:
         """Median and quartiles over groups, one line a model, and what must be known to read them."""
         cases = self.to_frame()
         lines = []
         for model, part in self.by_group().groupby("model", sort=False):
-            found = describe(part["level"].to_numpy(float))
             own = cases[cases["model"] == model]
-            spread = median_iqr(found.median, found.q1, found.q3, 2)
-            lines.append([str(model), spread, str((own["level"] == 0).sum()), str(own["censored"].sum())])
+            lines.append([str(model), _spread(part), str((own["level"] == 0).sum()), str(own["censored"].sum())])
         asked = self.asked
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
@@ -76,12 +77,15 @@ class MinimalLevels(Stored):
         unsearched = len(self.failures) - len(self.asked["data"]["failures"])
         cases = len(self.asked["data"]["cases"])
         left_out = [f"in {unsearched} of the {cases} cases the truth shows no label: left out"] if unsearched else []
+        aimed = ["each model under its own attack: robustq stress --attack looks for masked gradients, this does not"]
+        aimed = aimed if self.asked["perturbation"].partition("@")[0] in registry.names("attacks") else []
         return [
             *told,
-            f"by bisection to {self.asked['resolution']:g} percentage points, which takes for granted that mean Dice "
-            f"does not rise again with the level; {draws_a_level(self.asked['draws'])}",
+            f"by steps of {STEPS[0]:g} points, then bisection to {self.asked['resolution']:g}; a dip of mean Dice "
+            f"between two steps is missed; {draws_a_level(self.asked['draws'])}",
             "at once: cases that are below without any change, counted as 0",
-            f"never: cases that are not below even at {percent(MOST)}, counted as that, the least it can be",
+            f"never: cases that are below at no step up to {percent(MOST)}, counted as that, so that figures are ≥",
+            *aimed,
             *left_out,
             *self.sample_notes(),
         ]
@@ -166,6 +170,17 @@ def minimal_levels(
     found = MinimalLevels(directory.path, temporary=out is None)
     directory.summarise(found.summary())
     return found
+
+
+def _spread(groups: pd.DataFrame) -> str:
+    """Median and quartiles of levels; a figure that would be larger if censored cases were, has a ≥."""
+    known = describe(groups["level"].to_numpy(float))
+    larger = describe(groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float))
+    median, q1, q3 = (
+        ("" if one == other else "≥ ") + number(one, 2)
+        for one, other in zip((known.median, known.q1, known.q3), (larger.median, larger.q1, larger.q3), strict=True)
+    )
+    return f"{median} ({q1}–{q3})"
 
 
 @dataclass(frozen=True)

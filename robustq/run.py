@@ -88,7 +88,9 @@ class Run(Stored):
 
     def masked_gradients(self) -> list[Masked]:
         """Where a transferred attack hurt a model more than the direct one."""
-        return masked_gradients(self.summary_frame(), self.asked.get("attacks", {}), self.models)
+        frame = self._frame
+        means = group_means(frame[frame["metric"] == "dice"])
+        return masked_gradients(means, self.asked.get("attacks", {}), self.models)
 
     def attack_notes(self) -> list[str]:
         """What must be said under the figures of attacks."""

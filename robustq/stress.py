@@ -107,7 +107,8 @@ def stress(
     source = choose_source(subjects.models, transfer_from) if attacks else None
     attack_draws = {name: draws if one.random else 1 for name, one in attacks.items()}
     number = {**dict.fromkeys(perturbations, draws), **attack_draws}
-    batches = plan([entry.id for entry in good], number, levels, batch_size=batch_size)
+    # An attack takes long and one case at a time: what is computed is written piece by piece.
+    batches = plan([entry.id for entry in good], number, levels, batch_size=1 if attacks else batch_size)
 
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
     asked = {

@@ -151,6 +151,11 @@ def _open_models(
 ) -> dict[str, Segmenter]:
     """The segmenters by name, refused where they cannot be compared."""
     if models is None:
+        if dataset.name != "phantom":
+            raise RequestError(
+                f"no model was named, and the bundled pair was trained for the phantom, not for {dataset.name}: "
+                "name one or more bundles"
+            )
         models = demonstration_pair()
     if not isinstance(models, Mapping):
         models = by_file_name(models)

@@ -89,6 +89,10 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
                 f"{file} has {name} of shape {tuple(state[name].shape)} where this network has "
                 f"{tuple(own[name].shape)}: wrap with the settings (classes, channels, width) it was trained with"
             )
+        if not state[name].isfinite().all():
+            raise RequestError(
+                f"{file} holds weights that are no numbers ({name}): its training diverged, train it anew"
+            )
     network.load_state_dict({**own, **{name: state[name] for name in common}})
     missing = tuple(name for name in own if name not in state)
     unused = tuple(name for name in state if name not in own)
@@ -109,7 +113,11 @@ def _read(file: Path) -> object:
             "(torch.save(model.state_dict(), path)) and give that"
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise RequestError(f"{file} is no checkpoint that can be read: {str(error).splitlines()[0]}") from error
+        told = " ".join(f"{type(error).__name__} {error}".split())
+        raise RequestError(
+            f"{file} is no checkpoint that can be read ({told}): give what torch.save(model.state_dict(), path) wrote, "
+            "or a .safetensors file"
+        ) from error
 
 
 def _cases(file: Path) -> tuple[str, ...] | None:

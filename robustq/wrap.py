@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from robustq import registry
-from robustq.answer import count_labels, default_answer
+from robustq.answer import count_labels, default_answer, full_resolution
 from robustq.bottleneck import Bottleneck, build_bottlenecks, features_at
 from robustq.errors import RequestError
+from robustq.plain import run_plain
 from robustq.preparation import Preparation
 from robustq.probe import find_multiple, probe
 from robustq.quantise import Quantise
@@ -104,6 +105,8 @@ def wrap(
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         multiple = find_multiple(module, example)
+        if name is None:
+            _check_output(module, example, classes)
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -121,6 +124,16 @@ def wrap(
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(found)
     return model
+
+
+def _check_output(network: nn.Module, example: Tensor, classes: int) -> None:
+    """Refuse a network given by hand whose output cannot be read."""
+    scores = full_resolution(run_plain(network, example), example.shape[2:])
+    if scores.shape[1] != classes:
+        raise RequestError(
+            f"the network's output has {scores.shape[1]} channels and classes={classes} was asked: give classes="
+            f"{scores.shape[1]}, background included"
+        )
 
 
 def wrap_trained(

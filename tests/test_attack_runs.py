@@ -11,8 +11,10 @@ from torch import Tensor, nn
 import robustq
 from networks import noise, small
 from robustq.attack import load_attacks
+from robustq.attacker import choose_source
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
+from robustq.masking import masked_gradients, masking_notes
 from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join
@@ -72,7 +74,7 @@ def test_rows_say_what_an_independent_computation_says() -> None:
     (attack,) = load_attacks(["pgd@3"]).values()
     low, high = case.intensity_range[0].tolist()
     for source, target in (("vq", "vq"), ("vq", "plain"), ("plain", "vq"), ("plain", "plain")):
-        image = attack(case, 5, draw_generator(7, "A/0000", "pgd@3", 1), models[source]).image.clamp(low, high)
+        image = attack(case, 5, draw_generator(7, "A/0000", "pgd@3", 1), models[source], True).image.clamp(low, high)
         with torch.no_grad():
             answer = models[target](image[None]).argmax(1)[0]
         found = dice(run).query("model == @target and level == 5 and draw == 1 and label == 'heart'")
@@ -214,10 +216,58 @@ def test_masked_gradients_are_said_in_a_sentence_and_in_the_summary() -> None:
     summary = run.summary()
     assert summary["masked_gradients"][0]["model"] == "masked"
     assert any(
-        note.startswith("gradients of masked are masked: at 40 % pgd@3 from open")
+        note.startswith("gradients of masked mislead pgd@3 at 40 %: at 40 % pgd@3 from open")
         for note in (note.replace("\N{NO-BREAK SPACE}", " ") for note in summary["notes"])
     )
     assert any("no evidence of robustness" in note for note in curve_grid(run, "dice").notes)
+
+
+def means_of(direct: list[float], transfer: list[float], level: float = 5.0) -> pd.DataFrame:
+    """Dice of one model by group under its own attack and under one transferred, as `group_means` gives it."""
+    shared = {"model": "vq", "training_seed": None, "level": level, "metric": "dice", "unit": "", "dataset": "d"}
+    return pd.DataFrame(
+        {**shared, "perturbation": name, "group": str(place), "value": value, "missed": 0}
+        for name, values in (("pgd", direct), ("pgd (from plain)", transfer))
+        for place, value in enumerate(values)
+    )
+
+
+@pytest.mark.parametrize(
+    ("direct", "transfer", "found"),
+    [
+        ([0.80, 0.90, 0.85], [0.70, 0.82, 0.74], True),
+        ([0.80, 0.90, 0.85], [0.90, 0.95, 0.95], False),
+        ([0.80, 0.90, 0.85], [0.40, 0.99, 0.94], False),  # one patient makes the difference: it may be chance
+        ([0.0050, 0.0060], [0.0035, 0.0040], False),  # nothing is left to lose
+        ([0.80], [0.70], True),
+        ([0.80, float("nan")], [0.70, float("nan")], True),  # a patient without that label
+    ],
+)
+def test_a_transferred_attack_beats_the_direct_one_where_it_matters_and_is_no_chance(
+    direct: list[float], transfer: list[float], found: bool
+) -> None:
+    assert bool(masked_gradients(means_of(direct, transfer), ["pgd"], ["vq", "plain"])) == found
+
+
+def test_masking_is_said_of_the_levels_at_which_it_was_seen() -> None:
+    means = pd.concat([means_of([0.8, 0.9], [0.9, 0.95], 1.0), means_of([0.8, 0.9], [0.5, 0.61], 30.0)])
+    (found,) = masked_gradients(means, ["pgd"], ["vq", "plain"])
+    assert (found.level, found.direct, found.transfer) == (30, pytest.approx(0.85), pytest.approx(0.555))
+    assert found.low <= -0.295 <= found.high < 0
+    asked = {"attacks": {"pgd": 4}, "draws": 4, "transfer_from": "plain"}
+    starts, sentence = masking_notes(asked, ["dice"], [found])
+    assert starts == "pgd: the mean over random starts; an adversary would keep the worst of them"
+    assert sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "gradients of vq mislead pgd at 30 %: at 30 % pgd from"
+    )
+
+
+def test_the_attack_is_transferred_from_the_matched_baseline_if_there_is_one() -> None:
+    models = {"plain": model("none"), "vq": model(), "matched": model("identity:4")}
+    assert choose_source(models, None) == "matched"
+    assert choose_source({name: models[name] for name in ("vq", "plain")}, None) == "plain"
+    assert choose_source({name: models[name] for name in ("vq",)}, None) is None
+    assert choose_source(models, "vq") == "vq"
 
 
 def test_without_a_sign_of_masking_the_notes_say_that_this_is_no_proof() -> None:

@@ -21,7 +21,8 @@ from robustq.minimal import mean_dice
 from robustq.prepared import PreparedCases
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter
-from robustq_attacks.ascent import STEP
+from robustq_attacks.ascent import STEP, Ascent
+from robustq_attacks.bpda import BPDA
 from robustq_attacks.entropy import voxel_losses
 from robustq_attacks.fgsm import FGSM
 from robustq_attacks.gradient import loss_gradient
@@ -29,6 +30,7 @@ from robustq_attacks.l2 import L2
 from robustq_attacks.linf import LInfinity
 from robustq_attacks.pgd import PGD
 from robustq_attacks.segpgd import SegPGD
+from robustq_attacks.soft import TEMPERATURE, softened
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -60,7 +62,7 @@ def linear(weight: Tensor, answer: str = "softmax", activation: nn.Module | None
     """A linear network in which nothing is quantised."""
     network = Linear(weight, activation)
     example = torch.zeros(1, weight.shape[1], *[8] * (weight.ndim - 2))
-    return robustq.wrap(network, "none", at="layer", answer=answer, example=example).eval()
+    return robustq.wrap(network, "none", at="layer", classes=len(weight), answer=answer, example=example).eval()
 
 
 def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
@@ -76,7 +78,7 @@ def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
     return case, direction, linear(kernel, "sigmoid")
 
 
-@pytest.mark.parametrize("name", ["pgd", "segpgd", "fgsm"])
+@pytest.mark.parametrize("name", ["pgd", "bpda", "segpgd", "fgsm"])
 def test_in_l_inf_a_linear_model_is_attacked_to_the_optimum_the_signs_of_its_gradient(name: str) -> None:
     case, direction, model = one_voxel()
     attacked = registry.load("attacks", name)()(case, 3.0, generator(), model)
@@ -88,7 +90,7 @@ def test_in_l_inf_a_linear_model_is_attacked_to_the_optimum_the_signs_of_its_gra
 
 def test_in_l2_a_linear_model_is_attacked_to_the_optimum_its_normalised_gradient() -> None:
     case, direction, model = one_voxel(channels=1)
-    attacked = PGD(norm=L2(), steps=80)(case, 3.0, generator(), model)
+    attacked = PGD(Ascent(L2(), 80))(case, 3.0, generator(), model)
     optimum = 0.03 * 4.0 * sqrt(1 * 7 * 6) * direction / direction.norm()
     torch.testing.assert_close(attacked.image - case.image, optimum, rtol=0, atol=1e-4)
     fast = FGSM(L2())(case, 3.0, generator(), model)
@@ -105,12 +107,12 @@ def test_in_l2_the_ball_is_round_in_shares_of_each_channels_range() -> None:
 
 def test_the_default_l2_attack_ends_near_the_optimum_too() -> None:
     case, direction, model = one_voxel(channels=1)
-    change = (PGD(norm=L2())(case, 3.0, generator(), model).image - case.image).flatten()
+    change = (PGD(Ascent(L2()))(case, 3.0, generator(), model).image - case.image).flatten()
     assert F.cosine_similarity(change, direction.flatten(), dim=0) > 0.98
 
 
 @given(
-    text=st.sampled_from(["fgsm", "pgd@3", "segpgd@3", "fgsm@l2", "pgd@l2-3", "segpgd@l2-3"]),
+    text=st.sampled_from(["fgsm", "pgd@3", "bpda@3", "segpgd@3", "fgsm@l2", "pgd@l2-3", "segpgd@l2-3"]),
     level=st.floats(1e-3, 100),
     seed=st.integers(0, 5),
 )
@@ -151,7 +153,7 @@ def test_pgd_is_the_ascent_that_a_loop_by_hand_makes() -> None:
         moved = moved.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(F.cross_entropy(model(moved[None]), (image > 0).long()), moved)
         moved = image + (moved + STEP * 0.2 * gradient.sign() - image).clamp(-0.2, 0.2)
-    attacked = PGD(steps=3)(case, 5.0, generator(3), model)
+    attacked = PGD(Ascent(steps=3))(case, 5.0, generator(3), model)
     torch.testing.assert_close(attacked.image, moved, rtol=0, atol=1e-5)
 
 
@@ -168,7 +170,7 @@ def test_starts_fill_the_ball_evenly() -> None:
 
 def test_segpgd_weighs_voxels_as_the_paper_does() -> None:
     wrong = torch.tensor([[[[True, False]]]])
-    weights = {step: SegPGD(steps=5).weigh(step)(wrong).flatten().tolist() for step in (1, 3, 5)}
+    weights = {step: SegPGD(Ascent(steps=5)).weigh(step)(wrong).flatten().tolist() for step in (1, 3, 5)}
     assert weights[1] == pytest.approx([0, 1])
     assert weights[3] == pytest.approx([0.2, 0.8])
     assert weights[5] == pytest.approx([0.4, 0.6])
@@ -182,7 +184,7 @@ def test_the_loss_of_a_segpgd_step_is_the_papers_by_hand() -> None:
     assert wrong.flatten().tolist() == [True, False, False]
     share = (4 - 1) / (2 * 10)
     expected = share * entropies[0] + (1 - share) * (entropies[1] + entropies[2])
-    weighted = (SegPGD(steps=10).weigh(4)(wrong) * losses).sum()
+    weighted = (SegPGD(Ascent(steps=10)).weigh(4)(wrong) * losses).sum()
     assert weighted.item() == pytest.approx(expected, rel=1e-6)
 
 
@@ -222,10 +224,60 @@ def test_a_channel_without_range_is_left_as_it_is() -> None:
     image = noise(2, 8, 8)
     image[1] = 2.0
     case = replace(case_of(image, image[:1] > 0), intensity_range=own_range(image))
-    for attack in (FGSM(), PGD(steps=2), PGD(norm=L2(), steps=2)):
+    for attack in (FGSM(), PGD(Ascent(steps=2)), PGD(Ascent(L2(), 2))):
         changed = attack(case, 10.0, generator(), small("none", in_channels=2)).image
         assert changed[1].equal(image[1])
         assert not changed[0].equal(image[0])
+
+
+def test_bpda_looks_through_the_codebook_by_the_gradient_of_a_soft_assignment() -> None:
+    model, image = small("8x4", seed=2).eval(), noise(1, 1, 8, 8)
+    plain = model.run(image)
+    shown = image.clone().requires_grad_()
+    with softened(model):
+        parts = model.run(shown)
+        parts.quantised.square().sum().backward()
+    torch.testing.assert_close(parts.logits, plain.logits)
+    assert parts.codes.equal(plain.codes)
+
+    # By hand: z_q where it is, its derivative by e that of the mixture of codes.
+    again = image.clone().requires_grad_()
+    embedding = model.encode(again)
+    codes = model.quantiser.vectors[0]
+    distances = (embedding.movedim(1, -1).unsqueeze(-2) - codes).square().sum(-1)
+    weights = (-distances / (TEMPERATURE * distances.detach().median())).exp()
+    soft = (weights / weights.sum(-1, keepdim=True)) @ codes
+    (soft.movedim(-1, 1) * 2 * plain.quantised.detach()).sum().backward()
+    torch.testing.assert_close(shown.grad, again.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_once_it_is_over_gradients_pass_straight_through_again() -> None:
+    model, case = small("8x4", seed=2), case_of(noise(1, 8, 8), noise(1, 8, 8) > 0)
+    before = loss_gradient(model, case, case.image)
+    BPDA(Ascent(steps=1))(case, 1.0, generator(), model)
+    assert loss_gradient(model, case, case.image).equal(before)
+    with softened(model):
+        assert not loss_gradient(model, case, case.image).equal(before)
+
+
+@pytest.mark.parametrize("quantise", ["none", "identity:4", "residual:2x8x4", "fsq:3x3"])
+def test_without_one_codebook_of_vectors_bpda_is_pgd(quantise: str) -> None:
+    model, case = small(quantise, seed=2), case_of(noise(1, 8, 8), noise(1, 8, 8) > 0)
+    one, other = (attack(Ascent(steps=3))(case, 5.0, generator(), model).image for attack in (PGD, BPDA))
+    assert one.equal(other)
+
+
+def test_an_attack_that_will_be_clipped_looks_for_the_best_that_remains() -> None:
+    case, direction, model = one_voxel(channels=1)
+    case = replace(case, image=case.image.clamp(0, 4))
+    attack = PGD(Ascent(L2(), 40))
+    gains = []
+    for clip in (True, False):
+        image = attack(case, 10.0, generator(), model, clip).image.clamp(0, 4)
+        gains.append((direction * (image - case.image)).sum())
+        assert (image - case.image).norm() <= 0.1 * 4 * sqrt(42) * (1 + 1e-5)
+    # Cut off at the range's end, a budget spent outside it is lost.
+    assert gains[0] > gains[1] > 0
 
 
 def test_a_network_that_cuts_its_gradient_off_is_refused() -> None:
@@ -246,9 +298,10 @@ def test_a_network_that_cuts_its_gradient_off_is_refused() -> None:
         ("fgsm@linf", "fgsm", FGSM()),
         ("fgsm@l2", "fgsm@l2", FGSM(L2())),
         ("pgd@20", "pgd", PGD()),
-        ("pgd@l2", "pgd@l2", PGD(L2())),
-        ("segpgd@40", "segpgd@40", SegPGD(steps=40)),
-        ("pgd@l2-40", "pgd@l2-40", PGD(L2(), 40)),
+        ("pgd@l2", "pgd@l2", PGD(Ascent(L2()))),
+        ("bpda@l2-7", "bpda@l2-7", BPDA(Ascent(L2(), 7))),
+        ("segpgd@40", "segpgd@40", SegPGD(Ascent(steps=40))),
+        ("pgd@l2-40", "pgd@l2-40", PGD(Ascent(L2(), 40))),
     ],
 )
 def test_an_attack_is_named_with_its_norm_and_steps(text: str, name: str, attack: AbstractAttack) -> None:
@@ -262,6 +315,8 @@ def test_an_attack_is_named_with_its_norm_and_steps(text: str, name: str, attack
         ("pgd@l3", "'l3' is no norm and number of steps: give l2, 40 or l2-40"),
         ("pgd@0", "'0' is no norm and number of steps"),
         ("pgd@l2-", "'l2-' is no norm and number of steps"),
+        ("pgd@-3", "'-3' is no norm and number of steps"),
+        ("pgd@", "names no setting after the @"),
         ("fgsm@40", "'40' is no norm: give linf or l2"),
     ],
 )
@@ -284,7 +339,7 @@ def test_an_attack_hurts_more_than_gaussian_noise_of_the_same_length(name: str) 
         length = (change - case.image).norm() / case.intensity_range.diff().item()
         level = 100 * length.item() / sqrt(case.image.numel())
         noisy.append(mean_dice(model, replace(case, image=change)))
-        made = PGD(norm=L2(), steps=5)(case, level, draw_generator(0, entry.id, "pgd", 0), model)
+        made = PGD(Ascent(L2(), 5))(case, level, draw_generator(0, entry.id, "pgd", 0), model)
         attacked.append(mean_dice(model, made))
     assert all(one <= other for one, other in zip(attacked, noisy, strict=True))
     assert sum(attacked) < sum(noisy)

@@ -16,7 +16,7 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.demonstration import demonstration_pair
 from robustq.errors import RequestError
 from robustq.minimal import MinimalLevel, bisect, minimal_level
-from robustq.minimal_levels import MinimalLevels
+from robustq.minimal_levels import MinimalLevels, _spread
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber, load_perturbations
 from robustq.progress import Progress
@@ -70,6 +70,15 @@ def test_bisection_encloses_a_step_as_closely_as_asked(place: float, resolution:
     assert found.above < place <= found.level
     assert found.level - found.above <= resolution
     assert (found.clean, found.dice, found.censored) == (0.9, 0.1, False)
+
+
+def test_of_several_crossings_the_first_that_a_step_meets_is_found() -> None:
+    # Below 0.5 between 25 and 45, and above it again: as JPEG-like compression does to some cases.
+    found = bisect(lambda level: 0.1 if 25 < level < 45 else 0.9, 0.5, 0.01)
+    assert found.above <= 25 < found.level
+    assert not found.censored
+    missed = bisect(lambda level: 0.1 if 41 < level < 49 else 0.9, 0.5, 0.01)
+    assert (missed.level, missed.censored) == (100, True)
 
 
 def test_the_level_at_which_a_model_gives_way_is_the_one_known_by_construction() -> None:
@@ -148,7 +157,8 @@ def test_a_table_has_a_line_for_every_model_and_says_what_it_takes_for_granted()
     grid = found.grid()
     ((_, lines),) = grid.sections
     assert [line[0] for line in lines] == ["unet", "vq-unet"]
-    assert any("does not rise again with the level; 1 draw a level" in note for note in grid.notes)
+    assert any("a dip of mean Dice between two steps is missed; 1 draw a level" in note for note in grid.notes)
+    assert any("robustq stress --attack looks for masked gradients, this does not" in note for note in grid.notes)
     assert any("were seen in training" in note for note in grid.notes)
     frame = found.to_frame()
     assert len(frame) == 4
@@ -165,6 +175,14 @@ def test_the_levels_of_a_dataset_are_those_of_its_cases() -> None:
         shown = spec.preparation(data.read(next(entry for entry in data.entries if entry.id == row.case)))
         alone = minimal_level(model, shown, "fgsm", resolution=5.0)
         assert (row.level, row.clean, row.dice) == (alone.level, alone.clean, alone.dice)
+
+
+def test_a_figure_that_rests_on_a_censored_case_is_a_lower_bound() -> None:
+    groups = pd.DataFrame({"level": [20.0, 40.0, 60.0, 100.0], "censored": [False, False, False, True]})
+    assert _spread(groups) == "50.00 (35.00–≥ 70.00)"
+    assert _spread(groups.assign(censored=False)) == "50.00 (35.00–70.00)"
+    # The mean over a patient's cases is a bound too, if one of them is.
+    assert _spread(groups.assign(censored=[True, False, False, True])) == "≥ 50.00 (≥ 35.00–≥ 70.00)"
 
 
 class Killed(BaseException):
@@ -235,5 +253,7 @@ def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture
     assert set(document["models"]) == {"unet", "vq-unet"}
     with pytest.raises(RequestError, match="takes one of --noise NAME and --attack NAME"):
         minimal_command()
+    with pytest.raises(RequestError, match="names several: a chain is a\\+b"):
+        minimal_command(noise="gaussian,blur")
     with pytest.raises(RequestError, match="takes one of --noise NAME and --attack NAME"):
         minimal_command(noise="gaussian", attack="pgd")

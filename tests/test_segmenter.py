@@ -200,3 +200,29 @@ def test_it_works_under_jvp_and_autocast() -> None:
 def test_what_cannot_be_wrapped_is_refused_in_words(arguments: dict[str, object], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         robustq.wrap(**arguments)
+
+
+class Answers(torch.nn.Module):
+    """A stranger's network whose answer is not what was asked for."""
+
+    def __init__(self, classes: int, entry: str | None = None) -> None:
+        super().__init__()
+        self.down, self.up = torch.nn.Conv2d(1, 4, 4, 4), torch.nn.ConvTranspose2d(4, classes, 4, 4)
+        self.entry = entry
+
+    def forward(self, images: torch.Tensor) -> object:
+        scores = self.up(self.down(images))
+        return scores if self.entry is None else {self.entry: scores, "other": images}
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (Answers(5), "output has 5 channels and classes=2 was asked: give classes=5, background included"),
+        (Answers(2, "logits"), "no entry 'out', only logits, other: give a network that returns its scores"),
+    ],
+)
+def test_a_strangers_network_whose_answer_cannot_be_read_is_refused_at_once(network: Answers, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        robustq.wrap(network, "8x4", at="down", example=noise(1, 1, 16, 16))
+    assert robustq.wrap(Answers(2, "out"), "8x4", at="down", example=noise(1, 1, 16, 16)).eval()

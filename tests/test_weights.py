@@ -91,6 +91,12 @@ def test_weights_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("no weights")
     with pytest.raises(RequestError, match="could run code"):
         load_weights(network(), tmp_path / "text.pt")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    with pytest.raises(RequestError, match=r"is no checkpoint that can be read \(EOFError.*\): give what torch.save"):
+        load_weights(network(), tmp_path / "empty.pt")
+    torch.save({name: value * torch.nan for name, value in network().state_dict().items()}, tmp_path / "nan.pt")
+    with pytest.raises(RequestError, match="holds weights that are no numbers"):
+        load_weights(network(), tmp_path / "nan.pt")
     with pytest.raises(RequestError, match="no weights file"):
         load_weights(network(), tmp_path / "missing.pt")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError, unknown
+from robustq.report.numbers import draws_a_level
 from robustq_cli import console
 
 FORMATS = ("table", "csv", "markdown", "latex")
@@ -52,7 +53,7 @@ def compare(
         return f"{caption}, missed structures by {run.asked['missing']}" if _far(metric) else caption
 
     rows = rows[rows["metric"].isin(metrics) | (rows["status"] == "failed")]
-    caption = f"{first.asked['data']['name']}, {first.asked['draws']} draws a level"
+    caption = f"{first.asked['data']['name']}, {draws_a_level(first.asked['draws'])}"
     notes = remarks(opened)
     if baseline is not None:
         table = compare_models(rows, baseline, by_label=per_label)

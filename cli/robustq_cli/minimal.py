@@ -33,6 +33,8 @@ def minimal(
     # What the words alone show to be wrong is answered before torch is imported.
     if (noise is None) == (attack is None):
         raise RequestError("minimal takes one of --noise NAME and --attack NAME, such as --noise gaussian")
+    if "," in (noise or attack or ""):
+        raise RequestError(f"minimal searches one at a time, and {noise or attack!r} names several: a chain is a+b")
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
     bundles.check_files(models)
 

@@ -29,7 +29,7 @@ def stress(
         typer.Option(help="fgsm, pgd or segpgd; pgd@l2 in L2, pgd@40 in 40 steps, pgd@l2-40; several by commas."),
     ] = None,
     transfer_from: Annotated[
-        str | None, typer.Option(help="Model whose attacks the others are shown too; the first without codebook.")
+        str | None, typer.Option(help="Model whose attacks the others are shown too; the matched baseline.")
     ] = None,
     levels: Annotated[str, typer.Option(help="Percentages.")] = "0,1,10,20,30",
     draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,

@@ -161,8 +161,8 @@ def wrap(
             f"on {fitted.tokens} tokens of {fitted.cases} cases; the projection keeps {100 * fitted.explained:.1f} % "
             "of the features' variance"
         )
-        came["cost"] = (
-            f"Dice {fitted.before:.4f} before, {fitted.after:.4f} quantised, on {fitted.validation} other cases; "
+        came["Dice"] = (
+            f"{fitted.before:.4f} before, {fitted.after:.4f} quantised, on {fitted.validation} other cases; "
             f"{fitted.codes_in_use} codes in use there"
         )
     if target.exists() and read_spec(target).training:

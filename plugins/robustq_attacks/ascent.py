@@ -1,45 +1,90 @@
-"""Projected gradient ascent, which PGD and SegPGD share."""
+"""Projected gradient ascent, which PGD and its kin share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from robustq.dataset import Case
 from robustq.segmenter import Segmenter
-from robustq.shapes import Image
-from robustq_attacks.gradient import Weigh, loss_gradient
-from robustq_attacks.norm import AbstractNorm, span
+from robustq.shapes import Image, IntensityRange
+from robustq_attacks.gradient import Weigh, even, loss_gradient
+from robustq_attacks.norm import AbstractNorm, shares, span
+from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
 
+STEPS = 20
 STEP = 0.25
 """Length of a step in radii: Madry et al. attack CIFAR-10 at radius 8 in steps of 2 (ICLR 2018, section 5)."""
 
 
-def ascend(
-    case: Case,
-    level: float,
-    generator: torch.Generator,
-    model: Segmenter,
-    *,
-    norm: AbstractNorm,
-    steps: int,
-    weigh: Callable[[int], Weigh],
-) -> Image:
-    """The image after so many steps of `STEP` radii up the loss, back into the ball after each.
+@dataclass(frozen=True)
+class Ascent:
+    """So many steps of `STEP` radii up the loss from a random start in the ball, back into the ball after each.
 
-    Args:
-        case: prepared.
-        level: percent, above 0.
-        generator: the start is drawn from it, uniformly from the ball.
-        model: what is attacked.
+    Attributes:
         norm: of the ball.
         steps: how many.
-        weigh: from the number of the step, 1 for the first, to what each voxel weighs in it.
     """
-    extent = span(case)
-    radius = norm.radius(level, case.image.numel())
-    # A channel without a range cannot be changed, and must not use up what the ball allows.
-    change = norm.start(case.image.shape, radius, generator).to(case.image) * (extent > 0)
-    for step in range(1, steps + 1):
-        gradient = extent * loss_gradient(model, case, case.image + extent * change, weigh(step))
-        change = norm.project(change + STEP * radius * norm.steepest(gradient), radius)
-    return case.image + extent * change
+
+    norm: AbstractNorm = DEFAULT
+    steps: int = STEPS
+
+    @classmethod
+    def parse(cls, text: str) -> "Ascent":
+        """From `l2`, `40`, `l2-40`, or nothing.
+
+        Raises:
+            RequestError: it is something else.
+        """
+        return cls(*parse_norm_and_steps(text, STEPS))
+
+    @property
+    def setting(self) -> str:
+        """`l2`, `40`, `l2-40`, or nothing."""
+        return setting(self.norm, "" if self.steps == STEPS else str(self.steps))
+
+    def __call__(
+        self,
+        case: Case,
+        level: float,
+        generator: torch.Generator,
+        model: Segmenter,
+        *,
+        clip: bool,
+        weigh: Callable[[int], Weigh] = lambda step: even,
+    ) -> Image:
+        """The image after the last step.
+
+        Args:
+            case: prepared.
+            level: percent, above 0.
+            generator: the start is drawn from it, uniformly from the ball.
+            model: what is attacked.
+            clip: no value may leave the intensity range.
+            weigh: from the number of the step, 1 for the first, to what each voxel weighs in it.
+        """
+        extent = span(case)
+        radius = self.norm.radius(level, case.image.numel())
+        # A channel without a range cannot be changed, and must not use up what the ball allows.
+        change = self.norm.start(case.image.shape, radius, generator).to(case.image) * (extent > 0)
+        lowest, highest = _room(case, extent) if clip else (None, None)
+        for step in range(1, self.steps + 1):
+            if clip:
+                change = change.clamp(lowest, highest)
+            gradient = extent * loss_gradient(model, case, case.image + extent * change, weigh(step))
+            change = self.norm.project(change + STEP * radius * self.norm.steepest(gradient), radius)
+        return case.image + extent * change
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        """Of the ball; `steps`, and `step` in radii."""
+        ball = self.norm.parameters(shares(level, intensity_range))
+        return {**ball, "steps": float(self.steps), "step": STEP}
+
+
+def _room(case: Case, extent: Float[Tensor, "c *o"]) -> tuple[Image, Image]:
+    """How far each value may go down and up, in shares of its channel's range; nowhere without one."""
+    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
+    safe = extent.where(extent > 0, 1)
+    return (low - case.image) / safe, (high - case.image) / safe

@@ -35,8 +35,8 @@ class FGSM(AbstractAttack):
         """`l2`, or nothing."""
         return setting(self.norm)
 
-    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
-        """x + the steepest change of the ball's radius."""
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
+        """x + the steepest change of the ball's radius; a single step sees nothing of a clip after it."""
         extent = span(case)
         gradient = extent * loss_gradient(model, case, case.image)
         return case.image + extent * self.norm.radius(level, case.image.numel()) * self.norm.steepest(gradient)

@@ -8,12 +8,7 @@ from robustq.attack import AbstractAttack
 from robustq.dataset import Case
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
-from robustq_attacks.ascent import STEP, ascend
-from robustq_attacks.gradient import even
-from robustq_attacks.norm import AbstractNorm, shares
-from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
-
-STEPS = 20
+from robustq_attacks.ascent import Ascent
 
 
 @dataclass(frozen=True)
@@ -21,28 +16,25 @@ class PGD(AbstractAttack):
     """Steps up the cross-entropy from a random start in the ball (Madry et al., ICLR 2018, sections 2.1 and 5).
 
     Attributes:
-        norm: of the ball.
-        steps: how many; `pgd@40` and `pgd@l2-40` take 40.
+        ascent: norm and steps; `pgd@40` takes 40 steps, `pgd@l2-40` as many in L2.
     """
 
-    norm: AbstractNorm = DEFAULT
-    steps: int = STEPS
+    ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
     def parse(cls, setting: str) -> "PGD":
         """`l2`, `40`, `l2-40`, or nothing."""
-        return cls(*parse_norm_and_steps(setting, STEPS))
+        return cls(Ascent.parse(setting))
 
     @property
     def setting(self) -> str:
         """`l2`, `40`, `l2-40`, or nothing."""
-        return setting(self.norm, "" if self.steps == STEPS else str(self.steps))
+        return self.ascent.setting
 
-    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
-        return ascend(case, level, generator, model, norm=self.norm, steps=self.steps, weigh=lambda step: even)
+        return self.ascent(case, level, generator, model, clip=clip)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """Of the ball; `steps`, and `step` in radii."""
-        ball = self.norm.parameters(shares(level, intensity_range))
-        return {**ball, "steps": float(self.steps), "step": STEP}
+        return self.ascent.parameters(level, intensity_range)

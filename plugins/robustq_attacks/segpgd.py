@@ -10,12 +10,8 @@ from robustq.attack import AbstractAttack
 from robustq.dataset import Case
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
-from robustq_attacks.ascent import STEP, ascend
+from robustq_attacks.ascent import Ascent
 from robustq_attacks.gradient import Weigh
-from robustq_attacks.norm import AbstractNorm, shares
-from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
-
-STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -27,37 +23,34 @@ class SegPGD(AbstractAttack):
     is right or wrong by itself.
 
     Attributes:
-        norm: of the ball.
-        steps: T; `segpgd@40` and `segpgd@l2-40` take 40.
+        ascent: norm and steps T; `segpgd@40` takes 40 steps, `segpgd@l2-40` as many in L2.
     """
 
-    norm: AbstractNorm = DEFAULT
-    steps: int = STEPS
+    ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
     def parse(cls, setting: str) -> "SegPGD":
         """`l2`, `40`, `l2-40`, or nothing."""
-        return cls(*parse_norm_and_steps(setting, STEPS))
+        return cls(Ascent.parse(setting))
 
     @property
     def setting(self) -> str:
         """`l2`, `40`, `l2-40`, or nothing."""
-        return setting(self.norm, "" if self.steps == STEPS else str(self.steps))
+        return self.ascent.setting
 
     def weigh(self, step: int) -> Weigh:
         """What each voxel weighs in a step, 1 for the first."""
-        share = (step - 1) / (2 * self.steps)
+        share = (step - 1) / (2 * self.ascent.steps)
 
         def weights(wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
             return torch.where(wrong, share, 1 - share)
 
         return weights
 
-    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter) -> Image:
+    def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
-        return ascend(case, level, generator, model, norm=self.norm, steps=self.steps, weigh=self.weigh)
+        return self.ascent(case, level, generator, model, clip=clip, weigh=self.weigh)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """Of the ball; `steps`, and `step` in radii."""
-        ball = self.norm.parameters(shares(level, intensity_range))
-        return {**ball, "steps": float(self.steps), "step": STEP}
+        return self.ascent.parameters(level, intensity_range)

@@ -30,8 +30,9 @@ def parse_norm_and_steps(text: str, steps: int) -> tuple[AbstractNorm, int]:
     Raises:
         RequestError: it is something else.
     """
-    norm, _, number = ("", "", text) if text.isdecimal() else text.partition("-")
-    if (norm and norm not in NORMS) or (number and not (number.isdecimal() and int(number) > 0)) or text.endswith("-"):
+    norm, dash, number = ("", "", text) if text.isdecimal() else text.partition("-")
+    well = norm in NORMS if norm else not dash
+    if not well or (dash and not number) or (number and not (number.isdecimal() and int(number) > 0)):
         raise RequestError(f"{text!r} is no norm and number of steps: give l2, 40 or l2-40 after the @")
     return parse_norm(norm), int(number or steps)
 

@@ -61,14 +61,21 @@ def imported(name: str) -> ImportedTransform:
             f"choose one of {', '.join(_intensity_transforms())}"
         )
     perturbation = ImportedTransform(factory())
+    if reason := _refusal(perturbation):
+        usable = [each for each in _intensity_transforms() if not _refusal(ImportedTransform(getattr(torchio, each)()))]
+        raise RequestError(
+            f"torchio:{name} cannot be applied to every image alone ({reason}): choose one of {', '.join(usable)}"
+        )
+    return perturbation
+
+
+def _refusal(perturbation: ImportedTransform) -> str:
+    """Why it cannot be applied to an image in which nothing is to be seen; "" if it can."""
     try:
         perturbation.apply(torch.zeros(1, 8, 8, 8), 100, torch.tensor([[0.0, 1.0]]), torch.Generator())
     except Exception as error:  # whatever a stranger's transform raises, it cannot be used here
-        raise RequestError(
-            f"torchio:{name} cannot be applied to an image alone ({' '.join(str(error).split())}): choose one of "
-            f"{', '.join(_intensity_transforms())}"
-        ) from error
-    return perturbation
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 def _needed(factory: type[Any]) -> list[str]:

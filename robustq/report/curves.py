@@ -9,7 +9,7 @@ import pandas as pd
 from robustq.metric import parse_metrics
 from robustq.report.comparison import missed_text
 from robustq.report.grid import Grid
-from robustq.report.numbers import draws_a_level, mean_sd, median_iqr, number, percent
+from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, number, percent
 from robustq.run import Run
 from robustq.statistics import audc, retention
 
@@ -54,8 +54,10 @@ def curve_grid(run: Run, metric: str) -> Grid:
     what = f"{metric} [{unit}]" if unit else metric
     average = "median (quartiles)" if infinite else "mean ± sd"
     least, groups = int(rows["groups"].min()), int(rows["groups"].max())
-    over = f"{groups} groups" if least == groups else f"{least} to {groups} groups"
-    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {draws_a_level(run.asked['draws'])}"
+    over = count(groups, "group") if least == groups else f"{least} to {groups} groups"
+    attacks = run.asked.get("attacks", {})
+    drawn = max(attacks.get(name, run.asked["draws"]) for name in run.asked["perturbations"])
+    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {draws_a_level(drawn)}"
     notes = _notes(run, rows, distance)
     if curve_figures:
         notes.insert(0, f"retention: the mean at {percent(max(levels))} over the mean at {percent(0)}")

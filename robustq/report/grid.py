@@ -105,6 +105,7 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "\N{NO-BREAK SPACE}": "~",
     "±": r"$\pm$",
+    "≥": r"$\geq$",
     "×": r"$\times$",
     "–": "--",
     "∞": r"$\infty$",

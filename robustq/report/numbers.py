@@ -28,6 +28,11 @@ def percent(level: float) -> str:
     return f"{level:g}\N{NO-BREAK SPACE}%"
 
 
+def count(number: int, thing: str) -> str:
+    """`1 group`, `2 groups`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def draws_a_level(count: int) -> str:
     """`10 draws a level above 0`, where nothing is drawn."""
     return "1 draw a level" if count == 1 else f"{count} draws a level above 0"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from robustq.report.numbers import count
 from robustq.spec import Spec
 
 
@@ -23,7 +24,7 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
         notes.append(f"{len(failures)} of {len(cases) + len(failures)} cases could not be used and are left out")
     preparation = Spec.from_dict(asked["models"][0]["spec"]).preparation
     if preparation.size or preparation.spacing:
-        notes.append("scored on the prepared grid; distances are in the stored images' unit")
+        notes.append("scored on the prepared grid; a distance is in the stored images' unit")
     specs = {model["name"]: Spec.from_dict(model["spec"]) for model in asked["models"]}
     trainings = {name: spec.training for name, spec in specs.items()}
     fingerprints = {case["fingerprint"] for case in cases}
@@ -38,7 +39,9 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
         notes.append(f"{seen} of the {len(cases)} cases were seen in training by a model: its figures flatter")
     recipes = {_recipe(training) for training in trainings.values() if training}
     if len(recipes) > 1:
-        told = ", ".join(f"{name} {training['epochs']} epochs" for name, training in trainings.items() if training)
+        told = ", ".join(
+            f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items() if training
+        )
         notes.append(f"the models were trained by different recipes ({told}): what sets them apart may be that")
     if any(trainings.values()):
         notes.append("each model is one trained network: a claim about an architecture needs at least 3 training seeds")
