@@ -47,7 +47,7 @@ class Quantise:
         if head in registry.names("quantisers"):
             raise RequestError(f"--quantise {text!r} gives no size: write {head}:NUMBERS, such as {head}:256")
         name, colon, numbers = head.rpartition(":")
-        if not colon and re.fullmatch(r"[A-Za-z][\w-]*", head):
+        if re.fullmatch(r"[A-Za-z][\w-]*(:[A-Za-z][\w-]*)?", head):  # vqp:residual without numbers is a name too
             raise unknown_quantiser(head)
         name = registry.canonical("quantisers", name) if colon else "vq"
         if not re.fullmatch(r"\d+(x\d+)*", numbers) or (name == "vq" and numbers.count("x") != 1):

@@ -78,7 +78,11 @@ class RunDirectory:
             RequestError: there is no run here, or it cannot be read.
         """
         if not self.exists:
-            raise RequestError(f"no run in {self.path}: it has no {self._name}; robustq {self.command} --out makes one")
+            others = [command for command in _FILES if RunDirectory(self.path, command).exists]
+            there = f" (robustq {' and '.join(others)} wrote here)" if others else ""
+            raise RequestError(
+                f"no run in {self.path}: it has no {self._name}{there}; robustq {self.command} --out makes one"
+            )
         try:
             document: dict[str, Any] = json.loads((self.path / self._name).read_text())
         except (json.JSONDecodeError, OSError) as error:

@@ -214,6 +214,14 @@ def test_a_search_shares_the_directory_of_a_stress_run(tmp_path: Path) -> None:
     assert set(together["metric"]) - set(before["metric"]) == {"minimal_level"}
 
 
+def test_what_a_search_wrote_is_not_taken_for_a_stress_run(tmp_path: Path) -> None:
+    searched(tmp_path)
+    with pytest.raises(
+        RequestError, match=r"has no run.json \(robustq minimal wrote here\); robustq stress --out makes"
+    ):
+        Run(tmp_path)
+
+
 class EmptyOnes(AbstractDataset):
     """A case with a label, and one without."""
 

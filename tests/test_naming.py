@@ -169,7 +169,7 @@ def test_from_torchio_2_on_the_one_class_is_imported_and_cannot_be_told_its_para
         ("OneHot", "not an intensity transform"),
         ("Subject", "unknown TorchIO transform 'Subject'"),
         ("HistogramStandardization", "no default for landmarks.*RandomGhosting"),
-        ("RandomLabelsToImage", "cannot be applied to an image alone"),
+        ("RandomLabelsToImage", "cannot be applied to every image alone"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_with_the_reason(name: str, words: str) -> None:

@@ -177,6 +177,11 @@ def flawed_run(**settings: object) -> Run:
     return robustq.stress({"m": segmenter}, Flawed(), levels=[10], draws=2, **settings)
 
 
+def test_the_bundled_pair_is_not_shown_what_it_was_not_trained_for() -> None:
+    with pytest.raises(RequestError, match="no model was named, and the bundled pair was trained for the phantom"):
+        robustq.stress(None, Flawed(), levels=[10])
+
+
 def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
     run = flawed_run()
     failed = run.to_frame().query("status == 'failed'")
@@ -329,6 +334,10 @@ def test_a_metric_that_nothing_has_is_drawn_as_an_empty_panel() -> None:
 
     preparation = robustq.Preparation(labels=((1, "square"), (4, "rare")), ignore=9)
     run = robustq.stress({"m": small("none", classes=3, preparation=preparation)}, Empty(), levels=[10], draws=1)
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(run.table())
+    assert "dice on flawed: no value, for no truth shows a label" in shown.getvalue()
+    assert run.summary()["curves"] == []
     (panel,) = run.plot().axes
     assert all(len(line.get_xdata()) == 0 for line in panel.lines)
 

@@ -1,6 +1,7 @@
 """Any intensity transform of TorchIO, graded by blending."""
 
 import inspect
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,9 @@ def imported(name: str) -> ImportedTransform:
 def _refusal(perturbation: ImportedTransform) -> str:
     """Why it cannot be applied to an image in which nothing is to be seen; "" if it can."""
     try:
-        perturbation.apply(torch.zeros(1, 8, 8, 8), 100, torch.tensor([[0.0, 1.0]]), torch.Generator())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that nothing is to be seen
+            perturbation.apply(torch.zeros(1, 8, 8, 8), 100, torch.tensor([[0.0, 1.0]]), torch.Generator())
     except Exception as error:  # whatever a stranger's transform raises, it cannot be used here
         return " ".join(str(error).split()) or type(error).__name__
     return ""

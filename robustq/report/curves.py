@@ -26,6 +26,9 @@ def curve_grid(run: Run, metric: str) -> Grid:
     """
     rows = run.summary_frame()
     rows = rows[rows["metric"] == metric]
+    if rows.empty:
+        title = f"{metric} on {run.asked['data']['name']}: no value, for no truth shows a label"
+        return Grid(title, ["model"], [("", [[model] for model in run.models])], run.sample_notes())
     levels = sorted(rows["level"].unique())
     unit = str(rows["unit"].iloc[0])
     distance = next(iter(parse_metrics(metric).values())).measures_distance
