@@ -304,7 +304,8 @@ def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
     (panel,) = run.plot().axes
     drawn = {str(line.get_label()): (line.get_color(), line.get_linestyle()) for line in panel.lines}
     assert set(drawn) == {"vq", "plain", "vq, attack from plain", "plain, attack from vq"}
-    assert drawn["vq, attack from plain"] == (drawn["vq"][0], "--")
+    assert drawn["vq, attack from plain"] == (drawn["vq"][0], ":")
+    assert drawn["plain, attack from vq"] == (drawn["plain"][0], "--")
     assert drawn["vq"][0] != drawn["plain"][0]
     assert {text.get_text() for text in panel.get_legend().get_texts()} == set(drawn)
 

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 COLUMNS = 4
 """Panels side by side."""
 
+DASHES = ("--", ":", "-.")
+"""By the model whose attack is shown."""
+
 
 def curve_figure(run: Run, metric: str) -> "Figure":
     """One panel a perturbation, one line a model, mean ± sd over groups as a band.
 
-    In the panel of an attack each model stands under its own; what it is under another model's is dashed, without band.
+    In the panel of an attack each model stands under its own; what it is under another model's is broken, without band.
     """
     # Its import takes half a second, and a table does without. No pyplot: it would keep a global state.
     from matplotlib.figure import Figure
@@ -30,7 +33,7 @@ def curve_figure(run: Run, metric: str) -> "Figure":
     perturbations = run.asked["perturbations"]
     columns = min(COLUMNS, len(perturbations))
     high = ceil(len(perturbations) / columns)
-    figure = Figure(figsize=(1.2 + 3.2 * columns, 0.5 + 2.9 * high), layout="constrained")
+    figure = Figure(figsize=(max(6, 1.2 + 3.2 * columns), 0.5 + 2.9 * high), layout="constrained")
     panels = figure.subplots(high, columns, sharey=True, squeeze=False).flatten()
     unit = "" if rows.empty else str(rows["unit"].iloc[0])
     for panel, perturbation in zip(panels, perturbations, strict=False):
@@ -38,11 +41,11 @@ def curve_figure(run: Run, metric: str) -> "Figure":
             level, mean, sd = _curve(rows, perturbation, model)
             panel.plot(level, mean, marker="o", markersize=3, label=model, color=f"C{place}")
             panel.fill_between(level, mean - sd, mean + sd, alpha=0.12, color=f"C{place}", linewidth=0)
-            for source in run.models:
+            for other, source in enumerate(run.models):
                 level, mean, _ = _curve(rows, transferred(perturbation, source), model)
                 if len(level):
                     told = f"{model}, attack from {source}"
-                    panel.plot(level, mean, linestyle="--", label=told, color=f"C{place}")
+                    panel.plot(level, mean, linestyle=DASHES[other % len(DASHES)], label=told, color=f"C{place}")
         panel.set_title(perturbation)
         panel.set_xlabel("level [%]")
         panel.grid(alpha=0.3)
