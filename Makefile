@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long check format clean
+.PHONY: demo test test-long test-nnunet format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -17,12 +17,16 @@ test: .venv/installed-test
 test-long: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
 
+# nnU-Net asks for an older timm, so its tests have an environment of their own.
+test-nnunet: .venv-nnunet/installed
+	OMP_NUM_THREADS=1 .venv-nnunet/bin/pytest -m "" -k nnunet tests/test_nnunet.py tests/test_networks.py
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-nnunet build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -35,3 +39,8 @@ $(BIN)/python:
 .venv/installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
+
+.venv-nnunet/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-nnunet
+	.venv-nnunet/bin/python -m pip install --quiet --editable '.[test,nnunet]'
+	touch $@

@@ -105,6 +105,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "seen in training"):
         assert word in result.stdout
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "curves",
         "results.parquet",
         "rows",
         "run.json",
