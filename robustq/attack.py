@@ -75,7 +75,10 @@ class AbstractAttack(ABC):
 
     @abstractmethod
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """What the level resolves to (a radius, steps, ...), a list where channels differ."""
+        """What the level resolves to, a list where channels differ.
+
+        An L-inf radius is called `epsilon`, that of an L2 ball `rms`, so that attacks of equal radius are compared.
+        """
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""Whether gradients are masked: where a transferred attack hurts more than the direct one."""
+"""Whether an attack misjudges a model: where another one of the same radius hurts more."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,70 +11,83 @@ from robustq.paired import Interval, paired_difference
 from robustq.report.numbers import number, percent
 
 MATTERS = 0.01
-"""By how much less Dice a transferred attack must leave. Less than that changes no conclusion."""
+"""By how much less Dice a rival must leave. Less than that changes no conclusion."""
 
 
 class Masked(NamedTuple):
-    """A transferred attack that hurt more than the direct one at the same level.
+    """An attack that hurt a model less than a rival at the same level, as where gradients are masked.
 
     Attributes:
         model: that was shown both.
-        attack: its name.
-        source: whose attack was transferred.
+        attack: its own attack, by name.
+        rival: what hurt more, as it stands in the rows: that attack transferred, or another one in the same norm.
         level: percent.
-        direct: mean Dice under the direct attack.
-        transfer: mean Dice under the transferred one.
-        low: of the 95 % interval of transfer - direct, paired by group; NaN for a single group.
+        direct: mean Dice under its own attack.
+        stronger: mean Dice under the rival.
+        low: of the 95 % interval of stronger - direct, paired by group; NaN for a single group.
         high: likewise.
     """
 
     model: str
     attack: str
-    source: str
+    rival: str
     level: float
     direct: float
-    transfer: float
+    stronger: float
     low: float
     high: float
 
 
-def masked_gradients(means: pd.DataFrame, attacks: Iterable[str], models: Sequence[str]) -> list[Masked]:
-    """Every attack, model and level at which a transferred attack leaves less Dice than the direct one.
+def masked_gradients(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str]) -> list[Masked]:
+    """Every model, attack and level at which a rival leaves less Dice.
 
     Less by more than `MATTERS`, and by more than chance: the interval of the difference lies below 0. Of a single group
     there is no interval, and the difference alone decides.
 
     Args:
         means: what `group_means` gave; without the metric `dice` nothing can be found.
-        attacks: names of the direct ones.
+        norms: by the name of each direct attack, what its radius is measured in; "" has no rivals of other names.
         models: names.
     """
     dice = means[means["metric"] == "dice"].set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
     known = set(zip(dice.index.get_level_values(0), dice.index.get_level_values(1), strict=True))
     found = []
-    for attack, model, source in product(attacks, models, models):
-        name = transferred(attack, source)
-        if (model, name) not in known:
-            continue
-        for level in dice[model, name].index.unique("level"):
-            transfer, direct = dice[model, name, level].align(dice[model, attack, level])
-            difference = paired_difference(transfer.to_numpy(float), direct.to_numpy(float))
-            if _beats(difference):
-                told = (float(direct.mean()), float(transfer.mean()), difference.low, difference.high)
-                found.append(Masked(model, attack, source, float(level), *told))
+    for model in models:
+        for attack, rival in _rivals(norms, models):
+            if not {(model, attack), (model, rival)} <= known:
+                continue
+            for level in dice[model, rival].index.unique("level"):
+                stronger, direct = dice[model, rival, level].align(dice[model, attack, level])
+                difference = paired_difference(stronger.to_numpy(float), direct.to_numpy(float))
+                if _beats(difference):
+                    told = (float(direct.mean()), float(stronger.mean()), difference.low, difference.high)
+                    found.append(Masked(model, attack, rival, float(level), *told))
     return found
+
+
+def _rivals(norms: Mapping[str, str], models: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every direct attack with everything that could do more."""
+    for attack, norm in norms.items():
+        for source in models:
+            yield attack, transferred(attack, source)
+        for other in norms:
+            if other != attack and norm and norms[other] == norm:
+                yield attack, other
 
 
 def _beats(difference: Interval) -> bool:
     return difference.estimate < -MATTERS and not difference.high >= 0
 
 
-def masking_notes(asked: Mapping[str, Any], metrics: Sequence[str], found: Sequence[Masked]) -> list[str]:
+def masking_notes(
+    asked: Mapping[str, Any], metrics: Sequence[str], norms: Mapping[str, str], found: Sequence[Masked]
+) -> list[str]:
     """What must be said under the figures of attacks.
 
     Args:
         asked: the entry of that name in `run.json`.
         metrics: of the run.
+        norms: as in `masked_gradients`.
         found: what `masked_gradients` gave.
     """
     attacks = asked.get("attacks", {})
@@ -86,22 +98,23 @@ def masking_notes(asked: Mapping[str, Any], metrics: Sequence[str], found: Seque
     notes = [f"{', '.join(single)}: 1 draw a level, for nothing is random"] if single else []
     if drawn:
         notes.append(f"{', '.join(drawn)}: the mean over random starts; an adversary would keep the worst of them")
-    if asked["transfer_from"] is None:
-        return [*notes, "masked gradients were not looked for: that takes an attack from a second model"]
     if "dice" not in metrics:
         return [*notes, "masked gradients were not looked for: that takes the metric dice"]
+    rivalled = [attack for attack, rival in _rivals(norms, ()) if rival in attacks]
+    if asked["transfer_from"] is None and not rivalled:
+        return [*notes, "masked gradients were not looked for: that takes a second model, or a second attack"]
     for attack, model in dict.fromkeys((each.attack, each.model) for each in found):
         here = [each for each in found if (each.attack, each.model) == (attack, model)]
-        worst = min(here, key=lambda each: each.transfer - each.direct)
+        worst = min(here, key=lambda each: each.stronger - each.direct)
         levels = ", ".join(percent(level) for level in sorted({each.level for each in here}))
         notes.append(
-            f"gradients of {model} mislead {attack} at {levels}: at {percent(worst.level)} {attack} from "
-            f"{worst.source} leaves it a Dice of {number(worst.transfer)}, its own {attack} {number(worst.direct)}; "
-            f"they are masked, or {attack} is too weak, so that its figures there are no evidence of robustness"
+            f"gradients of {model} mislead {attack} at {levels}: at {percent(worst.level)} {worst.rival} leaves it a "
+            f"Dice of {number(worst.stronger)}, its own {attack} {number(worst.direct)}; they are masked, or {attack} "
+            "is too weak, so that its figures there are no evidence of robustness"
         )
     if not found:
         notes.append(
-            f"no attack transferred from or to {asked['transfer_from']} hurt more than the direct one: no sign of "
-            "masked gradients, and no proof that a better attack would not do more"
+            "no attack hurt more than another one of the same radius, transferred ones included: no sign of masked "
+            "gradients, and no proof that a better attack would not do more"
         )
     return notes

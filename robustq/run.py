@@ -1,5 +1,6 @@
 """A run that was computed: its rows, its table, its figure."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Sheet
+
+RADII = {"epsilon", "rms"}
+"""Parameters of attacks that are the radius, in L-inf and L2."""
 
 _AUXILIARY = ("invented", "invented_volume", "code_usage")
 
@@ -87,14 +91,22 @@ class Run(Stored):
         return [name for name in named if name in found]
 
     def masked_gradients(self) -> list[Masked]:
-        """Where a transferred attack hurt a model more than the direct one."""
+        """Where a transferred attack, or another one of the same radius, hurt a model more than its own."""
         frame = self._frame
         means = group_means(frame[frame["metric"] == "dice"])
-        return masked_gradients(means, self.asked.get("attacks", {}), self.models)
+        return masked_gradients(means, self._norms, self.models)
+
+    @cached_property
+    def _norms(self) -> dict[str, str]:
+        """By attack, what its radius is measured in; "" where its parameters do not say."""
+        rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
+        told = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
+        attacks = self.asked.get("attacks", {})
+        return {name: next(iter(RADII.intersection(told.get(name, ()))), "") for name in attacks}
 
     def attack_notes(self) -> list[str]:
         """What must be said under the figures of attacks."""
-        return masking_notes(self.asked, self.metrics, self.masked_gradients())
+        return masking_notes(self.asked, self.metrics, self._norms, self.masked_gradients())
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""

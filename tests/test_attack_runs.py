@@ -211,8 +211,8 @@ class Halves(AbstractDataset):
 def test_masked_gradients_are_said_in_a_sentence_and_in_the_summary() -> None:
     run = robustq.stress(bright_pair(), Halves(), attack=["pgd@3"], levels=[10, 40], draws=1)
     found = run.masked_gradients()
-    assert {(each.model, each.source, each.attack) for each in found} == {("masked", "open", "pgd@3")}
-    assert all(each.transfer < each.direct for each in found)
+    assert {(each.model, each.attack, each.rival) for each in found} == {("masked", "pgd@3", "pgd@3 (from open)")}
+    assert all(each.stronger < each.direct for each in found)
     summary = run.summary()
     assert summary["masked_gradients"][0]["model"] == "masked"
     assert any(
@@ -246,20 +246,36 @@ def means_of(direct: list[float], transfer: list[float], level: float = 5.0) -> 
 def test_a_transferred_attack_beats_the_direct_one_where_it_matters_and_is_no_chance(
     direct: list[float], transfer: list[float], found: bool
 ) -> None:
-    assert bool(masked_gradients(means_of(direct, transfer), ["pgd"], ["vq", "plain"])) == found
+    assert bool(masked_gradients(means_of(direct, transfer), {"pgd": "epsilon"}, ["vq", "plain"])) == found
 
 
 def test_masking_is_said_of_the_levels_at_which_it_was_seen() -> None:
+    norms = {"pgd": "epsilon"}
     means = pd.concat([means_of([0.8, 0.9], [0.9, 0.95], 1.0), means_of([0.8, 0.9], [0.5, 0.61], 30.0)])
-    (found,) = masked_gradients(means, ["pgd"], ["vq", "plain"])
-    assert (found.level, found.direct, found.transfer) == (30, pytest.approx(0.85), pytest.approx(0.555))
+    (found,) = masked_gradients(means, norms, ["vq", "plain"])
+    assert (found.level, found.direct, found.stronger) == (30, pytest.approx(0.85), pytest.approx(0.555))
     assert found.low <= -0.295 <= found.high < 0
     asked = {"attacks": {"pgd": 4}, "draws": 4, "transfer_from": "plain"}
-    starts, sentence = masking_notes(asked, ["dice"], [found])
+    starts, sentence = masking_notes(asked, ["dice"], norms, [found])
     assert starts == "pgd: the mean over random starts; an adversary would keep the worst of them"
     assert sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(
         "gradients of vq mislead pgd at 30 %: at 30 % pgd from"
     )
+
+
+def test_another_attack_of_the_same_radius_shows_masked_gradients_too() -> None:
+    means = means_of([0.8, 0.9], [0.5, 0.61]).replace({"pgd (from plain)": "bpda"})
+    (found,) = masked_gradients(means, {"pgd": "epsilon", "bpda": "epsilon"}, ["vq"])
+    assert (found.model, found.attack, found.rival) == ("vq", "pgd", "bpda")
+    assert masked_gradients(means, {"pgd": "epsilon", "bpda": "rms"}, ["vq"]) == []
+    assert masked_gradients(means, {"pgd": "", "bpda": ""}, ["vq"]) == []
+
+
+def test_attacks_of_one_model_are_compared_with_each_other_where_their_radii_are_alike() -> None:
+    run = attacked({"m": model()}, "phantom:cases=1,domain=A", attack=["fgsm", "pgd@3"], levels=[5], draws=1)
+    assert any("no attack hurt more than another" in note or "mislead fgsm" in note for note in run.attack_notes())
+    apart = attacked({"m": model()}, "phantom:cases=1,domain=A", attack=["fgsm", "pgd@l2-3"], levels=[5], draws=1)
+    assert any("takes a second model, or a second attack" in note for note in apart.attack_notes())
 
 
 def test_the_attack_is_transferred_from_the_matched_baseline_if_there_is_one() -> None:
@@ -281,7 +297,7 @@ def test_without_a_sign_of_masking_the_notes_say_that_this_is_no_proof() -> None
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"metrics": "iou"}, "takes the metric dice"), ({}, "takes an attack from a second model")],
+    [({"metrics": "iou"}, "takes the metric dice"), ({}, "takes a second model, or a second attack")],
 )
 def test_where_masking_cannot_be_looked_for_the_notes_say_so(settings: dict[str, str], words: str) -> None:
     models = pair() if settings else {"m": model()}
