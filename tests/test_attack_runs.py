@@ -216,7 +216,7 @@ def test_masked_gradients_are_said_in_a_sentence_and_in_the_summary() -> None:
     summary = run.summary()
     assert summary["masked_gradients"][0]["model"] == "masked"
     assert any(
-        note.startswith("gradients of masked mislead pgd@3 at 40 %: at 40 % pgd@3 from open")
+        note.startswith("gradients of masked mislead pgd@3 at 40 %: at 40 % pgd@3 (from open) leaves it")
         for note in (note.replace("\N{NO-BREAK SPACE}", " ") for note in summary["notes"])
     )
     assert any("no evidence of robustness" in note for note in curve_grid(run, "dice").notes)
@@ -259,7 +259,7 @@ def test_masking_is_said_of_the_levels_at_which_it_was_seen() -> None:
     starts, sentence = masking_notes(asked, ["dice"], norms, [found])
     assert starts == "pgd: the mean over random starts; an adversary would keep the worst of them"
     assert sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(
-        "gradients of vq mislead pgd at 30 %: at 30 % pgd from"
+        "gradients of vq mislead pgd at 30 %: at 30 % pgd (from plain)"
     )
 
 
