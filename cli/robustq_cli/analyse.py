@@ -9,36 +9,29 @@ import typer
 from robustq import registry
 from robustq.levels import parse_levels
 from robustq.naming import asked_perturbations
-from robustq_cli import bundles, console
+from robustq_cli import bundles, console, options
 
 
 def analyse(
-    models: Annotated[list[Path] | None, typer.Argument(metavar="MODEL...", help="Bundles, side by side.")] = None,
-    model_file: bundles.ModelFile = None,
-    data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
+    models: options.Models = None,
+    model_file: options.ModelFile = None,
+    data: options.Data = "phantom",
     check: Annotated[
         str, typer.Option(help="By commas: codebook, latent-variance, liveness, occupancy, taylor, or all.")
     ] = "all",
-    noise: Annotated[
-        list[str] | None,
-        typer.Option(help="Perturbation, gaussian by default; several by commas, a chain as gaussian+blur."),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
-    ] = None,
-    levels: Annotated[str, typer.Option(help="Percentages.")] = "1,10,20,30",
-    draws: Annotated[int, typer.Option(help="Random realisations of each level.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-    split: Annotated[
-        str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
-    ] = "held-out",
-    compat: Annotated[str | None, typer.Option(help="paper-code: the formulas of the paper's published code.")] = None,
-    clip: Annotated[bool, typer.Option("--clip", help="Bring perturbed values back into the range.")] = False,
+    noise: options.Noises = None,
+    preset: options.Preset = None,
+    levels: options.Levels = "1,10,20,30",
+    draws: options.Draws = 100,
+    seed: options.NoiseSeed = 0,
+    split: options.Split = "held-out",
+    compat: options.Compat = None,
+    clip: options.Clip = False,
     batch_size: Annotated[int | None, typer.Option(help="Images an encoder pass; 16 in 2D, 2 in 3D.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; a killed analysis there goes on.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    noise_device: Annotated[str, typer.Option(help="cpu; cuda is another stream of noise.")] = "cpu",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
+    device: options.Device = "auto",
+    noise_device: options.NoiseDevice = "cpu",
+    json: options.Json = False,
 ) -> int:
     """Analyse what noise does to the latents of models, and print them side by side."""
     # What the words alone show to be wrong is answered before torch is imported.

@@ -2,24 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from robustq.errors import RequestError
 from robustq_cli import console
 
 if TYPE_CHECKING:
     from robustq.segmenter import Segmenter
-
-ModelFile = Annotated[
-    str | None,
-    typer.Option(
-        "--model-file",
-        metavar="FILE.py:FUNCTION",
-        help="For bundles that were wrapped from your own network: where it comes from; the file is executed.",
-    ),
-]
 
 
 def check_files(paths: Sequence[Path] | None) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from robustq.errors import RequestError, unknown
 from robustq.report.numbers import draws_a_level
-from robustq_cli import console
+from robustq_cli import console, options
 
 FORMATS = ("table", "csv", "markdown", "latex")
 
@@ -20,7 +20,7 @@ def compare(
     ] = None,
     per_label: Annotated[bool, typer.Option("--per-label", help="Keep the labels apart.")] = False,
     output: Annotated[str, typer.Option("--format", help="table, csv, markdown or latex.")] = "table",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Set the models of one run or several against a baseline, paired by group, with intervals and tests."""
     if output not in FORMATS:

@@ -3,14 +3,12 @@
 import os
 import platform
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from robustq_cli import console
+from robustq_cli import console, options
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False) -> int:
+def doctor(json: options.Json = False) -> int:
     """Show versions, devices and extras, and try every registered item. Exit status 1 if the core is incomplete."""
     from robustq.requirements import Requirement, extra_line, requirements
 

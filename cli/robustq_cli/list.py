@@ -7,12 +7,12 @@ import typer
 
 from robustq import registry
 from robustq.errors import unknown
-from robustq_cli import console
+from robustq_cli import console, options
 
 
 def list_items(
     kind: Annotated[str | None, typer.Argument(help="One of the kinds; all of them by default.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: options.Json = False,
 ) -> None:
     """List everything that has a name, kind by kind: ours and what installed plugins bring."""
     from rich.table import Table

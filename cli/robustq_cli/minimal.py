@@ -8,26 +8,24 @@ import typer
 
 from robustq.errors import RequestError
 from robustq.naming import canonical_attack, canonical_perturbation
-from robustq_cli import bundles, console
+from robustq_cli import bundles, console, options
 
 
 def minimal(
-    models: Annotated[list[Path] | None, typer.Argument(metavar="MODEL...", help="Bundles, side by side.")] = None,
-    model_file: bundles.ModelFile = None,
-    data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
+    models: options.Models = None,
+    model_file: options.ModelFile = None,
+    data: options.Data = "phantom",
     noise: Annotated[str | None, typer.Option(help="One perturbation, or a chain as gaussian+blur.")] = None,
-    attack: Annotated[str | None, typer.Option(help="Or one attack: fgsm, pgd, segpgd, pgd@l2, ...")] = None,
+    attack: Annotated[str | None, typer.Option(help="Or one attack: fgsm, pgd, segpgd, bpda, pgd@l2, ...")] = None,
     below: Annotated[float, typer.Option(help="The Dice to fall below.")] = 0.5,
     resolution: Annotated[float, typer.Option(help="How closely the level is searched, in percentage points.")] = 0.1,
-    draws: Annotated[int, typer.Option(help="Random realisations of each level.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-    split: Annotated[
-        str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
-    ] = "held-out",
-    clip: Annotated[bool, typer.Option("--clip", help="Bring perturbed values back into the range.")] = False,
+    draws: options.Draws = 10,
+    seed: options.NoiseSeed = 0,
+    split: options.Split = "held-out",
+    clip: options.Clip = False,
     out: Annotated[Path | None, typer.Option(help="Run directory; a killed search there goes on.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Search, case by case, the smallest level at which Dice falls below a threshold; killed, it goes on."""
     # What the words alone show to be wrong is answered before torch is imported.

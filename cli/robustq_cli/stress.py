@@ -8,45 +8,38 @@ import typer
 
 from robustq.levels import parse_levels
 from robustq.naming import asked_perturbations, canonical_attack
-from robustq_cli import bundles, console
+from robustq_cli import bundles, console, options
 
 
 def stress(
     model: Annotated[
         list[Path] | None, typer.Option(help="Bundle to stress; give several to set them side by side.")
     ] = None,
-    model_file: bundles.ModelFile = None,
-    data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name.")] = "phantom",
-    noise: Annotated[
-        list[str] | None,
-        typer.Option(help="Perturbation, gaussian by default; several by commas, a chain as gaussian+blur."),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
-    ] = None,
+    model_file: options.ModelFile = None,
+    data: options.Data = "phantom",
+    noise: options.Noises = None,
+    preset: options.Preset = None,
     attack: Annotated[
         list[str] | None,
-        typer.Option(help="fgsm, pgd or segpgd; pgd@l2 in L2, pgd@40 in 40 steps, pgd@l2-40; several by commas."),
+        typer.Option(help="fgsm, pgd, segpgd or bpda; pgd@l2 in L2, pgd@40 in 40 steps, pgd@l2-40; several by commas."),
     ] = None,
     transfer_from: Annotated[
         str | None, typer.Option(help="Model whose attacks the others are shown too; the matched baseline.")
     ] = None,
-    levels: Annotated[str, typer.Option(help="Percentages.")] = "0,1,10,20,30",
-    draws: Annotated[int, typer.Option(help="Random realisations of each level above 0.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    levels: options.Levels = "0,1,10,20,30",
+    draws: options.Draws = 10,
+    seed: options.NoiseSeed = 0,
     metrics: Annotated[str, typer.Option(help="By commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px.")] = "dice",
     missing: Annotated[str, typer.Option(help="Distance to a missed structure: diagonal, inf or drop.")] = "diagonal",
-    split: Annotated[
-        str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
-    ] = "held-out",
-    compat: Annotated[str | None, typer.Option(help="paper-code: the formulas of the paper's published code.")] = None,
-    clip: Annotated[bool, typer.Option("--clip", help="Bring perturbed values back into the range.")] = False,
+    split: options.Split = "held-out",
+    compat: options.Compat = None,
+    clip: options.Clip = False,
     batch_size: Annotated[int | None, typer.Option(help="Images a forward pass; 16 in 2D, 2 in 3D.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; a killed run there goes on.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    noise_device: Annotated[str, typer.Option(help="cpu; cuda is another stream of noise.")] = "cpu",
+    device: options.Device = "auto",
+    noise_device: options.NoiseDevice = "cpu",
     precision: Annotated[str, typer.Option(help="fp32, bf16, fp16 or auto.")] = "fp32",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
+    json: options.Json = False,
 ) -> int:
     """Stress models with graded noise, or with attacks, and print them side by side."""
     # What the words alone show to be wrong is answered before torch is imported.

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from robustq_cli import bundles, console
+from robustq_cli import bundles, console, options
 
 
 def train(
     model: Annotated[Path, typer.Argument(help="Bundle to train, made by robustq wrap.")],
-    data: Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name, such as phantom.")],
-    model_file: bundles.ModelFile = None,
+    data: options.Data,
+    model_file: options.ModelFile = None,
     out: Annotated[Path | None, typer.Option(help="Bundle to write; NAME-trained.safetensors by default.")] = None,
     epochs: Annotated[int, typer.Option(help="At most so many.")] = 500,
     batch_size: Annotated[int | None, typer.Option(help="By default the paper's, 10 in 2D and 2 in 3D.")] = None,
@@ -26,7 +26,7 @@ def train(
         str | None, typer.Option(metavar="encoder,decoder", help="Train the rest only: with both, the bottleneck.")
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto: bf16 where the device computes in it.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: options.Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
 ) -> int:
     """Train a bundle with the paper's recipe; started again after being killed, it goes on."""

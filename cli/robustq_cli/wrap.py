@@ -9,7 +9,7 @@ import typer
 from robustq import registry
 from robustq.errors import RequestError
 from robustq.quantise import Quantise
-from robustq_cli import console
+from robustq_cli import console, options
 
 
 def wrap(
@@ -65,7 +65,7 @@ def wrap(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the fresh weights.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File to write, *.safetensors.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Wrap an architecture with a vector-quantised bottleneck, and write it as one model file."""
     # What the words alone show to be wrong is answered before torch is imported.
