@@ -1,15 +1,14 @@
 """The contract of an attack as a check that a stranger's tests can run."""
 
-import json
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from robustq.attack import AbstractAttack
 from robustq.dataset import Case, Entry, own_range
 from robustq.segmenter import Segmenter
+from robustq.testing_draws import check_parameters, global_states
 from robustq.wrap import wrap
 
 LEVEL = 10.0
@@ -56,7 +55,7 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
     before, weights = case.image.clone(), {key: value.clone() for key, value in model.state_dict().items()}
     marked = torch.ones_like(next(model.parameters()))
     next(model.parameters()).grad = marked.clone()
-    states = _global_states()
+    states = global_states()
     assert attack(case, 0, torch.Generator(), model) is case, f"{what}: level 0 is not the case itself"
     model.train()
     first, again, other = (_attacked(attack, case, model, seed=seed) for seed in (1, 1, 2))
@@ -65,7 +64,7 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
         assert first.equal(_attacked(attack, case, model.eval(), seed=1)), (
             f"{what}: another result where the model is in evaluation mode, under no_grad and autocast"
         )
-    assert states == _global_states(), f"{what}: a global generator was drawn from"
+    assert states == global_states(), f"{what}: a global generator was drawn from"
     gradients = [parameter.grad for parameter in model.parameters()]
     assert gradients[0] is not None, f"{what}: a gradient of the weights is gone"
     assert gradients[0].equal(marked), f"{what}: a gradient of the weights has changed"
@@ -87,14 +86,4 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
 def _check_levels(attack: AbstractAttack, what: str, model: Segmenter, case: Case) -> None:
     for level in (1e-3, 100.0):
         assert _attacked(attack, case, model, level).isfinite().all(), f"{what}: values not finite at level {level:g}"
-        parameters = attack.parameters(level, case.intensity_range)
-        assert parameters, f"{what}: no parameters at level {level:g}"
-        assert np.isfinite(np.concatenate([np.ravel(value) for value in parameters.values()])).all(), (
-            f"{what}: parameters are not finite at level {level:g}"
-        )
-        json.dumps(parameters)
-
-
-def _global_states() -> tuple[str, list[int]]:
-    # Not Python's own, from which a type checker may draw while it looks into a list.
-    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
+        check_parameters(attack.parameters(level, case.intensity_range), f"{what} at level {level:g}")

@@ -1,6 +1,5 @@
 """The contract of a perturbation as a check that a stranger's tests can run."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry, own_range
 from robustq.perturbation import AbstractPerturbation
+from robustq.testing_draws import check_parameters, global_states
 
 DRAWS = 20
 LEVELS = (5.0, 15.0, 40.0, 100.0)
@@ -50,9 +50,9 @@ def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> Non
     what = f"{name} on {tuple(case.image.shape)} {case.image.dtype}"
     before = case.image.clone()
     assert perturbation(case, 0, torch.Generator().manual_seed(0)) is case, f"{what}: level 0 is not the case itself"
-    states = _global_states()
+    states = global_states()
     first, again, other = (_apply(perturbation, case, 50, seed) for seed in (1, 1, 2))
-    assert states == _global_states(), f"{what}: a global generator was drawn from"
+    assert states == global_states(), f"{what}: a global generator was drawn from"
     assert case.image.equal(before), f"{what}: the image it was given has changed"
     assert first.equal(again), f"{what}: equal generators give different results"
     assert not first.equal(other), f"{what}: different generators give equal results"
@@ -60,17 +60,7 @@ def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> Non
     assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
     for level in (1e-3, 1.0, 100.0):
         assert _apply(perturbation, case, level).isfinite().all(), f"{what}: values are not finite at level {level:g}"
-        parameters = perturbation.parameters(level, case.intensity_range)
-        assert parameters, f"{what}: no parameters at level {level:g}"
-        assert np.isfinite(np.concatenate([np.ravel(value) for value in parameters.values()])).all(), (
-            f"{what}: parameters are not finite at level {level:g}"
-        )
-        json.dumps(parameters)
-
-
-def _global_states() -> tuple[str, list[int]]:
-    # Not Python's own, from which a type checker may draw while it looks into a list.
-    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
+        check_parameters(perturbation.parameters(level, case.intensity_range), f"{what} at level {level:g}")
 
 
 def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int, ...]) -> None:

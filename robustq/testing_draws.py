@@ -1,0 +1,27 @@
+"""What the contracts of perturbations and of attacks have in common."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+
+def check_parameters(parameters: Mapping[str, float | list[float]], what: str) -> None:
+    """Check that what a level resolves to can be written with the rows: named, finite, and JSON.
+
+    Raises:
+        AssertionError: it cannot; the message begins with `what`.
+    """
+    assert parameters, f"{what}: no parameters"
+    values = np.concatenate([np.ravel(value) for value in parameters.values()])
+    assert np.isfinite(values).all(), f"{what}: parameters are not finite"
+    json.dumps(parameters)
+
+
+def global_states() -> tuple[str, list[int]]:
+    """The states of NumPy's and torch's global generators, from which no item may draw.
+
+    Not Python's own, from which a type checker may draw while it looks into a list.
+    """
+    return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()
