@@ -92,6 +92,15 @@ def test_a_dead_code_starts_again_at_a_token_of_the_pass() -> None:
     torch.testing.assert_close(made.sums, made.codebook * made.counts[:, None])
 
 
+def test_a_code_that_is_no_longer_chosen_starts_again_after_69_passes_by_default() -> None:
+    made = moving(torch.tensor([[0.0, 0.0], [100.0, 100.0]]))
+    for _ in range(68):  # N = 2 - .99^t and .99^t, mean 1: log .5 / log .99 = 68.97
+        made(as_embedding([1.0, 2.0], [2.0, 1.0]))
+    assert made.vectors[0, 1].tolist() == [100.0, 100.0]
+    made(as_embedding([1.0, 2.0], [2.0, 1.0]))
+    assert made.vectors[0, 1].tolist() in ([1.0, 2.0], [2.0, 1.0])
+
+
 def test_the_first_training_pass_starts_at_the_k_means_centres_of_its_tokens() -> None:
     places = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
     tokens = (places[:, None] + 0.1 * noise(4, 8, 2)).flatten(0, 1)

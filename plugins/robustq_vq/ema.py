@@ -31,7 +31,9 @@ class MovingAverageQuantiser(AbstractQuantiser):
         dimension: D, channels of a vector.
         beta: weight β of the commitment term.
         decay: γ, from 0 to below 1.
-        restart: the part of the mean N below which a code is dead; 0 restarts none.
+        restart: the part of the mean N below which a code is dead; 0 restarts none. A code that is no longer chosen
+            gets there in about ln(1/restart)/(1-γ) passes: 69 by default, where 0.1 would take 230, more than a short
+            training has.
     """
 
     grammar: ClassVar[str] = "KxD"
@@ -42,7 +44,7 @@ class MovingAverageQuantiser(AbstractQuantiser):
     started: Tensor
 
     def __init__(
-        self, size: int, dimension: int, *, beta: float = 0.25, decay: float = 0.99, restart: float = 0.1
+        self, size: int, dimension: int, *, beta: float = 0.25, decay: float = 0.99, restart: float = 0.5
     ) -> None:
         super().__init__()
         if beta < 0:
@@ -50,7 +52,7 @@ class MovingAverageQuantiser(AbstractQuantiser):
         if not 0 <= decay < 1:
             raise RequestError(f"decay={decay:g} was asked of the ema quantiser: give 0 to below 1, such as 0.99")
         if not 0 <= restart < 1:
-            raise RequestError(f"restart={restart:g} was asked of the ema quantiser: give 0 to below 1, such as 0.1")
+            raise RequestError(f"restart={restart:g} was asked of the ema quantiser: give 0 to below 1, such as 0.5")
         self.size, self.dimension, self.beta, self.decay, self.restart = size, dimension, beta, decay, restart
         self.register_buffer("codebook", torch.empty(size, dimension).uniform_(-1 / size, 1 / size))
         self.register_buffer("counts", torch.zeros(size))  # N
