@@ -13,6 +13,7 @@ from torch.nn import functional as F
 import robustq
 from networks import noise, small
 from robustq import registry
+from robustq.answer import masks
 from robustq.attack import AbstractAttack, load_attacks
 from robustq.dataset import Case, Entry, own_range
 from robustq.demonstration import demonstration_pair
@@ -207,17 +208,48 @@ def test_overlapping_labels_have_the_gradient_of_the_binary_cross_entropy() -> N
     scores = F.conv2d(image, weight, padding=1)
     F.binary_cross_entropy_with_logits(scores, mask[None].float(), reduction="sum").backward()
     for model in (linear(weight, "sigmoid"), linear(weight, "probabilities", nn.Sigmoid())):
-        torch.testing.assert_close(loss_gradient(model, case, case.image), image.grad[0])
+        torch.testing.assert_close(loss_gradient(model, case, case.image), image.grad[0] / image.grad.abs().max())
 
 
-def test_a_volume_in_slices_has_the_gradient_of_each_slice() -> None:
-    volume = noise(1, 6, 5, 20)
-    case = case_of(volume, volume[:1] > 0.2, slice_axis=2)
-    model = small("8x4", seed=3)
-    gradient = loss_gradient(model, case, case.image)
-    for place in (0, 15, 16, 19):
-        flat = case_of(volume[..., place], case.mask[..., place])
-        torch.testing.assert_close(gradient[..., place], loss_gradient(model, flat, flat.image), rtol=1e-4, atol=1e-6)
+def test_a_volume_in_slices_has_the_gradient_of_the_sum_over_its_slices() -> None:
+    volume = noise(1, 6, 5, 20).requires_grad_()
+    case = case_of(volume.detach(), volume[:1] > 0.2, slice_axis=2)
+    model = small("8x4", seed=3).eval()
+    for place in range(20):
+        logits = model.run(volume[None, ..., place]).logits
+        F.cross_entropy(logits, case.mask[..., place].long(), reduction="sum").backward()
+    expected = volume.grad / volume.grad.abs().max()
+    torch.testing.assert_close(loss_gradient(model, case, case.image), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("answer", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("norm", [LInfinity(), L2()])
+def test_a_network_that_is_sure_of_every_voxel_is_attacked_like_others(answer: str, norm: LInfinity | L2) -> None:
+    weight = noise(1 if answer == "sigmoid" else 2, 1, 3, 3, seed=1)
+    image, sure = noise(1, 8, 8), linear(200 * weight, answer)
+    scores = sure(image[None]).detach().requires_grad_()
+    margin = (scores[0, 0] - (scores[0, 1] if answer == "softmax" else 0)).abs()
+    ignored = (margin < 120) | (margin > 600)
+    case = case_of(image, masks(scores, answer, 1)[0], ignored=ignored)  # right everywhere
+    truth = case.mask[None].float() if answer == "sigmoid" else case.mask.long()
+    loss = F.binary_cross_entropy_with_logits if answer == "sigmoid" else F.cross_entropy
+    (plain,) = torch.autograd.grad(loss(scores, truth, reduction="none")[..., ~ignored].sum(), scores)
+    assert not plain.any()  # what float32 sees of it
+    attacked = FGSM(norm)(case, 40.0, generator(), sure).image
+    assert not masks(sure(attacked[None]), answer, 1)[0][:, ~ignored].equal(case.mask[:, ~ignored])
+
+
+@pytest.mark.parametrize("attack", [FGSM(), FGSM(L2())])
+def test_a_gradient_that_is_not_finite_is_refused_with_the_case_it_belongs_to(attack: FGSM) -> None:
+    class Root(Linear):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images.square().sqrt())  # has no derivative at 0
+
+    image = noise(1, 8, 8)
+    image[0, 0, 0] = 0.0
+    model = robustq.wrap(Root(noise(2, 1, 3, 3)), "none", at="layer", classes=2, example=torch.ones(1, 1, 8, 8))
+    with pytest.raises(RequestError, match=r"at case case is not finite .* leave the case out"):
+        attack(case_of(image, image > 0), 1.0, generator(), model)
 
 
 def test_a_channel_without_range_is_left_as_it_is() -> None:

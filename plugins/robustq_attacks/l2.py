@@ -28,8 +28,8 @@ class L2(AbstractNorm):
 
     def steepest(self, gradient: Image) -> Image:
         """The gradient by its length."""
-        length = gradient.norm()
-        return gradient / length if length > 0 else gradient
+        length: Image = gradient.norm()
+        return gradient / length.where(length > 0, 1)
 
     def project(self, change: Image, radius: float) -> Image:
         """What is too long is shortened."""
@@ -44,5 +44,8 @@ class L2(AbstractNorm):
         return start
 
     def parameters(self, share: Float[Tensor, "c"]) -> dict[str, float | list[float]]:
-        """`rms`, the largest root mean square of the change, in the image's unit."""
+        """`rms`, the largest root mean square of the change over all channels together, in each channel's unit.
+
+        A single one of C channels may change by sqrt(C) times that, where the others stay as they are.
+        """
         return {"rms": per_channel(share)}
