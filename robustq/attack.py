@@ -77,7 +77,8 @@ class AbstractAttack(ABC):
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """What the level resolves to, a list where channels differ.
 
-        An L-inf radius is called `epsilon`, that of an L2 ball `rms`, so that attacks of equal radius are compared.
+        An L-inf radius is called `epsilon`, that of an L2 ball `rms`: by these an attack is compared with those that
+        are allowed no more.
         """
 
 

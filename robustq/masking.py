@@ -1,4 +1,4 @@
-"""Whether an attack misjudges a model: where another one of the same radius hurts more."""
+"""Whether an attack misjudges a model: where one that is allowed no more hurts more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,11 +7,15 @@ import pandas as pd
 
 from robustq.aggregate import GROUP
 from robustq.naming import transferred
-from robustq.paired import Interval, paired_difference
-from robustq.report.numbers import number, percent
+from robustq.paired import paired_difference
+from robustq.report.numbers import count, number, percent
 
 MATTERS = 0.01
 """By how much less Dice a rival must leave. Less than that changes no conclusion."""
+
+
+WITHIN = {"epsilon": ("epsilon",), "rms": ("rms", "epsilon")}
+"""By what a radius is measured in, the measures of balls inside: the L-inf ball of a level lies in its L2 ball."""
 
 
 class Masked(NamedTuple):
@@ -20,8 +24,9 @@ class Masked(NamedTuple):
     Attributes:
         model: that was shown both.
         attack: its own attack, by name.
-        rival: what hurt more, as it stands in the rows: that attack transferred, or another one in the same norm.
-        level: percent.
+        rival: what hurt more, as it stands in the rows: an attack that is allowed no more, its own or transferred.
+        level: percent, above 0.
+        groups: that have Dice under both.
         direct: mean Dice under its own attack.
         stronger: mean Dice under the rival.
         low: of the 95 % interval of stronger - direct, paired by group; NaN for a single group.
@@ -32,21 +37,24 @@ class Masked(NamedTuple):
     attack: str
     rival: str
     level: float
+    groups: int
     direct: float
     stronger: float
     low: float
     high: float
 
+    @property
+    def certain(self) -> bool:
+        """By more than chance: the interval lies below 0. Of a single group there is none, and the means decide."""
+        return not self.high >= 0
 
-def masked_gradients(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str]) -> list[Masked]:
-    """Every model, attack and level at which a rival leaves less Dice.
 
-    Less by more than `MATTERS`, and by more than chance: the interval of the difference lies below 0. Of a single group
-    there is no interval, and the difference alone decides.
+def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str]) -> list[Masked]:
+    """Every model, attack and level at which a rival leaves less Dice by more than `MATTERS`, be it by chance.
 
     Args:
         means: what `group_means` gave; without the metric `dice` nothing can be found.
-        norms: by the name of each direct attack, what its radius is measured in; "" has no rivals of other names.
+        norms: by the name of each direct attack, what its radius is measured in; "" is compared with itself alone.
         models: names.
     """
     dice = means[means["metric"] == "dice"].set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
@@ -57,26 +65,24 @@ def masked_gradients(means: pd.DataFrame, norms: Mapping[str, str], models: Sequ
             if not {(model, attack), (model, rival)} <= known:
                 continue
             for level in dice[model, rival].index.unique("level"):
+                if level == 0:
+                    continue
                 stronger, direct = dice[model, rival, level].align(dice[model, attack, level])
-                difference = paired_difference(stronger.to_numpy(float), direct.to_numpy(float))
-                if _beats(difference):
-                    told = (float(direct.mean()), float(stronger.mean()), difference.low, difference.high)
+                if (stronger - direct).mean() < -MATTERS:
+                    gap = paired_difference(stronger.to_numpy(float), direct.to_numpy(float))
+                    told = (gap.groups, float(direct.mean()), float(stronger.mean()), gap.low, gap.high)
                     found.append(Masked(model, attack, rival, float(level), *told))
     return found
 
 
 def _rivals(norms: Mapping[str, str], models: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every direct attack with everything that could do more."""
+    """Every direct attack with everything that is allowed no more than it."""
     for attack, norm in norms.items():
-        for source in models:
-            yield attack, transferred(attack, source)
         for other in norms:
-            if other != attack and norm and norms[other] == norm:
-                yield attack, other
-
-
-def _beats(difference: Interval) -> bool:
-    return difference.estimate < -MATTERS and not difference.high >= 0
+            if other == attack or norms[other] in WITHIN.get(norm, ()):
+                yield from ((attack, transferred(other, source)) for source in models)
+                if other != attack:
+                    yield attack, other
 
 
 def masking_notes(
@@ -87,8 +93,8 @@ def masking_notes(
     Args:
         asked: the entry of that name in `run.json`.
         metrics: of the run.
-        norms: as in `masked_gradients`.
-        found: what `masked_gradients` gave.
+        norms: as in `suspects`.
+        found: what `suspects` gave.
     """
     attacks = asked.get("attacks", {})
     if not attacks:
@@ -98,23 +104,42 @@ def masking_notes(
     notes = [f"{', '.join(single)}: 1 draw a level, for nothing is random"] if single else []
     if drawn:
         notes.append(f"{', '.join(drawn)}: the mean over random starts; an adversary would keep the worst of them")
+    ended = [model["name"] for model in asked["models"] if model["spec"]["answer"] == "probabilities"]
+    if ended:
+        notes.append(
+            f"{', '.join(ended)} gives probabilities: where these round to 0 or 1 attacks have no gradient, and its "
+            "figures flatter; wrap it without its last activation"
+        )
     if "dice" not in metrics:
         return [*notes, "masked gradients were not looked for: that takes the metric dice"]
-    rivalled = [attack for attack, rival in _rivals(norms, ()) if rival in attacks]
+    rivalled = any(True for _ in _rivals(norms, ()))
     if asked["transfer_from"] is None and not rivalled:
-        return [*notes, "masked gradients were not looked for: that takes a second model, or a second attack"]
+        return [*notes, "masked gradients were not looked for: that takes a second model, or attack in the same norm"]
     for attack, model in dict.fromkeys((each.attack, each.model) for each in found):
         here = [each for each in found if (each.attack, each.model) == (attack, model)]
-        worst = min(here, key=lambda each: each.stronger - each.direct)
-        levels = ", ".join(percent(level) for level in sorted({each.level for each in here}))
-        notes.append(
-            f"gradients of {model} mislead {attack} at {levels}: at {percent(worst.level)} {worst.rival} leaves it a "
-            f"Dice of {number(worst.stronger)}, its own {attack} {number(worst.direct)}; they are masked, or {attack} "
-            "is too weak, so that its figures there are no evidence of robustness"
-        )
+        notes.append(_sentence(model, attack, [each for each in here if each.certain] or here))
     if not found:
         notes.append(
-            "no attack hurt more than another one of the same radius, transferred ones included: no sign of masked "
+            "no attack was outdone by one that is allowed no more, transferred ones included: no sign of masked "
             "gradients, and no proof that a better attack would not do more"
         )
     return notes
+
+
+def _sentence(model: str, attack: str, found: Sequence[Masked]) -> str:
+    """What is said of an attack on a model, given the levels at which it was outdone: certain ones, or others."""
+    worst = min(found, key=lambda each: each.stronger - each.direct)
+    left = (
+        f"at {percent(worst.level)} {worst.rival} leaves it a Dice of {number(worst.stronger)}, its own {attack} "
+        f"{number(worst.direct)}"
+    )
+    levels = ", ".join(percent(level) for level in sorted({each.level for each in found}))
+    if worst.certain:
+        return (
+            f"gradients of {model} mislead {attack} at {levels}: {left}; they are masked, or {attack} is too weak, so "
+            "that its figures there are no evidence of robustness"
+        )
+    return (
+        f"gradients of {model} may mislead {attack} at {levels}: {left}; with {count(worst.groups, 'group')} that may "
+        "be chance too"
+    )

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from robustq.masking import Masked, masked_gradients, masking_notes
+from robustq.masking import WITHIN, Masked, masking_notes, suspects
 from robustq.naming import transferred
 from robustq.quantise import Quantise
 from robustq.quantiser import perplexity
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Sheet
-
-RADII = {"epsilon", "rms"}
-"""Parameters of attacks that are the radius, in L-inf and L2."""
 
 _AUXILIARY = ("invented", "invented_volume", "code_usage")
 
@@ -91,10 +88,13 @@ class Run(Stored):
         return [name for name in named if name in found]
 
     def masked_gradients(self) -> list[Masked]:
-        """Where a transferred attack, or another one of the same radius, hurt a model more than its own."""
+        """Where an attack that is allowed no more, maybe transferred, hurt a model more than its own, beyond chance."""
+        return [each for each in self._suspects if each.certain]
+
+    @cached_property
+    def _suspects(self) -> list[Masked]:
         frame = self._frame
-        means = group_means(frame[frame["metric"] == "dice"])
-        return masked_gradients(means, self._norms, self.models)
+        return suspects(group_means(frame[frame["metric"] == "dice"]), self._norms, self.models)
 
     @cached_property
     def _norms(self) -> dict[str, str]:
@@ -102,11 +102,11 @@ class Run(Stored):
         rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
         told = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
         attacks = self.asked.get("attacks", {})
-        return {name: next(iter(RADII.intersection(told.get(name, ()))), "") for name in attacks}
+        return {name: next(iter(WITHIN.keys() & told.get(name, {}).keys()), "") for name in attacks}
 
     def attack_notes(self) -> list[str]:
         """What must be said under the figures of attacks."""
-        return masking_notes(self.asked, self.metrics, self._norms, self.masked_gradients())
+        return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""

@@ -53,7 +53,7 @@ def stress(
             Gaussian by default where no attack is named.
         attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
         transfer_from: the model whose attacks are shown to all others as well, as theirs are to it; by default the
-            first model without codebook.
+            first matched baseline, else the first model without codebook, else the first.
         levels: percent, 0 to 100. Level 0 is always run, once a case.
         draws: random realisations of each perturbation at each level above 0; one of an attack without randomness.
         seed: of the run; every draw's seed follows from it, the case, the perturbation and the draw's number.
@@ -113,7 +113,6 @@ def stress(
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
     asked = {
         "perturbations": [*perturbations, *attacks],
-        # Runs without attacks say nothing of them, so that those of earlier versions go on.
         **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
         "levels": list(levels),
         "draws": draws,
