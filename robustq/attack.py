@@ -11,6 +11,7 @@ import torch
 from robustq import registry
 from robustq.dataset import Case
 from robustq.errors import RequestError
+from robustq.evaluation_mode import evaluation_mode
 from robustq.perturbation import check_level
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
@@ -131,12 +132,6 @@ def load_attacks(texts: Sequence[str]) -> dict[str, AbstractAttack]:
 @contextmanager
 def _under_attack(model: Segmenter) -> Iterator[None]:
     """The model in evaluation mode, gradients recorded and autocast off; afterwards all as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
     device = next(model.parameters()).device
-    try:
-        with torch.enable_grad(), torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        for module in training:
-            module.training = True
+    with evaluation_mode(model), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        yield

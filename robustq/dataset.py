@@ -68,6 +68,11 @@ class Case:
         """Number of spatial axes, 2 or 3."""
         return self.image.ndim - 1
 
+    @property
+    def truth(self) -> Bool[Tensor, "l *s"]:
+        """The masks of a prepared case without what is ignored: what answers are scored against."""
+        return self.mask if self.ignored is None else self.mask & ~self.ignored
+
 
 class AbstractDataset(ABC):
     """A sequence of cases that is listed at once and read one by one.

@@ -154,8 +154,7 @@ class Evaluator:
 
 
 def _truths(case: Case) -> list[Truth]:
-    counted = case.mask if case.ignored is None else case.mask & ~case.ignored
-    return [Truth(mask.numpy(), case.spacing, case.unit) for mask in counted]
+    return [Truth(mask.numpy(), case.spacing, case.unit) for mask in case.truth]
 
 
 def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:

@@ -22,6 +22,12 @@ def limits(image: Image, intensity_range: IntensityRange) -> tuple[Float[Tensor,
     return low.view(shape).to(dtype), (high - low).view(shape).to(dtype)
 
 
+def bounds(image: Image, intensity_range: IntensityRange) -> tuple[Float[Tensor, "c *o"], Float[Tensor, "c *o"]]:
+    """Low and high of each channel, shaped to broadcast against the image, in its dtype."""
+    low, high = intensity_range.to(image).view(-1, 2, *[1] * (image.ndim - 1)).unbind(1)
+    return low, high
+
+
 def per_channel(values: Float[Tensor, "c"]) -> float | list[float]:
     """One number where all channels agree, else a list: what stands in `parameters`."""
     numbers = [float(value) for value in values]

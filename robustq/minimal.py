@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -10,16 +10,20 @@ import torch
 from robustq import registry
 from robustq.attack import AbstractAttack, Aimed, load_attacks
 from robustq.dataset import Case
-from robustq.errors import RequestError
-from robustq.metrics import dice as dice_of
+from robustq.errors import CaseError, RequestError
+from robustq.evaluation_mode import evaluation_mode
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber, load_perturbations
 from robustq.predict import predict
 from robustq.segmenter import Segmenter
 from robustq.subjects import BATCH
+from robustq.validate import mean_dice
 
 MOST = 100.0
 """The largest level, and where a search ends."""
+
+FINEST = 0.001
+"""The finest resolution, far above what tells two levels apart."""
 
 STEPS = tuple(MOST * step / 10 for step in range(1, 11))
 """Levels that are tried before bisection: Dice may rise again with the level, as under JPEG-like compression."""
@@ -37,6 +41,7 @@ class MinimalLevel:
         censored: mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
         clean: mean Dice at level 0.
         dice: mean Dice at `level`.
+        absent: draws at `level` that have no Dice, for they move every label out of the image.
     """
 
     level: float
@@ -44,6 +49,7 @@ class MinimalLevel:
     censored: bool
     clean: float
     dice: float
+    absent: int = 0
 
 
 def minimal_level(
@@ -59,10 +65,10 @@ def minimal_level(
 ) -> MinimalLevel:
     """The smallest level at which mean Dice falls below a threshold, by steps of 10 points and then by bisection.
 
-    Mean Dice is over draws, then over the labels that the truth shows. The levels 10, 20, ... 100 are tried until one
-    is below, and the ten points before it are halved until the level is known closely enough. A dip between two steps
-    is missed, and of several crossings within a step one is found. The draws are those of `robustq.stress`: the same
-    at every level, and for every model.
+    Mean Dice is over draws, then over the labels that the truth shows; a draw that moves all of them out of the image
+    is left out. The levels 10, 20, ... 100 are tried until one is below, and the ten points before it are halved until
+    the level is known closely enough. A dip between two steps is missed, and of several crossings within a step one is
+    found. The draws are those of `robustq.stress`: the same at every level, and for every model.
 
     Args:
         model: on any device.
@@ -76,12 +82,12 @@ def minimal_level(
         clip: bring perturbed values back into the intensity range.
 
     Raises:
-        RequestError: a number is out of its range, or the truth shows no label.
+        RequestError: a number is out of its range.
+        CaseError: the truth shows no label, or no draw at a level that is tried shows one.
     """
     check_search(threshold, resolution, draws)
-    counted = case.mask if case.ignored is None else case.mask & ~case.ignored
-    if not counted.any():
-        raise RequestError(f"the truth of case {case.entry.id} shows no label, so that it has no Dice: leave it out")
+    if not case.truth.any():
+        raise CaseError("the truth shows no label, so that there is no Dice")
     name, found = (
         load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
     )
@@ -91,18 +97,19 @@ def minimal_level(
     )
 
     @cache
-    def dice(level: float) -> float:
-        if level == 0:
-            return mean_dice(model, case)
-        return sum(mean_dice(model, perturber(case, name, level, draw)) for draw in range(number)) / number
+    def scores(level: float) -> list[float]:
+        cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else (case,)
+        return [_answer_dice(model, each) for each in cases]
 
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        return bisect(dice, threshold, resolution)
-    finally:
-        for module in training:
-            module.training = True
+    def dice(level: float) -> float:
+        known = [score for score in scores(level) if not math.isnan(score)]
+        if not known:
+            raise CaseError(f"at {level:g} % every draw of {name} moves all labels out of the image: there is no Dice")
+        return sum(known) / len(known)
+
+    with evaluation_mode(model):
+        ended = bisect(dice, threshold, resolution)
+        return replace(ended, absent=sum(map(math.isnan, scores(ended.level))))
 
 
 def bisect(dice: Callable[[float], float], threshold: float, resolution: float) -> MinimalLevel:
@@ -132,21 +139,11 @@ def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
     return next(iter(found.items()))
 
 
-def mean_dice(model: Segmenter, case: Case) -> float:
-    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none.
-
-    Args:
-        model: in evaluation mode.
-        case: prepared.
-    """
+def _answer_dice(model: Segmenter, case: Case) -> float:
+    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none."""
     size = BATCH[2 if case.slice_axis is not None else case.dims]
     answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
-    predicted = torch.cat([masks.cpu() for masks, _ in answers])[0]
-    kept = torch.ones_like(predicted[0]) if case.ignored is None else ~case.ignored
-    scores = [
-        dice_of(answer & kept, mask) for answer, mask in zip(predicted, case.mask & kept, strict=True) if mask.any()
-    ]
-    return sum(scores) / len(scores) if scores else math.nan
+    return mean_dice(torch.cat([masks.cpu() for masks, _ in answers])[0], case)
 
 
 def check_search(threshold: float, resolution: float, draws: int) -> None:
@@ -157,7 +154,7 @@ def check_search(threshold: float, resolution: float, draws: int) -> None:
     """
     if not 0 < threshold <= 1:
         raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
-    if not 0 < resolution <= MOST:
-        raise RequestError(f"a resolution of {resolution:g} was asked: give percent above 0 and at most 100")
+    if not FINEST <= resolution <= MOST:
+        raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {MOST:g}")
     if draws < 1:
         raise RequestError(f"draws={draws} was asked: give 1 or more")

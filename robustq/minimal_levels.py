@@ -15,11 +15,12 @@ from robustq import registry
 from robustq.aggregate import describe
 from robustq.attack import AbstractAttack
 from robustq.dataset import AbstractDataset, Case
+from robustq.errors import CaseError
 from robustq.minimal import MOST, STEPS, MinimalLevel, check_search, load_one, minimal_level
 from robustq.plan import Piece
 from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
-from robustq.report.numbers import draws_a_level, number, percent, plain
+from robustq.report.numbers import count, draws_a_level, number, percent, plain
 from robustq.rows import Row
 from robustq.store import RunDirectory
 from robustq.stored import Stored
@@ -76,7 +77,13 @@ class MinimalLevels(Stored):
         told = [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
         unsearched = len(self.failures) - len(self.asked["data"]["failures"])
         cases = len(self.asked["data"]["cases"])
-        left_out = [f"in {unsearched} of the {cases} cases the truth shows no label: left out"] if unsearched else []
+        left_out = (
+            [f"{unsearched} of the {cases} cases are left out: the truth shows no label, or none at a level tried"]
+            if unsearched
+            else []
+        )
+        absent = int(self.to_frame()["absent"].sum())
+        moved = [f"{count(absent, 'draw')} at the levels found moved every label out of the image and have no Dice"]
         aimed = ["each model under its own attack: robustq stress --attack looks for masked gradients, this does not"]
         aimed = aimed if self.asked["perturbation"].partition("@")[0] in registry.names("attacks") else []
         return [
@@ -86,6 +93,7 @@ class MinimalLevels(Stored):
             "at once: cases that are below without any change, counted as 0",
             f"never: cases that are below at no step up to {percent(MOST)}, counted as that, so that figures are ≥",
             *aimed,
+            *(moved if absent else []),
             *left_out,
             *self.sample_notes(),
         ]
@@ -201,14 +209,14 @@ class _Searcher:
             blank_row(self.subjects.cases.dataset, entry), perturbation=piece.perturbation, draw=None, metric=METRIC
         )
         rows = [replace(shared, **of_model(name, model)) for name, model in self.subjects.models.items()]
-        counted = case.mask if case.ignored is None else case.mask & ~case.ignored
-        if not counted.any():
-            reason = "the truth shows no label, so that there is no Dice"
-            return [replace(row, status="failed", reason=reason) for row in rows]
-        return [
-            self._found(row, minimal_level(self.subjects.models[row.model], case, piece.perturbation, **self.settings))
-            for row in rows
-        ]
+        models = self.subjects.models
+        try:
+            return [
+                self._found(row, minimal_level(models[row.model], case, piece.perturbation, **self.settings))
+                for row in rows
+            ]
+        except CaseError as error:  # of one model; without it the others would be compared on other cases
+            return [replace(row, status="failed", reason=str(error)) for row in rows]
 
     def _found(self, row: Row, found: MinimalLevel) -> Row:
         asked = {name: self.settings[name] for name in ("threshold", "resolution")}

@@ -8,6 +8,7 @@ from robustq import registry
 from robustq.attack import Aimed
 from robustq.chain import Chain
 from robustq.dataset import Case
+from robustq.intensity import bounds
 from robustq.naming import LINK, canonical_perturbation
 from robustq.perturbation import AbstractPerturbation
 from robustq.seeds import draw_generator, draw_seed
@@ -46,8 +47,7 @@ class Perturber:
 
 def clip(case: Case) -> Case:
     """The case with its image brought back into its intensity range, channel by channel."""
-    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
-    return replace(case, image=case.image.clamp(low, high))
+    return replace(case, image=case.image.clamp(*bounds(case.image, case.intensity_range)))
 
 
 def load_perturbations(names: Sequence[str], compat: str | None = None) -> dict[str, AbstractPerturbation]:

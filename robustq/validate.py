@@ -13,6 +13,7 @@ from robustq.predict import Precision, predict
 from robustq.prepared import PreparedCases
 from robustq.quantiser import usage
 from robustq.segmenter import Segmenter
+from robustq.shapes import Masks
 
 
 @torch.no_grad()
@@ -45,7 +46,7 @@ def validate(
         case = cases(entry)
         answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
         for masks, codes in answers:
-            score = _mean_dice(masks[0].cpu(), case)
+            score = mean_dice(masks[0].cpu(), case)
             if not math.isnan(score):
                 scores.setdefault(entry.group, []).append(score)
             if counts is not None and codes is not None:
@@ -53,12 +54,15 @@ def validate(
     return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
 
 
-def _mean_dice(masks: Tensor, case: Case) -> float:
-    """Mean over the labels that the truth shows; NaN where it shows none."""
-    counted = slice(None) if case.ignored is None else ~case.ignored
+def mean_dice(masks: Masks, case: Case) -> float:
+    """Mean over the labels that the truth shows; NaN where it shows none.
+
+    Args:
+        masks: a model's answer to the case, (L, *S), on the CPU.
+        case: prepared.
+    """
+    kept = masks if case.ignored is None else masks & ~case.ignored
     scores = [
-        dice(answer[counted].numpy(), truth[counted].numpy())
-        for answer, truth in zip(masks, case.mask, strict=True)
-        if truth[counted].any()
+        dice(answer.numpy(), truth.numpy()) for answer, truth in zip(kept, case.truth, strict=True) if truth.any()
     ]
     return float(np.mean(scores)) if scores else math.nan

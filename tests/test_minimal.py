@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import robustq
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.demonstration import demonstration_pair
-from robustq.errors import RequestError
+from robustq.errors import CaseError, RequestError
 from robustq.minimal import MinimalLevel, bisect, minimal_level
 from robustq.minimal_levels import MinimalLevels, _spread
 from robustq.perturbation import AbstractPerturbation
@@ -132,7 +132,8 @@ def test_the_model_trains_on_where_it_was_training() -> None:
     ("settings", "words"),
     [
         ({"threshold": 0}, "a threshold of 0 was asked: give a Dice above 0"),
-        ({"resolution": 0}, "a resolution of 0 was asked: give percent above 0"),
+        ({"resolution": 0}, "a resolution of 0 was asked: give percent from 0.001"),
+        ({"resolution": 1e-15}, "a resolution of 1e-15 was asked: give percent from 0.001"),
         ({"draws": 0}, "draws=0 was asked: give 1 or more"),
     ],
 )
@@ -143,8 +144,35 @@ def test_a_search_that_cannot_be_made_is_refused(settings: dict[str, float], wor
 
 def test_a_case_whose_truth_shows_no_label_is_refused() -> None:
     empty = replace(case(), mask=torch.zeros(1, 8, 20, dtype=torch.bool))
-    with pytest.raises(RequestError, match="shows no label, so that it has no Dice"):
+    with pytest.raises(CaseError, match="shows no label, so that there is no Dice"):
         minimal_level(model(), empty, Darker())
+
+
+def corner() -> Case:
+    """Three bright voxels by three near a corner, which are the label."""
+    mask = torch.zeros(1, 32, 32, dtype=torch.bool)
+    mask[..., 2:5, 2:5] = True
+    return replace(case(), image=mask.float(), mask=mask)
+
+
+def moved(level: float, draw: int, seed: int = 0) -> Case:
+    """It, under `affine`."""
+    return Perturber(load_perturbations(["affine"]), seed)(corner(), "affine", level, draw)
+
+
+def test_a_draw_that_moves_the_label_out_of_the_image_is_left_out_and_counted() -> None:
+    found = minimal_level(model(), corner(), "affine", threshold=0.01, draws=10)
+    draws = [moved(found.level, draw) for draw in range(10)]
+    scores = [robustq.metrics.dice(draw.image[0] > 0.5, draw.mask[0]) for draw in draws if draw.mask.any()]
+    assert 0 < len(scores) < 10
+    assert found.absent == 10 - len(scores)
+    assert found.dice == pytest.approx(sum(scores) / len(scores))
+
+
+def test_where_every_draw_moves_the_label_out_there_is_no_level() -> None:
+    gone = next(seed for seed in range(300) if not moved(100, 0, seed).mask.any() and moved(90, 0, seed).mask.any())
+    with pytest.raises(CaseError, match="at 100 % every draw of affine moves all labels out of the image"):
+        minimal_level(model(), corner(), "affine", threshold=0.01, draws=1, seed=gone)
 
 
 def searched(out: Path | None = None, **settings: object) -> MinimalLevels:
@@ -248,7 +276,7 @@ def test_a_case_without_a_label_is_recorded_and_the_others_are_searched() -> Non
     found = robustq.minimal_levels({"bright": bright}, EmptyOnes(), "fgsm", resolution=1)
     assert found.to_frame()["case"].tolist() == ["full"]
     assert found.failures == {"empty": "the truth shows no label, so that there is no Dice"}
-    assert any("in 1 of the 2 cases the truth shows no label" in note for note in found.notes())
+    assert any(note.startswith("1 of the 2 cases are left out") for note in found.notes())
 
 
 def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from robustq.dataset import Case
+from robustq.intensity import bounds
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.gradient import Weigh, even, loss_gradient
@@ -85,6 +86,6 @@ class Ascent:
 
 def _room(case: Case, extent: Float[Tensor, "c *o"]) -> tuple[Image, Image]:
     """How far each value may go down and up, in shares of its channel's range; nowhere without one."""
-    low, high = case.intensity_range.to(case.image).view(-1, 2, *[1] * case.dims).unbind(1)
+    low, high = bounds(case.image, case.intensity_range)
     safe = extent.where(extent > 0, 1)
     return (low - case.image) / safe, (high - case.image) / safe
