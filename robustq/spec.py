@@ -41,6 +41,7 @@ class Spec:
         remarks: sentences that stand wherever the model appears.
         weights: where the network's weights came from, where they were not trained here; "" otherwise.
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
+        weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
         multiple: of what an image's extents must be for the network to take it; others are padded by `Segmenter.run`.
     """
 
@@ -59,6 +60,7 @@ class Spec:
     remarks: tuple[str, ...] = ()
     weights: str = ""
     weights_cases: tuple[str, ...] | None = None
+    weights_validation: tuple[str, ...] = ()
     multiple: int = 1
 
     def __post_init__(self) -> None:
@@ -85,6 +87,11 @@ class Spec:
         return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())
 
     @property
+    def chose(self) -> frozenset[str]:
+        """Fingerprints of all cases that chose an epoch of its weights, as far as that is known."""
+        return frozenset((self.training or {}).get("validation_cases", ())) | frozenset(self.weights_validation)
+
+    @property
     def status(self) -> tuple[str, ...]:
         """What a reader must know wherever the model appears: untrained, or altered after training."""
         if self.weights:
@@ -105,6 +112,7 @@ class Spec:
             "arguments": dict(self.arguments),
             "remarks": list(self.remarks),
             "weights_cases": None if self.weights_cases is None else list(self.weights_cases),
+            "weights_validation": list(self.weights_validation),
             "preparation": self.preparation.to_dict(),
         }
 
@@ -124,6 +132,7 @@ class Spec:
             "multiple": 1,
             "weights": "",
             "weights_cases": None,
+            "weights_validation": (),
             **document,
         }  # earlier bundles do not have these
         if set(document) != known:
@@ -137,6 +146,7 @@ class Spec:
                 "arguments": tuple(document["arguments"].items()),
                 "remarks": tuple(document["remarks"]),
                 "weights_cases": None if cases is None else tuple(cases),
+                "weights_validation": tuple(document["weights_validation"]),
                 "preparation": Preparation.from_dict(document["preparation"]),
             }
         )

@@ -41,7 +41,7 @@ class Loaded:
         loaded: tensors of the network that were found.
         missing: tensors of the network that were not, which keep their fresh values.
         unused: tensors of the file that the network does not have.
-        cases: fingerprints of the cases they were trained on, which only a bundle of robustq tells; else None.
+        source: spec of the bundle, if the file is one.
     """
 
     file: str
@@ -49,7 +49,18 @@ class Loaded:
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unused: tuple[str, ...]
-    cases: tuple[str, ...] | None = None
+    source: Spec | None = None
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The entries of a spec that tell where weights came from and what they have seen, as far as that is known."""
+        source = self.source
+        known = source is not None and (source.training is not None or source.weights_cases is not None)
+        return {
+            "weights": self.text,
+            "weights_cases": tuple(sorted(source.seen)) if source is not None and known else None,
+            "weights_validation": tuple(sorted(source.chose)) if source is not None else (),
+        }
 
     @property
     def text(self) -> str:
@@ -60,6 +71,9 @@ class Loaded:
             if names:
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""
                 told += f"; {what}: {', '.join(names[:3])}{more}"
+        if self.source is not None and self.source.weights:
+            told += f"; before that, {self.source.weights}"
+            told += ", on which cases is not known" if self.source.weights_cases is None else ""
         return told
 
 
@@ -73,7 +87,13 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
     file = Path(path)
     state, under = _unnest(_read(file))
     own = network.state_dict()
-    prefix = max(_prefixes(state), key=lambda text: sum(name.removeprefix(text) in own for name in state))
+    source = _source(file)
+    # Of a quantised bundle not all names begin so: its bottlenecks stand beside the network.
+    prefix = (
+        "network."
+        if source is not None
+        else max(_prefixes(state), key=lambda text: sum(name.removeprefix(text) in own for name in state))
+    )
     if prefix:
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
         under = (*under, f"prefix {prefix}")
@@ -96,7 +116,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
     network.load_state_dict({**own, **{name: state[name] for name in common}})
     missing = tuple(name for name in own if name not in state)
     unused = tuple(name for name in state if name not in own)
-    return Loaded(file.name, under, tuple(common), missing, unused, _cases(file))
+    return Loaded(file.name, under, tuple(common), missing, unused, source)
 
 
 def _read(file: Path) -> object:
@@ -120,17 +140,16 @@ def _read(file: Path) -> object:
         ) from error
 
 
-def _cases(file: Path) -> tuple[str, ...] | None:
-    """What a trained bundle says it was trained on."""
+def _source(file: Path) -> Spec | None:
+    """The spec of a bundle; None of other checkpoints."""
     if file.suffix != ".safetensors":
         return None
     with safe_open(file, framework="pt") as opened:
         header = (opened.metadata() or {}).get(HEADER)
     try:
-        spec = None if header is None else Spec.from_dict(json.loads(header))
+        return None if header is None else Spec.from_dict(json.loads(header))
     except (ValueError, TypeError, AttributeError, RequestError):
         return None  # a bundle of another version is a checkpoint like others
-    return None if spec is None or spec.training is None else tuple(sorted(spec.seen))
 
 
 def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:

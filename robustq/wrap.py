@@ -161,7 +161,7 @@ def wrap_trained(
         **{**trained.arguments, **arguments},
     )
     loaded = trained.fill(model.network)
-    model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases, remarks=trained.remarks)
+    model.spec = model.spec.but(**loaded.provenance, remarks=trained.remarks)
     return model
 
 

@@ -185,8 +185,8 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
     model = for_phantom("8x4")
     loaded = load_weights(model.network, tmp_path / "plain.safetensors")
     assert equal(first.network, model.network)
-    assert set(loaded.cases) == set(seen)
-    model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases)
+    assert set(loaded.provenance["weights_cases"]) == set(seen)
+    model.spec = model.spec.but(**loaded.provenance)
     model.save(tmp_path / "again.safetensors")
     opened = robustq.load(tmp_path / "again.safetensors")
     assert opened.spec == model.spec
@@ -202,14 +202,42 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
     )
 
 
+def test_weights_that_are_handed_on_twice_still_tell_what_they_have_seen(tmp_path: Path) -> None:
+    recipe = robustq.Recipe(epochs=1, augmentation=False, precision="fp32")
+    data = "phantom:cases=4,domain=A"
+    first = robustq.train(for_phantom("none"), data, tmp_path / "one.safetensors", recipe)
+    for before, after in (("one", "two"), ("two", "three")):
+        model = for_phantom("none")
+        model.spec = model.spec.but(**load_weights(model.network, tmp_path / f"{before}.safetensors").provenance)
+        model.save(tmp_path / f"{after}.safetensors")
+    last = robustq.load(tmp_path / "three.safetensors")
+    assert equal(first.network, last.network)
+    assert last.spec.seen == frozenset(first.spec.training["training_cases"])
+    assert last.spec.chose == frozenset(first.spec.training["validation_cases"])
+    assert "from two.safetensors" in last.spec.weights
+    held_out = robustq.stress({"three": last}, data, levels=[10], draws=1)
+    assert len(held_out.asked["data"]["cases"]) == 1
+    assert "1 of the 1 cases also chose the best epoch of a model, by clean Dice" in held_out.sample_notes()
+
+
+def test_of_a_quantised_bundle_the_network_is_taken_and_the_rest_is_told(tmp_path: Path) -> None:
+    small("8x4", seed=1).save(tmp_path / "vq.safetensors")
+    model = small("16x4", seed=2)
+    before = {name: value.clone() for name, value in model.bottlenecks.state_dict().items()}
+    loaded = load_weights(model.network, tmp_path / "vq.safetensors")
+    assert equal(robustq.load(tmp_path / "vq.safetensors").network, model.network)
+    assert all(value.equal(before[name]) for name, value in model.bottlenecks.state_dict().items())
+    assert "unused: bottlenecks.0" in loaded.text
+
+
 def test_of_weights_that_say_nothing_it_is_not_known_what_they_have_seen(tmp_path: Path) -> None:
     for_phantom("none").save(tmp_path / "untrained.safetensors")
     save_file(network().state_dict(), tmp_path / "plain.safetensors")
     for name in ("untrained", "plain"):
         target = for_phantom("8x4").network if name == "untrained" else network()
         loaded = load_weights(target, tmp_path / f"{name}.safetensors")
-        assert loaded.cases is None
-    spec = for_phantom("8x4").spec.but(weights=loaded.text, weights_cases=loaded.cases)
+        assert loaded.provenance["weights_cases"] is None
+    spec = for_phantom("8x4").spec.but(**loaded.provenance)
     assert any("on which cases is not known" in line for line in spec.status)
 
 

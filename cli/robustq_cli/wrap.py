@@ -149,7 +149,7 @@ def wrap(
     came: dict[str, str] = {}
     if weights is not None:
         loaded = load_weights(model.network, weights)
-        model.spec = model.spec.but(weights=loaded.text, weights_cases=loaded.cases)
+        model.spec = model.spec.but(**loaded.provenance)
         came["weights"] = loaded.text
     elif trained is not None:
         came["weights"] = model.spec.weights

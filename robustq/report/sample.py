@@ -28,10 +28,7 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
     specs = {model["name"]: Spec.from_dict(model["spec"]) for model in asked["models"]}
     trainings = {name: spec.training for name, spec in specs.items()}
     fingerprints = {case["fingerprint"] for case in cases}
-    chose = max(
-        (len(fingerprints & set(training["validation_cases"])) for training in trainings.values() if training),
-        default=0,
-    )
+    chose = max(len(fingerprints & spec.chose) for spec in specs.values())
     seen = max(len(fingerprints & spec.seen) for spec in specs.values())
     if chose:
         notes.append(f"{chose} of the {len(cases)} cases also chose the best epoch of a model, by clean Dice")
@@ -43,7 +40,7 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
             f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items() if training
         )
         notes.append(f"the models were trained by different recipes ({told}): what sets them apart may be that")
-    if any(trainings.values()):
+    if any(spec.training or spec.weights for spec in specs.values()):
         notes.append("each model is one trained network: a claim about an architecture needs at least 3 training seeds")
     return notes
 
