@@ -1,5 +1,6 @@
 """The contract of an attack as a check that a stranger's tests can run."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -84,6 +85,27 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
 
 
 def _check_levels(attack: AbstractAttack, what: str, model: Segmenter, case: Case) -> None:
-    for level in (1e-3, 100.0):
-        assert _attacked(attack, case, model, level).isfinite().all(), f"{what}: values not finite at level {level:g}"
-        check_parameters(attack.parameters(level, case.intensity_range), f"{what} at level {level:g}")
+    lengths = []
+    for level in (1e-3, 1.0, 100.0):
+        at = f"{what} at level {level:g}"
+        parameters = attack.parameters(level, case.intensity_range)
+        check_parameters(parameters, at)
+        clipped = attack(case, level, torch.Generator().manual_seed(0), model, clip=True).image
+        assert clipped.isfinite().all(), f"{at}: values are not finite where the result will be clipped"
+        change = _attacked(attack, case, model, level).double() - case.image
+        assert change.isfinite().all(), f"{at}: values are not finite"
+        _check_radius(change, parameters, case, at)
+        lengths.append(float(change.norm()))
+    assert lengths == sorted(set(lengths)), f"{what}: the change does not grow with the level"
+
+
+def _check_radius(change: Tensor, parameters: Mapping[str, float | list[float]], case: Case, at: str) -> None:
+    """The change is no larger than `epsilon` or `rms`, whichever the parameters name."""
+    shape = (-1, *[1] * case.dims)
+    rounding = 1e-6 * case.intensity_range.diff(dim=1).view(shape)
+    for name in ("epsilon", "rms"):
+        if name in parameters:
+            radius = torch.as_tensor(parameters[name], dtype=torch.float64).view(shape)
+            shares = (change.abs() - rounding).clamp_min(0) / radius
+            size = shares.max() if name == "epsilon" else shares.square().mean().sqrt()
+            assert size <= 1 + 1e-4, f"{at}: the change is {size:.3g} times as large as its {name} says"
