@@ -57,7 +57,8 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
     """What the site gives for an example: the skips from fine to coarse, if it has any, then the bottleneck.
 
     Raises:
-        RequestError: the network does not run on the example, or the site's output is not a feature map.
+        RequestError: the network does not run on the example, the site's output is not a feature map, or the site is
+            called more than once, so that the network would be cut at each call.
     """
     seen: list[object] = []
     handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: seen.append(output))
@@ -67,6 +68,11 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
         handle.remove()
     if not seen:
         raise RequestError(f"site {at!r} is not reached by a forward pass: name another one with --at")
+    if len(seen) > 1:
+        raise RequestError(
+            f"site {at!r} is called {len(seen)} times in a forward pass, and each would be cut: name a module that is "
+            "called once, such as the convolution before it"
+        )
     return require_features(seen[0], example.shape[2:], at).maps
 
 

@@ -17,7 +17,7 @@ class Description:
         image: (C, *S).
         features: the bottleneck before the input projection (C', *T).
         embedding: what enters the quantiser (D, *T).
-        stride: image voxels a token along each axis; where the extent does not divide, the mean.
+        stride: voxels a token along each axis of the padded image; where the extent does not divide, the mean.
         tokens: tokens a case, or a slice for a 2D model on volumes.
         skips: feature maps that go around the bottleneck, and what is done to them.
         parameters: of the whole segmenter.
@@ -41,7 +41,7 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
     spec = model.spec
     example = torch.zeros(1, spec.in_channels, *size)
     # The segmenter's hook runs first: the features are seen as the decoder sees them, of the same shapes.
-    features = features_at(model.network, spec.site, example)
+    features = features_at(model.network, spec.site, model.pad(example))
     embedding = model.encode(example)
     tokens = embedding.shape[2:]
     skips = len(features) - 1
@@ -50,9 +50,9 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
         image=tuple(example.shape[1:]),
         features=tuple(features[-1].shape[1:]),
         embedding=tuple(embedding.shape[1:]),
-        stride=tuple(extent / count for extent, count in zip(size, tokens, strict=True)),
+        stride=tuple(extent / count for extent, count in zip(model.pad(example).shape[2:], tokens, strict=True)),
         tokens=tokens.numel(),
-        skips=f"{skips} ({spec.skips})" if skips else "none pass the site; others, if there are any, are kept",
+        skips=f"{skips} ({spec.skips})" if skips else "go round it and are kept, if there are any",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         added=sum(parameter.numel() for parameter in model.bottlenecks.parameters()),
     )

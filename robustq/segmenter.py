@@ -86,7 +86,7 @@ class Segmenter(nn.Module):
         Images of a size that the network does not take are padded at their far ends by repeating their border, up to
         the next multiple that it does; the logits are cropped back.
         """
-        padded = self._pad(images)
+        padded = self.pad(images)
         output = self(padded)
         logits = full_resolution(output, padded.shape[2:])
         for axis, extent in enumerate(images.shape[2:], start=2):
@@ -106,7 +106,7 @@ class Segmenter(nn.Module):
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
         self._stop = True
         try:
-            self(self._pad(images))
+            self(self.pad(images))
         except _BottleneckReachedError:
             pass
         finally:
@@ -123,7 +123,8 @@ class Segmenter(nn.Module):
         finally:
             self._bypassed = False
 
-    def _pad(self, images: Tensor) -> Tensor:
+    def pad(self, images: Tensor) -> Tensor:
+        """Images (B, C, *S), their borders repeated at the far ends up to extents that the network takes."""
         # F.pad counts from the last axis, a (before, after) pair each.
         margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
         return F.pad(images, margins, mode="replicate") if any(margins) else images

@@ -1,6 +1,7 @@
 """Where a network that declares nothing is cut: found by probing, verified by intervention."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -181,8 +182,14 @@ def _watch(network: nn.Module, example: Tensor) -> list[_Seen]:
 
 
 def _scaling(network: nn.Module, example: Tensor) -> list[_Seen]:
-    """The calls whose extent grows with the image on every axis; all, where the network runs on one size only."""
-    calls = _watch(network, example)
+    """The calls whose extent grows with the image on every axis; all, where the network runs on one size only.
+
+    Modules that are called more than once, such as an activation that all layers share, are no site: each call would
+    be cut.
+    """
+    seen = _watch(network, example)
+    times = Counter(call.name for call in seen)
+    calls = [call for call in seen if times[call.name] == 1]
     for scale in _SCALES:
         larger = nn.functional.interpolate(example, scale_factor=scale, mode="nearest")
         try:

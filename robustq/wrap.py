@@ -88,7 +88,8 @@ def wrap(
             name: str | None = registry.canonical("architectures", network)
             module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
             declared = getattr(registry.load("architectures", network), "site", None)
-            example = probe(module, at or declared, in_channels=in_channels, dims=dims)
+            size = preparation.crop or preparation.size
+            example = probe(module, at or declared, in_channels=in_channels, dims=dims, size=size)
         else:
             name, module, declared = None, copies.deepcopy(network) if copy else network, None
             if arguments:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 import robustq
 from networks import noise, settings
 from robustq import registry
+from robustq.describe import describe
 from robustq.errors import RequestError
 from robustq.latent import tangents
+from robustq.probe import example_of
 from robustq.site import find_bottleneck
 
 LARGE = ("torchvision:fcn_resnet101", "torchvision:deeplabv3_resnet101")
@@ -131,10 +133,64 @@ def test_gates_pools_and_branches_that_do_not_matter_are_no_sites() -> None:
     assert find_bottleneck(Gated().eval(), noise(1, 1, 32, 32))[0].name == "down"
 
 
+class Reusing(nn.Module):
+    """Calls one activation and one pool again and again, as networks written by hand do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.three = (
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.Conv2d(4, 8, 3, padding=1),
+            nn.Conv2d(8, 4, 1),
+        )
+        self.activation, self.pool, self.up = nn.ReLU(), nn.MaxPool2d(2), nn.Upsample(scale_factor=4)
+        self.head = nn.Conv2d(8, 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        fine = self.activation(self.one(images))
+        coarse = self.activation(self.two(self.pool(self.pool(fine))))
+        return self.head(torch.cat([fine, self.up(self.activation(self.three(coarse)))], 1))
+
+
+def test_a_module_that_is_called_more_than_once_is_no_site() -> None:
+    image = noise(2, 1, 32, 32)
+    model = robustq.wrap(Reusing(), "8x4", example=image)
+    assert model.spec.site == "three"  # the activation after it would be cut three times
+    assert not {site.name for site in model.sites} & {"activation", "pool"}
+    assert model.run(image).codes.shape == (2, 1, 8, 8)
+    with pytest.raises(RequestError, match=r"'activation' is called 3 times in a forward pass, and each would be cut"):
+        robustq.wrap(Reusing(), "8x4", at="activation", example=image)
+
+
 def test_a_site_that_was_found_is_told_with_the_runners_up() -> None:
-    model = robustq.wrap("monai:unet", "8x4", channels=(4, 8), strides=(2,))
-    assert model.sites[0].name == model.spec.site
-    assert len(model.sites) > 1
+    for arguments in (("monai:unet", {"channels": (4, 8), "strides": (2,)}), ("monai:dynunet", {})):
+        model = robustq.wrap(arguments[0], "8x4", **arguments[1])
+        names = [site.name for site in model.sites]
+        assert names[0] == model.spec.site
+        assert len(names) > 1
+        assert len(set(names)) == len(names)
+
+
+def test_a_network_that_takes_one_size_alone_is_probed_with_the_size_it_is_meant_for() -> None:
+    preparation = robustq.Preparation(dims=2, size=(96, 96))
+    small = {"hidden_size": 24, "mlp_dim": 24, "num_heads": 2, "feature_size": 4}
+    model = robustq.wrap("monai:unetr", "8x4", preparation=preparation, **small)
+    assert model(noise(1, 1, 96, 96)).shape == (1, 2, 96, 96)
+    with pytest.raises(RequestError, match=r"input of 1 × 1 × 32 × 32.*--size 96x96 --set img_size=96"):
+        robustq.wrap("monai:unetr", "8x4", preparation=robustq.Preparation(dims=2, size=(32, 32)), **small)
+
+
+def test_an_odd_size_that_a_network_refuses_is_described_as_it_is_run_padded() -> None:
+    network = Reusing()
+    example = example_of(network, (33, 35), in_channels=1)
+    assert example.shape == (1, 1, 36, 36)
+    model = robustq.wrap(network, "8x4", example=example)
+    found = describe(model, (33, 35))
+    assert found.embedding == model.run(noise(1, 1, 33, 35)).embedding.shape[1:] == (4, 9, 9)
+    assert found.image == (1, 33, 35)
+    assert found.stride == (4, 4)
+    with pytest.raises(RequestError, match="does not run on an input of 1 × 2 × 33 × 35"):
+        example_of(network, (33, 35), in_channels=2)
 
 
 class Doubling(nn.Module):

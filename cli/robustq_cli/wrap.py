@@ -86,14 +86,13 @@ def wrap(
     if calibrate is not None and weights is None and not reads:
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
-    import torch
-
     from robustq.answer import count_labels, default_answer
     from robustq.bundle import check_name, read_spec, save
     from robustq.calibrate import calibrate as calibrate_model
     from robustq.describe import describe
     from robustq.factory import network_from_file
     from robustq.preparation import Preparation
+    from robustq.probe import example_of
     from robustq.trained import open_trained
     from robustq.weights import load_weights
     from robustq.wrap import wrap as wrap_network
@@ -142,7 +141,7 @@ def wrap(
         skips=skips,
         answer=resolved,
         preparation=preparation,
-        example=None if arch is not None else torch.zeros(1, in_channels, *shown),
+        example=None if isinstance(network, str) else example_of(network, shown, in_channels=in_channels),
         seed=seed,
         **settings,
     )
