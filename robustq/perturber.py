@@ -8,6 +8,7 @@ from robustq import registry
 from robustq.attack import Aimed
 from robustq.chain import Chain
 from robustq.dataset import Case
+from robustq.errors import RequestError
 from robustq.intensity import bounds
 from robustq.naming import LINK, canonical_perturbation
 from robustq.perturbation import AbstractPerturbation
@@ -31,9 +32,18 @@ class Perturber:
     clip: bool = False
 
     def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
-        """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds)."""
+        """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds).
+
+        Raises:
+            RequestError: the perturbation gives values that are not finite, which no model could answer.
+        """
         generator = draw_generator(self.seed, case.entry.id, perturbation, number, device=self.noise_device)
         moved = self.perturbations[perturbation](case, level, generator)
+        if not moved.image.isfinite().all():
+            raise RequestError(
+                f"{perturbation} at {level:g} % gives case {case.entry.id} values that are not finite, which are no "
+                "image: mend the perturbation, or leave it out"
+            )
         return clip(moved) if self.clip else moved
 
     def seed_of(self, case: Case, perturbation: str, number: int) -> int:

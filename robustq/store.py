@@ -126,4 +126,13 @@ class RunDirectory:
 
 
 def _gather(parts: list[Path]) -> pa.Table:
-    return pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(part, schema=SCHEMA) for part in parts)])
+    return pa.concat_tables([SCHEMA.empty_table(), *map(_read_rows, parts)])
+
+
+def _read_rows(part: Path) -> pa.Table:
+    try:
+        return pq.read_table(part, schema=SCHEMA)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RequestError(
+            f"{part} cannot be read ({error}): delete it and run the same again, which computes its rows anew"
+        ) from error

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import Image as Picture
 from rich.console import Console
 
 import robustq
@@ -15,10 +15,13 @@ from networks import noise, small
 from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
+from robustq.perturbation import AbstractPerturbation
+from robustq.perturber import Perturber
 from robustq.run import Run
 from robustq.runs import join
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter
+from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 
@@ -108,6 +111,35 @@ def test_batch_size_changes_no_noise_and_no_row(size: tuple[int, ...], monkeypat
 
 class Killed(BaseException):
     """What a process sees when it is told to stop."""
+
+
+def test_a_file_of_rows_that_is_damaged_is_named_and_once_deleted_computed_anew(tmp_path: Path) -> None:
+    asked = {"levels": [10], "draws": 2, "batch_size": 2}
+    whole = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked).to_frame()
+    damaged = sorted((tmp_path / "rows").iterdir())[1]
+    damaged.write_bytes(b"")
+    with pytest.raises(RequestError, match=rf"{damaged.name} cannot be read .*: delete it and run the same again"):
+        robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked)
+    damaged.unlink()
+    again = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked)
+    pd.testing.assert_frame_equal(again.to_frame(), whole)
+
+
+class Broken(AbstractPerturbation):
+    """Divides by nothing."""
+
+    def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
+        return image / (image - image)
+
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+        return {"nothing": 0.0}
+
+
+def test_a_perturbation_that_gives_no_image_is_refused_and_not_scored() -> None:
+    data = open_dataset("phantom:cases=1,domain=A")
+    case = model().spec.preparation(data.read(data.entries[0]))
+    with pytest.raises(RequestError, match="broken at 5 % gives case A/0000 values that are not finite"):
+        Perturber({"broken": Broken()}, 0)(case, "broken", 5, 0)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_rows_of_one_that_was_never_killed(tmp_path: Path) -> None:
@@ -275,14 +307,14 @@ def test_what_cannot_be_run_is_refused_in_words(asked: dict[str, object], words:
 def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
-    Image.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "masks" / "a.png")
+    Picture.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
+    Picture.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8×8, the mask 8×9"):
         robustq.stress({"m": small()}, str(tmp_path))
     (tmp_path / "masks" / "a.png").write_text("not a picture")
     with pytest.raises(RequestError, match=r"a\.png cannot be read as an image"):
         robustq.stress({"m": small()}, str(tmp_path))
-    Image.fromarray(np.full((8, 8), 3, np.uint8)).save(tmp_path / "masks" / "a.png")
+    Picture.fromarray(np.full((8, 8), 3, np.uint8)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(RequestError, match="has the values 3, which are none of the labels 1=1"):
         robustq.stress({"m": small()}, str(tmp_path))
     with pytest.raises(RequestError, match="has 1 image channels, the model takes 3"):
@@ -469,10 +501,10 @@ def test_runs_whose_models_prepare_their_cases_differently_are_not_paired() -> N
 def test_an_ignore_value_of_the_dataset_counts_although_it_names_no_label(tmp_path: Path) -> None:
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
-    Image.fromarray(np.arange(480, dtype=np.uint16).reshape(24, 20).astype(np.uint8)).save(tmp_path / "images/a.png")
+    Picture.fromarray(np.arange(480, dtype=np.uint16).reshape(24, 20).astype(np.uint8)).save(tmp_path / "images/a.png")
     mask = np.zeros((24, 20), np.uint8)
     mask[:12], mask[12:, :5] = 255, 1
-    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    Picture.fromarray(mask).save(tmp_path / "masks" / "a.png")
     made = small("none", preparation=robustq.Preparation(dims=2, size=(24, 20)))
     with torch.no_grad():
         made.network.head[-1].weight.zero_()

@@ -94,6 +94,10 @@ def test_weights_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "empty.pt").write_bytes(b"")
     with pytest.raises(RequestError, match=r"is no checkpoint that can be read \(EOFError.*\): give what torch.save"):
         load_weights(network(), tmp_path / "empty.pt")
+    for junk in (b"junk", b"\x80\x02}q\x00", b"PK\x03\x04"):  # each makes an unpickler fail in its own way
+        (tmp_path / "junk.pt").write_bytes(junk)
+        with pytest.raises(RequestError, match="is no checkpoint that can be read"):
+            load_weights(network(), tmp_path / "junk.pt")
     torch.save({name: value * torch.nan for name, value in network().state_dict().items()}, tmp_path / "nan.pt")
     with pytest.raises(RequestError, match="holds weights that are no numbers"):
         load_weights(network(), tmp_path / "nan.pt")
