@@ -11,10 +11,11 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from robustq.bottleneck import build_bottlenecks
+from robustq.code import code_digest
 from robustq.errors import RequestError
 from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
-from robustq.spec import HEADER, Spec
+from robustq.spec import CHANGED, HEADER, Spec
 from robustq.wrap import fresh_network
 
 
@@ -75,7 +76,8 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
     Args:
         path: a bundle.
-        module: the network, where it was given by hand; it is copied, and its weights are replaced.
+        module: the network, where it was given by hand; it is copied, and its weights are replaced. Where its code is
+            not that which was wrapped, the model carries a remark.
 
     Raises:
         RequestError: the file is missing, truncated, no bundle, of an unknown architecture, or does not fit.
@@ -105,6 +107,9 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
 def _rebuild(spec: Spec, module: nn.Module | None, tensors: dict[str, Tensor]) -> Segmenter:
     network = fresh_network(spec) if module is None else copy.deepcopy(module)
+    if module is not None and spec.code != (code := code_digest(module)):
+        remarks = spec.remarks if CHANGED in spec.remarks or not spec.code else (*spec.remarks, CHANGED)
+        spec = spec.but(code=code, remarks=remarks)
     # The input projections tell how many feature maps are quantised, and how wide each is.
     widths: list[int] = []
     while (weight := tensors.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:

@@ -18,6 +18,9 @@ HEADER = "robustq"
 CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 
+CHANGED = "the network's code is not that which was wrapped"
+"""Remark on a model whose bundle was loaded into another network than was wrapped, in which its weights fit."""
+
 TRAINED_ON = "its codebook was calibrated by k-means, then trained"
 
 
@@ -42,6 +45,7 @@ class Spec:
         weights: where the network's weights came from, where they were not trained here; "" otherwise.
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
+        code: of a network given by hand, what its code is known by (`robustq.code`); "" of a named architecture.
         multiple: of what an image's extents must be for the network to take it; others are padded by `Segmenter.run`.
     """
 
@@ -61,6 +65,7 @@ class Spec:
     weights: str = ""
     weights_cases: tuple[str, ...] | None = None
     weights_validation: tuple[str, ...] = ()
+    code: str = ""
     multiple: int = 1
 
     def __post_init__(self) -> None:
@@ -133,6 +138,7 @@ class Spec:
             "weights": "",
             "weights_cases": None,
             "weights_validation": (),
+            "code": "",
             **document,
         }  # earlier bundles do not have these
         if set(document) != known:

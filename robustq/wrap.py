@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from robustq import registry
 from robustq.answer import count_labels, default_answer, full_resolution
 from robustq.bottleneck import Bottleneck, build_bottlenecks, features_at
+from robustq.code import code_digest
 from robustq.errors import RequestError
 from robustq.plain import run_plain
 from robustq.preparation import Preparation
@@ -120,6 +121,7 @@ def wrap(
         answer=answer,
         preparation=preparation,
         seed=seed,
+        code="" if name is not None else code_digest(module),
         multiple=multiple,
     )
     model = Segmenter(module, bottlenecks, spec)
