@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
+from robustq.invented import Invented, invented, invented_notes
 from robustq.masking import WITHIN, Masked, masking_notes, suspects
 from robustq.naming import transferred
 from robustq.quantise import Quantise
@@ -108,6 +109,16 @@ class Run(Stored):
         """What must be said under the figures of attacks."""
         return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
 
+    @cached_property
+    def invented(self) -> list[Invented]:
+        """How often each model answers labels that the truth does not show, by perturbation and level."""
+        return invented(self._frame)
+
+    def invented_notes(self) -> list[str]:
+        """What must be said of labels that the truth does not show."""
+        total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
+        return invented_notes(self.invented, total)
+
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""
         frame = self.summary_frame()
@@ -147,7 +158,8 @@ class Run(Stored):
             "curves": curves,
             "failures": self.failures,
             "masked_gradients": [each._asdict() for each in self.masked_gradients()],
-            "notes": [*self.attack_notes(), *self.sample_notes()],
+            "invented": [each._asdict() for each in self.invented],
+            "notes": [*self.attack_notes(), *self.invented_notes(), *self.sample_notes()],
         }
         clean = plain(document)
         assert isinstance(clean, dict)

@@ -17,6 +17,7 @@ from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber
+from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join
 from robustq.seeds import draw_generator
@@ -223,7 +224,13 @@ def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
 
 
 def test_a_label_that_the_truth_does_not_show_is_invented_not_scored() -> None:
-    frame = flawed_run().to_frame().query("case == 'absent' and label == 'rare'")
+    run = flawed_run()
+    assert any(note.startswith("1 of 4 labels of cases are absent") for note in curve_grid(run, "dice").notes)
+    assert [(each["level"], each["share"], each["volume"]) for each in run.summary()["invented"]] == [
+        (0, 1, 192),
+        (10, 1, 192),
+    ]
+    frame = run.to_frame().query("case == 'absent' and label == 'rare'")
     assert set(frame["metric"]) == {"invented", "invented_volume"}
     assert set(frame.query("metric == 'invented'")["value"]) == {1.0}
     volume = frame.query("metric == 'invented_volume'")

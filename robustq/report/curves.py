@@ -28,7 +28,9 @@ def curve_grid(run: Run, metric: str) -> Grid:
     rows = rows[rows["metric"] == metric]
     if rows.empty:
         title = f"{metric} on {run.asked['data']['name']}: no value, for no truth shows a label"
-        return Grid(title, ["model"], [("", [[model] for model in run.models])], run.sample_notes())
+        return Grid(
+            title, ["model"], [("", [[model] for model in run.models])], run.invented_notes() + run.sample_notes()
+        )
     levels = sorted(rows["level"].unique())
     unit = str(rows["unit"].iloc[0])
     distance = next(iter(parse_metrics(metric).values())).measures_distance
@@ -86,4 +88,4 @@ def _notes(run: Run, rows: pd.DataFrame, distance: bool) -> list[str]:
             "drop": "a missed structure is left out, here of this model alone: compare pairs them",
         }[run.asked["missing"]]
         notes.append(f"{policy}; missed: answers (one a case, label and draw) without the structure")
-    return notes + run.attack_notes() + run.sample_notes()
+    return notes + run.attack_notes() + run.invented_notes() + run.sample_notes()
