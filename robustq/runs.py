@@ -47,7 +47,19 @@ def remarks(runs: Sequence[Run]) -> list[str]:
             parts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
             told[model] = "; ".join([*parts, *run.remarks()[model]])
     notes = [f"{model}: {text}" for model, text in told.items() if text]
-    return [*notes, *dict.fromkeys(note for run in runs for note in (*run.attack_notes(), *run.sample_notes()))]
+    shared = (note for run in runs for note in (*run.attack_notes(), *run.invented_notes(), *run.sample_notes()))
+    return [*notes, *dict.fromkeys(shared)]
+
+
+def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
+    """Which trained models are set against a baseline of another training seed."""
+    specs = {model: run.spec(model) for run in runs for model in run.models}
+    seeds = {model: spec.seed for model, spec in specs.items() if spec.training}
+    if baseline not in seeds:
+        return []
+    others = [model for model, seed in seeds.items() if seed != seeds[baseline]]
+    told = f"{', '.join(others)}: of other training seeds than {baseline}, which may be part of the difference"
+    return [told] if others else []
 
 
 def _cases(run: Run) -> dict[str, str]:

@@ -362,6 +362,9 @@ def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
         ["vq"],
     ]
     (panel,) = run.plot().axes
+    frame = run.summary_frame()
+    bottom, lowest = panel.get_ylim()[0], max(0, (frame["mean"] - frame["sd"]).min())
+    assert bottom <= lowest < bottom + 0.1
     drawn = {str(line.get_label()): (line.get_color(), line.get_linestyle()) for line in panel.lines}
     assert set(drawn) == {"vq", "plain", "vq, attack from plain", "plain, attack from vq"}
     assert drawn["vq, attack from plain"] == (drawn["vq"][0], ":")

@@ -19,7 +19,7 @@ from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber
 from robustq.report.curves import curve_grid
 from robustq.run import Run
-from robustq.runs import join
+from robustq.runs import join, seed_notes
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
@@ -255,6 +255,20 @@ def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) ->
     assert any("were seen in training" in note for note in everything.sample_notes())
     with pytest.raises(RequestError, match="declares no case of the split 'test'"):
         robustq.stress({"m": trained}, "phantom:cases=5,domain=A", split="test")
+
+
+def test_models_that_are_set_against_a_baseline_of_another_training_seed_are_named() -> None:
+    def trained(seed: int) -> Segmenter:
+        made = model(seed=seed)
+        record = {"validation_cases": [], "training_cases": [], "dataset": "phantom", "recipe": {}, "epochs": 1}
+        made.spec = made.spec.but(training=record, seed=seed)
+        return made
+
+    run = robustq.stress({"a": trained(0), "b": trained(0), "c": trained(1)}, "phantom:cases=1", levels=[0])
+    assert seed_notes([run], "a") == ["c: of other training seeds than a, which may be part of the difference"]
+    assert seed_notes([run], "c") == ["a, b: of other training seeds than c, which may be part of the difference"]
+    untrained = robustq.stress({"a": model(), "b": model(seed=1)}, "phantom:cases=1", levels=[0])
+    assert seed_notes([untrained], "a") == []
 
 
 def test_a_2d_model_reads_volumes_slice_by_slice_and_is_scored_on_the_volume() -> None:

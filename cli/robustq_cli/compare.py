@@ -33,8 +33,9 @@ def compare(
     from robustq.metric import parse_metrics
     from robustq.report.comparison import architecture_grid, comparison_grid
     from robustq.report.grid import Grid
+    from robustq.report.sample import ONE_NETWORK
     from robustq.run import Run
-    from robustq.runs import architectures, join, remarks
+    from robustq.runs import architectures, join, remarks, seed_notes
     from robustq.statistics import compare as compare_models
     from robustq.statistics import summarise_by_architecture
 
@@ -56,12 +57,14 @@ def compare(
     caption = f"{first.asked['data']['name']}, {draws_a_level(first.asked['draws'])}"
     notes = remarks(opened)
     if baseline is not None:
+        notes += seed_notes(opened, baseline)
         table = compare_models(rows, baseline, by_label=per_label)
         grids: list[Grid] = [
             comparison_grid(table, metric, caption=_of(caption, metric, first), notes=notes, distance=_far(metric))
             for metric in metrics
         ]
     else:
+        notes = [note for note in notes if note != ONE_NETWORK]
         table = summarise_by_architecture(rows, architectures(opened), by_label=per_label)
         grids = [
             architecture_grid(table, metric, caption=_of(caption, metric, first), notes=notes, distance=_far(metric))

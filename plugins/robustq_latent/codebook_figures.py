@@ -53,7 +53,17 @@ def codebook_map(vectors: Float[Tensor, "k d"], embeddings: Float[Tensor, "n d"]
     panel = figure.subplots()
     idle, lively = places[~used], places[used]
     panel.scatter(points[:, 0], points[:, 1], s=3, alpha=0.25, label=f"embeddings ({len(points)})", linewidths=0)
-    panel.scatter(idle[:, 0], idle[:, 1], s=8, color="0.6", marker="x", label=f"unused codes ({len(idle)})")
+    # On top: where unused codes crowd together a large marker of one in use would hide them all.
+    panel.scatter(
+        idle[:, 0],
+        idle[:, 1],
+        s=8,
+        color="0.2",
+        marker="x",
+        linewidths=0.8,
+        label=f"unused codes ({len(idle)})",
+        zorder=3,
+    )
     size = 20 + 80 * torch.sqrt(counts[counts > 0] / counts.max()).cpu().numpy()
     label = f"codes in use ({len(lively)})"
     panel.scatter(lively[:, 0], lively[:, 1], s=size, color="tab:red", edgecolor="black", linewidths=0.6, label=label)

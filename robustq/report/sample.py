@@ -7,6 +7,9 @@ from typing import Any
 from robustq.report.numbers import count
 from robustq.spec import Spec
 
+ONE_NETWORK = "each model is one trained network: a claim about an architecture needs at least 3 training seeds"
+"""Said wherever a line is a model; a line that is an architecture tells its seeds itself."""
+
 
 def sample_notes(asked: Mapping[str, Any]) -> list[str]:
     """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model.
@@ -41,7 +44,7 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
         )
         notes.append(f"the models were trained by different recipes ({told}): what sets them apart may be that")
     if any(spec.training or spec.weights for spec in specs.values()):
-        notes.append("each model is one trained network: a claim about an architecture needs at least 3 training seeds")
+        notes.append(ONE_NETWORK)
     return notes
 
 
