@@ -107,8 +107,8 @@ def masking_notes(
     ended = [model["name"] for model in asked["models"] if model["spec"]["answer"] == "probabilities"]
     if ended:
         notes.append(
-            f"{', '.join(ended)} gives probabilities: where these round to 0 or 1 attacks have no gradient, and its "
-            "figures flatter; wrap it without its last activation"
+            f"probabilities are the output of {', '.join(ended)}: where they round to 0 or 1 an attack has no "
+            "gradient, and its figures flatter; wrap without the last activation"
         )
     if "dice" not in metrics:
         return [*notes, "masked gradients were not looked for: that takes the metric dice"]

@@ -318,7 +318,7 @@ def test_a_model_that_gives_probabilities_is_named_for_its_attacks_are_weak() ->
     preparation = robustq.Preparation(dims=2, normalise="none", labels=((1, "lung"),))
     ended = robustq.wrap(network, "none", at="0", example=example, preparation=preparation, answer="probabilities")
     run = robustq.stress({"ended": ended, **bright_pair()}, Halves(), attack=["fgsm"], levels=[5])
-    assert any(note.startswith("ended gives probabilities") for note in run.attack_notes())
+    assert any(note.startswith("probabilities are the output of ended:") for note in run.attack_notes())
     assert not any("probabilities" in note for note in attacked(levels=[5]).attack_notes())
 
 
