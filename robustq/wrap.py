@@ -97,6 +97,11 @@ def wrap(
                 raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
             if example is None:
                 raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
+            if (example.ndim - 2, example.shape[1]) != (dims, in_channels):
+                raise RequestError(
+                    f"the example has {example.shape[1]} channels in {example.ndim - 2}D, where in_channels is "
+                    f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
+                )
         declared = getattr(module, "site", declared)
         site = at if at is not None else declared
         found = [] if isinstance(site, str) else find_bottleneck(module, example)

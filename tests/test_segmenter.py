@@ -192,6 +192,14 @@ def test_it_works_under_jvp_and_autocast() -> None:
         ({"network": Strangers()}, "needs example=x"),
         (
             {"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down"},
+            "the example has 3 channels in 2D, where in_channels is 1 and dims 2: give in_channels=3, dims=2",
+        ),
+        (
+            {"network": Strangers(), "example": torch.zeros(1, 1, 8, 8, 8), "at": "down"},
+            "the example has 1 channels in 3D",
+        ),
+        (
+            {"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down", "in_channels": 3},
             "does not run on an input of 1 × 3",
         ),
         ({"network": Strangers(), "example": torch.zeros(1, 1, 8, 8), "at": "down", "width": 4}, "given by name"),
