@@ -63,7 +63,8 @@ def linear(weight: Tensor, answer: str = "softmax", activation: nn.Module | None
     """A linear network in which nothing is quantised."""
     network = Linear(weight, activation)
     example = torch.zeros(1, weight.shape[1], *[8] * (weight.ndim - 2))
-    return robustq.wrap(network, "none", at="layer", classes=len(weight), answer=answer, example=example).eval()
+    shape = {"classes": len(weight), "in_channels": weight.shape[1], "dims": weight.ndim - 2}
+    return robustq.wrap(network, "none", at="layer", answer=answer, example=example, **shape).eval()
 
 
 def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
