@@ -87,6 +87,13 @@ class Spec:
         return tuple(name for _, name in self.preparation.labels)
 
     @property
+    def remarks_once_trained(self) -> tuple[str, ...]:
+        """The remarks that hold after a training: fresh weights that were trained with changed code belong to it."""
+        fresh = self.training is None and not self.weights
+        kept = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
+        return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in kept)
+
+    @property
     def seen(self) -> frozenset[str]:
         """Fingerprints of all cases that its weights were trained on, as far as that is known."""
         return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())

@@ -26,7 +26,7 @@ from robustq.recipe import Recipe
 from robustq.seeds import draw_generator, seeded_globals
 from robustq.segmenter import Segmenter
 from robustq.slices import to_slices
-from robustq.spec import CALIBRATED, TRAINED_ON, adopt_labels
+from robustq.spec import adopt_labels
 from robustq.splits import split
 from robustq.validate import validate
 
@@ -284,7 +284,7 @@ class _Training:
         self.model.load_state_dict(self.best)
         self.model.spec = self.spec.but(
             seed=self.seed,
-            remarks=tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in self.spec.remarks),
+            remarks=self.spec.remarks_once_trained,
             training={
                 "dataset": self.dataset.name,
                 "recipe": self.recipe.to_dict() | {"batch_size": self.batch_size, "precision": self.precision},

@@ -87,6 +87,21 @@ def test_a_bundle_in_another_network_whose_weights_fit_says_so_and_goes_on_with_
     assert again.to_frame().equals(run.to_frame())
 
 
+def test_fresh_weights_that_are_trained_with_changed_code_belong_to_it_and_trained_ones_do_not(tmp_path: Path) -> None:
+    bundle(tmp_path / "m.safetensors", network(tmp_path / "a"))
+    flipped = network(tmp_path / "b", sign="-")
+    recipe = robustq.Recipe(epochs=1, augmentation=False, precision="fp32")
+    changed = robustq.load(tmp_path / "m.safetensors", module=flipped)
+    trained = robustq.train(changed, "phantom:cases=4", tmp_path / "trained.safetensors", recipe)
+    assert CHANGED not in trained.spec.status
+    opened = robustq.load(tmp_path / "trained.safetensors", module=flipped)
+    assert CHANGED not in opened.spec.status
+
+    again = robustq.load(tmp_path / "trained.safetensors", module=network(tmp_path / "c"))
+    tuned = robustq.train(again, "phantom:cases=4", tmp_path / "tuned.safetensors", recipe)
+    assert CHANGED in tuned.spec.status
+
+
 def test_a_named_architecture_needs_no_digest(tmp_path: Path) -> None:
     model = robustq.wrap("unet", "8x4", width=4, scales=2, groups=2)
     model.save(tmp_path / "m.safetensors")
