@@ -1,6 +1,7 @@
 """What a site gives, as feature maps; and the same structure with other maps in their place."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -45,8 +46,7 @@ def open_features(output: object, size: Sequence[int]) -> Features | None:
         inner = _open_entries([output[key] for key in keys], size)
         if inner is None:
             return None
-        # OrderedDict and dict alike are made from pairs.
-        return Features(inner.maps, lambda maps: dict(zip(keys, inner.put(maps), strict=True)))
+        return Features(inner.maps, lambda maps: _like_mapping(output, dict(zip(keys, inner.put(maps), strict=True))))
     if isinstance(output, Sequence) and not isinstance(output, str):
         opened = _open_entries(list(output), size)
         return opened and Features(opened.maps, lambda maps: _like(output, opened.put(maps)))
@@ -69,6 +69,8 @@ def require_features(output: object, size: Sequence[int], at: str) -> Features:
 
 
 def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
+    if not output.is_floating_point():  # the indices of a pool, say
+        return None
     if output.ndim == len(size) + 2:
         return Features([output], lambda maps: maps[0]) if output.shape[1] else None
     if output.ndim != 3:
@@ -99,7 +101,7 @@ def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
     places = [
         place
         for place, entry in enumerate(entries)
-        if isinstance(entry, Tensor) and entry.ndim == len(size) + 2 and entry.shape[1]
+        if isinstance(entry, Tensor) and entry.is_floating_point() and entry.ndim == len(size) + 2 and entry.shape[1]
     ]
     if places:
 
@@ -118,6 +120,17 @@ def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
                 lambda maps, place=place, opened=opened: [*entries[:place], opened.put(maps), *entries[place + 1 :]],  # type: ignore[misc]
             )
     return None
+
+
+def _like_mapping(output: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:
+    """The same kind of mapping, for a network may ask it for attributes; a dict in place of one that cannot change."""
+    if not isinstance(output, MutableMapping):
+        return entries
+    changed = copy(output)
+    for key, entry in entries.items():
+        if entry is not output[key]:
+            changed[key] = entry
+    return changed
 
 
 def _like(output: Sequence[Any], entries: list[Any]) -> Any:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from robustq.errors import unknown
+from robustq.evaluation_mode import evaluation_mode
 from robustq.segmenter import Segmenter
 from robustq.shapes import Images
 
@@ -40,14 +41,12 @@ def freeze(model: Segmenter, parts: Collection[str], example: Images) -> list[nn
         or next(module.buffers(recurse=False), None) is not None
     ]
     handles = [module.register_forward_pre_hook(lambda module, inputs: reached.add(module)) for module in holding]
-    training = model.training
     try:
-        with torch.no_grad():
-            model.eval().encode(example)
+        with torch.no_grad(), evaluation_mode(model):
+            model.encode(example)
     finally:
         for handle in handles:
             handle.remove()
-        model.train(training)
     frozen = [module for module in holding if ("encoder" if module in reached else "decoder") in parts]
     for module in frozen:
         for parameter in module.parameters(recurse=False):

@@ -4,24 +4,22 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
+from robustq.evaluation_mode import evaluation_mode
 
 
 @torch.no_grad()
 def run_plain(network: nn.Module, images: Tensor) -> object:
-    """What the network returns in evaluation mode; its mode is restored.
+    """What the network returns in evaluation mode; afterwards each of its modules is in the mode it was in.
 
     Raises:
         RequestError: it does not run on images of this shape.
     """
-    training = network.training
-    network.eval()
     try:
-        output: object = network(images)
+        with evaluation_mode(network):
+            output: object = network(images)
     except RequestError:  # a ValueError too, and in words already
         raise
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         shape = " × ".join(str(extent) for extent in images.shape)
         raise RequestError(f"the network does not run on an input of {shape}: {error}") from error
-    finally:
-        network.train(training)
     return output

@@ -110,7 +110,7 @@ def find_multiple(network: nn.Module, example: Tensor) -> int:
     for multiple in _MULTIPLES:
         steps = extent // multiple
         odd = steps + 1 - steps % 2
-        images = torch.zeros(*example.shape[:2], *[odd * multiple] * (example.ndim - 2))
+        images = example.new_zeros(*example.shape[:2], *[odd * multiple] * (example.ndim - 2))
         try:
             full_resolution(run_plain(network, images), images.shape[2:])
         except RequestError:

@@ -104,15 +104,18 @@ class Segmenter(nn.Module):
 
     def encode(self, images: Images) -> Embedding:
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
-        self._stop = True
+        before, self._stop = (self._embedding, self._loss), True
         try:
             self(self.pad(images))
         except _BottleneckReachedError:
             pass
         finally:
             self._stop = False
-        assert self._embedding is not None, "the hook has run"
-        return self._embedding
+        embedding = self._embedding
+        assert embedding is not None, "the hook has run"
+        # Loss and codes stay those of the last whole pass, whatever is looked at between it and its backward pass.
+        self._embedding, self._loss = before
+        return embedding
 
     @contextmanager
     def bypassed(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -138,7 +138,9 @@ def _within(name: str, outer: str | None) -> bool:
 def intervention(network: nn.Module, site: str, example: Tensor) -> float:
     """How much the output changes, at most, when the bottleneck of a site is replaced by its mean over positions."""
     size = example.shape[2:]
-    before = _first_tensor(run_plain(network, example))
+    before = list(_tensors(run_plain(network, example)))
+    if not before:
+        raise RequestError("the network's output holds no tensor: give a network that returns its scores")
 
     def flatten(module: nn.Module, inputs: object, output: object) -> object:
         opened = open_features(output, size)
@@ -152,10 +154,10 @@ def intervention(network: nn.Module, site: str, example: Tensor) -> float:
 
     handle = network.get_submodule(site).register_forward_hook(flatten)
     try:
-        after = _first_tensor(run_plain(network, example))
+        after = list(_tensors(run_plain(network, example)))
     finally:
         handle.remove()
-    return float((after - before).abs().max())
+    return max(float((two - one).abs().max()) for one, two in zip(before, after, strict=True))
 
 
 def _watch(network: nn.Module, example: Tensor) -> list[_Seen]:
@@ -204,14 +206,16 @@ def _scaling(network: nn.Module, example: Tensor) -> list[_Seen]:
     return calls
 
 
-def _first_tensor(output: object) -> Tensor:
+def _tensors(output: object) -> Iterator[Tensor]:
+    """Every tensor of floats in a network's output, in its order."""
     if isinstance(output, Tensor):
-        return output
+        if output.is_floating_point():
+            yield output
+        return
     entries = output.values() if hasattr(output, "values") else output
     if not isinstance(entries, str) and hasattr(entries, "__iter__"):
         for entry in entries:
-            return _first_tensor(entry)
-    raise RequestError(f"the network's output is a {type(output).__name__}, and holds no tensor")
+            yield from _tensors(entry)
 
 
 def _by(extents: Sequence[int]) -> str:

@@ -166,12 +166,9 @@ def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 
 def _prefixes(state: Mapping[str, Tensor]) -> list[str]:
-    """The prefixes, alone or one after the other, that all names have."""
-    found, grown = [""], True
-    while grown:
-        longer = [
-            found[-1] + prefix for prefix in PREFIXES if all(name.startswith(found[-1] + prefix) for name in state)
-        ]
-        grown = bool(longer)
-        found += longer[:1]
+    """The prefixes, alone or one after the other, that any names have: a loss's own weights may stand beside them."""
+    found = [""]
+    for before in found:  # which grows meanwhile
+        longer = (before + prefix for prefix in PREFIXES)
+        found += [prefix for prefix in longer if any(name.startswith(prefix) for name in state)]
     return found

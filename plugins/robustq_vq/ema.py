@@ -73,14 +73,16 @@ class MovingAverageQuantiser(AbstractQuantiser):
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = tokens_of(embedding)
             flat = tokens.detach().flatten(0, -2)
-            if self.training and not self.started:
-                self._begin(*kmeans(flat, self.size))
+            # One overflow would stay in the averages for ever, whereas an optimiser's step can be left out.
+            finite = flat.isfinite().all(1)
+            if self.training and not self.started and finite.any():
+                self._begin(*kmeans(flat[finite], self.size))
             codebook = self.codebook.to(tokens.dtype)
             codes = nearest(flat, codebook)
             chosen = codebook[codes].view(tokens.shape)
             loss = self.beta * F.mse_loss(tokens, chosen)
-            if self.training:
-                self._follow(flat, codes)
+            if self.training and finite.any():
+                self._follow(flat[finite], codes[finite])
             quantised = embedding_of(straight_through(chosen, tokens), embedding)
             return Quantised(quantised, codes.view(tokens.shape[:-1]).unsqueeze(1), loss)
 

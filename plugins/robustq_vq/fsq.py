@@ -54,7 +54,7 @@ class FiniteScalarQuantiser(AbstractQuantiser):
             bounded = self._bounded(tokens_of(embedding))
             rounded = bounded.detach().round()
             quantised = straight_through(rounded, bounded) / self._half_width
-            digits = rounded.long() + self._half_width
+            digits = rounded.nan_to_num(0.0).long() + self._half_width
             basis = torch.cat([self._levels.new_ones(1), self._levels[:-1]]).cumprod(0)
             codes = (digits * basis).sum(-1).unsqueeze(1)
             return Quantised(embedding_of(quantised, embedding), codes, bounded.new_zeros(()))
