@@ -17,7 +17,7 @@ from robustq.preparation import Preparation
 from robustq.probe import find_multiple, probe
 from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
-from robustq.site import find_bottleneck, intervention
+from robustq.site import find_bottleneck
 from robustq.spec import Spec
 from robustq.trained import Trained, open_trained
 
@@ -112,8 +112,6 @@ def wrap(
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
-        if at is not None and intervention(module, at, example) == 0:
-            raise RequestError(f"site {at!r} plays no part in the network's output: name another one with --at")
         multiple = find_multiple(module, example)
         if name is None:
             _check_output(module, example, classes)
