@@ -1,74 +1,20 @@
-"""One `.safetensors` file a model: weights, and in the header the spec, as JSON."""
+"""From a bundle back to its segmenter."""
 
 import copy
-import json
 import os
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from robustq.bottleneck import build_bottlenecks
 from robustq.code import code_digest
 from robustq.errors import RequestError
+from robustq.model.baseline import fresh_network
+from robustq.model.bundle_file import read_spec
 from robustq.quantise import Quantise
 from robustq.segmenter import Segmenter
-from robustq.spec import CHANGED, HEADER, Spec
-from robustq.wrap import fresh_network
-
-
-def save(model: Segmenter, path: str | os.PathLike[str]) -> None:
-    """Write the bundle whole: under a temporary name, then renamed.
-
-    Raises:
-        RequestError: the name does not end in .safetensors, or the folder cannot be written.
-    """
-    target = check_name(path)
-    # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(serialise(tensors, metadata={HEADER: json.dumps(model.spec.to_dict())}))
-        os.replace(partial, target)
-    except OSError as error:
-        raise RequestError(f"cannot write {target}: {error.strerror or error}") from error
-
-
-def check_name(path: str | os.PathLike[str]) -> Path:
-    """The path of a bundle to write, refused unless it ends in .safetensors."""
-    target = Path(path)
-    if target.suffix != ".safetensors":
-        raise RequestError(f"a bundle is named *.safetensors, not {target.name!r}")
-    return target
-
-
-def read_spec(path: str | os.PathLike[str]) -> Spec:
-    """The spec in a bundle's header; no weight is read.
-
-    Raises:
-        RequestError: there is no such file, or it is not a bundle.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise RequestError(f"no model file {file}: make one with robustq wrap, or mend the path")
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = (opened.metadata() or {}).get(HEADER)
-    except (SafetensorError, OSError) as error:
-        raise RequestError(
-            f"{file} is truncated or not a safetensors file ({error}): give a bundle that robustq wrap wrote"
-        ) from error
-    if header is None:
-        raise RequestError(f"{file} is a safetensors file without a robustq spec: make a bundle with robustq wrap")
-    try:
-        return Spec.from_dict(json.loads(header))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise RequestError(f"{file} has a spec that cannot be read: {error}") from error
-    except RequestError as error:
-        raise RequestError(f"{file} cannot be used: {error}") from error
+from robustq.spec import CHANGED, Spec
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Segmenter:

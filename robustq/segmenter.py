@@ -15,6 +15,8 @@ from robustq.answer import full_resolution, masks
 from robustq.bottleneck import Bottleneck, find_site
 from robustq.errors import RequestError
 from robustq.features import require_features
+from robustq.model.baseline import matched_baseline
+from robustq.model.bundle_file import save
 from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
@@ -167,17 +169,25 @@ class Segmenter(nn.Module):
             RequestError: nothing is quantised here, or the network was given by hand and has parameters that do not
                 know how to start afresh.
         """
-        from robustq.wrap import matched_baseline
-
         if self.quantiser is None:
             raise RequestError("this model has no quantiser to take out: its quantise is none")
-        return matched_baseline(self, keep_weights=keep_weights)
+        return Segmenter(
+            *matched_baseline(
+                self.network,
+                self._inserted(),
+                self.spec,
+                keep_weights=keep_weights,
+                is_ours=lambda hook: isinstance(getattr(hook, "__self__", None), Segmenter),
+            )
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the bundle, one `.safetensors` file; see `robustq.bundle.save`."""
-        from robustq.bundle import save
+        """Write the bundle, one `.safetensors` file with the spec in its header.
 
-        save(self, path)
+        Raises:
+            RequestError: the name does not end in .safetensors, or the folder cannot be written.
+        """
+        save(self.state_dict(), self.spec, path)
 
     def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The forward pre-hook: how large the images are, which tells the grid of tokens."""

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from robustq.augment import augment
-from robustq.bundle import check_name, read_spec, save
 from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
 from robustq.errors import RequestError
 from robustq.freeze import freeze
 from robustq.loss import SegmentationLoss
+from robustq.model.bundle_file import check_name, read_spec
 from robustq.predict import Precision, autocast, choose_device, choose_precision
 from robustq.prepared import PreparedCases
 from robustq.quantiser import perplexity
@@ -299,7 +299,7 @@ class _Training:
             },
         )
         model = self.model.cpu().eval()
-        save(model, self.out)
+        model.save(self.out)
         self._write_history()
         self._state_file.unlink(missing_ok=True)
         return model

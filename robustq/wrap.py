@@ -1,7 +1,6 @@
 """From a name, or from any nn.Module, to a segmenter."""
 
 import copy as copies
-import inspect
 from typing import Any
 
 import torch
@@ -9,9 +8,10 @@ from torch import Tensor, nn
 
 from robustq import registry
 from robustq.answer import count_labels, default_answer, full_resolution
-from robustq.bottleneck import Bottleneck, build_bottlenecks, features_at
+from robustq.bottleneck import build_bottlenecks, features_at
 from robustq.code import code_digest
 from robustq.errors import RequestError
+from robustq.network.build import build_architecture, declared_site
 from robustq.plain import run_plain
 from robustq.preparation import Preparation
 from robustq.probe import find_multiple, probe
@@ -88,11 +88,10 @@ def wrap(
         if isinstance(network, str):
             name: str | None = registry.canonical("architectures", network)
             module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
-            declared = getattr(registry.load("architectures", network), "site", None)
             size = preparation.crop or preparation.size
-            example = probe(module, at or declared, in_channels=in_channels, dims=dims, size=size)
+            example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
         else:
-            name, module, declared = None, copies.deepcopy(network) if copy else network, None
+            name, module = None, copies.deepcopy(network) if copy else network
             if arguments:
                 raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
             if example is None:
@@ -102,10 +101,9 @@ def wrap(
                     f"the example has {example.shape[1]} channels in {example.ndim - 2}D, where in_channels is "
                     f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
                 )
-        declared = getattr(module, "site", declared)
-        site = at if at is not None else declared
-        found = [] if isinstance(site, str) else find_bottleneck(module, example)
-        site = site if isinstance(site, str) else found[0].name
+        site = at if at is not None else declared_site(module, name)
+        found = [] if site is not None else find_bottleneck(module, example)
+        site = found[0].name if site is None else site
         features = features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
             raise RequestError(f"skips={skips} needs a site that gives a list of feature maps; {site!r} gives one")
@@ -173,78 +171,3 @@ def wrap_trained(
     loaded = trained.fill(model.network)
     model.spec = model.spec.but(**loaded.provenance, remarks=trained.remarks)
     return model
-
-
-def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, **arguments: Any) -> nn.Module:
-    """A fresh network of a registered architecture.
-
-    Raises:
-        RequestError: the architecture, or one of its settings, does not exist.
-    """
-    factory = registry.load("architectures", name)
-    signature = inspect.signature(factory)
-    try:
-        signature.bind(dims=dims, in_channels=in_channels, classes=classes, **arguments)
-    except TypeError as error:
-        known = sorted(set(signature.parameters) - {"dims", "in_channels", "classes"})
-        raise RequestError(
-            f"architecture {name!r} has a setting that it does not take ({', '.join(arguments)}): it takes "
-            f"{', '.join(known) or 'none'}"
-        ) from error
-    try:
-        network: nn.Module = factory(dims=dims, in_channels=in_channels, classes=classes, **arguments)
-    except TypeError as error:
-        raise RequestError(f"architecture {name!r} has a setting of the wrong kind: {error}") from error
-    return network
-
-
-def fresh_network(spec: Spec) -> nn.Module:
-    """A fresh network of the architecture that a spec names."""
-    assert spec.architecture is not None, "checked by the caller"
-    # The bundle holds the weights: a library's own are not to be downloaded again.
-    arguments = {name: value for name, value in spec.arguments if name != "encoder_weights"}
-    return build_architecture(
-        spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **arguments
-    )
-
-
-def matched_baseline(model: Segmenter, *, keep_weights: bool) -> Segmenter:
-    """`identity:D` of the same architecture; see `Segmenter.without_quantiser`."""
-    assert model.quantiser is not None, "checked by the caller"
-    spec = model.spec.but(quantise=f"identity:{model.quantiser.dimension}")
-    with torch.random.fork_rng():
-        torch.manual_seed(spec.seed)
-        if spec.architecture is not None and not keep_weights:
-            network = fresh_network(spec)
-        else:
-            network = copies.deepcopy(model).network
-            _unhook(network, spec.site)
-            if not keep_weights:
-                _start_afresh(network)
-        channels = [bottleneck.channels for bottleneck in model.bottlenecks if isinstance(bottleneck, Bottleneck)]
-        bottlenecks = build_bottlenecks(Quantise.parse(spec.quantise), channels, dims=spec.dims)
-    if not keep_weights:
-        return Segmenter(network, bottlenecks, spec.but(training=None))
-    projections = {key: value for key, value in model.bottlenecks.state_dict().items() if ".quantiser." not in key}
-    bottlenecks.load_state_dict(projections)
-    remark = "its quantiser was taken out after training: not trained this way"
-    return Segmenter(network, bottlenecks, spec.but(remarks=(*spec.remarks, remark)))
-
-
-def _unhook(network: nn.Module, site: str) -> None:
-    """A copied network still carries the hook of the segmenter it was copied from."""
-    for hooks in (network.get_submodule(site)._forward_hooks, network._forward_pre_hooks):
-        for key in [key for key, hook in hooks.items() if isinstance(getattr(hook, "__self__", None), Segmenter)]:
-            del hooks[key]
-
-
-def _start_afresh(network: nn.Module) -> None:
-    for name, module in network.named_modules():
-        reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
-            reset()
-        elif next(module.parameters(recurse=False), None) is not None:
-            raise RequestError(
-                f"module {name!r} ({type(module).__name__}) cannot draw fresh weights: build the baseline with "
-                "robustq.wrap(fresh_network, 'identity:D') or take keep_weights=True"
-            )

@@ -32,8 +32,9 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     Raises:
         RequestError: two bundles have one name, none needs the file, or one needs it and cannot be rebuilt.
     """
-    from robustq.bundle import load, read_spec
+    from robustq.bundle import load
     from robustq.factory import network_from_file
+    from robustq.model.bundle_file import read_spec
     from robustq.subjects import by_file_name
 
     if model_file is None:

@@ -87,10 +87,10 @@ def wrap(
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
     from robustq.answer import count_labels, default_answer
-    from robustq.bundle import check_name, read_spec, save
     from robustq.calibrate import calibrate as calibrate_model
     from robustq.describe import describe
     from robustq.factory import network_from_file
+    from robustq.model.bundle_file import check_name, read_spec
     from robustq.preparation import Preparation
     from robustq.probe import example_of
     from robustq.trained import open_trained
@@ -167,7 +167,7 @@ def wrap(
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained bundle: give another --out, or delete it")
     anatomy = describe(model.eval(), shown)
-    save(model, target)
+    model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
