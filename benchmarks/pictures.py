@@ -12,10 +12,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from robustq.dataset import Case, open_dataset
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations
 from robustq.perturber import Perturber, load_perturbations
 from robustq.preparation import Preparation
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations
 from robustq.slices import slice_axis
 
 DRAWS = 2

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.naming import is_transferred
+from robustq.request.names import is_transferred
 
 _CASE = ["dataset", "domain", "group", "case"]
 _ASPECTS = {

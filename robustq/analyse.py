@@ -13,11 +13,11 @@ from robustq.analysis import Analysis
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import RequestError
 from robustq.latent import Latent, latent, tangents
-from robustq.levels import check_levels
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import Piece, plan
 from robustq.predict import choose_device
 from robustq.progress import Progress, compute
+from robustq.request.levels import check_levels
 from robustq.rows import Row
 from robustq.store import RunDirectory
 from robustq.subjects import Models, Subjects, blank_row, of_model, versions

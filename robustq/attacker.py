@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from robustq.attack import AbstractAttack, Aimed
 from robustq.errors import RequestError, unknown
-from robustq.naming import transferred
 from robustq.perturber import Perturber
+from robustq.request.names import transferred
 from robustq.segmenter import Segmenter
 
 

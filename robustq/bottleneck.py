@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from robustq.errors import RequestError, unknown
 from robustq.features import require_features
 from robustq.plain import run_plain
-from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.request.quantise import Quantise
 
 SKIPS = ("keep", "drop", "quantise")
 

@@ -12,7 +12,7 @@ from robustq.code import code_digest
 from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
 from robustq.model.bundle_file import read_spec
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq.segmenter import Segmenter
 from robustq.spec import CHANGED, Spec
 

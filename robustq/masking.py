@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from robustq.aggregate import GROUP
-from robustq.naming import transferred
 from robustq.paired import paired_difference
 from robustq.report.numbers import count, number, percent
+from robustq.request.names import transferred
 
 MATTERS = 0.005
 """By how much less Dice a rival must leave: half a point changes no conclusion, and no attack is that exact."""

@@ -10,8 +10,8 @@ from robustq.chain import Chain
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.intensity import bounds
-from robustq.naming import LINK, canonical_perturbation
 from robustq.perturbation import AbstractPerturbation
+from robustq.request.names import LINK, canonical_perturbation
 from robustq.seeds import draw_generator, draw_seed
 
 

@@ -17,8 +17,8 @@ from robustq.errors import RequestError
 from robustq.features import require_features
 from robustq.model.baseline import matched_baseline
 from robustq.model.bundle_file import save
-from robustq.quantise import Quantise
 from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.request.quantise import Quantise
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
 from robustq.site import Site
 from robustq.spec import Spec

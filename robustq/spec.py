@@ -8,7 +8,7 @@ from robustq.bottleneck import SKIPS
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.preparation import Preparation
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 
 VERSION = 1
 

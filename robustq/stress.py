@@ -10,12 +10,12 @@ from robustq.attacker import Attacker, choose_source
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
-from robustq.levels import check_levels
 from robustq.metric import Missing, parse_metrics
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import plan
 from robustq.predict import choose_device, choose_precision
 from robustq.progress import Progress, compute
+from robustq.request.levels import check_levels
 from robustq.run import Run
 from robustq.store import RunDirectory
 from robustq.subjects import Models, Subjects, versions

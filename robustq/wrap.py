@@ -15,7 +15,7 @@ from robustq.network.build import build_architecture, declared_site
 from robustq.plain import run_plain
 from robustq.preparation import Preparation
 from robustq.probe import find_multiple, probe
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq.segmenter import Segmenter
 from robustq.site import find_bottleneck
 from robustq.spec import Spec

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise, small
-from robustq.quantise import Quantise
 from robustq.quantiser import usage
+from robustq.request.quantise import Quantise
 from robustq.weights import load_weights
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from robustq import registry
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, console, options
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
-from robustq.naming import canonical_attack, canonical_perturbation
+from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, console, options
 
 

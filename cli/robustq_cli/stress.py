@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations, canonical_attack
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, console, options
 
 

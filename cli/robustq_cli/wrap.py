@@ -8,7 +8,7 @@ import typer
 
 from robustq import registry
 from robustq.errors import RequestError
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq_cli import console, options
 
 

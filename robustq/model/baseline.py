@@ -9,7 +9,7 @@ from torch import nn
 from robustq.bottleneck import Bottleneck, build_bottlenecks
 from robustq.errors import RequestError
 from robustq.network.build import build_architecture, without_first_weights
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq.spec import Spec
 
 

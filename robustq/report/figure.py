@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from robustq.naming import transferred
+from robustq.request.names import transferred
 from robustq.run import Run
 
 if TYPE_CHECKING:
