@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from robustq.analyse import analyse as analyse
     from robustq.analysis import Analysis as Analysis
     from robustq.bundle import load as load
-    from robustq.dataset import open_dataset as open_dataset
+    from robustq.data.open_dataset import open_dataset as open_dataset
+    from robustq.data.preparation import Preparation as Preparation
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
     from robustq.loss import QuantisedLoss as QuantisedLoss
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from robustq.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.minimal_levels import minimal_levels as minimal_levels
     from robustq.perturb import perturb as perturb
-    from robustq.preparation import Preparation as Preparation
     from robustq.recipe import Recipe as Recipe
     from robustq.run import Run as Run
     from robustq.segmenter import Parts as Parts
@@ -40,7 +40,7 @@ _HOMES = {
     "MinimalLevel": "minimal",
     "MinimalLevels": "minimal_levels",
     "Parts": "segmenter",
-    "Preparation": "preparation",
+    "Preparation": "data.preparation",
     "QuantisedLoss": "loss",
     "Recipe": "recipe",
     "RequestError": "errors",
@@ -52,7 +52,7 @@ _HOMES = {
     "metrics": "metrics",
     "minimal_level": "minimal",
     "minimal_levels": "minimal_levels",
-    "open_dataset": "dataset",
+    "open_dataset": "data.open_dataset",
     "perturb": "perturb",
     "stress": "stress",
     "train": "train",

@@ -9,12 +9,13 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from robustq.bottleneck import Bottleneck
-from robustq.dataset import AbstractDataset, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.data.prepared_cases import PreparedCases
+from robustq.data.slices import to_slices
+from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError
 from robustq.features import require_features
-from robustq.prepared import PreparedCases
 from robustq.segmenter import Segmenter
-from robustq.slices import to_slices
 from robustq.spec import CALIBRATED, adopt_labels
 from robustq.splits import split
 from robustq.validate import validate

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from robustq.attacker import Attacker
+from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.perturber import Perturber
 from robustq.plan import CLEAN, Piece
 from robustq.predict import Precision, predict
-from robustq.prepared import PreparedCases
 from robustq.quantiser import usage
 from robustq.rows import Row
 from robustq.segmenter import Segmenter

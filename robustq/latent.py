@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.func import jvp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from robustq.data.slices import to_slices
 from robustq.segmenter import Segmenter
 from robustq.shapes import Embedding, Image, Images
-from robustq.slices import to_slices
 
 
 @dataclass(frozen=True)

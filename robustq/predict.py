@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from robustq.data.slices import from_slices, to_slices
 from robustq.errors import RequestError
 from robustq.segmenter import Segmenter
 from robustq.shapes import BatchMasks, Images
-from robustq.slices import from_slices, to_slices
 
 Precision = Literal["fp32", "bf16", "fp16"]
 

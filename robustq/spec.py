@@ -5,9 +5,9 @@ from typing import Any
 
 from robustq.answer import count_labels
 from robustq.bottleneck import SKIPS
+from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
-from robustq.preparation import Preparation
 from robustq.request.quantise import Quantise
 
 VERSION = 1

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 
 from robustq.bundle import load
-from robustq.dataset import AbstractDataset, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.data.prepared_cases import PreparedCases
+from robustq.dataset import AbstractDataset, Entry
 from robustq.demonstration import demonstration_pair
 from robustq.errors import RequestError, unknown
 from robustq.plan import CLEAN
 from robustq.predict import choose_device
-from robustq.prepared import PreparedCases
 from robustq.rows import Row
 from robustq.segmenter import Segmenter
 from robustq.spec import adopt_labels

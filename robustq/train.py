@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from robustq.augment import augment
-from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.data.prepared_cases import PreparedCases
+from robustq.data.slices import to_slices
+from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq.freeze import freeze
 from robustq.loss import SegmentationLoss
 from robustq.model.bundle_file import check_name, read_spec
 from robustq.predict import Precision, autocast, choose_device, choose_precision
-from robustq.prepared import PreparedCases
 from robustq.quantiser import perplexity
 from robustq.recipe import Recipe
 from robustq.seeds import draw_generator, seeded_globals
 from robustq.segmenter import Segmenter
-from robustq.slices import to_slices
 from robustq.spec import adopt_labels
 from robustq.splits import split
 from robustq.validate import validate

@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from robustq import registry
+from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
-from robustq.preparation import Preparation
 from robustq.weights import Loaded, load_weights
 
 

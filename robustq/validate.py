@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.metrics import dice
 from robustq.predict import Precision, predict
-from robustq.prepared import PreparedCases
 from robustq.quantiser import usage
 from robustq.segmenter import Segmenter
 from robustq.shapes import Masks

@@ -10,10 +10,10 @@ from robustq import registry
 from robustq.answer import count_labels, default_answer, full_resolution
 from robustq.bottleneck import build_bottlenecks, features_at
 from robustq.code import code_digest
+from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.network.build import build_architecture, declared_site
 from robustq.plain import run_plain
-from robustq.preparation import Preparation
 from robustq.probe import find_multiple, probe
 from robustq.request.quantise import Quantise
 from robustq.segmenter import Segmenter

@@ -16,7 +16,7 @@ import robustq
 from networks import noise, small
 from robustq.analyse import parse_checks
 from robustq.analysis import Analysis
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
 from robustq.seeds import draw_generator
 from robustq.segmenter import Segmenter

@@ -13,7 +13,8 @@ from scipy.fft import dctn, idctn
 import robustq
 from networks import small
 from robustq import registry
-from robustq.dataset import Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Case, Entry
 from robustq.directions import choice, either_way, strength, uniform
 from robustq.seeds import draw_generator
 from robustq_artefact.jpeg import STEPS

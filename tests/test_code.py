@@ -9,7 +9,7 @@ from torch import nn
 
 import robustq
 from robustq.code import code_digest
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
 from robustq.factory import network_from_file
 from robustq.spec import CHANGED

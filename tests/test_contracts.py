@@ -7,7 +7,7 @@ from PIL import Image
 
 from networks import settings
 from robustq import registry
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.request.quantise import Quantise
 from robustq.testing import (
     check_analyser,

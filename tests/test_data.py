@@ -11,10 +11,11 @@ import SimpleITK
 import torch
 from PIL import Image
 
-from robustq.dataset import AbstractDataset, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.data.preparation import Preparation
+from robustq.data.prepared_cases import PreparedCases
+from robustq.dataset import AbstractDataset
 from robustq.errors import CaseError, RequestError
-from robustq.preparation import Preparation
-from robustq.prepared import PreparedCases
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 Writer = Callable[[Path, np.ndarray], None]

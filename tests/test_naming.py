@@ -13,7 +13,7 @@ import robustq
 from networks import small
 from robustq import registry
 from robustq.chain import Chain
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
 from robustq.perturber import load_perturbations
 from robustq.request.names import PRESETS, asked_perturbations, canonical_perturbation

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise
-from robustq.dataset import Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 
 pytest.importorskip("nnunetv2", reason="nnU-Net is not installed: pip install 'robustq[nnunet]'")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label as components
 
-from robustq.dataset import Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Entry
 from robustq.errors import RequestError
 from robustq.splits import split
 

@@ -13,7 +13,7 @@ import robustq
 from networks import small
 from robustq import registry
 from robustq.analysis import Analysis
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.geometry import margins, nearest_codes, radii
 from robustq.quantiser import perplexity, usage
 from robustq.recipe import Recipe

@@ -12,7 +12,8 @@ from rich.console import Console
 
 import robustq
 from networks import noise, small
-from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
 from robustq.perturbation import AbstractPerturbation

@@ -10,7 +10,8 @@ import torch
 import robustq
 from networks import noise, small
 from robustq.augment import augment
-from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq.loss import SegmentationLoss
 from robustq.recipe import Recipe

@@ -11,7 +11,7 @@ from torch import nn
 import robustq
 from networks import noise, small
 from robustq.calibrate import calibrate
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
 from robustq.factory import network_from_file
 from robustq.freeze import freeze

@@ -88,10 +88,10 @@ def wrap(
 
     from robustq.answer import count_labels, default_answer
     from robustq.calibrate import calibrate as calibrate_model
+    from robustq.data.preparation import Preparation
     from robustq.describe import describe
     from robustq.factory import network_from_file
     from robustq.model.bundle_file import check_name, read_spec
-    from robustq.preparation import Preparation
     from robustq.probe import example_of
     from robustq.trained import open_trained
     from robustq.weights import load_weights

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robustq.data.resample import crop_or_pad, resample
+from robustq.data.slices import slice_axis
 from robustq.dataset import Case
 from robustq.errors import RequestError, unknown
-from robustq.resample import crop_or_pad, resample
-from robustq.slices import slice_axis
 
 NORMALISATIONS = ("min-max", "z-score", "percentile", "window", "none")
 PERCENTILES = (0.5, 99.5)

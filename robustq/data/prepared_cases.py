@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
-from robustq.preparation import Preparation
 
 MEMORY = 4 * 2**30
 """Bytes of prepared cases that are kept; further ones are read again each time they are asked for."""

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial import cKDTree
 
-from robustq.boundary import boundary, bounding_box, enclosing, place, points
 from robustq.errors import RequestError, unknown
-from robustq.truth import LEAF, Truth
+from robustq.scoring.boundary import boundary, bounding_box, enclosing, place, points
+from robustq.scoring.truth import LEAF, Truth
 
 Missing = Literal["diagonal", "inf", "drop"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool
 from scipy.spatial import cKDTree
 
-from robustq.boundary import Box, boundary, bounding_box, points
 from robustq.errors import RequestError
+from robustq.scoring.boundary import Box, boundary, bounding_box, points
 
 Unit = Literal["mm", "px"]
 
