@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from robustq import metrics as metrics
     from robustq.analyse import analyse as analyse
     from robustq.analysis import Analysis as Analysis
-    from robustq.bundle import load as load
     from robustq.data.open_dataset import open_dataset as open_dataset
     from robustq.data.preparation import Preparation as Preparation
     from robustq.errors import CaseError as CaseError
@@ -25,30 +24,31 @@ if TYPE_CHECKING:
     from robustq.minimal import minimal_level as minimal_level
     from robustq.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.minimal_levels import minimal_levels as minimal_levels
+    from robustq.model.load import load as load
+    from robustq.model.segmenter import Parts as Parts
+    from robustq.model.segmenter import Segmenter as Segmenter
+    from robustq.model.wrap import wrap as wrap
     from robustq.perturb import perturb as perturb
     from robustq.recipe import Recipe as Recipe
     from robustq.run import Run as Run
-    from robustq.segmenter import Parts as Parts
-    from robustq.segmenter import Segmenter as Segmenter
     from robustq.stress import stress as stress
     from robustq.train import train as train
-    from robustq.wrap import wrap as wrap
 
 _HOMES = {
     "Analysis": "analysis",
     "CaseError": "errors",
     "MinimalLevel": "minimal",
     "MinimalLevels": "minimal_levels",
-    "Parts": "segmenter",
+    "Parts": "model.segmenter",
     "Preparation": "data.preparation",
     "QuantisedLoss": "loss",
     "Recipe": "recipe",
     "RequestError": "errors",
     "Run": "run",
-    "Segmenter": "segmenter",
+    "Segmenter": "model.segmenter",
     "analyse": "analyse",
     "geometry": "geometry",
-    "load": "bundle",
+    "load": "model.load",
     "metrics": "metrics",
     "minimal_level": "minimal",
     "minimal_levels": "minimal_levels",
@@ -56,7 +56,7 @@ _HOMES = {
     "perturb": "perturb",
     "stress": "stress",
     "train": "train",
-    "wrap": "wrap",
+    "wrap": "model.wrap",
 }
 """Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""
 

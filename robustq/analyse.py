@@ -13,9 +13,9 @@ from robustq.analysis import Analysis
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import RequestError
 from robustq.latent import Latent, latent, tangents
+from robustq.model.device import choose_device
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import Piece, plan
-from robustq.predict import choose_device
 from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels
 from robustq.rows import Row

@@ -12,8 +12,8 @@ from torch import Tensor
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 from robustq.latent import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.plan import CLEAN
-from robustq.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from robustq.attack import AbstractAttack, Aimed
 from robustq.errors import RequestError, unknown
+from robustq.model.segmenter import Segmenter
 from robustq.perturber import Perturber
 from robustq.request.names import transferred
-from robustq.segmenter import Segmenter
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from robustq.bottleneck import Bottleneck
 from robustq.data.open_dataset import open_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError
-from robustq.features import require_features
-from robustq.segmenter import Segmenter
-from robustq.spec import CALIBRATED, adopt_labels
+from robustq.model.bottleneck import Bottleneck
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import CALIBRATED, adopt_labels
+from robustq.network.feature_maps import require_features
 from robustq.splits import split
 from robustq.validate import validate
 

@@ -13,12 +13,13 @@ from robustq.attacker import Attacker
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
+from robustq.model.device import Precision
+from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
 from robustq.perturber import Perturber
 from robustq.plan import CLEAN, Piece
-from robustq.predict import Precision, predict
 from robustq.quantiser import usage
 from robustq.rows import Row
-from robustq.segmenter import Segmenter
 from robustq.subjects import blank_row, of_model
 
 

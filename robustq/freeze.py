@@ -7,7 +7,7 @@ from torch import nn
 
 from robustq.errors import unknown
 from robustq.evaluation_mode import evaluation_mode
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Images
 
 PARTS = ("encoder", "decoder")

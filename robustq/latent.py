@@ -9,7 +9,7 @@ from torch.func import jvp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from robustq.data.slices import to_slices
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Embedding, Image, Images
 
 

@@ -4,21 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robustq.answer import exclusive
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
+from robustq.network.output_masks import class_map, exclusive
 from robustq.shapes import BatchMasks
 
 _IGNORED = -100
-
-
-def class_map(truth: BatchMasks) -> Int[Tensor, "b *s"]:
-    """The class of each voxel, 0 for the background; where labels overlap the last of them."""
-    number = torch.arange(1, truth.shape[1] + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))
-    return (truth * number).amax(1)
 
 
 class SegmentationLoss(nn.Module):

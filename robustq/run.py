@@ -12,12 +12,12 @@ import torch
 
 from robustq.invented import Invented, invented, invented_notes
 from robustq.masking import WITHIN, Masked, masking_notes, suspects
+from robustq.model.spec import Spec
 from robustq.quantiser import perplexity
 from robustq.report.files import save_figure
 from robustq.report.numbers import plain
 from robustq.request.names import transferred
 from robustq.request.quantise import Quantise
-from robustq.spec import Spec
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
 from robustq.stored import Stored
 

@@ -5,8 +5,8 @@ import weakref
 from shutil import rmtree
 from typing import Any, ClassVar
 
+from robustq.model.spec import Spec
 from robustq.report.sample import sample_notes
-from robustq.spec import Spec
 from robustq.store import RunDirectory
 
 

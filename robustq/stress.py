@@ -11,9 +11,9 @@ from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
 from robustq.metric import Missing, parse_metrics
+from robustq.model.device import choose_device, choose_precision
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import plan
-from robustq.predict import choose_device, choose_precision
 from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels
 from robustq.run import Run

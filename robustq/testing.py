@@ -10,13 +10,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from robustq.answer import full_resolution
-from robustq.bottleneck import features_at
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError
 from robustq.nearest import nearest
-from robustq.plain import run_plain
-from robustq.probe import accepted_images
+from robustq.network.image_sizes import accepted_images
+from robustq.network.named_site import features_at
+from robustq.network.output_masks import full_resolution
+from robustq.network.run_network import run_plain
 from robustq.quantiser import AbstractQuantiser
 from robustq.testing_analyser import check_analyser as check_analyser
 from robustq.testing_attack import check_attack as check_attack

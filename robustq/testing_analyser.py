@@ -6,8 +6,8 @@ import torch
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry, own_range
 from robustq.latent import latent, tangents
-from robustq.segmenter import Segmenter
-from robustq.wrap import wrap
+from robustq.model.segmenter import Segmenter
+from robustq.model.wrap import wrap
 
 DRAWS, PART = 5, 2
 

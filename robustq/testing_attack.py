@@ -8,9 +8,9 @@ from torch import Tensor
 
 from robustq.attack import AbstractAttack
 from robustq.dataset import Case, Entry, own_range
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
+from robustq.model.wrap import wrap
 from robustq.testing_draws import check_parameters, global_states
-from robustq.wrap import wrap
 
 LEVEL = 10.0
 

@@ -22,12 +22,12 @@ from robustq.errors import RequestError
 from robustq.freeze import freeze
 from robustq.loss import SegmentationLoss
 from robustq.model.bundle_file import check_name, read_spec
-from robustq.predict import Precision, autocast, choose_device, choose_precision
+from robustq.model.device import Precision, autocast, choose_device, choose_precision
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import adopt_labels
 from robustq.quantiser import perplexity
 from robustq.recipe import Recipe
 from robustq.seeds import draw_generator, seeded_globals
-from robustq.segmenter import Segmenter
-from robustq.spec import adopt_labels
 from robustq.splits import split
 from robustq.validate import validate
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.metrics import dice
-from robustq.predict import Precision, predict
+from robustq.model.device import Precision
+from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import usage
-from robustq.segmenter import Segmenter
 from robustq.shapes import Masks
 
 

@@ -18,8 +18,8 @@ from robustq.analyse import parse_checks
 from robustq.analysis import Analysis
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
+from robustq.model.segmenter import Segmenter
 from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 

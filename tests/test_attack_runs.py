@@ -15,11 +15,11 @@ from robustq.attacker import choose_source
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq.masking import Masked, masking_notes, suspects
+from robustq.model.segmenter import Segmenter
 from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join
 from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
 from robustq.statistics import compare, summarise_by_architecture
 from robustq_cli.stress import stress as stress_command
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import robustq
-from robustq.code import code_digest
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
-from robustq.factory import network_from_file
-from robustq.spec import CHANGED
+from robustq.model.spec import CHANGED
+from robustq.network.code_digest import code_digest
+from robustq.network.own_file import network_from_file
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 

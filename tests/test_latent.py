@@ -7,7 +7,7 @@ from torch import Tensor
 import robustq
 from networks import noise, small
 from robustq.latent import latent, tangents
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 
 
 def by_definition(model: Segmenter, images: Tensor) -> Tensor:

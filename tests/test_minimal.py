@@ -17,13 +17,13 @@ from robustq.demonstration import demonstration_pair
 from robustq.errors import CaseError, RequestError
 from robustq.minimal import MinimalLevel, bisect, minimal_level
 from robustq.minimal_levels import MinimalLevels, _spread
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber, load_perturbations
 from robustq.progress import Progress
 from robustq.run import Run
-from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
-from robustq.spec import adopt_labels
 from robustq_cli.minimal import minimal as minimal_command
 
 

@@ -236,7 +236,7 @@ def test_plans_of_older_versions_are_read(write: Any) -> None:
         "conv_kernel_sizes": modern["kernel_sizes"],
     }
     (results / "plans.json").write_text(json.dumps(plan))
-    from robustq.trained import open_trained
+    from robustq.model.pretrained import open_trained
 
     arguments = open_trained(f"nnunet:{results}").arguments
     assert arguments["variant"] == "ResidualEncoderUNet"

@@ -15,9 +15,9 @@ from robustq import registry
 from robustq.analysis import Analysis
 from robustq.data.open_dataset import open_dataset
 from robustq.geometry import margins, nearest_codes, radii
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import perplexity, usage
 from robustq.recipe import Recipe
-from robustq.segmenter import Segmenter
 
 NUMBERS = {"Q": "2", "G": "2", "K": "16", "D": "6", "L": "5", "...": "4", "BITS": "6"}
 NAMES = registry.names("quantisers")

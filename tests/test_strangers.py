@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise, small
+from robustq.model.weights import load_weights
 from robustq.quantiser import usage
 from robustq.request.quantise import Quantise
-from robustq.weights import load_weights
 
 
 class Attributes(OrderedDict):  # type: ignore[type-arg]

@@ -16,13 +16,13 @@ from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
+from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber
 from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join, seed_notes
 from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))

@@ -14,8 +14,8 @@ from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq.loss import SegmentationLoss
+from robustq.model.segmenter import Segmenter
 from robustq.recipe import Recipe
-from robustq.segmenter import Segmenter
 
 QUICK = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3)
 

@@ -13,10 +13,10 @@ from networks import noise, small
 from robustq.calibrate import calibrate
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
-from robustq.factory import network_from_file
 from robustq.freeze import freeze
-from robustq.segmenter import Segmenter
-from robustq.weights import load_weights
+from robustq.model.segmenter import Segmenter
+from robustq.model.weights import load_weights
+from robustq.network.own_file import network_from_file
 from robustq_unet.unet import UNet
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))

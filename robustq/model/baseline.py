@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from robustq.bottleneck import Bottleneck, build_bottlenecks
 from robustq.errors import RequestError
+from robustq.model.bottleneck import Bottleneck, build_bottlenecks
+from robustq.model.spec import Spec
 from robustq.network.build import build_architecture, without_first_weights
 from robustq.request.quantise import Quantise
-from robustq.spec import Spec
 
 
 def fresh_network(spec: Spec) -> nn.Module:

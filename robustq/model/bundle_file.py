@@ -10,7 +10,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from robustq.errors import RequestError
-from robustq.spec import HEADER, Spec
+from robustq.model.spec import HEADER, Spec
 
 
 def save(state: Mapping[str, Tensor], spec: Spec, path: str | os.PathLike[str]) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.bottleneck import features_at
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
+from robustq.network.named_site import features_at
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from robustq.bottleneck import build_bottlenecks
-from robustq.code import code_digest
 from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
+from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.bundle_file import read_spec
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import CHANGED, Spec
+from robustq.network.code_digest import code_digest
 from robustq.request.quantise import Quantise
-from robustq.segmenter import Segmenter
-from robustq.spec import CHANGED, Spec
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Segmenter:

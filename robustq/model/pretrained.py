@@ -9,7 +9,7 @@ from torch import nn
 from robustq import registry
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
-from robustq.weights import Loaded, load_weights
+from robustq.model.weights import Loaded, load_weights
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Trained:
         classes: output channels.
         answer: how outputs become masks.
         preparation: what was done to a case in training, as far as a preparation can say it.
-        checkpoint: a file that `robustq.weights.load_weights` reads.
+        checkpoint: a file that `robustq.model.weights.load_weights` reads.
         remarks: what a reader must know wherever the model appears, such as what the preparation cannot say.
     """
 

@@ -11,17 +11,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robustq.answer import full_resolution, masks
-from robustq.bottleneck import Bottleneck, find_site
 from robustq.errors import RequestError
-from robustq.features import require_features
 from robustq.model.baseline import matched_baseline
+from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
+from robustq.model.spec import Spec
+from robustq.network.feature_maps import require_features
+from robustq.network.named_site import find_site
+from robustq.network.output_masks import full_resolution, masks
+from robustq.network.site_search import Site
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.request.quantise import Quantise
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
-from robustq.site import Site
-from robustq.spec import Spec
 
 
 @dataclass(frozen=True)

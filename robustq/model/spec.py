@@ -3,11 +3,11 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from robustq.answer import count_labels
-from robustq.bottleneck import SKIPS
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, unknown
+from robustq.model.bottleneck import SKIPS
+from robustq.network.output_masks import count_labels
 from robustq.request.quantise import Quantise
 
 VERSION = 1

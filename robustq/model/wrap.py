@@ -7,19 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from robustq import registry
-from robustq.answer import count_labels, default_answer, full_resolution
-from robustq.bottleneck import build_bottlenecks, features_at
-from robustq.code import code_digest
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
+from robustq.model.bottleneck import build_bottlenecks
+from robustq.model.pretrained import Trained, open_trained
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import Spec
 from robustq.network.build import build_architecture, declared_site
-from robustq.plain import run_plain
-from robustq.probe import find_multiple, probe
+from robustq.network.code_digest import code_digest
+from robustq.network.image_sizes import find_multiple, probe
+from robustq.network.named_site import features_at
+from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.run_network import run_plain
+from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
-from robustq.segmenter import Segmenter
-from robustq.site import find_bottleneck
-from robustq.spec import Spec
-from robustq.trained import Trained, open_trained
 
 
 def wrap(
@@ -51,7 +52,7 @@ def wrap(
         classes: output channels, background included.
         at: dotted name of the submodule to cut at; its output is a feature map, or a list of them of which the last
             is cut. By default what the architecture declares as its `site`, else what probing finds
-            (`robustq.site.find_bottleneck`); the segmenter's `sites` has the runners-up.
+            (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` has the runners-up.
         example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
             network's stride.
         skips: keep the other feature maps of the site, drop them (zeros) or quantise each with a quantiser of its own.

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from robustq.answer import full_resolution
-from robustq.bottleneck import features_at
 from robustq.errors import RequestError
-from robustq.plain import run_plain
+from robustq.network.named_site import features_at
+from robustq.network.output_masks import full_resolution
+from robustq.network.run_network import run_plain
 
 _EXTENTS = {2: (64, 128, 224, 256, 512), 3: (32, 64, 96, 128)}
 """Sizes that are tried on a named architecture: a deep one needs more than one token at its bottleneck."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from robustq.errors import RequestError, unknown
@@ -85,3 +85,9 @@ def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Ba
         index = torch.arange(1, classes, device=scores.device).view(1, -1, *[1] * (scores.ndim - 2))
         return winner == index
     return scores > (0.0 if answer == "sigmoid" else 0.5)
+
+
+def class_map(truth: BatchMasks) -> Int[Tensor, "b *s"]:
+    """The class of each voxel, 0 for the background; where labels overlap the last of them."""
+    number = torch.arange(1, truth.shape[1] + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))
+    return (truth * number).amax(1)

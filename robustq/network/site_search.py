@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
-from robustq.features import open_features
-from robustq.plain import run_plain
+from robustq.network.feature_maps import open_features
+from robustq.network.run_network import run_plain
 
 _SCALES = (2.0, 1.5, 3.0)
 """How much larger the second image is: the first of these that the network accepts."""

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from robustq.model.spec import Spec
 from robustq.report.numbers import count
-from robustq.spec import Spec
 
 ONE_NETWORK = "each model is one trained network: a claim about an architecture needs at least 3 training seeds"
 """Said wherever a line is a model; a line that is an architecture tells its seeds itself."""
