@@ -15,7 +15,8 @@ from robustq.data.open_dataset import open_dataset
 from robustq.data.preparation import Preparation
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
-from robustq.perturber import Perturber, load_perturbations
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 

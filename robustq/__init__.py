@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from robustq.analysis import Analysis as Analysis
     from robustq.data.open_dataset import open_dataset as open_dataset
     from robustq.data.preparation import Preparation as Preparation
+    from robustq.draws.perturb_batch import perturb as perturb
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
     from robustq.loss import QuantisedLoss as QuantisedLoss
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Parts as Parts
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
-    from robustq.perturb import perturb as perturb
     from robustq.recipe import Recipe as Recipe
     from robustq.run import Run as Run
     from robustq.stress import stress as stress
@@ -53,7 +53,7 @@ _HOMES = {
     "minimal_level": "minimal",
     "minimal_levels": "minimal_levels",
     "open_dataset": "data.open_dataset",
-    "perturb": "perturb",
+    "perturb": "draws.perturb_batch",
     "stress": "stress",
     "train": "train",
     "wrap": "model.wrap",

@@ -11,10 +11,12 @@ from robustq import registry
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.analysis import Analysis
 from robustq.dataset import AbstractDataset, Case
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError
-from robustq.latent import Latent, latent, tangents
+from robustq.latent.latents import Latent, latent
+from robustq.latent.tangents import tangents
 from robustq.model.device import choose_device
-from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import Piece, plan
 from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.plan import CLEAN
 

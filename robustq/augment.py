@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robustq.dataset import Case
-from robustq.seeds import draw_generator, seeded_globals
+from robustq.draws.seeds import draw_generator, seeded_globals
 
 DEGREES, SCALE, SHIFT = 10.0, 0.1, 0.05
 """Rotation up to so many degrees, scale within 1 ± so much, shift up to so much of each extent."""

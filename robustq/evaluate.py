@@ -9,14 +9,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from robustq.attacker import Attacker
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
+from robustq.draws.attacked import Attacker
+from robustq.draws.perturbed import Perturber
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.model.device import Precision
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
-from robustq.perturber import Perturber
 from robustq.plan import CLEAN, Piece
 from robustq.quantiser import usage
 from robustq.rows import Row

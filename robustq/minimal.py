@@ -10,12 +10,13 @@ import torch
 from robustq import registry
 from robustq.attack import AbstractAttack, Aimed, load_attacks
 from robustq.dataset import Case
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
 from robustq.evaluation_mode import evaluation_mode
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
-from robustq.perturber import Perturber, load_perturbations
 from robustq.subjects import BATCH
 from robustq.validate import mean_dice
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
 from robustq.attack import load_attacks
-from robustq.attacker import Attacker, choose_source
 from robustq.dataset import AbstractDataset
+from robustq.draws.attacked import Attacker, choose_source
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
-from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import plan
 from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels

@@ -12,7 +12,7 @@ from torch import nn
 
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
 from robustq.network.image_sizes import accepted_images
 from robustq.network.named_site import features_at
 from robustq.network.output_masks import full_resolution

@@ -5,7 +5,8 @@ import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry, own_range
-from robustq.latent import latent, tangents
+from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
 from robustq.model.segmenter import Segmenter
 from robustq.model.wrap import wrap
 

@@ -18,6 +18,7 @@ from robustq.data.open_dataset import open_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.freeze import freeze
 from robustq.loss import SegmentationLoss
@@ -27,7 +28,6 @@ from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.quantiser import perplexity
 from robustq.recipe import Recipe
-from robustq.seeds import draw_generator, seeded_globals
 from robustq.splits import split
 from robustq.validate import validate
 

@@ -17,9 +17,9 @@ from networks import noise, small
 from robustq.analyse import parse_checks
 from robustq.analysis import Analysis
 from robustq.data.open_dataset import open_dataset
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
-from robustq.seeds import draw_generator
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 

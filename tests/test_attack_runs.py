@@ -11,15 +11,15 @@ from torch import Tensor, nn
 import robustq
 from networks import noise, small
 from robustq.attack import load_attacks
-from robustq.attacker import choose_source
 from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.attacked import choose_source
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.masking import Masked, masking_notes, suspects
 from robustq.model.segmenter import Segmenter
 from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join
-from robustq.seeds import draw_generator
 from robustq.statistics import compare, summarise_by_architecture
 from robustq_cli.stress import stress as stress_command
 

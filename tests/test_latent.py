@@ -6,7 +6,8 @@ from torch import Tensor
 
 import robustq
 from networks import noise, small
-from robustq.latent import latent, tangents
+from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
 from robustq.model.segmenter import Segmenter
 
 

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 import robustq
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.demonstration import demonstration_pair
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
 from robustq.minimal import MinimalLevel, bisect, minimal_level
 from robustq.minimal_levels import MinimalLevels, _spread
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
-from robustq.perturber import Perturber, load_perturbations
 from robustq.progress import Progress
 from robustq.run import Run
 from robustq.shapes import Image, IntensityRange

@@ -12,12 +12,12 @@ import torchio
 import robustq
 from networks import small
 from robustq import registry
-from robustq.chain import Chain
 from robustq.data.open_dataset import open_dataset
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.chain import Chain
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
-from robustq.perturber import load_perturbations
 from robustq.request.names import PRESETS, asked_perturbations, canonical_perturbation
-from robustq.seeds import draw_generator, seeded_globals
 from robustq.testing import check_perturbation
 from robustq_torchio.library import named
 

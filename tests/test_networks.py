@@ -14,7 +14,7 @@ import robustq
 from networks import noise, settings
 from robustq import registry
 from robustq.errors import RequestError
-from robustq.latent import tangents
+from robustq.latent.tangents import tangents
 from robustq.model.describe import describe
 from robustq.network.image_sizes import example_of
 from robustq.network.site_search import find_bottleneck

@@ -14,15 +14,15 @@ import robustq
 from networks import noise, small
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.perturbed import Perturber
+from robustq.draws.seeds import draw_generator
 from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
-from robustq.perturber import Perturber
 from robustq.report.curves import curve_grid
 from robustq.run import Run
 from robustq.runs import join, seed_notes
-from robustq.seeds import draw_generator
 from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))

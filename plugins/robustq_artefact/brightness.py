@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.directions import either_way
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import limits, per_channel, working_dtype
+from robustq.draws.random_numbers import either_way
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 

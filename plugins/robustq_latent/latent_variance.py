@@ -9,7 +9,7 @@ from torch import Tensor
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import percent

@@ -7,7 +7,7 @@ import torch
 
 from robustq.analyser import AbstractAnalyser, Finding
 from robustq.dataset import Case
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import number

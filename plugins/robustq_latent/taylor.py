@@ -12,7 +12,7 @@ from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 from robustq.geometry import margins, nearest_codes, radii
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import limits, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import standard_normal

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from robustq.attack import AbstractAttack, Aimed
+from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.model.segmenter import Segmenter
-from robustq.perturber import Perturber
 from robustq.request.names import transferred
 
 

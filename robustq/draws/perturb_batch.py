@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from robustq.dataset import Case, Entry, own_range
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import clip as clip_case
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.perturbation import check_level
-from robustq.perturber import clip as clip_case
-from robustq.perturber import load_perturbations
-from robustq.seeds import draw_generator
 
 Batch = TypeVar("Batch", Tensor, np.ndarray)
 

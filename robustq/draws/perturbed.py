@@ -1,18 +1,15 @@
 """Perturbed draws of a case, the same wherever they are asked for."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from robustq import registry
 from robustq.attack import Aimed
-from robustq.chain import Chain
 from robustq.dataset import Case
+from robustq.draws.intensity import bounds
+from robustq.draws.seeds import draw_generator, draw_seed
 from robustq.errors import RequestError
-from robustq.intensity import bounds
 from robustq.perturbation import AbstractPerturbation
-from robustq.request.names import LINK, canonical_perturbation
-from robustq.seeds import draw_generator, draw_seed
 
 
 @dataclass(frozen=True)
@@ -58,18 +55,3 @@ class Perturber:
 def clip(case: Case) -> Case:
     """The case with its image brought back into its intensity range, channel by channel."""
     return replace(case, image=case.image.clamp(*bounds(case.image, case.intensity_range)))
-
-
-def load_perturbations(names: Sequence[str], compat: str | None = None) -> dict[str, AbstractPerturbation]:
-    """The perturbations of these names, aliases or chains of them, by the name that stands in the rows.
-
-    Raises:
-        RequestError: one is unknown, or does not exist in these formulas.
-    """
-    found = dict.fromkeys(map(canonical_perturbation, names))
-    return {name if compat is None else f"{compat}:{name}": _load(name, compat) for name in found}
-
-
-def _load(name: str, compat: str | None) -> AbstractPerturbation:
-    members = [(part, registry.load("perturbations", part, compat=compat)()) for part in name.split(LINK)]
-    return Chain(tuple(members)) if len(members) > 1 else members[0][1]
