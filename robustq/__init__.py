@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from robustq.draws.perturb_batch import perturb as perturb
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
-    from robustq.loss import QuantisedLoss as QuantisedLoss
     from robustq.minimal import MinimalLevel as MinimalLevel
     from robustq.minimal import minimal_level as minimal_level
     from robustq.minimal_levels import MinimalLevels as MinimalLevels
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Parts as Parts
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
-    from robustq.recipe import Recipe as Recipe
     from robustq.run import Run as Run
     from robustq.stress import stress as stress
-    from robustq.train import train as train
+    from robustq.training.loss import QuantisedLoss as QuantisedLoss
+    from robustq.training.recipe import Recipe as Recipe
+    from robustq.training.train import train as train
 
 _HOMES = {
     "Analysis": "analysis",
@@ -41,8 +41,8 @@ _HOMES = {
     "MinimalLevels": "minimal_levels",
     "Parts": "model.segmenter",
     "Preparation": "data.preparation",
-    "QuantisedLoss": "loss",
-    "Recipe": "recipe",
+    "QuantisedLoss": "training.loss",
+    "Recipe": "training.recipe",
     "RequestError": "errors",
     "Run": "run",
     "Segmenter": "model.segmenter",
@@ -55,7 +55,7 @@ _HOMES = {
     "open_dataset": "data.open_dataset",
     "perturb": "draws.perturb_batch",
     "stress": "stress",
-    "train": "train",
+    "train": "training.train",
     "wrap": "model.wrap",
 }
 """Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""

@@ -18,7 +18,7 @@ from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
 from robustq.subjects import BATCH
-from robustq.validate import mean_dice
+from robustq.training.validate import mean_dice
 
 MOST = 100.0
 """The largest level, and where a search ends."""

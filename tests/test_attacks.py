@@ -21,7 +21,7 @@ from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.network.output_masks import masks
-from robustq.validate import mean_dice
+from robustq.training.validate import mean_dice
 from robustq_attacks.ascent import STEP, Ascent
 from robustq_attacks.bpda import BPDA
 from robustq_attacks.entropy import voxel_losses

@@ -17,7 +17,7 @@ from robustq.data.open_dataset import open_dataset
 from robustq.geometry import margins, nearest_codes, radii
 from robustq.model.segmenter import Segmenter
 from robustq.quantiser import perplexity, usage
-from robustq.recipe import Recipe
+from robustq.training.recipe import Recipe
 
 NUMBERS = {"Q": "2", "G": "2", "K": "16", "D": "6", "L": "5", "...": "4", "BITS": "6"}
 NAMES = registry.names("quantisers")

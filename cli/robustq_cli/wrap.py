@@ -86,7 +86,6 @@ def wrap(
     if calibrate is not None and weights is None and not reads:
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
-    from robustq.calibrate import calibrate as calibrate_model
     from robustq.data.preparation import Preparation
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
@@ -96,6 +95,7 @@ def wrap(
     from robustq.network.image_sizes import example_of
     from robustq.network.output_masks import count_labels, default_answer
     from robustq.network.own_file import network_from_file
+    from robustq.training.calibrate import calibrate as calibrate_model
 
     given = f"{framework}-{Path(folder).name}" if reads else arch or Path(str(model_file).rpartition(":")[0]).stem
     target = check_name(

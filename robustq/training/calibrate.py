@@ -17,8 +17,8 @@ from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CALIBRATED, adopt_labels
 from robustq.network.feature_maps import require_features
-from robustq.splits import split
-from robustq.validate import validate
+from robustq.training.split import split
+from robustq.training.validate import validate
 
 TOKENS = 2**18
 """At most so many tokens are kept, evenly taken from the cases."""

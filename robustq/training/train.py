@@ -13,23 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robustq.augment import augment
 from robustq.data.open_dataset import open_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
-from robustq.freeze import freeze
-from robustq.loss import SegmentationLoss
 from robustq.model.bundle_file import check_name, read_spec
 from robustq.model.device import Precision, autocast, choose_device, choose_precision
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.quantiser import perplexity
-from robustq.recipe import Recipe
-from robustq.splits import split
-from robustq.validate import validate
+from robustq.training.augment import augment
+from robustq.training.freeze import freeze
+from robustq.training.loss import SegmentationLoss
+from robustq.training.recipe import Recipe
+from robustq.training.split import split
+from robustq.training.validate import validate
 
 PAPER_BATCH = {2: 10, 3: 2}
 
