@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from robustq import registry
-from robustq.aggregate import group_means, summarise
-from robustq.report.files import save_figure
+from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
+from robustq.statistics.group_means import group_means, summarise
 from robustq.stored import Stored
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from robustq import registry
-from robustq.aggregate import describe
 from robustq.attack import AbstractAttack
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
@@ -22,6 +21,7 @@ from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_a_level, number, percent, plain
 from robustq.rows import Row
+from robustq.statistics.group_means import describe
 from robustq.store import RunDirectory
 from robustq.stored import Stored
 from robustq.subjects import Models, Subjects, blank_row, of_model, versions

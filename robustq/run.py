@@ -10,15 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from robustq.invented import Invented, invented, invented_notes
-from robustq.masking import WITHIN, Masked, masking_notes, suspects
 from robustq.model.spec import Spec
 from robustq.quantiser import perplexity
-from robustq.report.files import save_figure
+from robustq.report.figure_files import save_figure
 from robustq.report.numbers import plain
 from robustq.request.names import transferred
 from robustq.request.quantise import Quantise
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
+from robustq.statistics.invented_labels import Invented, invented, invented_notes
+from robustq.statistics.masked_gradients import WITHIN, Masked, masking_notes, suspects
 from robustq.stored import Stored
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Run(Stored):
         Args:
             metric: one of the run's metrics, the first by default.
         """
-        from robustq.report.curves import curve_grid
+        from robustq.report.stress_table import curve_grid
 
         return curve_grid(self, metric or self.metrics[0]).to_rich()
 
@@ -181,7 +181,7 @@ class Run(Stored):
         Args:
             metric: one of the run's metrics, the first by default.
         """
-        from robustq.report.figure import curve_figure
+        from robustq.report.stress_figure import curve_figure
 
         return curve_figure(self, metric or self.metrics[0])
 

@@ -6,7 +6,7 @@ from shutil import rmtree
 from typing import Any, ClassVar
 
 from robustq.model.spec import Spec
-from robustq.report.sample import sample_notes
+from robustq.report.sample_notes import sample_notes
 from robustq.store import RunDirectory
 
 

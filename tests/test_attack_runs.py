@@ -15,12 +15,12 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.draws.attacked import choose_source
 from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
-from robustq.masking import Masked, masking_notes, suspects
 from robustq.model.segmenter import Segmenter
-from robustq.report.curves import curve_grid
+from robustq.report.stress_table import curve_grid
 from robustq.run import Run
 from robustq.runs import join
 from robustq.statistics import compare, summarise_by_architecture
+from robustq.statistics.masked_gradients import Masked, masking_notes, suspects
 from robustq_cli.stress import stress as stress_command
 
 LABELS = tuple(sorted(robustq.open_dataset("phantom").labels.items()))

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from robustq.invented import invented, invented_notes
+from robustq.statistics.invented_labels import invented, invented_notes
 
 
 def rows(answers: dict[tuple[str, float, str, int], float]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from robustq.errors import CaseError, RequestError
 from robustq.evaluate import Evaluator
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
-from robustq.report.curves import curve_grid
+from robustq.report.stress_table import curve_grid
 from robustq.run import Run
 from robustq.runs import join, seed_notes
 from robustq.shapes import Image, IntensityRange

@@ -31,9 +31,9 @@ def compare(
         raise RequestError("compare takes --baseline NAME, for paired differences, or --by architecture, not both")
 
     from robustq.metric import parse_metrics
-    from robustq.report.comparison import architecture_grid, comparison_grid
+    from robustq.report.baseline_table import architecture_grid, comparison_grid
     from robustq.report.grid import Grid
-    from robustq.report.sample import ONE_NETWORK
+    from robustq.report.sample_notes import ONE_NETWORK
     from robustq.run import Run
     from robustq.runs import architectures, join, remarks, seed_notes
     from robustq.statistics import compare as compare_models

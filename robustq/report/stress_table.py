@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.metric import parse_metrics
-from robustq.report.comparison import missed_text
+from robustq.report.baseline_table import missed_text
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, number, percent
 from robustq.run import Run

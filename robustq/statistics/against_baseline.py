@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from robustq.aggregate import GROUP, describe, group_means, scores
-from robustq.alike import check_alike, without_transfers
-from robustq.bootstrap import CONFIDENCE, RESAMPLES
 from robustq.errors import RequestError, unknown
-from robustq.paired import INFINITE, SignedRank, holm, paired_difference, signed_rank, smallest_attainable_p
+from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES
+from robustq.statistics.group_means import GROUP, describe, group_means, scores
+from robustq.statistics.paired_tests import (
+    INFINITE,
+    SignedRank,
+    holm,
+    paired_difference,
+    signed_rank,
+    smallest_attainable_p,
+)
+from robustq.statistics.same_cases import check_alike, without_transfers
 
 _ROW = [*GROUP, "case", "perturbation", "level", "draw", "label", "metric", "unit"]
 _SIDE = ("mean", "median", "q1", "q3")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from robustq.alike import check_alike, without_transfers
 from robustq.errors import RequestError
+from robustq.statistics.same_cases import check_alike, without_transfers
 
 GROUP = ("dataset", "group")
 """The columns that tell one group from another: the unit of every statistic."""

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from robustq.aggregate import GROUP
-from robustq.paired import paired_difference
 from robustq.report.numbers import count, number, percent
 from robustq.request.names import transferred
+from robustq.statistics.group_means import GROUP
+from robustq.statistics.paired_tests import paired_difference
 
 MATTERS = 0.005
 """By how much less Dice a rival must leave: half a point changes no conclusion, and no attack is that exact."""

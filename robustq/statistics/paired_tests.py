@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import wilcoxon
 
-from robustq.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval
 from robustq.errors import RequestError
+from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval
 
 FEWEST = 6
 """Groups below which no p-value is given: with five the smallest possible one is 2/2^5 = 0.0625."""
