@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 import robustq
-from robustq.demonstration import FOLDER
+from robustq.run.demonstration import FOLDER
 
 QUANTISE = {"unet": "none", "vq-unet": "64x32"}
 SIZE = (128, 128)

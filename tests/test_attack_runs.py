@@ -17,8 +17,8 @@ from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.report.stress_table import curve_grid
-from robustq.run import Run
-from robustq.runs import join
+from robustq.results.several_runs import join
+from robustq.results.stress_run import Run
 from robustq.statistics import compare, summarise_by_architecture
 from robustq.statistics.masked_gradients import Masked, masking_notes, suspects
 from robustq_cli.stress import stress as stress_command

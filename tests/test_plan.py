@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustq.errors import RequestError
-from robustq.plan import CLEAN, Piece, plan
 from robustq.request.levels import check_levels, parse_levels
+from robustq.run.plan import CLEAN, Piece, plan
 
 
 @given(

@@ -17,12 +17,12 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.draws.perturbed import Perturber
 from robustq.draws.seeds import draw_generator
 from robustq.errors import CaseError, RequestError
-from robustq.evaluate import Evaluator
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
 from robustq.report.stress_table import curve_grid
-from robustq.run import Run
-from robustq.runs import join, seed_notes
+from robustq.results.several_runs import join, seed_notes
+from robustq.results.stress_run import Run
+from robustq.run.stress_pieces import Evaluator
 from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))

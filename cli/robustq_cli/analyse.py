@@ -42,7 +42,7 @@ def analyse(
             registry.canonical("analysers", text.strip().partition("@")[0])
     bundles.check_files(models)
 
-    from robustq.analyse import analyse as analyse_models
+    from robustq.run.analyse import analyse as analyse_models
 
     opened = bundles.open_bundles(models, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"

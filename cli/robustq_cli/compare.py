@@ -34,8 +34,8 @@ def compare(
     from robustq.report.baseline_table import architecture_grid, comparison_grid
     from robustq.report.grid import Grid
     from robustq.report.sample_notes import ONE_NETWORK
-    from robustq.run import Run
-    from robustq.runs import architectures, join, remarks, seed_notes
+    from robustq.results.several_runs import architectures, join, remarks, seed_notes
+    from robustq.results.stress_run import Run
     from robustq.statistics import compare as compare_models
     from robustq.statistics import summarise_by_architecture
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.request.names import transferred
-from robustq.run import Run
+from robustq.results.stress_run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

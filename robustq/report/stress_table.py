@@ -10,7 +10,7 @@ from robustq.metric import parse_metrics
 from robustq.report.baseline_table import missed_text
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, number, percent
-from robustq.run import Run
+from robustq.results.stress_run import Run
 from robustq.statistics import audc, retention
 
 LOW = 0.5

@@ -13,8 +13,8 @@ from robustq import registry
 from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
+from robustq.results.stored import Stored
 from robustq.statistics.group_means import group_means, summarise
-from robustq.stored import Stored
 
 if TYPE_CHECKING:
     from robustq.analyser import AbstractAnalyser
@@ -31,7 +31,7 @@ class Analysis(Stored):
         return {path.stem: path for path in sorted((self.directory.path / "figures").glob("*.png"))}
 
     def to_frame(self) -> pd.DataFrame:
-        """All rows; columns as in `robustq.rows.Row`."""
+        """All rows; columns as in `robustq.results.rows.Row`."""
         frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustq.errors import RequestError
-from robustq.rows import SCHEMA, Row, to_table
+from robustq.results.rows import SCHEMA, Row, to_table
 
 _FILES = {
     "stress": ("run.json", ""),

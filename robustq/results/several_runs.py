@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.run import Run
+from robustq.results.stress_run import Run
 
 _SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from robustq.model.spec import Spec
 from robustq.report.sample_notes import sample_notes
-from robustq.store import RunDirectory
+from robustq.results.directory import RunDirectory
 
 
 class Stored:

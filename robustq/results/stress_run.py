@@ -16,10 +16,10 @@ from robustq.report.figure_files import save_figure
 from robustq.report.numbers import plain
 from robustq.request.names import transferred
 from robustq.request.quantise import Quantise
+from robustq.results.stored import Stored
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
 from robustq.statistics.invented_labels import Invented, invented, invented_notes
 from robustq.statistics.masked_gradients import WITHIN, Masked, masking_notes, suspects
-from robustq.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ class Run(Stored):
         return list(self.asked["metrics"])
 
     def to_frame(self) -> pd.DataFrame:
-        """All rows; columns as in `robustq.rows.Row`."""
+        """All rows; columns as in `robustq.results.rows.Row`."""
         # Nullable integers: a seed has more digits than a float, and level 0 has none.
         frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame

@@ -9,7 +9,6 @@ import torch
 
 from robustq import registry
 from robustq.analyser import AbstractAnalyser, Draws, Finding
-from robustq.analysis import Analysis
 from robustq.dataset import AbstractDataset, Case
 from robustq.draws.by_name import load_perturbations
 from robustq.draws.perturbed import Perturber
@@ -17,12 +16,13 @@ from robustq.errors import RequestError
 from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
 from robustq.model.device import choose_device
-from robustq.plan import Piece, plan
-from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels
-from robustq.rows import Row
-from robustq.store import RunDirectory
-from robustq.subjects import Models, Subjects, blank_row, of_model, versions
+from robustq.results.analysis import Analysis
+from robustq.results.directory import RunDirectory
+from robustq.results.rows import Row
+from robustq.run.plan import Piece, plan
+from robustq.run.progress import Progress, compute
+from robustq.run.subjects import Models, Subjects, blank_row, of_model, versions
 
 FIRST = "liveness"
 """The check that runs before the others, whatever was asked: its verdict heads every table."""

@@ -17,7 +17,7 @@ from robustq.evaluation_mode import evaluation_mode
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
-from robustq.subjects import BATCH
+from robustq.run.subjects import BATCH
 from robustq.training.validate import mean_dice
 
 MOST = 100.0

@@ -15,16 +15,16 @@ from robustq import registry
 from robustq.attack import AbstractAttack
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
-from robustq.minimal import MOST, STEPS, MinimalLevel, check_search, load_one, minimal_level
-from robustq.plan import Piece
-from robustq.progress import Progress, compute
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_a_level, number, percent, plain
-from robustq.rows import Row
+from robustq.results.directory import RunDirectory
+from robustq.results.rows import Row
+from robustq.results.stored import Stored
+from robustq.run.minimal_level import MOST, STEPS, MinimalLevel, check_search, load_one, minimal_level
+from robustq.run.plan import Piece
+from robustq.run.progress import Progress, compute
+from robustq.run.subjects import Models, Subjects, blank_row, of_model, versions
 from robustq.statistics.group_means import describe
-from robustq.store import RunDirectory
-from robustq.stored import Stored
-from robustq.subjects import Models, Subjects, blank_row, of_model, versions
 
 METRIC = "minimal_level"
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from robustq.plan import Piece
-from robustq.rows import Row
-from robustq.store import RunDirectory
+from robustq.results.directory import RunDirectory
+from robustq.results.rows import Row
+from robustq.run.plan import Piece
 
 
 @dataclass(frozen=True)

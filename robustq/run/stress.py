@@ -11,15 +11,15 @@ from robustq.draws.attacked import Attacker, choose_source
 from robustq.draws.by_name import load_perturbations
 from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
-from robustq.evaluate import Evaluator
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
-from robustq.plan import plan
-from robustq.progress import Progress, compute
 from robustq.request.levels import check_levels
-from robustq.run import Run
-from robustq.store import RunDirectory
-from robustq.subjects import Models, Subjects, versions
+from robustq.results.directory import RunDirectory
+from robustq.results.stress_run import Run
+from robustq.run.plan import plan
+from robustq.run.progress import Progress, compute
+from robustq.run.stress_pieces import Evaluator
+from robustq.run.subjects import Models, Subjects, versions
 
 
 def stress(

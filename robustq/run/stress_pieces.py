@@ -17,10 +17,10 @@ from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.model.device import Precision
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
-from robustq.plan import CLEAN, Piece
 from robustq.quantiser import usage
-from robustq.rows import Row
-from robustq.subjects import blank_row, of_model
+from robustq.results.rows import Row
+from robustq.run.plan import CLEAN, Piece
+from robustq.run.subjects import blank_row, of_model
 
 
 class _Draw(NamedTuple):

@@ -13,14 +13,14 @@ import torch
 from robustq.data.open_dataset import open_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
-from robustq.demonstration import demonstration_pair
 from robustq.errors import RequestError, unknown
 from robustq.model.device import choose_device
 from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
-from robustq.plan import CLEAN
-from robustq.rows import Row
+from robustq.results.rows import Row
+from robustq.run.demonstration import demonstration_pair
+from robustq.run.plan import CLEAN
 
 Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
 """Bundles, named by their file names; or segmenters and bundles by name."""

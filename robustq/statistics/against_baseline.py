@@ -38,7 +38,8 @@ def compare(
     perturbation; with labels kept apart it is corrected over these.
 
     Args:
-        frame: rows of one run or several, with the columns of `robustq.rows.Row`; transferred attacks are left out.
+        frame: rows of one run or several, with the columns of `robustq.results.rows.Row`; transferred attacks are left
+            out.
         baseline: name of the model that is subtracted.
         by_label: keep the labels apart.
         resamples: bootstrap resamples of the groups.

@@ -38,7 +38,7 @@ def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
     """One value a group: the mean over draws, then scored labels, then the cases of the group.
 
     Args:
-        frame: rows of runs, with the columns of `robustq.rows.Row`.
+        frame: rows of runs, with the columns of `robustq.results.rows.Row`.
         by_label: keep the labels apart.
 
     Returns:
@@ -81,7 +81,7 @@ def summarise_by_architecture(
     The trained networks are the sample, not the groups: cases are never pooled across training seeds.
 
     Args:
-        frame: rows of runs, with the columns of `robustq.rows.Row`.
+        frame: rows of runs, with the columns of `robustq.results.rows.Row`.
         architecture_of: name of a model -> name of its architecture. Models that are not named are left out, and so
             are transferred attacks.
         by_label: keep the labels apart.
