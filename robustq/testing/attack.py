@@ -10,7 +10,7 @@ from robustq.attack import AbstractAttack
 from robustq.dataset import Case, Entry, own_range
 from robustq.model.segmenter import Segmenter
 from robustq.model.wrap import wrap
-from robustq.testing_draws import check_parameters, global_states
+from robustq.testing.draws import check_parameters, global_states
 
 LEVEL = 10.0
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry, own_range
 from robustq.perturbation import AbstractPerturbation
-from robustq.testing_draws import check_parameters, global_states
+from robustq.testing.draws import check_parameters, global_states
 
 DRAWS = 20
 LEVELS = (5.0, 15.0, 40.0, 100.0)
