@@ -3,7 +3,7 @@
     python benchmarks/demonstration.py [FOLDER]
 
 Both get the same data, recipe and training seed. The recipe was chosen by clean validation Dice alone. The results are
-written to robustq/demo unless another folder is given.
+written to robustq/run/demo unless another folder is given.
 """
 
 import sys

@@ -13,7 +13,7 @@ from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
-from robustq.run.plan import CLEAN
+from robustq.request.names import CLEAN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,13 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-Unit = Literal["mm", "px"]
+from robustq.shapes import Unit as Unit
 
 
 @dataclass(frozen=True)

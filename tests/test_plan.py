@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from robustq.errors import RequestError
 from robustq.request.levels import check_levels, parse_levels
-from robustq.run.plan import CLEAN, Piece, plan
+from robustq.request.names import CLEAN
+from robustq.run.plan import Piece, plan
 
 
 @given(

@@ -42,13 +42,10 @@ def open_dataset(text: str) -> AbstractDataset:
 
 def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
     factory = registry.load("datasets", name)
-    signature = inspect.signature(factory)
-    try:
-        signature.bind(*positional, **settings)
-    except TypeError as error:
-        raise RequestError(
-            f"dataset {name!r} does not take this: {error}; it takes {signature_words(signature)}"
-        ) from error
+    why = registry.mismatch(factory, *positional, **settings)
+    if why:
+        known = signature_words(inspect.signature(factory))
+        raise RequestError(f"dataset {name!r} does not take this: {why}; it takes {known}")
     dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
 

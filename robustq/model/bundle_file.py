@@ -11,6 +11,7 @@ from torch import Tensor
 
 from robustq.errors import RequestError
 from robustq.model.spec import HEADER, Spec
+from robustq.whole_file import whole_file
 
 
 def save(state: Mapping[str, Tensor], spec: Spec, path: str | os.PathLike[str]) -> None:
@@ -27,13 +28,8 @@ def save(state: Mapping[str, Tensor], spec: Spec, path: str | os.PathLike[str]) 
     target = check_name(path)
     # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as partial:
         partial.write_bytes(serialise(tensors, metadata={HEADER: json.dumps(spec.to_dict())}))
-        os.replace(partial, target)
-    except OSError as error:
-        raise RequestError(f"cannot write {target}: {error.strerror or error}") from error
 
 
 def check_name(path: str | os.PathLike[str]) -> Path:

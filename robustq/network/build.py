@@ -17,15 +17,12 @@ def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, 
         RequestError: the architecture, or one of its settings, does not exist.
     """
     architecture: Architecture = registry.load("architectures", name)
-    signature = inspect.signature(architecture)
-    try:
-        signature.bind(dims=dims, in_channels=in_channels, classes=classes, **arguments)
-    except TypeError as error:
-        known = sorted(set(signature.parameters) - {"dims", "in_channels", "classes"})
+    if registry.mismatch(architecture, dims=dims, in_channels=in_channels, classes=classes, **arguments):
+        known = sorted(set(inspect.signature(architecture).parameters) - {"dims", "in_channels", "classes"})
         raise RequestError(
             f"architecture {name!r} has a setting that it does not take ({', '.join(arguments)}): it takes "
             f"{', '.join(known) or 'none'}"
-        ) from error
+        )
     try:
         return architecture(dims=dims, in_channels=in_channels, classes=classes, **arguments)
     except TypeError as error:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from robustq.errors import RequestError
+from robustq.shapes import by
 
 _PREFIXES = range(6)
 """Tokens that may stand before those of the grid: none, a class token, or a few registers."""
@@ -141,5 +142,5 @@ def _like(output: Sequence[Any], entries: list[Any]) -> Any:
 
 def _describe(output: object) -> str:
     if isinstance(output, Tensor):
-        return f"a tensor of {' × '.join(str(extent) for extent in output.shape)}"
+        return f"a tensor of {by(output.shape)}"
     return f"a {type(output).__name__}"

@@ -9,6 +9,7 @@ from robustq.errors import RequestError
 from robustq.network.named_site import features_at
 from robustq.network.output_masks import full_resolution
 from robustq.network.run_network import run_plain
+from robustq.shapes import by
 
 _EXTENTS = {2: (64, 128, 224, 256, 512), 3: (32, 64, 96, 128)}
 """Sizes that are tried on a named architecture: a deep one needs more than one token at its bottleneck."""
@@ -77,8 +78,7 @@ def probe(
         last = example
     assert last is not None, "it would have been refused"
     if site is not None:
-        extents = " × ".join(map(str, last.shape[2:]))
-        raise RequestError(f"site {site!r} has one token only, even of images of {extents} voxels")
+        raise RequestError(f"site {site!r} has one token only, even of images of {by(last.shape[2:])} voxels")
     return last
 
 

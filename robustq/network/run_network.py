@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.evaluation_mode import evaluation_mode
+from robustq.shapes import by
 
 
 @torch.no_grad()
@@ -20,6 +21,5 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
     except RequestError:  # a ValueError too, and in words already
         raise
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
-        shape = " × ".join(str(extent) for extent in images.shape)
-        raise RequestError(f"the network does not run on an input of {shape}: {error}") from error
+        raise RequestError(f"the network does not run on an input of {by(images.shape)}: {error}") from error
     return output

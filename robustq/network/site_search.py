@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from robustq.errors import RequestError
 from robustq.network.feature_maps import open_features
 from robustq.network.run_network import run_plain
+from robustq.shapes import by
 
 _SCALES = (2.0, 1.5, 3.0)
 """How much larger the second image is: the first of these that the network accepts."""
@@ -85,7 +86,7 @@ def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
     if not sites:
         raise RequestError(
             "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
-            f"({_by(size)}), grows with it and matters to the output; name one with --at, or give a larger image"
+            f"({by(size)}), grows with it and matters to the output; name one with --at, or give a larger image"
         )
     return sites
 
@@ -216,7 +217,3 @@ def _tensors(output: object) -> Iterator[Tensor]:
     if not isinstance(entries, str) and hasattr(entries, "__iter__"):
         for entry in entries:
             yield from _tensors(entry)
-
-
-def _by(extents: Sequence[int]) -> str:
-    return " × ".join(str(extent) for extent in extents)

@@ -9,6 +9,10 @@ from robustq import registry
 from robustq.errors import RequestError, unknown
 
 LINK = "+"
+"""Joins the members of a chain."""
+
+CLEAN = "clean"
+"""Stands for every perturbation at level 0, which is computed once a case."""
 
 PRESETS = {
     "mri": (

@@ -82,14 +82,12 @@ class Quantise:
                 f"--quantise {self} asks for {prod(self.numbers):,} numbers: that does not fit any memory, take fewer "
                 "codes or channels"
             )
-        signature = inspect.signature(factory)
-        try:
-            signature.bind(*self.numbers, **dict(self.settings))
-        except TypeError as error:
-            known = [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
+        if registry.mismatch(factory, *self.numbers, **dict(self.settings)):
+            parameters = inspect.signature(factory).parameters
+            known = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
             raise RequestError(
                 f"--quantise {self} has a setting that {self.name} does not take: it takes {', '.join(known) or 'none'}"
-            ) from error
+            )
         try:
             return factory(*self.numbers, **dict(self.settings))
         except TypeError as error:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from robustq.errors import RequestError
 from robustq.results.rows import SCHEMA, Row, to_table
+from robustq.whole_file import whole_file
 
 _FILES = {
     "stress": ("run.json", ""),
@@ -95,17 +96,13 @@ class RunDirectory:
 
     def write(self, batch: int, rows: list[Row]) -> None:
         """Write the rows of a batch, whole."""
-        target = self._rows(batch)
-        target.parent.mkdir(exist_ok=True)
-        partial = target.with_suffix(".partial")
-        pq.write_table(to_table(rows), partial)
-        os.replace(partial, target)
+        with whole_file(self._rows(batch)) as partial:
+            pq.write_table(to_table(rows), partial)
 
     def compact(self) -> None:
         """Gather all rows, those of a stress run before those of other commands, into `results.parquet`."""
-        partial = self.path / "results.partial"
-        pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
-        os.replace(partial, self.path / "results.parquet")
+        with whole_file(self.path / "results.parquet") as partial:
+            pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
 
     def rows(self, *, before: int | None = None) -> pa.Table:
         """This command's rows so far, in the order of the batches; those of the batches before a number, if given."""
@@ -120,9 +117,8 @@ class RunDirectory:
         return self.path / "rows" / f"{self._prefix}{batch:06d}.parquet"
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
-        partial = self.path / f".{name}.partial"
-        partial.write_text(json.dumps(document, indent=1))
-        os.replace(partial, self.path / name)
+        with whole_file(self.path / name) as partial:
+            partial.write_text(json.dumps(document, indent=1))
 
 
 def _gather(parts: list[Path]) -> pa.Table:

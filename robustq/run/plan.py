@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-CLEAN = "clean"
-"""Stands for every perturbation at level 0, which is computed once a case."""
+from robustq.request.names import CLEAN
 
 
 class Piece(NamedTuple):

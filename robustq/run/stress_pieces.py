@@ -18,8 +18,9 @@ from robustq.model.device import Precision
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.quantiser import usage
+from robustq.request.names import CLEAN
 from robustq.results.rows import Row
-from robustq.run.plan import CLEAN, Piece
+from robustq.run.plan import Piece
 from robustq.run.subjects import blank_row, of_model
 
 

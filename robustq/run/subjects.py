@@ -18,9 +18,9 @@ from robustq.model.device import choose_device
 from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
+from robustq.request.names import CLEAN
 from robustq.results.rows import Row
 from robustq.run.demonstration import demonstration_pair
-from robustq.run.plan import CLEAN
 
 Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
 """Bundles, named by their file names; or segmenters and bundles by name."""

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from robustq.errors import RequestError, unknown
 from robustq.scoring.boundary import boundary, bounding_box, enclosing, place, points
 from robustq.scoring.truth import LEAF, Truth
+from robustq.shapes import by
 
 Missing = Literal["diagonal", "inf", "drop"]
 
@@ -40,7 +41,7 @@ class Comparison:
         if self.missing not in get_args(Missing):
             raise unknown("policy for missing structures", self.missing, get_args(Missing))
         if self.prediction.shape != self.truth.mask.shape:
-            given, expected = (" × ".join(map(str, mask.shape)) for mask in (self.prediction, self.truth.mask))
+            given, expected = by(self.prediction.shape), by(self.truth.mask.shape)
             raise RequestError(
                 f"the prediction has shape {given} and the truth {expected}: bring both to one grid before comparing"
             )

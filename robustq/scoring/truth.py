@@ -2,7 +2,6 @@
 
 import math
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -10,8 +9,7 @@ from scipy.spatial import cKDTree
 
 from robustq.errors import RequestError
 from robustq.scoring.boundary import Box, boundary, bounding_box, points
-
-Unit = Literal["mm", "px"]
+from robustq.shapes import Unit as Unit
 
 LEAF = 32
 """Points a leaf of a tree: on boundaries of a few thousand points a third faster than SciPy's default of 16."""

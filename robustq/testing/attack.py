@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from robustq.attack import AbstractAttack
-from robustq.dataset import Case, Entry, own_range
+from robustq.dataset import Case
 from robustq.model.segmenter import Segmenter
 from robustq.model.wrap import wrap
 from robustq.testing.draws import check_parameters, global_states
+from robustq.testing.example_cases import example_case
 
 LEVEL = 10.0
 
@@ -41,9 +42,7 @@ def _case(size: tuple[int, ...], slice_axis: int | None) -> Case:
     image = torch.rand(2, *size, generator=generator) * torch.tensor([1.0, 7.0]).view(2, *[1] * len(size))
     ignored = torch.zeros(size, dtype=torch.bool)
     ignored[0] = True
-    mask = image[:1] > 0.5
-    entry = Entry("case", "case")
-    return Case(image, mask, own_range(image), (1.0,) * len(size), "px", entry, ("label",), ignored, slice_axis)
+    return example_case(image, image[:1] > 0.5, ignored=ignored, slice_axis=slice_axis)
 
 
 def _attacked(attack: AbstractAttack, case: Case, model: Segmenter, level: float = LEVEL, seed: int = 0) -> Tensor:

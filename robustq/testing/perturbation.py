@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robustq.dataset import Case, Entry, own_range
+from robustq.dataset import Case, own_range
 from robustq.perturbation import AbstractPerturbation
 from robustq.testing.draws import check_parameters, global_states
+from robustq.testing.example_cases import example_case
 
 DRAWS = 20
 LEVELS = (5.0, 15.0, 40.0, 100.0)
@@ -38,8 +39,7 @@ def _case(channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Case:
     image = (4 + torch.rand(channels, *size, generator=generator, dtype=torch.float64) * 8).to(dtype)
     limits = own_range(image)
     limits[:, 0] += 0.5
-    mask = image[:1] > 8
-    return Case(image, mask, limits, (1.0,) * len(size), "px", Entry("case", "case"), ("label",))
+    return example_case(image, image[:1] > 8, intensity_range=limits)
 
 
 def _apply(perturbation: AbstractPerturbation, case: Case, level: float, seed: int = 0) -> Tensor:
