@@ -1,6 +1,6 @@
 """Prepared cases: read once where memory allows, with the bad ones set apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from robustq.data.preparation import Preparation
@@ -42,7 +42,7 @@ class PreparedCases:
             self._bytes += size
         return case
 
-    def check(self, entries: Sequence[Entry], progress: Callable[[], object] = lambda: None) -> list[Entry]:
+    def check(self, entries: Sequence[Entry]) -> list[Entry]:
         """Read all of them once and return those that can be used; the others stand in `failures`.
 
         Raises:
@@ -55,7 +55,6 @@ class PreparedCases:
                 good.append(entry)
             except CaseError as error:
                 self.failures[entry.id] = str(error)
-            progress()
         if not good:
             identity, reason = next(iter(self.failures.items()))
             raise RequestError(

@@ -14,7 +14,7 @@ def working_dtype(image: Image) -> torch.dtype:
     return torch.promote_types(image.dtype, torch.float32)
 
 
-def limits(image: Image, intensity_range: IntensityRange) -> tuple[Float[Tensor, "c *o"], Float[Tensor, "c *o"]]:
+def low_and_span(image: Image, intensity_range: IntensityRange) -> tuple[Float[Tensor, "c *o"], Float[Tensor, "c *o"]]:
     """Low and span of each channel, shaped to broadcast against the image, in the working dtype."""
     low, high = intensity_range.to(image.device, torch.float64).unbind(1)
     shape = (-1, *[1] * (image.ndim - 1))
@@ -42,6 +42,6 @@ def in_shares(image: Image, intensity_range: IntensityRange, change: Callable[[I
     left as it is.
     """
     wide = image.double()
-    low, span = limits(wide, intensity_range)
+    low, span = low_and_span(wide, intensity_range)
     shares = torch.where(span > 0, wide - low, 0) / torch.where(span > 0, span, 1)
     return (wide + span * (change(shares) - shares)).to(image.dtype)

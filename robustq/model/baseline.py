@@ -46,7 +46,7 @@ def matched_baseline(
     Raises:
         RequestError: fresh weights are asked of a network given by hand that cannot draw any.
     """
-    spec = spec.but(quantise=f"identity:{inserted[-1].quantiser.dimension}")
+    spec = spec.but(quantise=Quantise("identity", (inserted[-1].quantiser.dimension,)))
     with torch.random.fork_rng():
         torch.manual_seed(spec.seed)
         if spec.architecture is not None and not keep_weights:
@@ -55,9 +55,7 @@ def matched_baseline(
             network = _copy_without_hooks(network, spec.site, is_ours)
             if not keep_weights:
                 _start_afresh(network)
-        bottlenecks = build_bottlenecks(
-            Quantise.parse(spec.quantise), [bottleneck.channels for bottleneck in inserted], dims=spec.dims
-        )
+        bottlenecks = build_bottlenecks(spec.quantise, [bottleneck.channels for bottleneck in inserted], dims=spec.dims)
     if not keep_weights:
         return network, bottlenecks, spec.but(training=None)
     for fresh, trained in zip(bottlenecks, inserted, strict=True):

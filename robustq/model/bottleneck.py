@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.quantiser import AbstractQuantiser
 from robustq.request.quantise import Quantise
 
 SKIPS = ("keep", "drop", "quantise")
 
 
 class Bottleneck(nn.Module):
-    """A quantiser between two 1×1 projections, C→D before and D→C after (definitions: symbols).
+    """A quantiser between two 1×1 projections, C→D before and D→C after (docs/definitions.md, Symbols).
 
-    Maps a feature map (B, C, *T) to one of the same shape.
+    The segmenter runs the three one after the other on a feature map (B, C, *T), and keeps what stands between them.
 
     Args:
         quantiser: what stands between the projections.
@@ -28,12 +28,6 @@ class Bottleneck(nn.Module):
         self.project_in = convolution(channels, quantiser.dimension, 1)
         self.quantiser: AbstractQuantiser = quantiser
         self.project_out = convolution(quantiser.dimension, channels, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """The feature map with its tokens quantised; the quantiser's loss is dropped."""
-        quantised: Quantised = self.quantiser(self.project_in(features))
-        restored: Tensor = self.project_out(quantised.quantised)
-        return restored
 
 
 def build_bottlenecks(quantise: Quantise, channels: Sequence[int], *, dims: int) -> nn.ModuleList:

@@ -14,7 +14,6 @@ from robustq.model.bundle_file import read_spec
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CHANGED, Spec
 from robustq.network.code_digest import code_digest
-from robustq.request.quantise import Quantise
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Segmenter:
@@ -53,11 +52,11 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
 def _rebuild(spec: Spec, module: nn.Module | None, tensors: dict[str, Tensor]) -> Segmenter:
     network = fresh_network(spec) if module is None else copy.deepcopy(module)
-    if module is not None and spec.code != (code := code_digest(module)):
-        remarks = spec.remarks if CHANGED in spec.remarks or not spec.code else (*spec.remarks, CHANGED)
-        spec = spec.but(code=code, remarks=remarks)
+    if module is not None and spec.digest != (digest := code_digest(module)):
+        remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
+        spec = spec.but(digest=digest, remarks=remarks)
     # The input projections tell how many feature maps are quantised, and how wide each is.
     widths: list[int] = []
     while (weight := tensors.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:
         widths.append(weight.shape[1])
-    return Segmenter(network, build_bottlenecks(Quantise.parse(spec.quantise), widths, dims=spec.dims), spec)
+    return Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)

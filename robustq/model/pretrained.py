@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -16,8 +16,7 @@ from robustq.model.weights import Loaded, load_weights
 class Trained:
     """What a framework's folder says of the network that it trained. No weight is read yet.
 
-    An architecture that can read such folders has a method `read(path)` that returns this. The settings go into the
-    bundle, so that it is rebuilt without the folder.
+    The settings go into the bundle, so that the network is rebuilt without the folder.
 
     Attributes:
         architecture: registered name.
@@ -56,6 +55,19 @@ class Trained:
         return loaded
 
 
+@runtime_checkable
+class ReadsFolder(Protocol):
+    """An architecture that can read the folders in which its framework leaves trained networks."""
+
+    def read(self, path: str) -> Trained:
+        """What the folder says of its network.
+
+        Raises:
+            RequestError: there is no such folder, or it cannot be used.
+        """
+        ...
+
+
 def open_trained(text: str) -> Trained | None:
     """What `NAME:PATH` names, or None where the text is no such pair.
 
@@ -66,8 +78,7 @@ def open_trained(text: str) -> Trained | None:
     known = registry.names("architectures")
     if not colon or text in known or name not in known:
         return None
-    read = getattr(registry.load("architectures", name), "read", None)
-    if read is None:
+    architecture = registry.load("architectures", name)
+    if not isinstance(architecture, ReadsFolder):
         raise RequestError(f"architecture {name!r} reads no folder, and {path!r} was given after it: leave it out")
-    trained: Trained = read(path)
-    return trained
+    return architecture.read(path)

@@ -21,7 +21,6 @@ from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks
 from robustq.network.site_search import Site
 from robustq.quantiser import AbstractQuantiser, Quantised
-from robustq.request.quantise import Quantise
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
 
 
@@ -232,4 +231,4 @@ class Segmenter(nn.Module):
 
     def extra_repr(self) -> str:
         """The spec in a line."""
-        return f"quantise={Quantise.parse(self.spec.quantise)}, site={self.spec.site!r}, skips={self.spec.skips}"
+        return f"quantise={self.spec.quantise}, site={self.spec.site!r}, skips={self.spec.skips}"

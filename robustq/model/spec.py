@@ -23,6 +23,11 @@ CHANGED = "the network's code is not that which was wrapped"
 
 TRAINED_ON = "its codebook was calibrated by k-means, then trained"
 
+_ENTRIES = {"digest": "code"}
+"""By attribute, the entry of the header where another name stands there: bundles of earlier versions are read."""
+
+_ATTRIBUTES = {entry: attribute for attribute, entry in _ENTRIES.items()}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -31,7 +36,7 @@ class Spec:
     Attributes:
         architecture: registered name, or None for a network given by hand.
         arguments: settings of the architecture, JSON values.
-        quantise: the text of `--quantise` in its long form; it keeps the quantiser's settings.
+        quantise: the quantiser with its sizes and settings.
         site: dotted name of the module that is cut.
         skips: whether the skips are kept, dropped or quantised too.
         dims: spatial axes.
@@ -45,12 +50,12 @@ class Spec:
         weights: where the network's weights came from, where they were not trained here; "" otherwise.
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
-        code: of a network given by hand, what its code is known by (`robustq.code`); "" of a named architecture.
-        multiple: of what an image's extents must be for the network to take it; others are padded by `Segmenter.run`.
+        digest: of the code of a network given by hand (`code_digest`); "" of a named architecture.
+        multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
     """
 
     architecture: str | None
-    quantise: str
+    quantise: Quantise
     site: str
     dims: int
     in_channels: int
@@ -65,7 +70,7 @@ class Spec:
     weights: str = ""
     weights_cases: tuple[str, ...] | None = None
     weights_validation: tuple[str, ...] = ()
-    code: str = ""
+    digest: str = ""
     multiple: int = 1
 
     def __post_init__(self) -> None:
@@ -117,10 +122,11 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        entries = {_ENTRIES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
         return {
-            **plain,
+            **entries,
             "version": VERSION,
+            "quantise": str(self.quantise),
             "arguments": dict(self.arguments),
             "remarks": list(self.remarks),
             "weights_cases": None if self.weights_cases is None else list(self.weights_cases),
@@ -139,7 +145,7 @@ class Spec:
         version = document.pop("version", None)
         if version != VERSION:
             raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
-        known = {field.name for field in fields(cls)}
+        known = {_ENTRIES.get(field.name, field.name) for field in fields(cls)}
         document = {
             "multiple": 1,
             "weights": "",
@@ -151,11 +157,11 @@ class Spec:
         if set(document) != known:
             odd = ", ".join(sorted(set(document) ^ known))
             raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")
-        Quantise.parse(document["quantise"])
         cases = document["weights_cases"]
         return cls(
             **{
-                **document,
+                **{_ATTRIBUTES.get(entry, entry): value for entry, value in document.items()},
+                "quantise": Quantise.parse(document["quantise"]),
                 "arguments": tuple(document["arguments"].items()),
                 "remarks": tuple(document["remarks"]),
                 "weights_cases": None if cases is None else tuple(cases),

@@ -1,16 +1,15 @@
 """Weights of a network that was trained without robustq."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
 from torch import nn
 
 from robustq.errors import RequestError
-from robustq.model.spec import HEADER, Spec
+from robustq.model.bundle_file import read_spec
+from robustq.model.spec import Spec
 from robustq.network.checkpoint import _prefixes, _read, _unnest
 
 
@@ -104,11 +103,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
 
 def _source(file: Path) -> Spec | None:
     """The spec of a bundle; None of other checkpoints."""
-    if file.suffix != ".safetensors":
-        return None
-    with safe_open(file, framework="pt") as opened:
-        header = (opened.metadata() or {}).get(HEADER)
     try:
-        return None if header is None else Spec.from_dict(json.loads(header))
-    except (ValueError, TypeError, AttributeError, RequestError):
+        return read_spec(file)
+    except RequestError:
         return None  # a bundle of another version is a checkpoint like others

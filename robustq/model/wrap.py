@@ -117,7 +117,7 @@ def wrap(
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
-        quantise=str(parsed),
+        quantise=parsed,
         site=site,
         skips=skips,
         dims=dims,
@@ -126,7 +126,7 @@ def wrap(
         answer=answer,
         preparation=preparation,
         seed=seed,
-        code="" if name is not None else code_digest(module),
+        digest="" if name is not None else code_digest(module),
         multiple=multiple,
     )
     model = Segmenter(module, bottlenecks, spec)

@@ -95,29 +95,29 @@ def _order(calls: Sequence[_Seen]) -> list[_Seen]:
     """The calls by how well they would do as a site."""
     inside: str | None = None
     while calls:
-        level = [call for call in calls if _parent(call.name, calls) == inside]
-        encoder = _encoder(level)
-        coarsest = min((call.cells for call in level), default=math.inf)
+        siblings = [call for call in calls if _parent(call.name, calls) == inside]
+        encoder = _encoder(siblings)
+        coarsest = min((call.cells for call in siblings), default=math.inf)
         deeper = [call for call in calls if _within(call.name, inside) and call.cells < coarsest]
         if encoder is None and deeper:
-            inside = next((call.name for call in level if _within(deeper[0].name, call.name)), deeper[0].name)
+            inside = next((call.name for call in siblings if _within(deeper[0].name, call.name)), deeper[0].name)
             continue
-        first = next(place for place, call in enumerate(level) if call.cells == coarsest)
+        first = next(place for place, call in enumerate(siblings) if call.cells == coarsest)
         # After the coarsest extent the way leads up again; what is coarse beyond that belongs to the decoder.
         beyond = next(
-            (place for place, call in enumerate(level) if place > first and call.cells > coarsest), len(level)
+            (place for place, call in enumerate(siblings) if place > first and call.cells > coarsest), len(siblings)
         )
-        chosen = encoder or level[beyond - 1]
-        others = [call for call in reversed(level[first:beyond]) if call.name != chosen.name]
+        chosen = encoder or siblings[beyond - 1]
+        others = [call for call in reversed(siblings[first:beyond]) if call.name != chosen.name]
         within = [call for call in reversed(calls) if _within(call.name, chosen.name) and call.cells == chosen.cells]
         return [chosen, *others, *within]
     return []
 
 
-def _encoder(level: Sequence[_Seen]) -> _Seen | None:
+def _encoder(siblings: Sequence[_Seen]) -> _Seen | None:
     """The first call that gives maps from fine to coarse, the last as coarse as anything so far."""
     reached = math.inf
-    for call in level:
+    for call in siblings:
         cells = [math.prod(shape[2:]) for shape in call.shapes]
         reached = min(reached, cells[-1])
         if len(cells) > 1 and cells == sorted(cells, reverse=True) and cells[-1] == reached:

@@ -15,7 +15,6 @@ from robustq.quantiser import perplexity
 from robustq.report.figure_files import save_figure
 from robustq.report.numbers import plain
 from robustq.request.names import transferred
-from robustq.request.quantise import Quantise
 from robustq.results.stored import Stored
 from robustq.statistics import audc, group_means, retention, summarise, worst_level
 from robustq.statistics.invented_labels import Invented, invented, invented_notes
@@ -148,7 +147,7 @@ class Run(Stored):
             "draws": self.asked["draws"],
             "models": {
                 model: {
-                    "quantise": self.spec(model).quantise,
+                    "quantise": str(self.spec(model).quantise),
                     "training_seed": self.spec(model).seed if self.spec(model).training else None,
                     "codes": codes[model],
                     "remarks": list(self.remarks()[model]),
@@ -193,7 +192,7 @@ class Run(Stored):
 
 def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
     with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
-        quantiser = Quantise.parse(spec.quantise).build()
+        quantiser = spec.quantise.build()
     capacity = None if quantiser is None else quantiser.capacity
     if capacity is None:
         return CodesInUse(None)
