@@ -20,6 +20,7 @@ KINDS = {
     "metrics": "metric",
     "analysers": "analyser",
     "datasets": "dataset",
+    "executors": "executor",
 }
 """Every kind of item, with the word for one of it."""
 

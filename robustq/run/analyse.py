@@ -21,7 +21,7 @@ from robustq.results.analysis import Analysis
 from robustq.results.directory import RunDirectory
 from robustq.results.rows import Row
 from robustq.run.plan import Piece, plan
-from robustq.run.progress import Progress, compute
+from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Models, Subjects, blank_row, of_model, versions
 
 FIRST = "liveness"
@@ -43,6 +43,7 @@ def analyse(
     batch_size: int | None = None,
     out: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    executor: str = "local",
     noise_device: str = "cpu",
     on_verdict: Callable[[str], object] = lambda verdict: None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
@@ -65,6 +66,7 @@ def analyse(
         out: the run directory, which may be that of a stress run. An analysis that was killed there goes on. Without,
             a temporary directory that lives as long as the returned analysis.
         device: of the models.
+        executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: "cpu", or "cuda" for another stream of noise.
         on_verdict: told, before any draw is shown, whether each model's bottleneck is alive.
         on_progress: told after each batch of pieces.
@@ -116,7 +118,7 @@ def analyse(
     analysis = Analysis(directory.path, temporary=out is None)
     for verdict in analysis.verdicts():
         on_verdict(verdict)
-    compute(directory, batches, watcher, on_progress, first=1)
+    compute(directory, batches, watcher, on_progress, open_executor(executor), first=1)
     last = len(batches) + 1
     rows = directory.rows(before=last).to_pandas()
     concluded = [

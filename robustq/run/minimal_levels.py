@@ -22,7 +22,7 @@ from robustq.results.rows import Row
 from robustq.results.stored import Stored
 from robustq.run.minimal_level import MOST, STEPS, MinimalLevel, check_search, load_one, minimal_level
 from robustq.run.plan import Piece
-from robustq.run.progress import Progress, compute
+from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Models, Subjects, blank_row, of_model, versions
 from robustq.statistics.group_means import describe
 
@@ -131,6 +131,7 @@ def minimal_levels(
     clip: bool = False,
     out: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    executor: str = "local",
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> MinimalLevels:
     """Search the minimal level of every model on every case; see `robustq.minimal_level`.
@@ -148,6 +149,7 @@ def minimal_levels(
         out: the run directory, which may be that of a stress run. A search that was killed there goes on. Without, a
             temporary directory that lives as long as what is returned.
         device: of the models.
+        executor: where the batches of pieces are computed, one of `robustq list executors`.
         on_progress: told after each case.
 
     Raises:
@@ -172,7 +174,7 @@ def minimal_levels(
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
     directory.begin({"asked": asked, "plan": batches, "device": str(subjects.device), "versions": versions()})
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
-    compute(directory, batches, _Searcher(subjects, settings), on_progress)
+    compute(directory, batches, _Searcher(subjects, settings), on_progress, open_executor(executor))
     directory.write(len(batches), subjects.failed_rows())
     directory.compact()
     found = MinimalLevels(directory.path, temporary=out is None)

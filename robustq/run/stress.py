@@ -17,7 +17,7 @@ from robustq.request.levels import check_levels
 from robustq.results.directory import RunDirectory
 from robustq.results.stress_run import Run
 from robustq.run.plan import plan
-from robustq.run.progress import Progress, compute
+from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.stress_pieces import Evaluator
 from robustq.run.subjects import Models, Subjects, versions
 
@@ -40,6 +40,7 @@ def stress(
     batch_size: int | None = None,
     out: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    executor: str = "local",
     noise_device: str = "cpu",
     precision: str = "fp32",
     on_progress: Callable[[Progress], object] = lambda progress: None,
@@ -68,6 +69,7 @@ def stress(
         out: the run directory. A run that was killed there goes on. Without, a temporary directory that lives as long
             as the returned run.
         device: of the models.
+        executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: "cpu", or "cuda" for another stream of noise.
         precision: of the forward passes: "fp32", "bf16", "fp16" or "auto".
         on_progress: told after each batch of pieces.
@@ -139,7 +141,7 @@ def stress(
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
-    compute(directory, batches, evaluator, on_progress)
+    compute(directory, batches, evaluator, on_progress, open_executor(executor))
     directory.write(len(batches), subjects.failed_rows())
     directory.compact()
     run = Run(directory.path, temporary=out is None)

@@ -8,6 +8,7 @@ from robustq.testing.analyser import check_analyser as check_analyser
 from robustq.testing.architecture import check_architecture as check_architecture
 from robustq.testing.attack import check_attack as check_attack
 from robustq.testing.dataset import check_dataset as check_dataset
+from robustq.testing.executor import check_executor as check_executor
 from robustq.testing.metric import check_metric as check_metric
 from robustq.testing.perturbation import check_perturbation as check_perturbation
 from robustq.testing.quantiser import check_quantiser as check_quantiser
