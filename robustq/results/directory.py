@@ -20,6 +20,10 @@ _FILES = {
 """By command: what it was asked, and what the names of its other files begin with."""
 
 
+_LATER = ("severity",)
+"""Columns that run directories of earlier versions do not have."""
+
+
 class RunDirectory:
     """`run.json`, one Parquet file a batch of pieces in `rows/`, `results.parquet`, `summary.json`.
 
@@ -126,8 +130,24 @@ def _gather(parts: list[Path]) -> pa.Table:
 
 
 def _read_rows(part: Path) -> pa.Table:
+    """The rows of one file. Columns that an earlier version did not write hold "".
+
+    Raises:
+        RequestError: the file is damaged, or a newer version wrote columns that this one does not know.
+    """
     try:
-        return pq.read_table(part, schema=SCHEMA)
+        table = pq.read_table(part)
+        unknown_columns = sorted(set(table.column_names) - set(SCHEMA.names))
+        if unknown_columns:
+            raise RequestError(
+                f"{part} has the columns {', '.join(unknown_columns)}, which this version of robustq does not know: a "
+                "newer version wrote it, update robustq to read it"
+            )
+        for name in set(SCHEMA.names) - set(table.column_names):
+            if name not in _LATER:
+                raise RequestError(f"{part} has no column {name}: it is no file of rows, delete it")
+            table = table.append_column(name, pa.array([""] * len(table), pa.string()))
+        return table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowInvalid, OSError) as error:
         raise RequestError(
             f"{part} cannot be read ({error}): delete it and run the same again, which computes its rows anew"

@@ -29,6 +29,7 @@ class Row:
         status: "ok"; "missed" where the label is in the truth and not in the answer; "failed" for a case that could not
             be used.
         reason: why it failed.
+        severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" where levels were asked for.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Row:
     unit: str = ""
     status: str = "ok"
     reason: str = ""
+    severity: str = ""
 
 
 _TYPES = {str: pa.string(), float: pa.float64(), int: pa.int64(), int | None: pa.int64(), float | None: pa.float64()}
