@@ -43,6 +43,8 @@ class AbstractPerturbation(ABC):
         if not self.moves_truth:
             return replace(case, image=image)
         generator.set_state(state)
+        if case.mask is None:
+            return replace(case, image=image)
         if case.ignored is None:
             return replace(case, image=image, mask=self.move(case.mask, level, generator))
         moved = self.move(torch.cat([case.mask, case.ignored[None]]), level, generator)
