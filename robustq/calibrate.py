@@ -57,9 +57,11 @@ def calibrate(
 ) -> Calibration:
     """Set the projections to the features' principal components and the codebook to their k-means centres, in place.
 
-    The projection before the quantiser keeps the D directions in which the features at the site vary most, the one
-    after it undoes that; k-means (mini-batch, scikit-learn) runs on the projected features. Each module is afterwards
-    in the mode (training or evaluation) in which it was. A calibration that is refused changes nothing.
+    The projection before the quantiser keeps the D directions in which the features at the site vary most, and the
+    projection after it undoes that. k-means (mini-batch, scikit-learn) runs on the projected features.
+
+    Weights and spec of the model change. Each module stays in the mode (training or evaluation) in which it was. A
+    calibration that is refused changes nothing.
 
     Args:
         model: a wrapped network with trained weights, whose quantiser has one codebook of vectors.

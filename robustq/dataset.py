@@ -71,7 +71,7 @@ class Case:
 
     @property
     def truth(self) -> Bool[Tensor, "l *s"]:
-        """The masks of a prepared case without what is ignored: what answers are scored against.
+        """The masks of a prepared case without the ignored voxels. Answers are scored against them.
 
         Raises:
             CaseError: the case has no mask.

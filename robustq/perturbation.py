@@ -34,7 +34,7 @@ class AbstractPerturbation(ABC):
         return False
 
     def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
-        """The case at a level, in percent from 0 to 100."""
+        """The case at a level, in percent from 0 to 100. A case without a mask has none afterwards."""
         check_level(level)
         if level == 0:
             return case

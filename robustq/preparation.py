@@ -1,4 +1,4 @@
-"""What is done to a case before a model sees it; a bundle carries it."""
+"""What is done to a case before a model sees it. The bundle of a model holds these settings."""
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
@@ -25,25 +25,26 @@ from robustq.slices import slice_axis
 class Preparation:
     """Resize or resample, normalise, crop or pad, and name the labels.
 
-    Perturbations and metrics act on the prepared case. For a 2D model on volumes, sizes and spacings are those of the
-    two axes in the slice.
+    Perturbations and metrics act on the prepared case. For a 2D model that reads volumes slice by slice, sizes and
+    spacings are those of the two axes in the slice.
 
     Attributes:
-        dims: spatial axes of the model.
-        channels: image channels of the model.
-        normalise: "min-max" maps the image's own extremes to [0, 1]; "z-score" takes off its mean and divides by its
-            standard deviation; "percentile" maps its 0.5 % and 99.5 % quantiles to [0, 1] and clips; "window" does so
-            with a fixed window; "none" leaves it. Each channel on its own.
-        window: (low, high) of "window"; it is the intensity range, too.
-        standardise: (mean, standard deviation) in the stored unit: values clipped to the window are brought to these
-            instead of to [0, 1].
-        axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); as stored without. Two axes
-            stay as they are.
-        size: resize to so many voxels.
-        spacing: or resample to this spacing, in mm.
-        crop: then crop or pad about the centre to so many voxels.
-        labels: raw mask value, or values, and name of each label, in the order of the masks; gaps are allowed.
-        ignore: raw mask value that counts nowhere.
+        dims: number of spatial axes of the model.
+        channels: number of image channels of the model.
+        normalise: how the values of each channel are changed. "min-max" maps the smallest and the largest value of the
+            image to 0 and 1; "z-score" subtracts the mean and divides by the standard deviation; "percentile" maps the
+            0.5 % and 99.5 % quantiles to 0 and 1 and clips the rest; "window" maps a fixed window to 0 and 1 and clips
+            the rest; "none" changes nothing.
+        window: (low, high) of "window". It also becomes the intensity range.
+        standardise: (mean, standard deviation) in the stored unit. After values are clipped to the window, the mean is
+            subtracted and they are divided by the standard deviation, instead of being mapped to [0, 1].
+        axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); None for the stored order. It
+            does not apply to images with two axes.
+        size: number of voxels along each axis to which the case is resized.
+        spacing: or the spacing in mm to which it is resampled.
+        crop: number of voxels along each axis to which the case is then cropped or padded, about its centre.
+        labels: mask value, or values, and name of each label, in the order of the masks. Values may be skipped.
+        ignore: mask value of the voxels that count nowhere.
 
     Raises:
         RequestError: a field is not usable.

@@ -16,8 +16,8 @@ def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
 
     Args:
         network: is left as it is.
-        copies: the copies that were made before, empty at first. Networks that are copied with the same `copies` and
-            have weights in common get copies that have them in common too; a network that is copied twice gets one.
+        copies: what was copied before, by its id; empty at first. Two networks that share weights and are copied with
+            the same `copies` get copies that share weights. A network that is copied twice gets one copy.
 
     Raises:
         RequestError: the network cannot be copied.

@@ -41,8 +41,8 @@ def value_map(
 ) -> Callable[[Tensor], Tensor]:
     """The function that normalises an image, made from the image's own values.
 
-    The function takes values (C, ...) and never lets a smaller value of a channel become larger than a larger one. So
-    the intensity range (C, 2) can go through it as well.
+    The function takes values (C, ...) and keeps their order within each channel. So it also maps the intensity range
+    (C, 2).
 
     Args:
         image: (C, *S). Each channel has a map of its own.
