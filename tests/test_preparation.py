@@ -19,6 +19,7 @@ from robustq.perturber import Perturber, load_perturbations
 from robustq.preparation import Preparation
 from robustq.prepared import PreparedCases
 from robustq.slices import from_slices, slice_axis, to_slices
+from robustq.testing import check_dataset
 
 
 def case(*shape: int, mask: torch.Tensor | None = None, channels: int = 1, spacing: tuple[float, ...] = ()) -> Case:
@@ -288,3 +289,12 @@ def test_a_case_without_a_mask_has_no_truth_and_is_left_out_by_name_where_answer
     assert set(run.to_frame().query("status == 'ok'")["case"]) <= {"a", "c", "d"}
     with pytest.raises(CaseError, match="case b has no mask"):
         robustq.minimal_level(small("8x4"), cases(data.entries[1]), "gaussian")
+
+
+def test_a_dataset_of_cases_without_masks_keeps_the_contract() -> None:
+    class WithoutMasks(OneWithoutMask):
+        @property
+        def entries(self) -> list[Entry]:
+            return [Entry("b", "b")]
+
+    check_dataset(WithoutMasks())
