@@ -11,8 +11,8 @@ import torch
 from robustq import registry
 from robustq.dataset import Case
 from robustq.errors import RequestError
-from robustq.evaluation_mode import evaluation_mode
 from robustq.model.segmenter import Segmenter
+from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import check_level
 from robustq.shapes import Image, IntensityRange
 

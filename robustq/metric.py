@@ -32,6 +32,11 @@ class AbstractMetric(ABC):
     of missed structures stands beside the score wherever it is printed."""
 
     higher_is_better: ClassVar[bool]
+    """Whether a larger score is a better one."""
+
+    needs_probabilities: ClassVar[bool] = False
+    """Whether the score is made of the label's probabilities. Then `Comparison.probability` is given, and the forward
+    passes keep the probabilities for it."""
 
     @classmethod
     def parse(cls, setting: str) -> "AbstractMetric":

@@ -21,7 +21,7 @@ from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.network.output_masks import masks
 from robustq.run.demonstration import demonstration_pair
-from robustq.training.validate import mean_dice
+from robustq.scoring.mean_dice import mean_dice
 from robustq_attacks.ascent import STEP, Ascent
 from robustq_attacks.bpda import BPDA
 from robustq_attacks.entropy import voxel_losses

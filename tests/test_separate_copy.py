@@ -9,7 +9,7 @@ from torch import nn
 import robustq
 from networks import noise, small
 from robustq.errors import RequestError
-from robustq.model.separate_copy import separate_copy
+from robustq.network.separate_copy import separate_copy
 
 
 def test_a_copy_answers_alike_and_shares_no_tensor() -> None:

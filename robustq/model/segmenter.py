@@ -18,7 +18,7 @@ from robustq.model.bundle_file import save
 from robustq.model.spec import Spec
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
-from robustq.network.output_masks import full_resolution, masks
+from robustq.network.output_masks import full_resolution, masks, probabilities
 from robustq.network.site_search import Site
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
@@ -137,6 +137,10 @@ class Segmenter(nn.Module):
     def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
         """Boolean masks (B, L, *S), one a label of the spec."""
         return masks(logits, self.spec.answer, len(self.spec.labels))
+
+    def probabilities(self, logits: Float[Tensor, "b classes *s"]) -> Float[Tensor, "b l *s"]:
+        """The probability of each label of the spec at each voxel, (B, L, *S)."""
+        return probabilities(logits, self.spec.answer, len(self.spec.labels))
 
     @property
     def quantiser_loss(self) -> Tensor:

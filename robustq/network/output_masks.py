@@ -87,6 +87,19 @@ def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Ba
     return scores > (0.0 if answer == "sigmoid" else 0.5)
 
 
+def probabilities(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Float[Tensor, "b l *s"]:
+    """The probability of each label at each voxel, (B, labels, *S), from class scores.
+
+    Softmax: of the channels after the background's. Sigmoid: of each channel. Probabilities are given as they are,
+    without the background's where there is one channel more than labels.
+    """
+    if answer == "softmax":
+        return scores.softmax(1)[:, 1:]
+    if answer == "sigmoid":
+        return scores.sigmoid()
+    return scores[:, 1:] if exclusive(scores.shape[1], answer, labels) else scores
+
+
 def class_map(truth: BatchMasks) -> Int[Tensor, "b *s"]:
     """The class of each voxel, 0 for the background; where labels overlap the last of them."""
     number = torch.arange(1, truth.shape[1] + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))

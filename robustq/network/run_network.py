@@ -1,11 +1,25 @@
-"""One pass of a network that is not ours, to look at it."""
+"""Running a network so that it is afterwards as it was."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
-from robustq.evaluation_mode import evaluation_mode
 from robustq.shapes import by
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards each of its modules trains again that did before."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @torch.no_grad()

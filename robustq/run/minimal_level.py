@@ -13,12 +13,12 @@ from robustq.dataset import Case
 from robustq.draws.by_name import load_perturbations
 from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
-from robustq.evaluation_mode import evaluation_mode
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
+from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import AbstractPerturbation
 from robustq.run.subjects import BATCH
-from robustq.training.validate import mean_dice
+from robustq.scoring.mean_dice import mean_dice
 
 MOST = 100.0
 """The largest level, and where a search ends."""
@@ -144,7 +144,7 @@ def _answer_dice(model: Segmenter, case: Case) -> float:
     """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none."""
     size = BATCH[2 if case.slice_axis is not None else case.dims]
     answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
-    return mean_dice(torch.cat([masks.cpu() for masks, _ in answers])[0], case)
+    return mean_dice(torch.cat([masks.cpu() for masks, *_ in answers])[0], case)
 
 
 def check_search(threshold: float, resolution: float, draws: int) -> None:

@@ -116,24 +116,34 @@ class Evaluator:
             if not seen:
                 continue
             images = torch.stack([draw.case.image for draw in seen])
-            answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
+            answers = predict(
+                model,
+                images,
+                batch_size=self.batch_size,
+                axis=axis,
+                precision=self.precision,
+                with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
+            )
             remaining = iter(seen)
-            for masks, codes in answers:
+            for masks, codes, probabilities in answers:
                 for place, answer in enumerate(masks.cpu()):
                     draw = next(remaining)
                     shared = replace(draw.rows, **of_model(name, model))
-                    measured = list(self._measure(answer, draw, shared))
+                    own = None if probabilities is None else probabilities[place].cpu()
+                    measured = list(self._measure(answer, own, draw, shared))
                     for perturbation in draw.shown[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
                     if draw.piece.perturbation == CLEAN and codes is not None:
                         # A volume's slices share one answer, so all of its codes are its own.
                         yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
 
-    def _measure(self, answer: Tensor, draw: _Draw, shared: Row) -> Iterator[Row]:
+    def _measure(self, answer: Tensor, probabilities: Tensor | None, draw: _Draw, shared: Row) -> Iterator[Row]:
         """The metrics of every label that the truth shows, and what was invented of the others."""
         case = draw.case
         voxel = math.prod(case.spacing)
-        for label, predicted, truth in zip(case.labels, answer, draw.truths, strict=True):
+        if probabilities is not None and case.ignored is not None:
+            probabilities = probabilities.masked_fill(case.ignored, math.nan)
+        for place, (label, predicted, truth) in enumerate(zip(case.labels, answer, draw.truths, strict=True)):
             mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
             if not truth.mask.any():
                 volume = float(mask.sum()) * voxel
@@ -141,7 +151,8 @@ class Evaluator:
                 unit = f"{case.unit}{case.dims}"
                 yield replace(shared, label=label, metric="invented_volume", value=volume, unit=unit)
                 continue
-            comparison = Comparison(mask, truth, self.missing)
+            probability = None if probabilities is None else probabilities[place].numpy()
+            comparison = Comparison(mask, truth, self.missing, probability)
             status = "ok" if mask.any() else "missed"
             for text, metric in self.metrics.items():
                 value = metric.score(comparison)

@@ -17,8 +17,8 @@ from robustq.errors import RequestError, unknown
 from robustq.model.device import choose_device
 from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
-from robustq.model.separate_copy import separate_copy
 from robustq.model.spec import adopt_labels
+from robustq.network.separate_copy import separate_copy
 from robustq.request.names import CLEAN
 from robustq.results.rows import Row
 from robustq.run.demonstration import demonstration_pair

@@ -28,6 +28,8 @@ class Comparison:
         truth: the true one.
         missing: what a distance is when only one of the two masks is empty: the image's `diagonal`, `inf`, or no
             value (`drop`).
+        probability: of the label at each voxel as the model gives it, (*S), NaN at ignored voxels; None where no
+            metric asked for it.
 
     Raises:
         RequestError: the shapes differ, or the policy does not exist.
@@ -36,6 +38,7 @@ class Comparison:
     prediction: Bool[np.ndarray, "*s"]
     truth: Truth
     missing: Missing = "diagonal"
+    probability: Float[np.ndarray, "*s"] | None = None
 
     def __post_init__(self) -> None:
         if self.missing not in get_args(Missing):

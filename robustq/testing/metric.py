@@ -4,7 +4,7 @@ import math
 from typing import get_args
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from robustq.errors import RequestError
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth, Unit
@@ -17,7 +17,7 @@ def check_metric(metric: AbstractMetric) -> None:
         AssertionError: a promise is broken; the message says which.
     """
     name = type(metric).__name__
-    for flag in ("measures_distance", "higher_is_better"):
+    for flag in ("measures_distance", "higher_is_better", "needs_probabilities"):
         assert isinstance(getattr(metric, flag, None), bool), f"{name}.{flag} is not declared as True or False"
     units = [unit for unit in get_args(Unit) if _accepts(metric, unit)]
     assert units, f"{name} accepts no unit of spacing, neither {' nor '.join(get_args(Unit))}"
@@ -41,7 +41,7 @@ def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], uni
     def score(
         prediction: Bool[np.ndarray, "*s"], truth: Bool[np.ndarray, "*s"], missing: Missing = "diagonal"
     ) -> float:
-        comparison = Comparison(prediction, Truth(truth, spacing, unit), missing)
+        comparison = Comparison(prediction, Truth(truth, spacing, unit), missing, _probability(metric, prediction))
         first, second = metric.score(comparison), metric.score(comparison)
         assert isinstance(first, float), f"{name} gives {first!r}, which is not a float"
         assert first == second or (math.isnan(first) and math.isnan(second)), f"{name} scores one pair in two ways"
@@ -64,10 +64,15 @@ def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], uni
     if metric.unit(unit) == unit:
         assert math.isinf(score(nothing, whole, "inf")), f"{name} is a distance and not infinite under missing=inf"
         doubled = Truth(whole, tuple(2 * step for step in spacing), unit)
-        twice = metric.score(Comparison(part, doubled))
+        twice = metric.score(Comparison(part, doubled, probability=_probability(metric, part)))
         assert math.isclose(twice, 2 * some), (
             f"{name} is {some} {unit}, and {twice} {unit} when voxels are twice as wide"
         )
+
+
+def _probability(metric: AbstractMetric, prediction: Bool[np.ndarray, "*s"]) -> Float[np.ndarray, "*s"] | None:
+    """Of a model that is fairly sure of what it predicts."""
+    return np.where(prediction, 0.9, 0.1) if metric.needs_probabilities else None
 
 
 def _cube(shape: tuple[int, ...], start: int, stop: int) -> Bool[np.ndarray, "*s"]:

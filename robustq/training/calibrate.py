@@ -13,11 +13,11 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError
-from robustq.evaluation_mode import evaluation_mode
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CALIBRATED, adopt_labels
 from robustq.network.feature_maps import require_features
+from robustq.network.run_network import evaluation_mode
 from robustq.training.split import split
 from robustq.training.validate import validate
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from robustq.errors import unknown
-from robustq.evaluation_mode import evaluation_mode
 from robustq.model.segmenter import Segmenter
+from robustq.network.run_network import evaluation_mode
 from robustq.shapes import Images
 
 PARTS = ("encoder", "decoder")

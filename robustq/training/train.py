@@ -18,8 +18,8 @@ from robustq.errors import RequestError
 from robustq.model.bundle_file import check_name, read_spec
 from robustq.model.device import Precision, autocast, choose_device, choose_precision
 from robustq.model.segmenter import Segmenter
-from robustq.model.separate_copy import separate_copy
 from robustq.model.spec import Spec, adopt_labels
+from robustq.network.separate_copy import separate_copy
 from robustq.quantiser import perplexity
 from robustq.training.batches import Batches, items_of
 from robustq.training.freeze import freeze

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from robustq.data.prepared_cases import PreparedCases
-from robustq.dataset import Case, Entry
-from robustq.evaluation_mode import evaluation_mode
-from robustq.metrics import dice
+from robustq.dataset import Entry
 from robustq.model.device import Precision
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
+from robustq.network.run_network import evaluation_mode
 from robustq.quantiser import usage
-from robustq.shapes import Masks
+from robustq.scoring.mean_dice import mean_dice
 
 
 @torch.no_grad()
@@ -47,24 +46,10 @@ def validate(
         for entry in entries:
             case = cases(entry)
             answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
-            for masks, codes in answers:
+            for masks, codes, _ in answers:
                 score = mean_dice(masks[0].cpu(), case)
                 if not math.isnan(score):
                     scores.setdefault(entry.group, []).append(score)
                 if counts is not None and codes is not None:
                     counts += usage(codes.cpu(), counts.shape[1])
     return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
-
-
-def mean_dice(masks: Masks, case: Case) -> float:
-    """Mean over the labels that the truth shows; NaN where it shows none.
-
-    Args:
-        masks: a model's answer to the case, (L, *S), on the CPU.
-        case: prepared.
-    """
-    kept = masks if case.ignored is None else masks & ~case.ignored
-    scores = [
-        dice(answer.numpy(), truth.numpy()) for answer, truth in zip(kept, case.truth, strict=True) if truth.any()
-    ]
-    return float(np.mean(scores)) if scores else math.nan
