@@ -7,6 +7,7 @@ from robustq import registry
 from robustq.comparison import Comparison as Comparison
 from robustq.comparison import Missing as Missing
 from robustq.errors import RequestError
+from robustq.request.with_setting import join_setting, split_setting
 from robustq.truth import Truth as Truth
 from robustq.truth import Unit as Unit
 
@@ -73,13 +74,12 @@ def parse_metrics(text: str) -> dict[str, AbstractMetric]:
     """
     metrics: dict[str, AbstractMetric] = {}
     for entry in (part.strip() for part in text.split(",")):
-        given, _, setting = entry.partition("@")
-        if not given:
+        if not entry:
             raise RequestError(f"{text!r} is no list of metrics: give names between commas, as in dice,hd95,nsd@2mm")
-        name = registry.canonical("metrics", given)
+        name, setting = split_setting("metrics", entry)
         try:
             metric: AbstractMetric = registry.load("metrics", name).parse(setting)
         except RequestError as error:
             raise RequestError(f"metric {entry!r}: {error}") from error
-        metrics[f"{name}@{metric.setting}" if metric.setting else name] = metric
+        metrics[join_setting(name, metric.setting)] = metric
     return metrics

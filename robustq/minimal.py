@@ -7,7 +7,6 @@ from functools import cache
 
 import torch
 
-from robustq import registry
 from robustq.attack import AbstractAttack, Aimed, load_attacks
 from robustq.dataset import Case
 from robustq.errors import CaseError, RequestError
@@ -15,6 +14,7 @@ from robustq.evaluation_mode import evaluation_mode
 from robustq.perturbation import AbstractPerturbation
 from robustq.perturber import Perturber, load_perturbations
 from robustq.predict import predict
+from robustq.request.with_setting import is_one_of
 from robustq.segmenter import Segmenter
 from robustq.subjects import BATCH
 from robustq.validate import mean_dice
@@ -134,7 +134,7 @@ def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
         RequestError: the name is unknown.
     """
     found: dict[str, AbstractPerturbation | AbstractAttack] = {}
-    found.update(load_attacks([text]) if text.partition("@")[0] in registry.names("attacks") else {})
+    found.update(load_attacks([text]) if is_one_of("attacks", text) else {})
     found.update(load_perturbations([text]) if not found else {})
     return next(iter(found.items()))
 
