@@ -7,23 +7,22 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from robustq import registry
 from robustq.analyser import AbstractAnalyser, Draws, Finding
-from robustq.analysis import Analysis
+from robustq.analysis import Analysis, measured
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import RequestError
 from robustq.latent import Latent, latent, tangents
 from robustq.levels import check_levels
+from robustq.load_checks import load_checks
 from robustq.perturber import Perturber, load_perturbations
 from robustq.plan import Piece, plan
 from robustq.predict import choose_device
 from robustq.progress import Progress, compute
-from robustq.rows import Row
+from robustq.request.checks import parse_checks
+from robustq.request.with_setting import split_setting
+from robustq.rows import FIGURE, Row
 from robustq.store import RunDirectory
 from robustq.subjects import Models, Subjects, blank_row, of_model, versions
-
-FIRST = "liveness"
-"""The check that runs before the others, whatever was asked: its verdict heads every table."""
 
 
 def analyse(
@@ -73,7 +72,7 @@ def analyse(
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
-    checks = parse_checks(check)
+    classes = load_checks(parse_checks(check))
     perturbations = load_perturbations(noise, compat)
     levels = [level for level in check_levels(levels) if level > 0]
     if not perturbations or not levels:
@@ -85,19 +84,18 @@ def analyse(
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device)
     batch_size = batch_size or subjects.batch_size
-    factories = {text: registry.load("analysers", text.partition("@")[0]) for text in checks}
-    analysers: dict[str, dict[str, AbstractAnalyser]] = {
-        name: {text: factory(model, text.partition("@")[2]) for text, factory in factories.items()}
+    analysers = {
+        name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
         for name, model in subjects.models.items()
     }
     cases = [entry.id for entry in subjects.good]
-    shown = any(factory.needs_draws for factory in factories.values())
+    shown = any(analyser.needs_draws for analyser in classes.values())
     number = dict.fromkeys(perturbations, draws)
     batches = plan(cases, number, levels, batch_size=batch_size, clean=False) if shown else []
 
     directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out, "analyse")
     asked = {
-        "checks": checks,
+        "checks": _spelled_as_before(directory, list(classes)),
         "perturbations": list(perturbations),
         "levels": levels,
         "draws": draws,
@@ -116,7 +114,7 @@ def analyse(
         on_verdict(verdict)
     compute(directory, batches, watcher, on_progress, first=1)
     last = len(batches) + 1
-    rows = directory.rows(before=last).to_pandas()
+    rows = measured(directory.rows(before=last).to_pandas())
     concluded = [
         row
         for name, named in analysers.items()
@@ -125,27 +123,23 @@ def analyse(
     ]
     directory.write(last, concluded + subjects.failed_rows())
     directory.compact()
-    analysis.draw({text: {name: named[text] for name, named in analysers.items()} for text in checks})
+    analysis.draw()
     directory.summarise(analysis.summary())
     return analysis
 
 
-def parse_checks(text: str) -> list[str]:
-    """The analysers of `--check`, liveness first; "all" stands for every registered one.
+def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:
+    """The checks as the analysis that began here wrote them, where it meant the same.
 
-    Raises:
-        RequestError: one is unknown.
+    Earlier versions wrote a setting as it was typed, such as taylor@90.0.
     """
-    asked = [part.strip() for part in text.split(",") if part.strip()]
-    known = [name for part in asked for name in (registry.names("analysers") if part == "all" else [part])]
-    checks = {}
-    for part in [FIRST, *known]:
-        name, at, setting = part.partition("@")
-        # Of `all,taylor@90` the one with the setting stays.
-        canonical = registry.canonical("analysers", name)
-        if canonical not in checks or at:
-            checks[canonical] = f"{canonical}{at}{setting}"
-    return list(checks.values())
+    if not directory.exists:
+        return checks
+    written: list[str] = directory.read()["asked"]["checks"]
+    try:
+        return written if list(load_checks(written)) == checks else checks
+    except RequestError:  # a check that is not installed here, so another analysis
+        return checks
 
 
 @dataclass
@@ -162,9 +156,9 @@ class _Watcher:
         for entry in self.subjects.good:
             case = self.subjects.cases(entry)
             for name, named in self.analysers.items():
-                seen = self._latent(name, case, case.image[None])
-                for analyser in named.values():
-                    analyser.clean(case, seen)
+                latents = self._latents(name, list(named.values()), case, case.image[None])
+                for analyser, latent_shown in zip(named.values(), latents, strict=True):
+                    analyser.clean(case, latent_shown)
         return [
             row
             for name, named in self.analysers.items()
@@ -182,10 +176,10 @@ class _Watcher:
             name: [analyser for analyser in named.values() if analyser.needs_draws]
             for name, named in self.analysers.items()
         }
-        for name, found in watching.items():
-            clean = self._latent(name, case, case.image[None])
-            for analyser in found:
-                analyser.begin(case, clean)
+        for name, watchers in watching.items():
+            latents = self._latents(name, watchers, case, case.image[None])
+            for analyser, latent_shown in zip(watchers, latents, strict=True):
+                analyser.begin(case, latent_shown)
         # Of a volume that is read slice by slice one draw at a time fills a batch.
         step = self.batch_size if case.slice_axis is None else 1
         for first in range(0, piece.draws, step):
@@ -193,28 +187,35 @@ class _Watcher:
             images = torch.stack(
                 [self.perturber(case, piece.perturbation, piece.level, number).image for number in numbers]
             )
-            for name, found in watching.items():
-                self._observe(name, found, case, images, first)
+            for name, watchers in watching.items():
+                self._observe(name, watchers, case, images, first)
         parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
-        for name, found in watching.items():
-            for analyser in found:
+        for name, watchers in watching.items():
+            for analyser in watchers:
                 for row in self.rows(name, analyser.end(), piece):
                     seed = None if row.draw is None else self.perturber.seed_of(case, piece.perturbation, row.draw)
                     yield replace(row, parameters=parameters, seed=seed)
 
     def _observe(
-        self, name: str, found: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, first: int
+        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, first: int
     ) -> None:
         model = self.subjects.models[name]
-        seen = self._latent(name, case, images)
-        moved = None
-        if any(analyser.needs_tangents for analyser in found):
-            moved = tangents(model, case.image, images - case.image, axis=case.slice_axis)
-        for analyser in found:
-            analyser.observe(Draws(first, seen, moved if analyser.needs_tangents else None))
+        latents = self._latents(name, watchers, case, images)
+        predicted = None
+        if any(analyser.needs_tangents for analyser in watchers):
+            predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
+        for analyser, latent_shown in zip(watchers, latents, strict=True):
+            analyser.observe(Draws(first, latent_shown, predicted if analyser.needs_tangents else None))
 
-    def _latent(self, name: str, case: Case, images: torch.Tensor) -> Latent:
-        return latent(self.subjects.models[name], images, batch_size=self.batch_size, axis=case.slice_axis)
+    def _latents(
+        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor
+    ) -> list[Latent]:
+        """What each analyser is shown of the images; the decoder is run where one of them needs the output."""
+        answered = any(analyser.needs_output for analyser in watchers)
+        model = self.subjects.models[name]
+        full = latent(model, images, batch_size=self.batch_size, axis=case.slice_axis, output=answered)
+        bare = replace(full, output=None)
+        return [full if analyser.needs_output else bare for analyser in watchers]
 
     def rows(self, model: str, findings: Iterable[Finding], piece: Piece | None = None) -> Iterator[Row]:
         """The rows of one model's findings, of a piece or of the clean cases."""
@@ -234,4 +235,5 @@ class _Watcher:
                 value=finding.value,
                 unit=finding.unit,
                 reason=finding.reason,
+                status=FIGURE if finding.for_figure else "ok",
             )

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.func import jvp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from robustq.predict import predict
 from robustq.segmenter import Segmenter
 from robustq.shapes import Embedding, Image, Images
 from robustq.slices import to_slices
@@ -22,23 +23,26 @@ class Latent:
         quantised: z_q before the output projection, or the feature map itself without codebook, (N, P, D').
         codes: of each stage, (N, P, Q), or None without a codebook.
         grid: the extents whose product is P: tokens along each axis, slices first.
+        output: the masks that the model answers with, (N, L, *S); None where the decoder was not run.
     """
 
     embedding: Float[Tensor, "n p d"]
     quantised: Float[Tensor, "n p e"]
     codes: Int[Tensor, "n p q"] | None
     grid: tuple[int, ...]
+    output: Bool[Tensor, "n l *s"] | None = None
 
 
 @torch.no_grad()
-def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | None) -> Latent:
-    """The latents of N images (N, C, *S) of one case. The decoder is not run.
+def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | None, output: bool = False) -> Latent:
+    """The latents of N images (N, C, *S) of one case.
 
     Args:
         model: in evaluation mode.
         images: prepared and of one case, on any device.
         batch_size: images, or slices, a pass.
         axis: the spatial axis along which a 2D model reads a volume; None where dimensions agree.
+        output: run the decoder too, in a pass of its own, and keep the masks.
     """
     if axis is not None:
         parts = [_flat(model, to_slices(volume, axis), batch_size) for volume in images]
@@ -54,7 +58,9 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
         embedding, quantised, codes = (None if part is None else _tokens(part) for part in flat)
     assert embedding is not None, "every model has an embedding"
     assert quantised is not None, "and what comes after it"
-    return Latent(embedding, quantised, codes, grid)
+    batches = predict(model, images, batch_size=batch_size, axis=axis) if output else ()
+    answer = torch.cat([masks for masks, _ in batches]) if output else None
+    return Latent(embedding, quantised, codes, grid, answer)
 
 
 def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:
