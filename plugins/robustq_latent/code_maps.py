@@ -63,7 +63,7 @@ def code_maps(rows: pd.DataFrame) -> list[CodeMap]:
     ]
 
 
-def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:
     height, width = image.shape
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))

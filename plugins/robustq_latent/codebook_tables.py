@@ -41,18 +41,26 @@ def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
         sample: what was measured, for the title.
     """
     whole = rows[(rows["case"] == "") & rows["metric"].isin([*_GEOMETRY, *_USE])]
-    sections: list[tuple[str, list[list[str]]]] = []
+    if whole.empty:
+        return []
+    with_vectors = whole[whole["model"].isin(set(whole[whole["metric"] == "norm_mean"]["model"]))]
+    radii = _radii_grid(whole, models, set(with_vectors["model"]), sample)
+    return [radii] if with_vectors.empty else [radii, _spread_grid(with_vectors)]
+
+
+def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[str], sample: str) -> Grid:
+    """Radii over all codes and over those in use, and how many are in use; a section for each domain."""
+    sections = []
     for domain, part in whole[whole["metric"].isin(_USE)].groupby("domain", sort=False):
         lines = []
-        for (model, stage), described in part.groupby(["model", "label"], sort=False):
+        for (model, stage), use in part.groupby(["model", "label"], sort=False):
             own = whole[(whole["model"] == model) & (whole["label"] == stage)]
-            every = dict(zip(own["metric"], own["value"], strict=True))
-            every.update(zip(described["metric"], described["value"], strict=True))
-            lines.append([f"{model} {stage}".strip(), *_cells(every)])
+            values = dict(zip(own["metric"], own["value"], strict=True))
+            values.update(zip(use["metric"], use["value"], strict=True))
+            lines.append([f"{model} {stage}".strip(), *_cells(values)])
         sections.append((f"codes in use on {domain!s}" if domain else "", lines))
     without = [model for model in models if model not in set(whole["model"])]
-    placed = set(whole[whole["metric"] == "norm_mean"]["model"])
-    lattices = [model for model in models if model not in placed and model not in without]
+    lattices = [model for model in models if model not in with_vectors and model not in without]
     notes = [
         "r: equation 3 as printed, the sum of r_i over K-1; r_i: half the distance from a vector to its nearest "
         "other one, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among these: "
@@ -60,41 +68,42 @@ def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
         *[f"{model}: no codebook, so none of these apply" for model in without],
         *[f"{model}: codes without vectors of their own, so radii and spread do not apply" for model in lattices],
     ]
-    spread = [
-        "assumption 3, vectors evenly spread over a hypersphere: norm CV 0, mean direction 0, and uniformity "
-        "within the interval of as many random points on the sphere (95 %, Monte Carlo)"
-    ]
-    if not sections:
-        return []
-    one = Grid(f"Codebook on {sample}", _HEADER, sections, notes)
+    return Grid(f"Codebook on {sample}", _HEADER, sections, notes)
+
+
+def _spread_grid(with_vectors: pd.DataFrame) -> Grid:
+    """Assumption 3: norms, mean direction and uniformity, beside those of random points on the sphere."""
     lines = []
-    for (model, stage), own in whole[whole["model"].isin(placed)].groupby(["model", "label"], sort=False):
-        found = dict(zip(own["metric"], own["value"], strict=True))
-        interval = f"{number(found['uniformity_sphere_low'])} to {number(found['uniformity_sphere_high'])}"
+    for (model, stage), own in with_vectors.groupby(["model", "label"], sort=False):
+        values = dict(zip(own["metric"], own["value"], strict=True))
         lines.append(
             [
                 f"{model} {stage}".strip(),
-                mean_sd_significant(found["norm_mean"], found["norm_cv"] * found["norm_mean"]),
-                significant(found["norm_cv"]),
-                significant(found["mean_direction"]),
-                number(found["uniformity"]),
-                interval,
+                mean_sd_significant(values["norm_mean"], values["norm_cv"] * values["norm_mean"]),
+                significant(values["norm_cv"]),
+                significant(values["mean_direction"]),
+                number(values["uniformity"]),
+                f"{number(values['uniformity_sphere_low'])} to {number(values['uniformity_sphere_high'])}",
             ]
         )
     header = ["model", "norm", "norm CV", "mean direction", "uniformity", "random points"]
-    return [one, Grid("Spread of the codebook's vectors", header, [("", lines)], spread)] if lines else [one]
+    note = (
+        "assumption 3, vectors evenly spread over a hypersphere: norm CV 0, mean direction 0, and uniformity "
+        "within the interval of as many random points on the sphere (95 %, Monte Carlo)"
+    )
+    return Grid("Spread of the codebook's vectors", header, [("", lines)], [note])
 
 
-def _cells(found: Mapping[str, float]) -> list[str]:
+def _cells(values: Mapping[str, float]) -> list[str]:
     radii = [
-        significant(found.get("r", np.nan)),
+        significant(values.get("r", np.nan)),
         *(
-            mean_sd_significant(found.get(f"{part}_mean", np.nan), found.get(f"{part}_sd", np.nan))
+            mean_sd_significant(values.get(f"{part}_mean", np.nan), values.get(f"{part}_sd", np.nan))
             for part in ("r_i", "r_i_used", "r_i_among_used")
         ),
     ]
     return [
         *radii,
-        f"{found['codes_in_use']:.0f} of {found['codebook_size']:.0f}",
-        number(found["perplexity"], 1),
+        f"{values['codes_in_use']:.0f} of {values['codebook_size']:.0f}",
+        number(values["perplexity"], 1),
     ]
