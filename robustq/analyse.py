@@ -1,4 +1,4 @@
-"""Clean cases first, then draws piece by piece: the analysis of models' latents."""
+"""The analysis of models' latents: clean cases first, then draws, piece by piece."""
 
 import os
 import tempfile
@@ -44,27 +44,28 @@ def analyse(
     on_verdict: Callable[[str], object] = lambda verdict: None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> Analysis:
-    """Why is a model robust, or not: what its latents do under the same draws that `robustq.stress` shows it.
+    """Analyse what the latents of models do under noise, with the draws that `robustq.stress` shows them.
 
     Args:
         models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; the built-in phantom by default. Its domains are told apart.
-        check: analysers by comma, or "all"; a setting follows an @, as in "taylor@90".
+        data: a dataset or the text of `--data`; the built-in phantom by default. What depends on a domain is given for
+            each domain.
+        check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
-        levels: percent, 0 to 100; level 0 is what the others are compared with and is always computed.
+        levels: percent, 0 to 100; the other levels are compared with level 0, which is always computed.
         draws: random realisations of each perturbation at each level (the paper has 100).
         seed: of the run, as in `robustq.stress`.
         split: which cases, as in `robustq.stress`.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
-        batch_size: images, or slices, an encoder pass; 16 in 2D and 2 in 3D by default.
-        out: the run directory, which may be that of a stress run. An analysis that was killed there goes on. Without,
-            a temporary directory that lives as long as the returned analysis.
+        batch_size: images, or slices, for each pass of the encoder; 16 in 2D and 2 in 3D by default.
+        out: the run directory, which may be that of a stress run. An analysis that was killed there goes on. By
+            default a temporary directory, which is removed with the returned analysis.
         device: of the models.
-        noise_device: "cpu", or "cuda" for another stream of noise.
-        on_verdict: told, before any draw is shown, whether each model's bottleneck is alive.
-        on_progress: told after each batch of pieces.
+        noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
+        on_verdict: called with the verdict on each model (is its bottleneck alive?) before any draw is shown.
+        on_progress: called after each batch of pieces.
 
     Returns:
         The analysis, with tables, figures and all rows.
@@ -144,7 +145,7 @@ def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:
 
 @dataclass
 class _Watcher:
-    """Shows clean cases and draws to the analysers of every model and turns their findings into rows."""
+    """Shows clean cases and draws to the analysers of every model, and turns their findings into rows."""
 
     subjects: Subjects
     analysers: Mapping[str, Mapping[str, AbstractAnalyser]]
@@ -152,7 +153,7 @@ class _Watcher:
     batch_size: int
 
     def watch_clean(self) -> list[Row]:
-        """Show every clean case to every analyser; the rows of what they say."""
+        """Show every clean case to every analyser; the rows of their findings."""
         for entry in self.subjects.good:
             case = self.subjects.cases(entry)
             for name, named in self.analysers.items():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Analysis(Stored):
-    """What `robustq.analyse` returns, and what a run directory is read as."""
+    """What `robustq.analyse` returns; also reads a run directory that it wrote."""
 
     command = "analyse"
 
@@ -56,11 +56,12 @@ class Analysis(Stored):
     def verdicts(self) -> list[str]:
         """A line a model: the verdict of each check that gives one, and what must be known of the model."""
         rows = self.directory.rows(before=1).to_pandas()
-        classes = [loaded for loaded in self._analysers.values() if not isinstance(loaded, RequestError)]
+        loaded = [each for each in self._analysers.values() if not isinstance(each, RequestError)]
+        metrics = [analyser.verdict_metric for analyser in loaded if analyser.verdict_metric is not None]
         lines = []
         for model in self.models:
             own = rows[rows["model"] == model]
-            verdicts = [reason for each in classes for reason in own[own["metric"] == each.verdict_metric]["reason"]]
+            verdicts = [reason for metric in metrics for reason in own[own["metric"] == metric]["reason"]]
             if verdicts:
                 lines.append(f"{model}: {'; '.join([*verdicts, *self.remarks()[model]])}")
         return lines
@@ -122,16 +123,20 @@ class Analysis(Stored):
                     save_figure(figure, self.directory.path / "figures", name)
 
     def undrawable(self) -> list[str]:
-        """A sentence for each check of which figures cannot be drawn: which, and why."""
-        sentences = []
+        """Sentences on the figures that `draw` leaves out: which they are, and why they cannot be drawn."""
+        sentences: list[str] = []
+        missing: list[str] = []
         for text, loaded in self._analysers.items():
             if isinstance(loaded, RequestError):
-                sentences.append(f"No figure of the check {text} can be drawn: {loaded}.")
-            elif missing := loaded.missing_figures(self._frame, self.models):
-                sentences.append(
-                    f"Not drawn: {', '.join(missing)}. An earlier version of robustq wrote this analysis and did not "
-                    "store what they show; run robustq analyse again with the same options and --out to add it."
-                )
+                sentences.append(f"no figure of the check {text} can be drawn: {loaded}")
+            else:
+                missing += loaded.missing_figures(self._frame, self.models)
+        if missing:
+            sentences.append(
+                f"these figures cannot be drawn: {', '.join(missing)}; an earlier version of robustq wrote the "
+                "analysis and did not store what they show: run robustq analyse again with the same options and --out "
+                "to add it"
+            )
         return sentences
 
 

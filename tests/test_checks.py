@@ -1,13 +1,19 @@
 """What `--check` asks for: names, settings in one spelling, verdicts first."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from networks import noise
 from robustq import registry
+from robustq.analyser import Finding
 from robustq.analysis import Analysis
 from robustq.dataset import open_dataset
 from robustq.errors import RequestError
@@ -16,6 +22,7 @@ from robustq.load_checks import load_checks
 from robustq.prepared import PreparedCases
 from robustq.request.checks import parse_checks
 from robustq.request.with_setting import join_setting, split_setting
+from robustq.seeds import draw_generator
 from robustq.testing import check_analyser
 from stranger_analysers import Answers, Blind, Opinion, Power, register
 from test_analyse import analyse, model
@@ -36,6 +43,12 @@ def test_of_a_name_that_stands_with_and_without_a_setting_the_one_with_it_stays(
 def test_a_text_that_was_split_is_joined_again(kind_and_text: tuple[str, str]) -> None:
     kind, text = kind_and_text
     assert join_setting(*split_setting(kind, text)) == text
+
+
+def test_words_are_checked_without_torch() -> None:
+    code = "import sys; from robustq.request.checks import parse_checks; parse_checks('all,taylor@90')"
+    code += "; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
 
 
 def test_an_at_without_a_setting_is_refused() -> None:
@@ -118,6 +131,37 @@ def test_the_strangers_of_these_tests_keep_the_contract(analyser: type) -> None:
     check_analyser(analyser)
 
 
+class Silent(Opinion):
+    """Promises a verdict and gives none."""
+
+    def findings(self) -> Iterable[Finding]:
+        return ()
+
+
+class Secretive(Opinion):
+    """Draws from a row for figures, and does not say so where it is missing."""
+
+    def findings(self) -> Iterable[Finding]:
+        yield from super().findings()
+        yield Finding("point", 1.0, for_figure=True)
+
+    @classmethod
+    def figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Mapping[str, Figure]:
+        return {"points": Figure()} if "point" in set(rows["metric"]) else {}
+
+
+@pytest.mark.parametrize(
+    ("analyser", "sentence"),
+    [
+        (Silent, "Silent gives 0 verdicts on a model"),
+        (Secretive, "Secretive does not draw points without its rows for figures, and does not say so"),
+    ],
+)
+def test_a_stranger_is_told_which_promise_the_analyser_breaks(analyser: type, sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_analyser(analyser)
+
+
 @pytest.mark.parametrize(
     ("size", "data"),
     [
@@ -145,8 +189,6 @@ def test_an_analyser_that_asks_for_the_output_is_given_the_masks_of_every_image(
 
     assert own["voxels"] == answer(case.image).sum()
     low, high = case.intensity_range[0].tolist()
-    from robustq.seeds import draw_generator
-
     changed = 0
     for draw in range(3):
         moved = torch.randn(case.image.shape, generator=draw_generator(0, case.entry.id, "gaussian", draw))

@@ -62,11 +62,11 @@ def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[st
     without = [model for model in models if model not in set(whole["model"])]
     lattices = [model for model in models if model not in with_vectors and model not in without]
     notes = [
-        "r: equation 3 as printed, the sum of r_i over K-1; r_i: half the distance from a vector to its nearest "
-        "other one, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among these: "
-        "neighbours looked for among the codes in use",
-        *[f"{model}: no codebook, so none of these apply" for model in without],
-        *[f"{model}: codes without vectors of their own, so radii and spread do not apply" for model in lattices],
+        "r: equation 3 as printed, the sum of all r_i divided by K-1; r_i: half the distance from a vector to its "
+        "nearest other vector, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among "
+        "these: only codes in use count as neighbours",
+        *[f"{model}: has no codebook, so no value applies" for model in without],
+        *[f"{model}: its codes have no vectors, so radii and spread do not apply" for model in lattices],
     ]
     return Grid(f"Codebook on {sample}", _HEADER, sections, notes)
 
@@ -88,8 +88,9 @@ def _spread_grid(with_vectors: pd.DataFrame) -> Grid:
         )
     header = ["model", "norm", "norm CV", "mean direction", "uniformity", "random points"]
     note = (
-        "assumption 3, vectors evenly spread over a hypersphere: norm CV 0, mean direction 0, and uniformity "
-        "within the interval of as many random points on the sphere (95 %, Monte Carlo)"
+        "assumption 3 of the paper, that vectors are evenly spread over a hypersphere, holds where norm CV and mean "
+        "direction are near 0 and uniformity lies in the interval of as many random points on the sphere (95 %, Monte "
+        "Carlo)"
     )
     return Grid("Spread of the codebook's vectors", header, [("", lines)], [note])
 

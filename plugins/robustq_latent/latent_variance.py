@@ -1,4 +1,4 @@
-"""How far noise moves the latents: three readings and the flip rate (Table 3, Fig. 2)."""
+"""How far noise moves the latents: three readings of the variance, and the flip rate (Table 3, Fig. 2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -106,13 +106,13 @@ class LatentVariance(AbstractAnalyser):
                     lines.append([model, "mean" if level is None else percent(level), *cells])
             sections.append((perturbation, lines))
         notes = [
-            "mean ± sd over groups; mean: over the levels above 0 (the paper's Table 3)",
-            "raw: in the squared unit of each network's own latent, not comparable between networks; min-max: a case's "
-            "latents first scaled to [0, 1]; relative: over the variance of clean latents between positions and "
-            "images, the one to compare networks by; flip rate: share of tokens whose code changes",
+            "mean ± sd over groups; the line of level mean: average over the levels above 0 (the paper's Table 3)",
+            "raw: in the squared unit of each network's own latents, so not comparable between networks; min-max: each "
+            "case's latents are first scaled to [0, 1]; relative: divided by the variance of clean latents over "
+            "positions and images, so comparable between networks; flip rate: share of tokens whose code changes",
         ]
         constant = rows[(rows["metric"] == "relative") & (rows["reason"] != "")]["model"].unique()
-        notes += [f"{model}: constant latents, no relative variance" for model in constant]
+        notes += [f"{model}: its latents are constant, so it has no relative variance" for model in constant]
         return [
             Grid(
                 f"Latent variance on {sample}",

@@ -40,7 +40,10 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
             ]
             sections.append((str(domain), lines))
         header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
-        notes = ["share of tokens, and means over tokens; mean ± sd over groups; clean cases", *space_notes(rows)]
+        notes = [
+            "share of tokens with |e - l_k| > r_k, and means over tokens; mean ± sd over groups; clean cases",
+            *space_notes(rows),
+        ]
         grids.append(Grid(f"Tokens beyond the radius of their code on {sample}", header, sections, notes))
     shares = rows[rows["metric"].str.startswith("label_share:")]
     if not shares.empty:
@@ -51,12 +54,12 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
 def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
     labels = [str(metric).removeprefix("label_share:") for metric in shares["metric"].unique()]
     sections = []
-    left = []
+    shortened = []
     for model, part in shares.groupby("model", sort=False):
         table = dict(zip(zip(part["label"], part["metric"], strict=True), part["value"], strict=True))
         weight = tokens[tokens["model"] == model].set_index("label")["value"].sort_values(ascending=False)
         if len(weight) > CODES:
-            left.append(f"{model}: the {CODES} most frequent of {len(weight)} codes in use")
+            shortened.append(f"{model}: shown are the {CODES} most frequent of {len(weight)} codes in use")
         lines = [
             [
                 str(code),
@@ -66,5 +69,8 @@ def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
             for code in weight.index[:CODES]
         ]
         sections.append((str(model), lines))
-    notes = ["share of a code's area that each label covers, clean cases pooled; tokens: the code's part of all", *left]
+    notes = [
+        "share of each code's area that a label covers, over all clean cases; tokens: share of all tokens",
+        *shortened,
+    ]
     return Grid(f"Which anatomy a code stands for, on {sample}", ["code", "tokens", *labels], sections, notes)

@@ -48,9 +48,9 @@ def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> S
             ["model", "level", *(title for _, title in _SHIFTS)],
             shifts,
             [
-                "mean ± sd over groups of means over draws and tokens; Jδ: shift predicted by the first-order "
-                "term; Δ: true shift; r: equation 3; r_k: of the token's code; m: the token's exact margin; flips: "
-                "share of tokens whose code changes",
+                "means over draws and tokens, then mean ± sd over groups; |Jδ|: shift predicted by the first-order "
+                "term; |Δ|: true shift; r: radius of equation 3; r_k: radius of the token's code; m: exact margin of "
+                "the token; columns with <: share of tokens; flips: share of tokens whose code changes",
                 *space_notes(rows),
             ],
         )
@@ -88,10 +88,10 @@ def _error_grid(rows: pd.DataFrame, models: Sequence[str], values: Values, sampl
         sections.append((perturbation, lines))
     titles = [f"{what} by {name}" for name in ("r", "r_k", "m") for what in ("false-safe", "false-unsafe")]
     notes = [
-        "false-safe: flipped among those the criterion |Jδ| < bound calls safe; false-unsafe: stayed among those it "
-        "calls unsafe; tokens of all cases and draws pooled",
-        "last columns: tokens that flipped though their true shift was below r_k, which is no guarantee, or below m, "
-        "which is one",
+        "a criterion calls a token safe where |Jδ| is below its bound; false-safe: share of the tokens called safe "
+        "that flip; false-unsafe: share of the tokens called unsafe that stay; all cases and draws are pooled",
+        "last columns: number of tokens that flip although their true shift is below r_k, which does not guarantee "
+        "that the code stays, or below m, which does",
     ]
     header = ["model", "level", *titles, "flipped, |Δ| < r_k", "flipped, |Δ| < m"]
     return Grid(f"Errors of the three criteria on {sample}", header, sections, notes)
@@ -113,5 +113,8 @@ def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
             lines.append([model, *(str(int((own == level).sum())) for level in levels), number(own.median(), 0)])
         sections.append((str(perturbation), lines))
     header = ["model", *(percent(level) for level in levels), "median"]
-    notes = ["cases by the largest tested level at which it and all lower ones have the asked mean share |Jδ| < m"]
+    notes = [
+        "number of cases by their largest safe level: at it, and at all lower levels tested, the mean share of tokens "
+        "with |Jδ| < m reaches the asked share"
+    ]
     return Grid(f"Largest safe level on {sample}", header, sections, notes)
