@@ -15,9 +15,9 @@ from robustq.latent import Latent
 from robustq.segmenter import Segmenter
 
 
-def register(monkeypatch: pytest.MonkeyPatch, **classes: str) -> None:
-    """Let the registry know analysers of this module by name, as if a distribution had brought them."""
-    known = {name: EntryPoint(name, f"{__name__}:{cls}", "robustq.analysers") for name, cls in classes.items()}
+def register(monkeypatch: pytest.MonkeyPatch, module: str = __name__, **classes: str) -> None:
+    """Let the registry know analysers of a module by name, as if a distribution had brought them."""
+    known = {name: EntryPoint(name, f"{module}:{cls}", "robustq.analysers") for name, cls in classes.items()}
     points = registry._points
     monkeypatch.setattr(registry, "_points", lambda group: {**points(group), **(known if group == "analysers" else {})})
 

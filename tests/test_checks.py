@@ -131,6 +131,17 @@ def test_the_strangers_of_these_tests_keep_the_contract(analyser: type) -> None:
     check_analyser(analyser)
 
 
+def test_an_analyser_whose_library_is_missing_hinders_no_other_check(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "needy_analyser.py").write_text("import library_of_the_future\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    register(monkeypatch, "needy_analyser", needy="Needy")
+    assert list(load_checks(["codebook"])) == ["liveness", "codebook"]
+    with pytest.raises(RequestError, match="needs the library library_of_the_future"):
+        load_checks(["needy"])
+
+
 class Silent(Opinion):
     """Promises a verdict and gives none."""
 

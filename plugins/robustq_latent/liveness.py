@@ -30,7 +30,6 @@ class Liveness(AbstractAnalyser):
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         super().__init__(model, setting)
-        self._cases = 0
         self._last: Latent | None = None
         self._compared, self._differing = 0, 0
         self._codes: set[tuple[int, int]] = set()
@@ -39,7 +38,6 @@ class Liveness(AbstractAnalyser):
 
     def clean(self, case: Case, latent: Latent) -> None:
         """Compare with the case before."""
-        self._cases += 1
         tokens = latent.quantised[0]
         self._moments.add(tokens)
         self._square = max(self._square, float(tokens.double().square().mean()))

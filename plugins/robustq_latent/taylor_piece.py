@@ -37,7 +37,7 @@ class TaylorPiece:
         self._predicted = self._true = 0.0
         self._errors: list[float | None] = []
         self._flips = 0
-        self._counts: dict[str, int] = {}
+        self._outcomes: dict[str, int] = {}
         self._sample: list[Finding] = []
         self._bounds: dict[str, Float[Tensor, " p"]] = {}
         if vectors is not None and every_radius is not None and len(tokens):
@@ -85,7 +85,7 @@ class TaylorPiece:
         self._add(f"unsafe_stayed:{name}", ~safe & ~flipped)
 
     def _add(self, name: str, which: Bool[Tensor, "n p"]) -> None:
-        self._counts[name] = self._counts.get(name, 0) + int(which.sum())
+        self._outcomes[name] = self._outcomes.get(name, 0) + int(which.sum())
 
     def _tokens(self, true: Float[Tensor, " p"], expected: Float[Tensor, " p"]) -> Iterator[Finding]:
         """Some tokens of the first draw, evenly spaced."""
@@ -109,7 +109,7 @@ class TaylorPiece:
             yield Finding("finite_margin", float(finite.mean()) if len(finite) else None)
             yield Finding("token_flip_rate", self._flips / self._count)
             for name in CRITERIA:
-                yield Finding(f"safe_by_{name}", self._counts[f"safe:{name}"] / self._count)
-            for name, count in self._counts.items():
+                yield Finding(f"safe_by_{name}", self._outcomes[f"safe:{name}"] / self._count)
+            for name, count in self._outcomes.items():
                 yield Finding(name, float(count))
         yield from self._sample
