@@ -35,6 +35,8 @@ class Finding:
         perturbation: what it was measured under, where that does not follow from the piece.
         draw: the draw it belongs to; None for what was measured over all draws.
         reason: why there is no value, or what the value means in words.
+        for_figure: whether only a figure needs the value, such as the place of a point. Its row has the status
+            "figure" and is part of no mean, no table and no summary.
     """
 
     metric: str
@@ -46,6 +48,7 @@ class Finding:
     perturbation: str = CLEAN
     draw: int | None = None
     reason: str = ""
+    for_figure: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Draws:
 
     Attributes:
         first: number of the first of them.
-        latent: of the perturbed images.
+        latent: of the perturbed images, with the model's answer in `latent.output` where the analyser needs it.
         predicted: J·δ of every token and draw, (N, P, D); None unless the analyser needs it.
     """
 
@@ -66,17 +69,21 @@ class Draws:
 class AbstractAnalyser(ABC):
     """Watches the latents of one model.
 
-    First every clean case passes by (`clean`), whatever an earlier, killed run had computed, and `findings` says what
-    they show. Then, piece by piece, come the draws of a case under one perturbation at one level: `begin`, then
-    `observe` for some draws at a time, then `end`, which gives the piece's findings. At last `conclude` says what
-    follows from the rows of all pieces. What is kept must not grow with the number of draws.
+    The run shows an analyser every clean case (`clean`), also when it resumes a killed run, and then asks what they
+    show (`findings`). Next come the draws, piece by piece; a piece is a case under one perturbation at one level:
+    `begin`, then `observe` for some draws at a time, then `end`, which gives the piece's findings. Last, `conclude`
+    says what follows from the rows of all pieces. What an analyser keeps must not grow with the number of draws.
 
-    An analyser that has nothing to say about a model, such as one without a codebook, gives no findings; where only
-    some quantities do not apply it gives those that do.
+    An analyser that has nothing to say about a model, such as one without a codebook, gives no findings. Where only
+    some quantities do not apply, it gives the others.
+
+    Tables and figures are views of rows: `grids` and `figures` get the rows of a run directory and no analyser, so
+    that a run can be printed and drawn again at any time. What a figure needs beyond the measured values is a finding
+    with `for_figure`.
 
     Args:
         model: in evaluation mode.
-        setting: what follows the @ in `--check NAME@SETTING`.
+        setting: what follows the @ in `--check NAME@SETTING`, in the spelling of `canonical_setting`.
 
     Raises:
         RequestError: the setting is not understood.
@@ -88,10 +95,32 @@ class AbstractAnalyser(ABC):
     needs_tangents: ClassVar[bool] = False
     """Whether `Draws.predicted` is to be computed."""
 
+    needs_output: ClassVar[bool] = False
+    """Whether the analyser is given the model's output, that is, whether the decoder is run. Then every latent that it
+    is shown, in `clean`, `begin` and `observe`, has the masks that the model answers with in `Latent.output`."""
+
+    verdict_metric: ClassVar[str | None] = None
+    """The metric of the finding whose `reason` is the verdict on a model, for an analyser that gives one.
+
+    Such an analyser runs in every analysis, asked for or not, and before the others. Its `findings` give one such
+    finding, which heads every table."""
+
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         if setting:
             raise RequestError(f"{type(self).__name__} takes no setting, and {setting!r} was given: leave out the @")
         self.model = model
+
+    @classmethod
+    def canonical_setting(cls, setting: str) -> str:
+        """The one spelling of a setting, so that `taylor@90.0` and `taylor@90` are one check.
+
+        Args:
+            setting: what follows the @; "" where nothing does. What stands for the same as no setting is "".
+
+        Raises:
+            RequestError: the setting is not understood; the constructor may say so instead.
+        """
+        return setting
 
     @abstractmethod
     def clean(self, case: Case, latent: Latent) -> None:
@@ -114,7 +143,10 @@ class AbstractAnalyser(ABC):
         return ()
 
     def conclude(self, rows: pd.DataFrame) -> Iterable[Finding]:
-        """What follows from this model's rows of all pieces (columns as in `robustq.results.rows.Row`)."""
+        """What follows from this model's rows of all pieces (columns as in `robustq.results.rows.Row`).
+
+        Rows that only a figure needs are not among them.
+        """
         return ()
 
     @classmethod
@@ -122,13 +154,28 @@ class AbstractAnalyser(ABC):
         """Tables with all models side by side.
 
         Args:
-            rows: of a whole analysis.
+            rows: of a whole analysis, without those that only a figure needs.
             models: in the order in which they are to stand.
             sample: what the figures were measured on, for titles.
         """
         return ()
 
     @classmethod
-    def figures(cls, rows: pd.DataFrame, analysers: "Mapping[str, AbstractAnalyser]") -> "Mapping[str, Figure]":
-        """Figures by file name, from the rows of an analysis and from what each model's analyser has seen."""
+    def figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> "Mapping[str, Figure]":
+        """Figures by file name, from rows alone. A figure whose rows are missing is left out.
+
+        Args:
+            rows: of a whole analysis, with those that only a figure needs.
+            models: in the order in which they are to stand.
+        """
         return {}
+
+    @classmethod
+    def missing_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """The file names of the figures that cannot be drawn because an earlier version did not store their rows.
+
+        Args:
+            rows: as `figures` gets them.
+            models: as `figures` gets them.
+        """
+        return ()

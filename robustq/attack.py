@@ -14,6 +14,7 @@ from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import check_level
+from robustq.request.with_setting import join_setting, split_setting
 from robustq.shapes import Image, IntensityRange
 
 
@@ -115,17 +116,12 @@ def load_attacks(texts: Sequence[str]) -> dict[str, AbstractAttack]:
     """
     attacks: dict[str, AbstractAttack] = {}
     for text in texts:
-        given, at, setting = text.partition("@")
-        name = registry.canonical("attacks", given)
-        if at and not setting:
-            raise RequestError(
-                f"attack {text!r} names no setting after the @: leave the @ out, or say one, such as @l2"
-            )
+        name, setting = split_setting("attacks", text)
         try:
             attack: AbstractAttack = registry.load("attacks", name).parse(setting)
         except RequestError as error:
             raise RequestError(f"attack {text!r}: {error}") from error
-        attacks[f"{name}@{attack.setting}" if attack.setting else name] = attack
+        attacks[join_setting(name, attack.setting)] = attack
     return attacks
 
 

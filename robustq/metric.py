@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from robustq import registry
 from robustq.errors import RequestError
+from robustq.request.with_setting import join_setting, split_setting
 from robustq.scoring.comparison import Comparison as Comparison
 from robustq.scoring.comparison import Missing as Missing
 from robustq.scoring.truth import Truth as Truth
@@ -78,13 +79,12 @@ def parse_metrics(text: str) -> dict[str, AbstractMetric]:
     """
     metrics: dict[str, AbstractMetric] = {}
     for entry in (part.strip() for part in text.split(",")):
-        given, _, setting = entry.partition("@")
-        if not given:
+        if not entry:
             raise RequestError(f"{text!r} is no list of metrics: give names between commas, as in dice,hd95,nsd@2mm")
-        name = registry.canonical("metrics", given)
+        name, setting = split_setting("metrics", entry)
         try:
             metric: AbstractMetric = registry.load("metrics", name).parse(setting)
         except RequestError as error:
             raise RequestError(f"metric {entry!r}: {error}") from error
-        metrics[f"{name}@{metric.setting}" if metric.setting else name] = metric
+        metrics[join_setting(name, metric.setting)] = metric
     return metrics

@@ -19,7 +19,6 @@ from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.results.analysis import Analysis
-from robustq.run.analyse import parse_checks
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 
@@ -180,14 +179,6 @@ def test_a_bad_case_among_good_ones_is_recorded(tmp_path: Path) -> None:
     found = analyse({"vq": model()}, data=str(data), check="codebook")
     assert list(found.failures) == ["2"]
     assert len(found.to_frame().query("status == 'failed'")) == 1
-
-
-def test_liveness_comes_first_and_a_setting_stays() -> None:
-    assert parse_checks("codebook")[0] == "liveness"
-    assert parse_checks("all")[0] == "liveness"
-    assert "taylor@90" in parse_checks("all,taylor@90")
-    assert "taylor@90" in parse_checks("taylor@90,all")
-    assert len(parse_checks("taylor@90,all")) == len(parse_checks("all"))
 
 
 @pytest.mark.parametrize(

@@ -116,9 +116,9 @@ def test_the_tables_say_where_distances_are_taken_and_what_does_not_apply(whole:
         "cosine: shifts and distances in the embedding on the unit sphere",
         "fsq: codes without vectors of their own, so radii, margins and distances to codes do not apply; shifts and "
         "distances in the embedding after its tanh",
-        "lfq: codes without vectors of their own, so radii and spread do not apply",
+        "lfq: its codes have no vectors, so radii and spread do not apply",
         "residual: 2 stages; distances, margins and flips here are those of the first",
-        "identity: no codebook, so none of these apply",
+        "identity: has no codebook, so no value applies",
     ):
         assert words in text, words
 

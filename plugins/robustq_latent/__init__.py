@@ -1,1 +1,1 @@
-"""Why a model is robust, or not: analysers of its latents."""
+"""Analysers of latents: why a model is robust, or why it is not."""

@@ -1,49 +1,80 @@
-"""Codes drawn over the image."""
+"""The code of each token over the image, of a few cases, as rows and back."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+import pandas as pd
 import torch
-from matplotlib import colormaps
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from robustq_latent.occupancy import CodeMap
+from robustq.analyser import Finding
+from robustq.dataset import Case, Entry
 
-LEGEND = 12
-"""Codes that the legend names, the most frequent of the pictures shown."""
+SIDE = 64
+"""Pixels that are kept along the longer side of an image: 64 x 64 rows a case at most."""
+
+GREYS = 255
+"""Brightness of the brightest pixel that is kept; the darkest is 0. A screen shows no more steps."""
+
+_IMAGE, _CODE = "code_map_image", "code_map_code"
 
 
-def code_map_figure(maps: "Sequence[CodeMap]") -> Figure:
-    """Each image alone (above) and under its codes (below); one colour a code throughout."""
-    codes, counts = torch.cat([shown.codes.flatten() for shown in maps]).unique(return_counts=True)
-    ordered = codes[counts.argsort(descending=True, stable=True)].tolist()
-    place = {code: number for number, code in enumerate(ordered)}
-    base = colormaps["tab20"]
-    colours = ListedColormap([base(number % 20) for number in range(max(1, len(ordered)))])
-    figure = Figure(figsize=(1.6 + 2.6 * len(maps), 5.4), layout="constrained")
-    panels = figure.subplots(2, len(maps), squeeze=False)
-    for column, shown in enumerate(maps):
-        height, width = shown.image.shape
-        extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-        numbers = shown.codes.clone().apply_(place.__getitem__)
-        for row in (0, 1):
-            panel = panels[row][column]
-            panel.imshow(shown.image.numpy(), cmap="gray", extent=extent)
-            panel.set_axis_off()
-        panels[1][column].imshow(
-            numbers.numpy(),
-            cmap=colours,
-            vmin=-0.5,
-            vmax=max(1, len(ordered)) - 0.5,
-            alpha=0.5,
-            extent=extent,
-            interpolation="nearest",
-        )
-        panels[0][column].set_title(shown.case, fontsize="small")
-    patches = [Patch(color=colours(place[code]), label=f"code {code}") for code in ordered[:LEGEND]]
-    more = f"{len(ordered)} codes here" + (f", {LEGEND} named" if len(ordered) > LEGEND else "")
-    figure.legend(handles=patches, loc="outside right center", frameon=False, fontsize="small", title=more)
-    return figure
+@dataclass(frozen=True)
+class CodeMap:
+    """A case's image with the codes of its tokens; of a volume the middle slice of both.
+
+    Attributes:
+        case: case id.
+        image: brightness of the first channel, 0 to 255 in whole steps, averaged down to at most 64 pixels a side.
+        codes: of the first stage.
+    """
+
+    case: str
+    image: Float[Tensor, "h w"]
+    codes: Int[Tensor, "th tw"]
+
+    @classmethod
+    def of_case(cls, case: Case, codes: Int[Tensor, "*t"]) -> "CodeMap":
+        """The map of a prepared case, given the codes on their grid; slices come first where a volume is sliced."""
+        image = case.image[0]
+        if case.slice_axis is not None:
+            image = image.movedim(case.slice_axis, 0)
+        while image.ndim > 2:
+            # The token layer that covers the middle of the first axis.
+            image, codes = image[len(image) // 2], codes[len(codes) // 2]
+        return cls(case.entry.id, _brightness(image), codes.cpu())
+
+    def findings(self, entry: Entry) -> Iterable[Finding]:
+        """A finding a pixel and one a token, labelled "row,column"."""
+        for metric, values in ((_IMAGE, self.image), (_CODE, self.codes)):
+            for row, line in enumerate(values.tolist()):
+                for column, value in enumerate(line):
+                    yield Finding(metric, float(value), f"{row},{column}", entry=entry, for_figure=True)
+
+
+def code_maps(rows: pd.DataFrame) -> list[CodeMap]:
+    """The maps that the rows of one model hold, in the order in which they were written."""
+    shown = rows[rows["metric"].isin([_IMAGE, _CODE])]
+    return [
+        CodeMap(str(case), _table(part, _IMAGE), _table(part, _CODE).long())
+        for case, part in shown.groupby("case", sort=False)
+    ]
+
+
+def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:
+    height, width = image.shape
+    scale = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    small = F.adaptive_avg_pool2d(image.cpu().double()[None], size)[0]
+    span = small.max() - small.min()
+    return ((small - small.min()) / (span if span > 0 else 1) * GREYS).round()
+
+
+def _table(rows: pd.DataFrame, metric: str) -> Tensor:
+    own = rows[rows["metric"] == metric]
+    places = torch.tensor([[int(part) for part in label.split(",")] for label in own["label"]])
+    table = torch.zeros(*(places.amax(0) + 1).tolist(), dtype=torch.float64)
+    table[places[:, 0], places[:, 1]] = torch.tensor(own["value"].to_numpy(float))
+    return table

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Int
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
-from torch import Tensor
+
+from robustq.report.numbers import number
+from robustq_latent.codebook_map import CodebookMap
 
 
 def radius_histogram(rows: pd.DataFrame) -> Figure:
@@ -35,39 +34,29 @@ def radius_histogram(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def codebook_map(vectors: Float[Tensor, "k d"], embeddings: Float[Tensor, "n d"], counts: Int[Tensor, " k"]) -> Figure:
-    """The first two principal components of the embeddings, with the codebook in the same plane.
-
-    Args:
-        vectors: of one stage.
-        embeddings: some of those of the clean cases, where the quantiser searches.
-        counts: how often each vector was chosen.
-    """
-    plane = PCA(n_components=min(2, *embeddings.shape))
-    points = plane.fit_transform(embeddings.double().numpy())
-    places = plane.transform(vectors.double().numpy())
-    if points.shape[1] == 1:
-        points, places = (np.pad(values, ((0, 0), (0, 1))) for values in (points, places))
-    used = (counts > 0).cpu().numpy()
+def codebook_map_figure(places: CodebookMap) -> Figure:
+    """The first two principal components of the embeddings, with the codebook in the same plane."""
+    embeddings, vectors, counts = places.embeddings.numpy(), places.vectors.numpy(), places.counts.numpy()
+    unused, in_use = vectors[counts == 0], vectors[counts > 0]
     figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     panel = figure.subplots()
-    idle, lively = places[~used], places[used]
-    panel.scatter(points[:, 0], points[:, 1], s=3, alpha=0.25, label=f"embeddings ({len(points)})", linewidths=0)
+    label = f"embeddings ({len(embeddings)})"
+    panel.scatter(embeddings[:, 0], embeddings[:, 1], s=3, alpha=0.25, label=label, linewidths=0)
     # On top: where unused codes crowd together a large marker of one in use would hide them all.
     panel.scatter(
-        idle[:, 0],
-        idle[:, 1],
+        unused[:, 0],
+        unused[:, 1],
         s=8,
         color="0.2",
         marker="x",
         linewidths=0.8,
-        label=f"unused codes ({len(idle)})",
+        label=f"unused codes ({len(unused)})",
         zorder=3,
     )
-    size = 20 + 80 * torch.sqrt(counts[counts > 0] / counts.max()).cpu().numpy()
-    label = f"codes in use ({len(lively)})"
-    panel.scatter(lively[:, 0], lively[:, 1], s=size, color="tab:red", edgecolor="black", linewidths=0.6, label=label)
-    explained = 100 * plane.explained_variance_ratio_.sum()
-    panel.set_title(f"two principal components, {explained:.0f} % of the embeddings' variance", fontsize="small")
+    size = 20 + 80 * np.sqrt(counts[counts > 0] / counts.max())
+    label = f"codes in use ({len(in_use)})"
+    panel.scatter(in_use[:, 0], in_use[:, 1], s=size, color="tab:red", edgecolor="black", linewidths=0.6, label=label)
+    share = number(100 * places.share, 0)
+    panel.set_title(f"two principal components, {share} % of the embeddings' variance", fontsize="small")
     panel.legend(frameon=False, fontsize="small", markerscale=0.8)
     return figure

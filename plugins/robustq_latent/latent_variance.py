@@ -1,4 +1,4 @@
-"""How far noise moves the latents: three readings and the flip rate (Table 3, Fig. 2)."""
+"""How far noise moves the latents: three readings of the variance, and the flip rate (Table 3, Fig. 2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -29,9 +29,9 @@ RESOLUTION = 1e-12
 class LatentVariance(AbstractAnalyser):
     """Variance over draws of z_q, or of the tensor at its place (definitions: latent variance).
 
-    `raw` depends on the scale a network happens to have, `min-max` on the extremes of a case, `relative` on neither:
-    models are compared by the last one. They can disagree, so they are always given together, with the flip rate
-    where there are codes. The decoder is not run, and memory does not depend on the number of draws.
+    `raw` depends on the scale of a network's latents, `min-max` on the extremes of a case, `relative` on neither:
+    compare models by `relative`. The three can disagree, so all three are reported, with the flip rate where there are
+    codes. The decoder is not run, and memory does not depend on the number of draws.
     """
 
     needs_draws: ClassVar[bool] = True
@@ -106,13 +106,13 @@ class LatentVariance(AbstractAnalyser):
                     lines.append([model, "mean" if level is None else percent(level), *cells])
             sections.append((perturbation, lines))
         notes = [
-            "mean ± sd over groups; mean: over the levels above 0 (the paper's Table 3)",
-            "raw: in the squared unit of each network's own latent, not comparable between networks; min-max: a case's "
-            "latents first scaled to [0, 1]; relative: over the variance of clean latents between positions and "
-            "images, the one to compare networks by; flip rate: share of tokens whose code changes",
+            "mean ± sd over groups; the line of level mean: average over the levels above 0 (the paper's Table 3)",
+            "raw: in the squared unit of each network's own latents, so not comparable between networks; min-max: each "
+            "case's latents are first scaled to [0, 1]; relative: divided by the variance of clean latents over "
+            "positions and images, so comparable between networks; flip rate: share of tokens whose code changes",
         ]
         constant = rows[(rows["metric"] == "relative") & (rows["reason"] != "")]["model"].unique()
-        notes += [f"{model}: constant latents, no relative variance" for model in constant]
+        notes += [f"{model}: its latents are constant, so it has no relative variance" for model in constant]
         return [
             Grid(
                 f"Latent variance on {sample}",
@@ -123,22 +123,18 @@ class LatentVariance(AbstractAnalyser):
         ]
 
     @classmethod
-    def figures(cls, rows: pd.DataFrame, analysers: "Mapping[str, AbstractAnalyser]") -> "Mapping[str, Figure]":
+    def figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> "Mapping[str, Figure]":
         """Fig. 2's heat maps for each perturbation, and the flip rate against the level."""
         from robustq_latent.variance_figures import flip_rate_figure, heat_map
 
         elements = rows[rows["metric"] == "element_variance"]
-        signals = {
-            name: analyser.signal / analyser._within.numel()
-            for name, analyser in analysers.items()
-            if isinstance(analyser, LatentVariance)
-        }
+        clean = {model: _clean_variance(rows[rows["model"] == model]) for model in models}
         figures = {
-            f"latent-variance-{str(perturbation).replace(':', '-')}": heat_map(part, signals)
+            f"latent-variance-{str(perturbation).replace(':', '-')}": heat_map(part, clean)
             for perturbation, part in elements.groupby("perturbation", sort=False)
         }
         flips = rows[rows["metric"] == "flip_rate"]
-        return figures if flips.empty else {**figures, "flip-rate": flip_rate_figure(flips, list(analysers))}
+        return figures if flips.empty else {**figures, "flip-rate": flip_rate_figure(flips, models)}
 
 
 _READINGS = ("raw", "min-max", "relative", "flip_rate")
@@ -146,6 +142,20 @@ _READINGS = ("raw", "min-max", "relative", "flip_rate")
 
 def _ratio(metric: str, above: float, below: float) -> Finding:
     return Finding(metric, above / below) if below > 0 else Finding(metric, None, reason="constant")
+
+
+def _clean_variance(rows: pd.DataFrame) -> float:
+    """The mean clean variance of an element of one model's latents; 0 where they are constant.
+
+    `relative` is `raw` over this variance, in every piece. The piece with the largest `raw` gives the most digits.
+    """
+    readings = rows[rows["metric"].isin(["raw", "relative"])]
+    table = readings.pivot(index=["perturbation", "level", "case"], columns="metric", values="value")
+    if table.empty or not table["relative"].max() > 0:
+        return 0.0
+    raw, relative = table["raw"].to_numpy(float), table["relative"].to_numpy(float)
+    largest = raw.argmax()
+    return float(raw[largest] / relative[largest])
 
 
 def _chosen(count: int) -> list[int]:

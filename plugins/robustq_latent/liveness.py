@@ -1,6 +1,7 @@
 """Does the bottleneck carry anything of the image at all?"""
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -18,16 +19,17 @@ RESOLUTION = 1e-12
 
 
 class Liveness(AbstractAnalyser):
-    """A dead bottleneck is told before its low variance is called robustness (definitions: liveness).
+    """Tells a dead bottleneck, whose low variance is no robustness (definitions: liveness).
 
-    Compares each case with the one before it, on the positions that both have: are there any whose codes (or, without
-    a codebook, latents) differ? Counts the codes in use, and looks whether the latent varies at all. Keeps one case's
-    latent at a time.
+    Each case is compared with the one before it, on the positions that both have: do the codes (or, without a
+    codebook, the latents) differ anywhere? The codes in use are counted, and the latent must vary at all. One case's
+    latent is kept at a time.
     """
+
+    verdict_metric: ClassVar[str] = "alive"
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         super().__init__(model, setting)
-        self._cases = 0
         self._last: Latent | None = None
         self._compared, self._differing = 0, 0
         self._codes: set[tuple[int, int]] = set()
@@ -36,7 +38,6 @@ class Liveness(AbstractAnalyser):
 
     def clean(self, case: Case, latent: Latent) -> None:
         """Compare with the case before."""
-        self._cases += 1
         tokens = latent.quantised[0]
         self._moments.add(tokens)
         self._square = max(self._square, float(tokens.double().square().mean()))
@@ -59,7 +60,7 @@ class Liveness(AbstractAnalyser):
         self._differing += int(apart.sum())
 
     def findings(self) -> Iterable[Finding]:
-        """`alive` (1 or 0; none where one case is too few) with the verdict, and what it rests on."""
+        """`alive` (1 or 0; no value where there is one case only) with the verdict, and the figures behind it."""
         alive, verdict = self._judge()
         yield Finding("alive", alive, reason=verdict)
         if self._compared:
@@ -89,8 +90,8 @@ class Liveness(AbstractAnalyser):
         """One line a model."""
         lines = []
         for model in models:
-            told = rows[(rows["model"] == model) & rows["metric"].isin(["alive", "differ_between_images"])]
-            values = dict(zip(told["metric"], told["value"], strict=True))
+            own = rows[(rows["model"] == model) & rows["metric"].isin(["alive", "differ_between_images"])]
+            values = dict(zip(own["metric"], own["value"], strict=True))
             alive = {1.0: "yes", 0.0: "NO"}.get(values["alive"], "not tested")
             lines.append([model, alive, number(values.get("differ_between_images", torch.nan))])
         header = ["model", "alive", "positions that differ between images"]

@@ -1,4 +1,4 @@
-"""In which space distances to a codebook are taken, and to which, where that goes without saying no longer."""
+"""Notes on the space in which a model's distances to codes are measured, and on the codebook they belong to."""
 
 from collections.abc import Iterable
 
@@ -11,23 +11,23 @@ _METRIC = "search_space"
 
 
 def space_findings(model: Segmenter) -> Iterable[Finding]:
-    """What must be known of a model's distances: nothing, or one finding in words."""
+    """One finding in words where a model's distances are not plain ones in the embedding space; else none."""
     quantiser = model.quantiser
     if quantiser is None or quantiser.capacity is None:
         return
-    told = []
+    remarks = []
     if quantiser.vectors is None:
-        told.append("codes without vectors of their own, so radii, margins and distances to codes do not apply")
+        remarks.append("codes without vectors of their own, so radii, margins and distances to codes do not apply")
     elif quantiser.capacity[0] > 1:
-        told.append(f"{quantiser.capacity[0]} stages; distances, margins and flips here are those of the first")
+        remarks.append(f"{quantiser.capacity[0]} stages; distances, margins and flips here are those of the first")
     if quantiser.space != "embedding":
-        told.append(f"shifts and distances in the {quantiser.space}")
-    if told:
-        yield Finding(_METRIC, None, reason="; ".join(told))
+        remarks.append(f"shifts and distances in the {quantiser.space}")
+    if remarks:
+        yield Finding(_METRIC, None, reason="; ".join(remarks))
 
 
 def space_notes(rows: pd.DataFrame) -> list[str]:
-    """The notes of a table, one a model of which something must be known."""
+    """The notes of a table: one for each model that has such a finding."""
     # Several checks of one analysis may say the same.
-    told = rows[rows["metric"] == _METRIC].drop_duplicates(["model", "reason"])
-    return [f"{model}: {reason}" for model, reason in zip(told["model"], told["reason"], strict=True)]
+    findings = rows[rows["metric"] == _METRIC].drop_duplicates(["model", "reason"])
+    return [f"{model}: {reason}" for model, reason in zip(findings["model"], findings["reason"], strict=True)]

@@ -1,4 +1,4 @@
-"""Random points on the sphere: what an evenly spread codebook would look like."""
+"""Random points on a sphere, with which the spread of a codebook is compared."""
 
 from functools import cache
 

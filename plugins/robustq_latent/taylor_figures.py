@@ -8,17 +8,18 @@ from robustq.report.numbers import percent
 
 
 def shift_figure(rows: pd.DataFrame) -> Figure:
-    """Some tokens' |Jδ| against |Δ|, a panel a perturbation, coloured by level, with the line on which both are equal.
+    """|Jδ| against |Δ| of some tokens, a panel for each perturbation, coloured by level.
 
-    Where there is a codebook the axes are in units of each token's own margin, and the two lines at 1 are the margin:
-    left of the vertical one a token keeps its code; below the horizontal one the bound calls it safe.
+    On the black line both are equal.
+    Where there is a codebook the axes are in units of each token's own margin, and the two red lines at 1 mark the
+    margin: left of the vertical line a token keeps its code; below the horizontal line the bound calls it safe.
 
     Args:
         rows: of one model.
     """
     names = ["token_predicted_shift", "token_true_shift", "token_margin"]
-    told = rows[rows["metric"].isin(names)]
-    table = told.pivot_table(
+    sampled = rows[rows["metric"].isin(names)]
+    table = sampled.pivot_table(
         index=["perturbation", "level", "domain", "case", "label"], columns="metric", values="value", sort=False
     ).reset_index()
     quantised = "token_margin" in table
@@ -43,5 +44,6 @@ def shift_figure(rows: pd.DataFrame) -> Figure:
         panel.set_title(perturbation)
         panel.set_xlabel("true shift |Δ| / margin m" if quantised else "true shift |Δ|")
     panels[0].set_ylabel("predicted |Jδ| / margin m" if quantised else "predicted shift |Jδ|")
-    panels[-1].legend(frameon=False, fontsize="small", markerscale=2)
+    if panels[-1].collections:  # no token has a finite margin where the codebook has one code
+        panels[-1].legend(frameon=False, fontsize="small", markerscale=2)
     return figure

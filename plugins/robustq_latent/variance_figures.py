@@ -10,21 +10,22 @@ from robustq.report.numbers import percent
 from robustq.statistics.group_means import group_means, summarise
 
 CASES = 100
-"""Cases a heat map shows, as in the paper."""
+"""The most cases that a heat map shows, as in the paper."""
 
 _OVER = ("in each network's own squared unit", "over an element's mean clean variance")
 
 
-def heat_map(elements: pd.DataFrame, signals: Mapping[str, float]) -> Figure:
-    """Variance over draws of some elements (x) of each case (y), a row a level: raw, and over the clean variance.
+def heat_map(elements: pd.DataFrame, clean: Mapping[str, float]) -> Figure:
+    """Variance over draws of some elements (x) of each case (y), a row of panels for each level.
 
-    Each half has one colour scale for all models, so that they can be compared within it.
+    The left half shows the variance itself, the right half the variance over the mean clean variance. Each half has
+    one colour scale for all models, so that models can be compared within it.
 
     Args:
         elements: rows `element_variance` of one perturbation.
-        signals: by model, the mean clean variance of an element; 0 where latents are constant.
+        clean: by model, the mean clean variance of an element; 0 where latents are constant.
     """
-    models, levels = list(signals), sorted(elements["level"].unique())
+    models, levels = list(clean), sorted(elements["level"].unique())
     maps = {
         (model, level): _map(elements[(elements["model"] == model) & (elements["level"] == level)])
         for model in models
@@ -34,7 +35,7 @@ def heat_map(elements: pd.DataFrame, signals: Mapping[str, float]) -> Figure:
     figure = Figure(figsize=(1.2 + 3.2 * width, 0.9 + 1.7 * len(levels)), layout="constrained")
     halves = figure.subfigures(1, 2, squeeze=False)[0]
     for half, title, over in zip(halves, ("raw", "relative"), _OVER, strict=True):
-        scales = {model: 1 / (signals[model] or np.inf) if title == "relative" else 1.0 for model in models}
+        scales = {model: 1 / (clean[model] or np.inf) if title == "relative" else 1.0 for model in models}
         highest = max(float(values.max()) * scales[model] for (model, _), values in maps.items())
         panels = half.subplots(len(levels), width, squeeze=False)
         for (row, level), (column, model) in ((one, other) for one in enumerate(levels) for other in enumerate(models)):
@@ -63,7 +64,7 @@ def _map(rows: pd.DataFrame) -> np.ndarray:
 
 
 def flip_rate_figure(flips: pd.DataFrame, models: Sequence[str]) -> Figure:
-    """One panel a perturbation, one line a model, mean ± sd over groups as a band."""
+    """A panel for each perturbation, a line for each model, mean ± sd over groups as a band."""
     summary = summarise(group_means(flips))
     perturbations = list(flips["perturbation"].unique())
     # The legend names every model, and a panel lower than its legend is squeezed to nothing.

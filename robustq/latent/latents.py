@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from robustq.data.slices import to_slices
+from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import Embedding, Images
 
@@ -20,23 +21,26 @@ class Latent:
         quantised: z_q before the output projection, or the feature map itself without codebook, (N, P, D').
         codes: of each stage, (N, P, Q), or None without a codebook.
         grid: the extents whose product is P: tokens along each axis, slices first.
+        output: the masks that the model answers with, (N, L, *S); None where the decoder was not run.
     """
 
     embedding: Float[Tensor, "n p d"]
     quantised: Float[Tensor, "n p e"]
     codes: Int[Tensor, "n p q"] | None
     grid: tuple[int, ...]
+    output: Bool[Tensor, "n l *s"] | None = None
 
 
 @torch.no_grad()
-def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | None) -> Latent:
-    """The latents of N images (N, C, *S) of one case. The decoder is not run.
+def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | None, output: bool = False) -> Latent:
+    """The latents of N images (N, C, *S) of one case.
 
     Args:
         model: in evaluation mode.
         images: prepared and of one case, on any device.
         batch_size: images, or slices, a pass.
         axis: the spatial axis along which a 2D model reads a volume; None where dimensions agree.
+        output: run the decoder too, in a pass of its own, and keep the masks.
     """
     if axis is not None:
         parts = [_flat(model, to_slices(volume, axis), batch_size) for volume in images]
@@ -52,7 +56,9 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
         embedding, quantised, codes = (None if part is None else _tokens(part) for part in flat)
     assert embedding is not None, "every model has an embedding"
     assert quantised is not None, "and what comes after it"
-    return Latent(embedding, quantised, codes, grid)
+    batches = predict(model, images, batch_size=batch_size, axis=axis) if output else ()
+    answer = torch.cat([answers.masks for answers in batches]) if output else None
+    return Latent(embedding, quantised, codes, grid, answer)
 
 
 def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:

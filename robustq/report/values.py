@@ -5,18 +5,18 @@ import math
 import pandas as pd
 
 from robustq.report.numbers import mean_sd, mean_sd_significant
-from robustq.statistics.group_means import group_means, summarise
+from robustq.statistics.group_means import group_means, scores, summarise
 
 
 class Values:
     """Mean and sd over groups of what was measured case by case.
 
     Args:
-        rows: of an analysis; those of single codes, elements or tokens are left out.
+        rows: of an analysis; those of single codes, elements or tokens, and those for figures only, are left out.
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        rows = rows[(rows["label"] == "") & (rows["case"] != "")]
+        rows = scores(rows[(rows["label"] == "") & (rows["case"] != "")])
         self.perturbations: list[str] = list(rows["perturbation"].unique())
         self.levels: list[float] = sorted(rows["level"].unique())
         above = rows[rows["level"] > 0]

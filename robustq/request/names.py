@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from robustq import registry
 from robustq.errors import RequestError, unknown
+from robustq.request.with_setting import join_setting, split_setting
 
 LINK = "+"
 """Joins the members of a chain."""
@@ -44,10 +45,9 @@ def canonical_attack(text: str) -> str:
     """The name of an attack with its setting, such as pgd@l2, in which the name is the registered one.
 
     Raises:
-        RequestError: the name is unknown.
+        RequestError: the name is unknown, or nothing follows the @.
     """
-    name, at, setting = text.strip().partition("@")
-    return f"{registry.canonical('attacks', name)}{at}{setting}"
+    return join_setting(*split_setting("attacks", text))
 
 
 def transferred(attack: str, source: str) -> str:

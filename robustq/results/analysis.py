@@ -1,6 +1,5 @@
 """An analysis that was computed: its verdicts, tables, figures and rows."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from robustq import registry
+from robustq.errors import RequestError
 from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import plain
+from robustq.request.with_setting import split_setting
+from robustq.results.rows import FIGURE
 from robustq.results.stored import Stored
 from robustq.statistics.group_means import group_means, summarise
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Analysis(Stored):
-    """What `robustq.analyse` returns, and what a run directory is read as."""
+    """What `robustq.analyse` returns; also reads a run directory that it wrote."""
 
     command = "analyse"
 
@@ -40,25 +42,48 @@ class Analysis(Stored):
         frame = self.to_frame()
         return frame[frame["status"] != "failed"]
 
+    @cached_property
+    def _analysers(self) -> "dict[str, type[AbstractAnalyser] | RequestError]":
+        """By check its class, or why it cannot be loaded here, where the run may have been computed elsewhere."""
+        loaded: dict[str, type[AbstractAnalyser] | RequestError] = {}
+        for text in self.asked["checks"]:
+            try:
+                loaded[text] = registry.load("analysers", split_setting("analysers", text)[0])
+            except RequestError as error:
+                loaded[text] = error
+        return loaded
+
     def verdicts(self) -> list[str]:
-        """A line a model: whether its bottleneck is alive, and what must be known of the model."""
+        """A line a model: the verdict of each check that gives one, and what must be known of the model."""
         rows = self.directory.rows(before=1).to_pandas()
-        told = dict(rows[rows["metric"] == "alive"][["model", "reason"]].itertuples(index=False))
-        remarks = self.remarks()
-        return [f"{model}: {'; '.join([told[model], *remarks[model]])}" for model in self.models if model in told]
+        loaded = [each for each in self._analysers.values() if not isinstance(each, RequestError)]
+        metrics = [analyser.verdict_metric for analyser in loaded if analyser.verdict_metric is not None]
+        lines = []
+        for model in self.models:
+            own = rows[rows["model"] == model]
+            verdicts = [reason for metric in metrics for reason in own[own["metric"] == metric]["reason"]]
+            if verdicts:
+                lines.append(f"{model}: {'; '.join([*verdicts, *self.remarks()[model]])}")
+        return lines
 
     def grids(self) -> list[Grid]:
-        """Every table of every check, headed by the verdicts."""
+        """Every table of every check, headed by the verdicts.
+
+        Raises:
+            RequestError: a check is not installed here.
+        """
         data = self.asked["data"]
         groups = len({case["group"] for case in data["cases"]})
         sample = f"{data['name']}, {groups} groups"
         drawn = f"{sample}, {self.asked['draws']} draws a level"
-        found = []
-        for text in self.asked["checks"]:
-            factory = registry.load("analysers", text.partition("@")[0])
-            found += factory.grids(self._frame, self.models, sample=drawn if factory.needs_draws else sample)
-        notes = self.sample_notes()
-        return [replace(grid, heads=self.verdicts(), notes=[*grid.notes, *notes]) for grid in found]
+        rows = measured(self._frame)
+        grids: list[Grid] = []
+        for loaded in self._analysers.values():
+            if isinstance(loaded, RequestError):
+                raise loaded
+            grids += loaded.grids(rows, self.models, sample=drawn if loaded.needs_draws else sample)
+        heads, notes = self.verdicts(), self.sample_notes()
+        return [replace(grid, heads=heads, notes=[*grid.notes, *notes]) for grid in grids]
 
     def tables(self) -> list[Sheet]:
         """The tables for a terminal or a notebook (`rich.print` shows one)."""
@@ -66,7 +91,8 @@ class Analysis(Stored):
 
     def summary(self) -> dict[str, Any]:
         """The figures of the tables as JSON values."""
-        frame = self._frame[self._frame["label"] == ""]
+        frame = measured(self._frame)
+        frame = frame[frame["label"] == ""]
         per_case = frame[frame["case"] != ""]
         whole = frame[(frame["case"] == "") & frame["value"].notna()]
         document = {
@@ -86,16 +112,37 @@ class Analysis(Stored):
         assert isinstance(clean, dict)
         return clean
 
-    def draw(self, analysers: "Mapping[str, Mapping[str, AbstractAnalyser]]") -> None:
-        """Write every figure of every check as PNG and PDF into `figures/`.
+    def draw(self) -> None:
+        """Write every figure of every check as PNG and PDF into `figures/`, from the rows in the directory alone.
 
-        Args:
-            analysers: by check and model, which have seen the clean cases.
+        A figure that cannot be drawn is left out; `undrawable` says which and why.
         """
-        for named in analysers.values():
-            first = next(iter(named.values()))
-            for name, figure in first.figures(self._frame, named).items():
-                save_figure(figure, self.directory.path / "figures", name)
+        for loaded in self._analysers.values():
+            if not isinstance(loaded, RequestError):
+                for name, figure in loaded.figures(self._frame, self.models).items():
+                    save_figure(figure, self.directory.path / "figures", name)
+
+    def undrawable(self) -> list[str]:
+        """Sentences on the figures that `draw` leaves out: which they are, and why they cannot be drawn."""
+        sentences: list[str] = []
+        missing: list[str] = []
+        for text, loaded in self._analysers.items():
+            if isinstance(loaded, RequestError):
+                sentences.append(f"no figure of the check {text} can be drawn: {loaded}")
+            else:
+                missing += loaded.missing_figures(self._frame, self.models)
+        if missing:
+            sentences.append(
+                f"these figures cannot be drawn: {', '.join(missing)}; an earlier version of robustq wrote the "
+                "analysis and did not store what they show: run robustq analyse again with the same options and --out "
+                "to add it"
+            )
+        return sentences
+
+
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those that only a figure needs."""
+    return rows[rows["status"] != FIGURE]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

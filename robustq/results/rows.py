@@ -4,6 +4,9 @@ from dataclasses import dataclass, fields
 
 import pyarrow as pa
 
+FIGURE = "figure"
+"""Status of a row that only a figure needs."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -27,7 +30,7 @@ class Row:
         value: None where there is none.
         unit: of the value, "" without.
         status: "ok"; "missed" where the label is in the truth and not in the answer; "failed" for a case that could not
-            be used.
+            be used; "figure" for a value that only a figure needs, which is part of no mean and no table.
         reason: why it failed.
         severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" where levels were asked for.
     """

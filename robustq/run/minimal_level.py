@@ -7,7 +7,6 @@ from functools import cache
 
 import torch
 
-from robustq import registry
 from robustq.attack import AbstractAttack, Aimed, load_attacks
 from robustq.dataset import Case
 from robustq.draws.by_name import load_perturbations
@@ -17,6 +16,7 @@ from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import AbstractPerturbation
+from robustq.request.with_setting import is_one_of
 from robustq.run.subjects import BATCH
 from robustq.scoring.mean_dice import mean_dice
 
@@ -135,7 +135,7 @@ def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
         RequestError: the name is unknown.
     """
     found: dict[str, AbstractPerturbation | AbstractAttack] = {}
-    found.update(load_attacks([text]) if text.partition("@")[0] in registry.names("attacks") else {})
+    found.update(load_attacks([text]) if is_one_of("attacks", text) else {})
     found.update(load_perturbations([text]) if not found else {})
     return next(iter(found.items()))
 

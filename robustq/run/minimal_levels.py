@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robustq import registry
 from robustq.attack import AbstractAttack
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_a_level, number, percent, plain
+from robustq.request.with_setting import is_one_of
 from robustq.results.directory import RunDirectory
 from robustq.results.rows import Row
 from robustq.results.stored import Stored
@@ -85,7 +85,7 @@ class MinimalLevels(Stored):
         absent = int(self.to_frame()["absent"].sum())
         moved = [f"{count(absent, 'draw')} at the levels found moved every label out of the image and have no Dice"]
         aimed = ["each model under its own attack: robustq stress --attack looks for masked gradients, this does not"]
-        aimed = aimed if self.asked["perturbation"].partition("@")[0] in registry.names("attacks") else []
+        aimed = aimed if is_one_of("attacks", self.asked["perturbation"]) else []
         return [
             *told,
             f"by steps of {STEPS[0]:g} points, then bisection to {self.asked['resolution']:g}; a dip of mean Dice "

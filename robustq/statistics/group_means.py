@@ -30,8 +30,8 @@ class Description(NamedTuple):
 
 
 def scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that hold a score: neither a case that failed nor a count of codes."""
-    return frame[(frame["status"] != "failed") & (frame["metric"] != "code_usage")]
+    """The rows that hold a score: no case that failed, no value that only a figure needs, and no count of codes."""
+    return frame[~frame["status"].isin(["failed", "figure"]) & (frame["metric"] != "code_usage")]
 
 
 def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:

@@ -5,12 +5,13 @@ import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry, own_range
-from robustq.latent.latents import latent
+from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
-from robustq.model.segmenter import Segmenter
 from robustq.model.wrap import wrap
+from robustq.results.rows import FIGURE, Row, to_table
 
 DRAWS, PART = 5, 2
+MODEL, PERTURBATION, LEVEL = "model", "gaussian", 20.0
 
 
 def check_analyser(factory: type[AbstractAnalyser]) -> None:
@@ -21,47 +22,65 @@ def check_analyser(factory: type[AbstractAnalyser]) -> None:
     """
     name = factory.__name__
     assert factory.needs_draws or not factory.needs_tangents, f"{name} needs tangents of draws it does not need"
+    assert factory.canonical_setting("") == "", f"{name} gives no setting the spelling {factory.canonical_setting('')}"
     for quantise in ("16x4", "identity:4", "none"):
         for size in ((17, 23), (12, 8, 10)):
             model = wrap("unet", quantise, dims=len(size), width=4, scales=2, groups=2).eval()
-            one, other = ([_said(finding) for finding in _watch(factory(model), size)] for _ in range(2))
-            assert one == other, f"{name} finds different things in the same draws of {quantise}"
+            one, other = (_watch(factory(model), size) for _ in range(2))
+            # NaN does not equal itself; its text does.
+            assert str(one) == str(other), f"{name} finds different things in the same draws of {quantise}"
+            _check_views(factory, one)
 
 
-def _watch(analyser: AbstractAnalyser, size: tuple[int, ...]) -> list[Finding]:
+def _watch(analyser: AbstractAnalyser, size: tuple[int, ...]) -> list[Row]:
     name, model = type(analyser).__name__, analyser.model
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     cases = [_case(seed, size) for seed in range(3)]
     for case in cases:
-        analyser.clean(case, latent(model, case.image[None], batch_size=PART, axis=None))
-    found = list(analyser.findings())
+        analyser.clean(case, _latent(analyser, case.image[None]))
+    rows = [_row(name, finding) for finding in analyser.findings()]
     if analyser.needs_draws:
         for case in cases:
-            analyser.begin(case, latent(model, case.image[None], batch_size=PART, axis=None))
-            for draws in _draws(analyser, model, case):
+            analyser.begin(case, _latent(analyser, case.image[None]))
+            for draws in _draws(analyser, case):
                 analyser.observe(draws)
-            found += analyser.end()
-    rows = pd.DataFrame({name: [] for name in ("metric", "perturbation", "case", "level", "value")})
-    found += analyser.conclude(rows.astype({"metric": str}))
-    for finding in found:
-        value = finding.value
-        assert value is None or type(value) is float, f"{name}: {finding.metric} is {value!r}, neither a float nor None"
-        assert finding.metric, f"{name} gives a finding without a metric"
+            rows += [_row(name, finding, case) for finding in analyser.end()]
+    pieces = _frame([row for row in rows if row.status != FIGURE])
+    rows += [_row(name, finding) for finding in analyser.conclude(pieces)]
     assert all(tensor.equal(before[key]) for key, tensor in model.state_dict().items()), f"{name} changes the model"
-    return found
+    return rows
 
 
-def _draws(analyser: AbstractAnalyser, model: Segmenter, case: Case) -> list[Draws]:
+def _latent(analyser: AbstractAnalyser, images: torch.Tensor) -> Latent:
+    return latent(analyser.model, images, batch_size=PART, axis=None, output=analyser.needs_output)
+
+
+def _draws(analyser: AbstractAnalyser, case: Case) -> list[Draws]:
     generator = torch.Generator().manual_seed(7)
-    moved = case.image + 0.2 * torch.randn(DRAWS, *case.image.shape, generator=generator)
+    moved = case.image + LEVEL / 100 * torch.randn(DRAWS, *case.image.shape, generator=generator)
     return [
         Draws(
             first,
-            latent(model, part, batch_size=PART, axis=None),
-            tangents(model, case.image, part - case.image, axis=None) if analyser.needs_tangents else None,
+            _latent(analyser, part),
+            tangents(analyser.model, case.image, part - case.image, axis=None) if analyser.needs_tangents else None,
         )
         for first, part in zip(range(0, DRAWS, PART), moved.split(PART), strict=True)
     ]
+
+
+def _check_views(factory: type[AbstractAnalyser], rows: list[Row]) -> None:
+    """Tables and figures are made from rows; where rows for figures are missing, the analyser names these figures."""
+    name = factory.__name__
+    verdicts = [row for row in rows if row.metric == factory.verdict_metric]
+    assert len(verdicts) == (factory.verdict_metric is not None), f"{name} gives {len(verdicts)} verdicts on a model"
+    everything = _frame(rows)
+    older = everything[everything["status"] != FIGURE]
+    factory.grids(older, [MODEL], sample="three cases")
+    drawn = set(factory.figures(everything, [MODEL]))
+    missing = factory.missing_figures(everything, [MODEL])
+    assert not missing, f"{name} cannot draw {', '.join(missing)} from the rows of its own findings"
+    unnamed = drawn - {*factory.figures(older, [MODEL]), *factory.missing_figures(older, [MODEL])}
+    assert not unnamed, f"{name} does not draw {', '.join(unnamed)} without its rows for figures, and does not say so"
 
 
 def _case(seed: int, size: tuple[int, ...]) -> Case:
@@ -70,6 +89,33 @@ def _case(seed: int, size: tuple[int, ...]) -> Case:
     return Case(image, image > 0, own_range(image), spacing, "px", Entry(str(seed), str(seed)), ("label",))
 
 
-def _said(finding: Finding) -> tuple[object, ...]:
-    # NaN does not equal itself; its text does.
-    return (finding.metric, str(finding.value), finding.label, finding.domain, finding.draw, finding.reason)
+def _row(name: str, finding: Finding, case: Case | None = None) -> Row:
+    """The row of a finding, of a piece where a case is given."""
+    value = finding.value
+    assert value is None or type(value) is float, f"{name}: {finding.metric} is {value!r}, neither a float nor None"
+    assert finding.metric, f"{name} gives a finding without a metric"
+    entry = case.entry if case else finding.entry or Entry("", "")
+    return Row(
+        model=MODEL,
+        dataset="noise",
+        domain=entry.domain or finding.domain,
+        case=entry.id,
+        group=entry.group,
+        perturbation=PERTURBATION if case else finding.perturbation,
+        level=LEVEL if case else 0.0,
+        parameters="{}",
+        draw=finding.draw,
+        seed=None,
+        training_seed=None,
+        label=finding.label,
+        metric=finding.metric,
+        value=value,
+        unit=finding.unit,
+        status=FIGURE if finding.for_figure else "ok",
+        reason=finding.reason,
+    )
+
+
+def _frame(rows: list[Row]) -> pd.DataFrame:
+    frame: pd.DataFrame = to_table(rows).to_pandas()
+    return frame

@@ -1,0 +1,110 @@
+"""Table 1 of the paper, and the test of its assumption 3."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import mean_sd_significant, number, significant
+
+_GEOMETRY = (
+    "r",
+    "r_i_mean",
+    "r_i_sd",
+    "codebook_size",
+    "norm_mean",
+    "norm_cv",
+    "mean_direction",
+    "uniformity",
+    "uniformity_sphere_low",
+    "uniformity_sphere_high",
+)
+_USE = (
+    "codes_in_use",
+    "utilisation",
+    "perplexity",
+    "r_i_used_mean",
+    "r_i_used_sd",
+    "r_i_among_used_mean",
+    "r_i_among_used_sd",
+)
+_HEADER = ["model", "r", "r_i, all K", "r_i, in use", "r_i, among these", "codes in use", "perplexity"]
+
+
+def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+    """Table 1 with the radii of the codes in use and their number, and a table of assumption 3.
+
+    Args:
+        rows: of a whole analysis.
+        models: in the order in which they are to stand.
+        sample: what was measured, for the title.
+    """
+    whole = rows[(rows["case"] == "") & rows["metric"].isin([*_GEOMETRY, *_USE])]
+    if whole.empty:
+        return []
+    with_vectors = whole[whole["model"].isin(set(whole[whole["metric"] == "norm_mean"]["model"]))]
+    radii = _radii_grid(whole, models, set(with_vectors["model"]), sample)
+    return [radii] if with_vectors.empty else [radii, _spread_grid(with_vectors)]
+
+
+def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[str], sample: str) -> Grid:
+    """Radii over all codes and over those in use, and how many are in use; a section for each domain."""
+    sections = []
+    for domain, part in whole[whole["metric"].isin(_USE)].groupby("domain", sort=False):
+        lines = []
+        for (model, stage), use in part.groupby(["model", "label"], sort=False):
+            own = whole[(whole["model"] == model) & (whole["label"] == stage)]
+            values = dict(zip(own["metric"], own["value"], strict=True))
+            values.update(zip(use["metric"], use["value"], strict=True))
+            lines.append([f"{model} {stage}".strip(), *_cells(values)])
+        sections.append((f"codes in use on {domain!s}" if domain else "", lines))
+    without = [model for model in models if model not in set(whole["model"])]
+    lattices = [model for model in models if model not in with_vectors and model not in without]
+    notes = [
+        "r: equation 3 as printed, the sum of all r_i divided by K-1; r_i: half the distance from a vector to its "
+        "nearest other vector, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among "
+        "these: only codes in use count as neighbours",
+        *[f"{model}: has no codebook, so no value applies" for model in without],
+        *[f"{model}: its codes have no vectors, so radii and spread do not apply" for model in lattices],
+    ]
+    return Grid(f"Codebook on {sample}", _HEADER, sections, notes)
+
+
+def _spread_grid(with_vectors: pd.DataFrame) -> Grid:
+    """Assumption 3: norms, mean direction and uniformity, beside those of random points on the sphere."""
+    lines = []
+    for (model, stage), own in with_vectors.groupby(["model", "label"], sort=False):
+        values = dict(zip(own["metric"], own["value"], strict=True))
+        lines.append(
+            [
+                f"{model} {stage}".strip(),
+                mean_sd_significant(values["norm_mean"], values["norm_cv"] * values["norm_mean"]),
+                significant(values["norm_cv"]),
+                significant(values["mean_direction"]),
+                number(values["uniformity"]),
+                f"{number(values['uniformity_sphere_low'])} to {number(values['uniformity_sphere_high'])}",
+            ]
+        )
+    header = ["model", "norm", "norm CV", "mean direction", "uniformity", "random points"]
+    note = (
+        "assumption 3 of the paper, that vectors are evenly spread over a hypersphere, holds where norm CV and mean "
+        "direction are near 0 and uniformity lies in the interval of as many random points on the sphere (95 %, Monte "
+        "Carlo)"
+    )
+    return Grid("Spread of the codebook's vectors", header, [("", lines)], [note])
+
+
+def _cells(values: Mapping[str, float]) -> list[str]:
+    radii = [
+        significant(values.get("r", np.nan)),
+        *(
+            mean_sd_significant(values.get(f"{part}_mean", np.nan), values.get(f"{part}_sd", np.nan))
+            for part in ("r_i", "r_i_used", "r_i_among_used")
+        ),
+    ]
+    return [
+        *radii,
+        f"{values['codes_in_use']:.0f} of {values['codebook_size']:.0f}",
+        number(values["perplexity"], 1),
+    ]

@@ -1,0 +1,76 @@
+"""How far tokens lie from their codes, by domain; which anatomy each code stands for."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import number
+from robustq.report.values import Values
+from robustq_latent.space import space_notes
+
+CODES = 16
+"""Number of codes that the table of anatomy shows: the most frequent ones."""
+
+_DISTANCES = ("beyond_radius", "distance_to_code", "radius_of_code")
+
+
+def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+    """A table of distances for each domain, and one of labels for each code.
+
+    Args:
+        rows: of a whole analysis.
+        models: in the order in which they are to stand.
+        sample: what was measured, for the titles.
+    """
+    grids = []
+    measured = rows[rows["metric"].isin(_DISTANCES)]
+    if not measured.empty:
+        sections = []
+        for domain, part in measured.groupby("domain", sort=False):
+            values = Values(part)
+            lines = [
+                [
+                    model,
+                    values.cell(model, "beyond_radius", "clean", 0.0, 3),
+                    *(values.cell(model, metric, "clean", 0.0) for metric in _DISTANCES[1:]),
+                ]
+                for model in models
+                if model in set(part["model"])
+            ]
+            sections.append((str(domain), lines))
+        header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
+        notes = [
+            "share of tokens with |e - l_k| > r_k, and means over tokens; mean ± sd over groups; clean cases",
+            *space_notes(rows),
+        ]
+        grids.append(Grid(f"Tokens beyond the radius of their code on {sample}", header, sections, notes))
+    shares = rows[rows["metric"].str.startswith("label_share:")]
+    if not shares.empty:
+        grids.append(_atlas(shares, rows[rows["metric"] == "code_tokens"], sample))
+    return grids
+
+
+def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
+    labels = [str(metric).removeprefix("label_share:") for metric in shares["metric"].unique()]
+    sections = []
+    shortened = []
+    for model, part in shares.groupby("model", sort=False):
+        table = dict(zip(zip(part["label"], part["metric"], strict=True), part["value"], strict=True))
+        weight = tokens[tokens["model"] == model].set_index("label")["value"].sort_values(ascending=False)
+        if len(weight) > CODES:
+            shortened.append(f"{model}: shown are the {CODES} most frequent of {len(weight)} codes in use")
+        lines = [
+            [
+                str(code),
+                number(float(weight[code] / weight.sum())),
+                *(number(table[code, f"label_share:{label}"], 2) for label in labels),
+            ]
+            for code in weight.index[:CODES]
+        ]
+        sections.append((str(model), lines))
+    notes = [
+        "share of each code's area that a label covers, over all clean cases; tokens: share of all tokens",
+        *shortened,
+    ]
+    return Grid(f"Which anatomy a code stands for, on {sample}", ["code", "tokens", *labels], sections, notes)

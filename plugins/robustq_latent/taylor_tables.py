@@ -1,0 +1,120 @@
+"""Tables of the Taylor bound: shifts and criteria, the errors of the criteria, the largest safe levels."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import number, percent
+from robustq.report.values import Values
+from robustq_latent.space import space_notes
+from robustq_latent.taylor_piece import CRITERIA
+
+_SHIFTS = (
+    ("predicted_shift", "|Jδ|"),
+    ("true_shift", "|Δ|"),
+    ("linearisation_error", "|Δ-Jδ| / |Δ|"),
+    ("finite_margin", "m"),
+    ("safe_by_r", "|Jδ| < r"),
+    ("safe_by_r_k", "|Jδ| < r_k"),
+    ("safe_by_margin", "|Jδ| < m"),
+    ("token_flip_rate", "flips"),
+)
+
+
+def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+    """A table of shifts and criteria, one of the errors of the criteria, one of the largest safe levels.
+
+    Args:
+        rows: of a whole analysis.
+        models: in the order in which they are to stand.
+        sample: what was measured, for the titles.
+    """
+    values = Values(rows[rows["metric"].isin([metric for metric, _ in _SHIFTS])])
+    shifts = [
+        (
+            perturbation,
+            [
+                [model, percent(level), *_shift_cells(values, model, perturbation, level)]
+                for model in models
+                for level in values.levels
+            ],
+        )
+        for perturbation in values.perturbations
+    ]
+    grids = [
+        Grid(
+            f"Taylor bound on {sample}",
+            ["model", "level", *(title for _, title in _SHIFTS)],
+            shifts,
+            [
+                "means over draws and tokens, then mean ± sd over groups; |Jδ|: shift predicted by the first-order "
+                "term; |Δ|: true shift; r: radius of equation 3; r_k: radius of the token's code; m: exact margin of "
+                "the token; columns with <: share of tokens; flips: share of tokens whose code changes",
+                *space_notes(rows),
+            ],
+        )
+    ]
+    quantised = [model for model in models if "safe_by_margin" in set(rows[rows["model"] == model]["metric"])]
+    if quantised:
+        grids += [_error_grid(rows, quantised, values, sample), _level_grid(rows, quantised, sample)]
+    return grids
+
+
+def _shift_cells(values: Values, model: str, perturbation: str, level: float) -> list[str]:
+    return [
+        values.cell(model, metric, perturbation, level, 3 if metric.startswith(("safe", "token")) else None)
+        for metric, _ in _SHIFTS
+    ]
+
+
+def _error_grid(rows: pd.DataFrame, models: Sequence[str], values: Values, sample: str) -> Grid:
+    """False-safe and false-unsafe rates, pooled over cases and draws, with their counts."""
+    counts = rows[rows["metric"].str.contains(":")]
+    pooled = counts.groupby(["model", "perturbation", "level", "metric"])["value"].sum()
+    sections = []
+    for perturbation in values.perturbations:
+        lines = []
+        for model in models:
+            for level in values.levels:
+                totals = pooled[model, perturbation, level]
+                cells = [
+                    _rate(totals[f"{part}:{name}"], totals[f"{whole}:{name}"])
+                    for name in CRITERIA
+                    for part, whole in (("safe_flipped", "safe"), ("unsafe_stayed", "unsafe"))
+                ]
+                broken = [f"{totals[f'within_flipped:{name}']:.0f}" for name in ("r_k", "margin")]
+                lines.append([model, percent(level), *cells, *broken])
+        sections.append((perturbation, lines))
+    titles = [f"{what} by {name}" for name in ("r", "r_k", "m") for what in ("false-safe", "false-unsafe")]
+    notes = [
+        "a criterion calls a token safe where |Jδ| is below its bound; false-safe: share of the tokens called safe "
+        "that flip; false-unsafe: share of the tokens called unsafe that stay; all cases and draws are pooled",
+        "last columns: number of tokens that flip although their true shift is below r_k, which does not guarantee "
+        "that the code stays, or below m, which does",
+    ]
+    header = ["model", "level", *titles, "flipped, |Δ| < r_k", "flipped, |Δ| < m"]
+    return Grid(f"Errors of the three criteria on {sample}", header, sections, notes)
+
+
+def _rate(part: float, whole: float) -> str:
+    return f"{number(part / whole)} ({part:.0f} of {whole:.0f})" if whole else "– (0 of 0)"
+
+
+def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
+    """For each level the number of cases whose largest safe level it is."""
+    largest = rows[rows["metric"] == "largest_safe_level"]
+    levels = [0.0, *sorted(rows[rows["level"] > 0]["level"].unique())]
+    sections = []
+    for perturbation, part in largest.groupby("perturbation", sort=False):
+        lines = []
+        for model in models:
+            own = part[part["model"] == model]["value"]
+            lines.append([model, *(str(int((own == level).sum())) for level in levels), number(own.median(), 0)])
+        sections.append((str(perturbation), lines))
+    header = ["model", *(percent(level) for level in levels), "median"]
+    notes = [
+        "number of cases by their largest safe level: at it, and at all lower levels tested, the mean share of tokens "
+        "with |Jδ| < m reaches the asked share"
+    ]
+    return Grid(f"Largest safe level on {sample}", header, sections, notes)

@@ -1,0 +1,35 @@
+"""`NAME@SETTING`, as in `nsd@2mm`, `pgd@l2` or `taylor@90`: the only place that splits such a text."""
+
+from robustq import registry
+from robustq.errors import RequestError
+
+_AT = "@"
+
+
+def split_setting(kind: str, text: str) -> tuple[str, str]:
+    """The registered name of an item, and its setting as it was written; "" without one.
+
+    Args:
+        kind: of the item, one of `robustq.registry.KINDS`.
+        text: `NAME` or `NAME@SETTING`; the name may be an alias.
+
+    Raises:
+        RequestError: the name is unknown, or nothing follows the @.
+    """
+    written, at, setting = text.strip().partition(_AT)
+    name = registry.canonical(kind, written)
+    if at and not setting:
+        raise RequestError(
+            f"{registry.KINDS[kind]} {text.strip()!r} names no setting after the @: leave the @ out, or write one"
+        )
+    return name, setting
+
+
+def join_setting(name: str, setting: str) -> str:
+    """The text that `split_setting` splits."""
+    return f"{name}{_AT}{setting}" if setting else name
+
+
+def is_one_of(kind: str, text: str) -> bool:
+    """Whether the name, with or without a setting, is that of a registered item of this kind; aliases do not count."""
+    return text.partition(_AT)[0] in registry.names(kind)
