@@ -7,7 +7,9 @@ from typing import cast, get_args
 
 from robustq.attack import load_attacks
 from robustq.attacker import Attacker, choose_source
+from robustq.data.training_domains import training_domains
 from robustq.dataset import AbstractDataset
+from robustq.demonstration import DATA
 from robustq.errors import RequestError, unknown
 from robustq.evaluate import Evaluator
 from robustq.levels import check_levels
@@ -23,7 +25,7 @@ from robustq.subjects import Models, Subjects, versions
 
 def stress(
     models: Models | None = None,
-    data: AbstractDataset | str = "phantom",
+    data: AbstractDataset | str | None = None,
     *,
     noise: Sequence[str] | None = None,
     attack: Sequence[str] = (),
@@ -48,7 +50,8 @@ def stress(
     Args:
         models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; the built-in phantom by default.
+        data: a dataset or the text of `--data`; the built-in phantom by default. Without models, cases of the phantom
+            that had no part in the training of the demonstration pair.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
             Gaussian by default where no attack is named.
         attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
@@ -95,6 +98,8 @@ def stress(
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
     noise_device = str(choose_device(noise_device))
+    if data is None:
+        data = DATA if models is None else "phantom"
     subjects = Subjects.gather(models, data, split=split, device=device)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
@@ -126,7 +131,16 @@ def stress(
         "precision": choose_precision(precision, subjects.device),
         **subjects.describe(),
     }
-    directory.begin({"asked": asked, "plan": batches, "device": str(subjects.device), "versions": versions()})
+    seen = {name: model.spec.seen for name, model in subjects.models.items()}
+    directory.begin(
+        {
+            "asked": asked,
+            "plan": batches,
+            "device": str(subjects.device),
+            "versions": versions(),
+            "training_domains": training_domains(cases.dataset, seen),
+        }
+    )
     evaluator = Evaluator(
         models=subjects.models,
         cases=cases,

@@ -225,7 +225,7 @@ def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
 
 def test_a_label_that_the_truth_does_not_show_is_invented_not_scored() -> None:
     run = flawed_run()
-    assert any(note.startswith("1 of 4 labels of cases are absent") for note in curve_grid(run, "dice").notes)
+    assert any(note.startswith("For 1 of the 4 labels of all cases") for note in curve_grid(run.curves("dice")).notes)
     assert [(each["level"], each["share"], each["volume"]) for each in run.summary()["invented"]] == [
         (0, 1, 192),
         (10, 1, 192),
@@ -250,7 +250,7 @@ def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) ->
     trained = robustq.train(model(), "phantom:cases=5,domain=A", tmp_path / "m.safetensors", recipe)
     scored = robustq.stress([tmp_path / "m.safetensors"], "phantom:cases=5,domain=A", levels=[0])
     assert len(scored.asked["data"]["cases"]) == 5 - len(trained.spec.training["training_cases"])
-    assert any("also chose the best epoch" in note for note in scored.sample_notes())
+    assert any("also chose, by clean Dice, which epoch" in note for note in scored.sample_notes())
     everything = robustq.stress({"m": trained}, "phantom:cases=5,domain=A", levels=[0], split="all")
     assert any("were seen in training" in note for note in everything.sample_notes())
     with pytest.raises(RequestError, match="declares no case of the split 'test'"):
@@ -359,9 +359,10 @@ def test_the_table_and_the_figure_show_every_model_and_level() -> None:
         ):
             assert word in text
     assert "[mm]" in text
-    (panel,) = run.plot("dice").axes
+    panel, other = run.plot("dice").axes
     assert [line.get_label() for line in panel.lines] == ["left", "right"]
-    clean = run.to_frame().query("metric == 'dice' and level == 0 and model == 'left'")
+    assert [panel.get_title(), other.get_title()] == ["gaussian, domain A", "gaussian, domain B"]
+    clean = run.to_frame().query("metric == 'dice' and level == 0 and model == 'left' and domain == 'A'")
     by_case = clean.groupby("case")["value"].mean()
     assert panel.lines[0].get_ydata()[0] == pytest.approx(by_case.mean())
 
@@ -369,7 +370,13 @@ def test_the_table_and_the_figure_show_every_model_and_level() -> None:
 def test_many_perturbations_are_drawn_in_rows_of_panels_with_one_legend(tmp_path: Path) -> None:
     names = ["gaussian", "poisson", "speckle", "rician", "salt-and-pepper"]
     run = robustq.stress(
-        {"m": model()}, "phantom:cases=1", noise=names, levels=[10], draws=1, metrics="dice,hd95", out=tmp_path / "run"
+        {"m": model()},
+        "phantom:cases=1,domain=A",
+        noise=names,
+        levels=[10],
+        draws=1,
+        metrics="dice,hd95",
+        out=tmp_path / "run",
     )
     figure = run.plot("hd95")
     assert [panel.get_title() for panel in figure.axes] == [*names, "", "", ""]
@@ -461,7 +468,8 @@ def drawn(run: Run, metric: str | None = None) -> str:
 
 
 def test_misses_stand_beside_every_distance() -> None:
-    run = robustq.stress({"nothing": bright(9.0)}, "phantom:cases=2", levels=[30], draws=2, metrics="dice,hd95")
+    data = "phantom:cases=4,domain=B"
+    run = robustq.stress({"nothing": bright(9.0)}, data, levels=[30], draws=2, metrics="dice,hd95")
     table = drawn(run, "hd95")
     # 4 cases × 3 labels, once at level 0 and twice at 30 %.
     assert "(12 missed)" in table
