@@ -3,7 +3,7 @@
     python benchmarks/demonstration.py [FOLDER]
 
 Both get the same data, recipe and training seed. The recipe was chosen by clean validation Dice alone. The results are
-written to robustq/demo unless another folder is given.
+written to robustq/run/demo unless another folder is given.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 import robustq
-from robustq.demonstration import FOLDER
+from robustq.run.demonstration import FOLDER
 
 QUANTISE = {"unet": "none", "vq-unet": "64x32"}
 SIZE = (128, 128)

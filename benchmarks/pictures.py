@@ -11,12 +11,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from robustq.dataset import Case, open_dataset
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations
-from robustq.perturber import Perturber, load_perturbations
-from robustq.preparation import Preparation
-from robustq.slices import slice_axis
+from robustq.data.open_dataset import open_dataset
+from robustq.data.preparation import Preparation
+from robustq.data.slices import slice_axis
+from robustq.dataset import Case
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations
 
 DRAWS = 2
 

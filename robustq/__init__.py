@@ -5,58 +5,56 @@ run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 2
 print(run.table())
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robustq import geometry as geometry
     from robustq import metrics as metrics
-    from robustq.analyse import analyse as analyse
-    from robustq.analysis import Analysis as Analysis
-    from robustq.bundle import load as load
-    from robustq.dataset import open_dataset as open_dataset
+    from robustq.data.open_dataset import open_dataset as open_dataset
+    from robustq.data.preparation import Preparation as Preparation
+    from robustq.draws.perturb_batch import perturb as perturb
     from robustq.errors import CaseError as CaseError
     from robustq.errors import RequestError as RequestError
-    from robustq.loss import QuantisedLoss as QuantisedLoss
-    from robustq.minimal import MinimalLevel as MinimalLevel
-    from robustq.minimal import minimal_level as minimal_level
-    from robustq.minimal_levels import MinimalLevels as MinimalLevels
-    from robustq.minimal_levels import minimal_levels as minimal_levels
-    from robustq.perturb import perturb as perturb
-    from robustq.preparation import Preparation as Preparation
-    from robustq.recipe import Recipe as Recipe
-    from robustq.run import Run as Run
-    from robustq.segmenter import Parts as Parts
-    from robustq.segmenter import Segmenter as Segmenter
-    from robustq.stress import stress as stress
-    from robustq.train import train as train
-    from robustq.wrap import wrap as wrap
+    from robustq.model.load import load as load
+    from robustq.model.segmenter import Parts as Parts
+    from robustq.model.segmenter import Segmenter as Segmenter
+    from robustq.model.wrap import wrap as wrap
+    from robustq.results.analysis import Analysis as Analysis
+    from robustq.results.stress_run import Run as Run
+    from robustq.run.analyse import analyse as analyse
+    from robustq.run.minimal_level import MinimalLevel as MinimalLevel
+    from robustq.run.minimal_level import minimal_level as minimal_level
+    from robustq.run.minimal_levels import MinimalLevels as MinimalLevels
+    from robustq.run.minimal_levels import minimal_levels as minimal_levels
+    from robustq.run.stress import stress as stress
+    from robustq.training.loss import QuantisedLoss as QuantisedLoss
+    from robustq.training.recipe import Recipe as Recipe
+    from robustq.training.train import train as train
 
 _HOMES = {
-    "Analysis": "analysis",
+    "Analysis": "results.analysis",
     "CaseError": "errors",
-    "MinimalLevel": "minimal",
-    "MinimalLevels": "minimal_levels",
-    "Parts": "segmenter",
-    "Preparation": "preparation",
-    "QuantisedLoss": "loss",
-    "Recipe": "recipe",
+    "MinimalLevel": "run.minimal_level",
+    "MinimalLevels": "run.minimal_levels",
+    "Parts": "model.segmenter",
+    "Preparation": "data.preparation",
+    "QuantisedLoss": "training.loss",
+    "Recipe": "training.recipe",
     "RequestError": "errors",
-    "Run": "run",
-    "Segmenter": "segmenter",
-    "analyse": "analyse",
+    "Run": "results.stress_run",
+    "Segmenter": "model.segmenter",
+    "analyse": "run.analyse",
     "geometry": "geometry",
-    "load": "bundle",
+    "load": "model.load",
     "metrics": "metrics",
-    "minimal_level": "minimal",
-    "minimal_levels": "minimal_levels",
-    "open_dataset": "dataset",
-    "perturb": "perturb",
-    "stress": "stress",
-    "train": "train",
-    "wrap": "wrap",
+    "minimal_level": "run.minimal_level",
+    "minimal_levels": "run.minimal_levels",
+    "open_dataset": "data.open_dataset",
+    "perturb": "draws.perturb_batch",
+    "stress": "run.stress",
+    "train": "training.train",
+    "wrap": "model.wrap",
 }
 """Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""
 
@@ -87,17 +85,6 @@ __all__ = [
     "train",
     "wrap",
 ]
-
-
-class _Package(ModuleType):
-    """Importing robustq.wrap binds the submodule to the package's name `wrap`, which belongs to the function."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _MODULES or not (name in _HOMES and isinstance(value, ModuleType)):
-            ModuleType.__setattr__(self, name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

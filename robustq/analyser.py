@@ -11,9 +11,9 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
-from robustq.latent import Latent
-from robustq.plan import CLEAN
-from robustq.segmenter import Segmenter
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
+from robustq.request.names import CLEAN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One measured value. Together with what it was measured on it becomes a row (`robustq.rows.Row`).
+    """One measured value. Together with what it was measured on it becomes a row (`robustq.results.rows.Row`).
 
     Attributes:
         metric: what was measured.
@@ -114,7 +114,7 @@ class AbstractAnalyser(ABC):
         return ()
 
     def conclude(self, rows: pd.DataFrame) -> Iterable[Finding]:
-        """What follows from this model's rows of all pieces (columns as in `robustq.rows.Row`)."""
+        """What follows from this model's rows of all pieces (columns as in `robustq.results.rows.Row`)."""
         return ()
 
     @classmethod

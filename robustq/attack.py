@@ -12,8 +12,8 @@ from robustq import registry
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.evaluation_mode import evaluation_mode
+from robustq.model.segmenter import Segmenter
 from robustq.perturbation import check_level
-from robustq.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 
 

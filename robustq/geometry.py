@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
 
 MEMORY = 2**23
 """At most this many distances are held at a time (64 MiB in float64), or those of one point."""

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from robustq import registry
-from robustq.comparison import Comparison as Comparison
-from robustq.comparison import Missing as Missing
 from robustq.errors import RequestError
-from robustq.truth import Truth as Truth
-from robustq.truth import Unit as Unit
+from robustq.scoring.comparison import Comparison as Comparison
+from robustq.scoring.comparison import Missing as Missing
+from robustq.scoring.truth import Truth as Truth
+from robustq.scoring.truth import Unit as Unit
 
 
 class AbstractMetric(ABC):

@@ -12,13 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from robustq import registry
 from robustq.errors import RequestError
-from robustq.metric import Comparison, Missing, Truth
-from robustq_metrics.assd import ASSD
-from robustq_metrics.dice import Dice
-from robustq_metrics.hausdorff import HD95, Hausdorff
-from robustq_metrics.iou import IoU
-from robustq_metrics.nsd import NSD
+from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 
 AnyMask = Shaped[np.ndarray, "..."] | Shaped[Tensor, "..."]
 
@@ -31,7 +27,7 @@ def dice(prediction: AnyMask, truth: AnyMask) -> float:
     Raises:
         RequestError: the shapes differ, or a mask holds something else than 0 and 1.
     """
-    return Dice().score(_compare(prediction, truth))
+    return _score("dice", _compare(prediction, truth))
 
 
 def iou(prediction: AnyMask, truth: AnyMask) -> float:
@@ -40,7 +36,7 @@ def iou(prediction: AnyMask, truth: AnyMask) -> float:
     Raises:
         RequestError: as `dice`.
     """
-    return IoU().score(_compare(prediction, truth))
+    return _score("iou", _compare(prediction, truth))
 
 
 def hd95(
@@ -57,7 +53,7 @@ def hd95(
     Raises:
         RequestError: as `dice`; the spacing is not one positive number an axis; the policy does not exist.
     """
-    return HD95().score(_compare(prediction, truth, spacing, missing))
+    return _score("hd95", _compare(prediction, truth, spacing, missing))
 
 
 def hausdorff(
@@ -72,7 +68,7 @@ def hausdorff(
     Raises:
         RequestError: as `hd95`; the percentile is not above 0 and at most 100.
     """
-    return Hausdorff(float(percentile)).score(_compare(prediction, truth, spacing, missing))
+    return _score("hausdorff", _compare(prediction, truth, spacing, missing), float(percentile))
 
 
 def assd(
@@ -83,7 +79,7 @@ def assd(
     Raises:
         RequestError: as `hd95`.
     """
-    return ASSD().score(_compare(prediction, truth, spacing, missing))
+    return _score("assd", _compare(prediction, truth, spacing, missing))
 
 
 def nsd(
@@ -107,7 +103,13 @@ def nsd(
     Raises:
         RequestError: as `hd95`; the tolerance is negative or not finite.
     """
-    return NSD(float(tolerance)).score(_compare(prediction, truth, spacing, missing))
+    return _score("nsd", _compare(prediction, truth, spacing, missing), float(tolerance))
+
+
+def _score(name: str, comparison: Comparison, *setting: float) -> float:
+    """The score of a registered metric."""
+    metric: AbstractMetric = registry.load("metrics", name)(*setting)
+    return metric.score(comparison)
 
 
 def _compare(

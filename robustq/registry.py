@@ -3,6 +3,8 @@
 A kind is the entry-point group `robustq.<kind>`. Listing names imports nothing; loading imports one item.
 """
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
@@ -18,6 +20,7 @@ KINDS = {
     "metrics": "metric",
     "analysers": "analyser",
     "datasets": "dataset",
+    "executors": "executor",
 }
 """Every kind of item, with the word for one of it."""
 
@@ -136,6 +139,15 @@ def canonical(kind: str, name: str) -> str:
         if alias is not None and point.value == alias.value:
             return point.name
     raise unknown(KINDS[kind], name, points)
+
+
+def mismatch(item: Callable[..., Any], *arguments: Any, **settings: Any) -> str:
+    """Why an item cannot be called with these arguments, in Python's words; "" where it can."""
+    try:
+        inspect.signature(item).bind(*arguments, **settings)
+    except TypeError as error:
+        return str(error)
+    return ""
 
 
 def load(kind: str, name: str, *, compat: str | None = None) -> Any:

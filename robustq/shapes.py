@@ -5,18 +5,28 @@ image · d channels of an embedding · *t two or three spatial axes of an embedd
 k vectors of a codebook · l labels (foreground classes) · n tokens or points, one a row
 """
 
+from collections.abc import Iterable
+from typing import Literal
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+Unit = Literal["mm", "px"]
+"""Of a spacing: mm where the file has a real one, else voxels."""
 
 Image = Float[Tensor, "c *s"]
 Images = Float[Tensor, "b c *s"]
 IntensityRange = Float[Tensor, "c 2"]
 """(low, high) of each channel, in the image's own unit."""
 
-Mask = Bool[Tensor, "*s"]
 Masks = Bool[Tensor, "l *s"]
 BatchMasks = Bool[Tensor, "b l *s"]
 
 Embedding = Float[Tensor, "b d *t"]
 Codes = Int[Tensor, "b q *t"]
 Codebooks = Float[Tensor, "q k d"]
+
+
+def by(extents: Iterable[float]) -> str:
+    """`128 × 96 × 3`, as extents are shown to a reader."""
+    return " × ".join(str(extent) if isinstance(extent, int) else f"{extent:g}" for extent in extents)

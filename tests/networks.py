@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import robustq
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"width": 8, "scales": 4},

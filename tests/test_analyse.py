@@ -14,12 +14,12 @@ from rich.console import Console
 
 import robustq
 from networks import noise, small
-from robustq.analyse import parse_checks
-from robustq.analysis import Analysis
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
-from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
+from robustq.results.analysis import Analysis
+from robustq.run.analyse import parse_checks
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 

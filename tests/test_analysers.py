@@ -17,9 +17,10 @@ from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
 from robustq.geometry import radii, uniformity
-from robustq.latent import Latent, latent, tangents
+from robustq.latent.latents import Latent, latent
+from robustq.latent.tangents import tangents
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import AbstractQuantiser, Quantised
-from robustq.segmenter import Segmenter
 from robustq_latent.codebook import Codebook
 from robustq_latent.latent_variance import LatentVariance
 from robustq_latent.liveness import Liveness

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from robustq.answer import count_labels, default_answer, full_resolution, masks
 from robustq.errors import RequestError
+from robustq.network.output_masks import count_labels, default_answer, full_resolution, masks
 
 
 def test_softmax_gives_each_pixel_to_its_largest_channel_and_the_background_to_nobody() -> None:

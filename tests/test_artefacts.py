@@ -13,9 +13,10 @@ from scipy.fft import dctn, idctn
 import robustq
 from networks import small
 from robustq import registry
-from robustq.dataset import Case, Entry, open_dataset
-from robustq.directions import choice, either_way, strength, uniform
-from robustq.seeds import draw_generator
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Case, Entry
+from robustq.draws.random_numbers import choice, either_way, strength, uniform
+from robustq.draws.seeds import draw_generator
 from robustq_artefact.jpeg import STEPS
 
 

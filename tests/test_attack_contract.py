@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from robustq.dataset import Case
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image
 from robustq.testing import check_attack
 from robustq_attacks.fgsm import FGSM

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 import robustq
 from networks import noise, small
 from robustq.attack import load_attacks
-from robustq.attacker import choose_source
 from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.attacked import choose_source
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
-from robustq.masking import Masked, suspects
-from robustq.report.curves import curve_grid
+from robustq.model.segmenter import Segmenter
 from robustq.report.masking_notes import masking_notes
-from robustq.run import Run
-from robustq.runs import join
-from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
+from robustq.report.stress_table import curve_grid
+from robustq.results.several_runs import join
+from robustq.results.stress_run import Run
 from robustq.statistics import compare, summarise_by_architecture
+from robustq.statistics.masked_gradients import Masked, suspects
 from robustq_cli.stress import stress as stress_command
 
 LABELS = tuple(sorted(robustq.open_dataset("phantom").labels.items()))

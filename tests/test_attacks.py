@@ -13,15 +13,15 @@ from torch.nn import functional as F
 import robustq
 from networks import noise, small
 from robustq import registry
-from robustq.answer import masks
 from robustq.attack import AbstractAttack, load_attacks
+from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry, own_range
-from robustq.demonstration import demonstration_pair
+from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
-from robustq.prepared import PreparedCases
-from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
-from robustq.validate import mean_dice
+from robustq.model.segmenter import Segmenter
+from robustq.network.output_masks import masks
+from robustq.run.demonstration import demonstration_pair
+from robustq.training.validate import mean_dice
 from robustq_attacks.ascent import STEP, Ascent
 from robustq_attacks.bpda import BPDA
 from robustq_attacks.entropy import voxel_losses

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import robustq
-from robustq.code import code_digest
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
-from robustq.factory import network_from_file
-from robustq.spec import CHANGED
+from robustq.model.spec import CHANGED
+from robustq.network.code_digest import code_digest
+from robustq.network.own_file import network_from_file
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 
@@ -105,14 +105,14 @@ def test_fresh_weights_that_are_trained_with_changed_code_belong_to_it_and_train
 def test_a_named_architecture_needs_no_digest(tmp_path: Path) -> None:
     model = robustq.wrap("unet", "8x4", width=4, scales=2, groups=2)
     model.save(tmp_path / "m.safetensors")
-    assert robustq.load(tmp_path / "m.safetensors").spec.code == ""
+    assert robustq.load(tmp_path / "m.safetensors").spec.digest == ""
 
 
 def test_bundles_of_before_the_digest_carry_no_remark(tmp_path: Path) -> None:
     made = network(tmp_path / "a")
     bundle(tmp_path / "m.safetensors", made)
     model = robustq.load(tmp_path / "m.safetensors", module=made)
-    model.spec = model.spec.but(code="")
+    model.spec = model.spec.but(digest="")
     model.save(tmp_path / "old.safetensors")
     assert robustq.load(tmp_path / "old.safetensors", module=made).spec.status == model.spec.status
 

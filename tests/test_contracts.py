@@ -7,13 +7,14 @@ from PIL import Image
 
 from networks import settings
 from robustq import registry
-from robustq.dataset import open_dataset
-from robustq.quantise import Quantise
+from robustq.data.open_dataset import open_dataset
+from robustq.request.quantise import Quantise
 from robustq.testing import (
     check_analyser,
     check_architecture,
     check_attack,
     check_dataset,
+    check_executor,
     check_perturbation,
     check_quantiser,
 )
@@ -44,6 +45,11 @@ def test_every_registered_architecture_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", registry.names("analysers"))
 def test_every_registered_analyser_keeps_the_contract(name: str) -> None:
     check_analyser(registry.load("analysers", name))
+
+
+@pytest.mark.parametrize("name", registry.names("executors"))
+def test_every_registered_executor_keeps_the_contract(name: str) -> None:
+    check_executor(registry.load("executors", name).parse(""))
 
 
 def files(root: Path) -> dict[str, str]:

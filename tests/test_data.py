@@ -11,10 +11,11 @@ import SimpleITK
 import torch
 from PIL import Image
 
-from robustq.dataset import AbstractDataset, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.data.preparation import Preparation
+from robustq.data.prepared_cases import PreparedCases
+from robustq.dataset import AbstractDataset
 from robustq.errors import CaseError, RequestError
-from robustq.preparation import Preparation
-from robustq.prepared import PreparedCases
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 Writer = Callable[[Path, np.ndarray], None]
@@ -175,7 +176,7 @@ def test_a_fingerprint_follows_the_image_not_its_place(tmp_path: Path) -> None:
     ("break_it", "words"),
     [
         (lambda root: (root / "images" / "a.png").write_bytes(b"not an image"), "cannot be read as an image"),
-        (lambda root: picture(root / "masks" / "a.png", values(4, 5, high=2)), "4×4, the mask 4×5"),
+        (lambda root: picture(root / "masks" / "a.png", values(4, 5, high=2)), "4 × 4, the mask 4 × 5"),
         (lambda root: picture(root / "masks" / "a.png", values(4, 4, 3)), "several channels that differ"),
     ],
 )

@@ -13,14 +13,14 @@ import pytest
 import robustq
 from networks import small
 from robustq import registry
+from robustq.data.open_dataset import open_dataset
 from robustq.data.training_domains import training_domains
-from robustq.dataset import open_dataset
-from robustq.demonstration import DATA, demonstration_pair
 from robustq.metric import AbstractMetric, Comparison, Unit
-from robustq.report.curves import curve_grid
+from robustq.model.segmenter import Segmenter
 from robustq.report.domain_note import TrainingCases, domain_note
-from robustq.run import Run
-from robustq.segmenter import Segmenter
+from robustq.report.stress_table import curve_grid
+from robustq.results.stress_run import Run
+from robustq.run.demonstration import DATA, demonstration_pair
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
 PHANTOM = "phantom:first=2,cases=2"

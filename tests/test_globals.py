@@ -9,7 +9,7 @@ import torch
 
 import robustq
 from networks import small
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 
 LABELS = tuple(sorted(robustq.open_dataset("phantom").labels.items()))
 DATA = "phantom:cases=3,domain=A"

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from robustq.invented import invented
 from robustq.report.invented_notes import invented_notes
+from robustq.statistics.invented_labels import invented
 
 
 def rows(answers: dict[tuple[str, float, str, int], float]) -> pd.DataFrame:

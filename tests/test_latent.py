@@ -6,8 +6,9 @@ from torch import Tensor
 
 import robustq
 from networks import noise, small
-from robustq.latent import latent, tangents
-from robustq.segmenter import Segmenter
+from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
+from robustq.model.segmenter import Segmenter
 
 
 def by_definition(model: Segmenter, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 from robustq import registry
 from robustq.errors import RequestError
 from robustq.metric import AbstractMetric, Comparison, Unit, parse_metrics
-from robustq.testing_metric import check_metric
+from robustq.testing.metric import check_metric
 
 
 @pytest.mark.parametrize("name", registry.names("metrics"))

@@ -13,17 +13,18 @@ from torch import Tensor, nn
 
 import robustq
 from robustq.dataset import AbstractDataset, Case, Entry
-from robustq.demonstration import demonstration_pair
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
-from robustq.minimal import MinimalLevel, bisect, minimal_level
-from robustq.minimal_levels import MinimalLevels, _spread
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
-from robustq.perturber import Perturber, load_perturbations
-from robustq.progress import Progress
-from robustq.run import Run
-from robustq.segmenter import Segmenter
+from robustq.results.stress_run import Run
+from robustq.run.demonstration import demonstration_pair
+from robustq.run.minimal_level import MinimalLevel, bisect, minimal_level
+from robustq.run.minimal_levels import MinimalLevels, _spread
+from robustq.run.progress import Progress
 from robustq.shapes import Image, IntensityRange
-from robustq.spec import adopt_labels
 from robustq_cli.minimal import minimal as minimal_command
 
 

@@ -12,12 +12,12 @@ import torchio
 import robustq
 from networks import small
 from robustq import registry
-from robustq.chain import Chain
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.chain import Chain
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
-from robustq.naming import PRESETS, asked_perturbations, canonical_perturbation
-from robustq.perturber import load_perturbations
-from robustq.seeds import draw_generator, seeded_globals
+from robustq.request.names import PRESETS, asked_perturbations, canonical_perturbation
 from robustq.testing import check_perturbation
 from robustq_torchio.library import named
 
@@ -101,9 +101,8 @@ def test_a_preset_stands_beside_what_was_named_and_all_is_everything_registered(
 
 
 def test_names_are_checked_before_torch_is_imported() -> None:
-    code = (
-        "import sys; from robustq.naming import asked_perturbations as asked; from robustq.errors import RequestError\n"
-    )
+    code = "import sys; from robustq.errors import RequestError\n"
+    code += "from robustq.request.names import asked_perturbations as asked\n"
     code += (
         "asked(['gauss+torchio:RandomNoise'], 'all')\ntry: asked(['gauss+blurr'])\nexcept RequestError as e: print(e)\n"
     )

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 import robustq
 from networks import noise, settings
 from robustq import registry
-from robustq.describe import describe
 from robustq.errors import RequestError
-from robustq.latent import tangents
-from robustq.probe import example_of
-from robustq.site import find_bottleneck
+from robustq.latent.tangents import tangents
+from robustq.model.describe import describe
+from robustq.network.image_sizes import example_of
+from robustq.network.site_search import find_bottleneck
 
 LARGE = ("torchvision:fcn_resnet101", "torchvision:deeplabv3_resnet101")
 """The same code as their smaller siblings."""

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise
-from robustq.dataset import Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 
 pytest.importorskip("nnunetv2", reason="nnU-Net is not installed: pip install 'robustq[nnunet]'")
@@ -235,7 +236,7 @@ def test_plans_of_older_versions_are_read(write: Any) -> None:
         "conv_kernel_sizes": modern["kernel_sizes"],
     }
     (results / "plans.json").write_text(json.dumps(plan))
-    from robustq.trained import open_trained
+    from robustq.model.pretrained import open_trained
 
     arguments = open_trained(f"nnunet:{results}").arguments
     assert arguments["variant"] == "ResidualEncoderUNet"

@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 import robustq
 from robustq import registry
 from robustq.dataset import Case, Entry
+from robustq.draws.seeds import draw_generator, draw_seed, seeded_globals
 from robustq.errors import CaseError, RequestError
-from robustq.seeds import draw_generator, draw_seed, seeded_globals
 from robustq_noise.photons import poisson_quantile
 
 NAMES = [name for name in registry.names("perturbations") if not registry.load("perturbations", name)().moves_truth]

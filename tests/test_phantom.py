@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label as components
 
-from robustq.dataset import Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import Entry
 from robustq.errors import RequestError
-from robustq.splits import split
+from robustq.training.split import split
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustq.errors import RequestError
-from robustq.levels import check_levels, parse_levels
-from robustq.plan import CLEAN, Piece, plan
+from robustq.request.levels import check_levels, parse_levels
+from robustq.request.names import CLEAN
+from robustq.run.plan import Piece, plan
 
 
 @given(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
 from networks import noise
+from robustq.data.preparation import Preparation
+from robustq.data.slices import from_slices, slice_axis, to_slices
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
-from robustq.preparation import Preparation
-from robustq.slices import from_slices, slice_axis, to_slices
 
 
 def case(*shape: int, mask: torch.Tensor | None = None, channels: int = 1, spacing: tuple[float, ...] = ()) -> Case:

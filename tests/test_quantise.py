@@ -1,7 +1,7 @@
 import pytest
 
 from robustq.errors import RequestError
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq_vq.identity import Identity
 from robustq_vq.vector import VectorQuantiser
 

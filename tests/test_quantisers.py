@@ -18,8 +18,8 @@ from torch.nn import functional as F
 import robustq
 from networks import noise, small
 from robustq.errors import RequestError
-from robustq.quantise import Quantise, accepts
 from robustq.quantiser import AbstractQuantiser
+from robustq.request.quantise import Quantise, accepts
 from robustq_vq.cosine import CosineQuantiser
 from robustq_vq.ema import MovingAverageQuantiser
 from robustq_vq.fsq import FiniteScalarQuantiser

@@ -12,12 +12,12 @@ from rich.console import Console
 import robustq
 from networks import small
 from robustq import registry
-from robustq.analysis import Analysis
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.geometry import margins, nearest_codes, radii
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import perplexity, usage
-from robustq.recipe import Recipe
-from robustq.segmenter import Segmenter
+from robustq.results.analysis import Analysis
+from robustq.training.recipe import Recipe
 
 NUMBERS = {"Q": "2", "G": "2", "K": "16", "D": "6", "L": "5", "...": "4", "BITS": "6"}
 NAMES = registry.names("quantisers")

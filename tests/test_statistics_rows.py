@@ -12,7 +12,7 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from robustq.errors import RequestError
-from robustq.rows import Row, to_table
+from robustq.results.rows import Row, to_table
 from robustq.statistics import (
     compare,
     group_means,

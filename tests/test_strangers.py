@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise, small
-from robustq.quantise import Quantise
+from robustq.model.weights import load_weights
 from robustq.quantiser import usage
-from robustq.weights import load_weights
+from robustq.request.quantise import Quantise
 
 
 class Attributes(OrderedDict):  # type: ignore[type-arg]

@@ -12,16 +12,17 @@ from rich.console import Console
 
 import robustq
 from networks import noise, small
-from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.perturbed import Perturber
+from robustq.draws.seeds import draw_generator
 from robustq.errors import CaseError, RequestError
-from robustq.evaluate import Evaluator
+from robustq.model.segmenter import Segmenter
 from robustq.perturbation import AbstractPerturbation
-from robustq.perturber import Perturber
-from robustq.report.curves import curve_grid
-from robustq.run import Run
-from robustq.runs import join, seed_notes
-from robustq.seeds import draw_generator
-from robustq.segmenter import Segmenter
+from robustq.report.stress_table import curve_grid
+from robustq.results.several_runs import join, seed_notes
+from robustq.results.stress_run import Run
+from robustq.run.stress_pieces import Evaluator
 from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
@@ -330,7 +331,7 @@ def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     Picture.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
     Picture.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "masks" / "a.png")
-    with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8×8, the mask 8×9"):
+    with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8 × 8, the mask 8 × 9"):
         robustq.stress({"m": small()}, str(tmp_path))
     (tmp_path / "masks" / "a.png").write_text("not a picture")
     with pytest.raises(RequestError, match=r"a\.png cannot be read as an image"):

@@ -9,12 +9,13 @@ import torch
 
 import robustq
 from networks import noise, small
-from robustq.augment import augment
-from robustq.dataset import AbstractDataset, Case, Entry, open_dataset
+from robustq.data.open_dataset import open_dataset
+from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
-from robustq.loss import SegmentationLoss
-from robustq.recipe import Recipe
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
+from robustq.training.augment import augment
+from robustq.training.loss import SegmentationLoss
+from robustq.training.recipe import Recipe
 
 QUICK = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3)
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from networks import noise
-from robustq import nearest as search
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.latents import nearest as search
+from robustq.latent.nearest import nearest
 from robustq.quantiser import perplexity, usage
 from robustq_vq.identity import Identity
 from robustq_vq.vector import VectorQuantiser

@@ -10,7 +10,7 @@ import robustq
 from networks import noise, small
 from robustq import registry
 from robustq.errors import RequestError
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 
 NUMBERS = {"Q": "2", "G": "2", "K": "16", "D": "6", "L": "5", "...": "4", "BITS": "5"}
 FAMILY = {

@@ -10,13 +10,13 @@ from torch import nn
 
 import robustq
 from networks import noise, small
-from robustq.calibrate import calibrate
-from robustq.dataset import open_dataset
+from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
-from robustq.factory import network_from_file
-from robustq.freeze import freeze
-from robustq.segmenter import Segmenter
-from robustq.weights import load_weights
+from robustq.model.segmenter import Segmenter
+from robustq.model.weights import load_weights
+from robustq.network.own_file import network_from_file
+from robustq.training.calibrate import calibrate
+from robustq.training.freeze import freeze
 from robustq_unet.unet import UNet
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
@@ -280,7 +280,7 @@ def test_a_network_comes_from_a_file_that_is_named_and_from_no_other(tmp_path: P
 
 
 def test_k_means_gives_what_scikit_learn_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    import robustq.calibrate as module
+    import robustq.training.calibrate as module
 
     seen = {}
     real = module.MiniBatchKMeans

@@ -22,9 +22,9 @@ from torch.nn import functional as F
 
 import robustq
 from robustq.attack import load_attacks
-from robustq.demonstration import demonstration_pair
-from robustq.loss import class_map
-from robustq.spec import adopt_labels
+from robustq.model.spec import adopt_labels
+from robustq.network.output_masks import class_map
+from robustq.run.demonstration import demonstration_pair
 
 REPETITIONS = 7
 LEVEL = 1.0

@@ -24,9 +24,11 @@ from torch import Tensor
 import robustq
 from robustq.analyser import Draws
 from robustq.dataset import Case, Entry, own_range
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
-from robustq.latent import latent, tangents
-from robustq.perturber import Perturber, load_perturbations
+from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
 from robustq_latent.latent_variance import LatentVariance
 
 REPETITIONS = 5

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from robustq import registry
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, console, options
 
 
@@ -42,7 +42,7 @@ def analyse(
             registry.canonical("analysers", text.strip().partition("@")[0])
     bundles.check_files(models)
 
-    from robustq.analyse import analyse as analyse_models
+    from robustq.run.analyse import analyse as analyse_models
 
     opened = bundles.open_bundles(models, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"

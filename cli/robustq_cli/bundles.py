@@ -8,7 +8,7 @@ from robustq.errors import RequestError
 from robustq_cli import console
 
 if TYPE_CHECKING:
-    from robustq.segmenter import Segmenter
+    from robustq.model.segmenter import Segmenter
 
 
 def check_files(paths: Sequence[Path] | None) -> None:
@@ -32,9 +32,10 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     Raises:
         RequestError: two bundles have one name, none needs the file, or one needs it and cannot be rebuilt.
     """
-    from robustq.bundle import load, read_spec
-    from robustq.factory import network_from_file
-    from robustq.subjects import by_file_name
+    from robustq.model.bundle_file import read_spec
+    from robustq.model.load import load
+    from robustq.network.own_file import network_from_file
+    from robustq.run.subjects import by_file_name
 
     if model_file is None:
         return None if paths is None else dict(by_file_name(paths))
@@ -53,7 +54,7 @@ def open_bundle(path: Path, model_file: str | None) -> "Segmenter":
     Raises:
         RequestError: as there.
     """
-    from robustq.bundle import load
+    from robustq.model.load import load
 
     opened = open_bundles([path], model_file) or {}
     (model,) = opened.values()

@@ -32,11 +32,11 @@ def compare(
 
     from robustq.metric import parse_metrics
     from robustq.report.architecture_table import architecture_grid
-    from robustq.report.comparison import comparison_grid
+    from robustq.report.baseline_table import comparison_grid
     from robustq.report.grid import Grid
-    from robustq.report.sample import ONE_NETWORK
-    from robustq.run import Run
-    from robustq.runs import architectures, join, remarks, seed_notes
+    from robustq.report.sample_notes import ONE_NETWORK
+    from robustq.results.several_runs import architectures, join, remarks, seed_notes
+    from robustq.results.stress_run import Run
     from robustq.statistics import compare as compare_models
     from robustq.statistics import summarise_by_architecture
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from robustq.report.numbers import plain
 
 if TYPE_CHECKING:
-    from robustq.progress import Progress as Done
+    from robustq.run.progress import Progress as Done
 
 out = Console()
 """Tables and answers."""

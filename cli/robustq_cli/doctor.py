@@ -58,7 +58,7 @@ def _print(report: dict[str, Any]) -> None:
 def _devices() -> dict[str, Any]:
     import torch
 
-    from robustq.predict import choose_precision
+    from robustq.model.device import choose_precision
 
     found: dict[str, Any] = {
         "processor": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, training in "

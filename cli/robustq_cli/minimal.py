@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
-from robustq.naming import canonical_attack, canonical_perturbation
+from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, console, options
 
 
@@ -36,7 +36,7 @@ def minimal(
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
     bundles.check_files(models)
 
-    from robustq.minimal_levels import minimal_levels
+    from robustq.run.minimal_levels import minimal_levels
 
     opened = bundles.open_bundles(models, model_file)
     target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"

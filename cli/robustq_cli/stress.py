@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from robustq.levels import parse_levels
-from robustq.naming import asked_perturbations, canonical_attack
+from robustq.request.levels import parse_levels
+from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, console, options
 
 
@@ -51,7 +51,7 @@ def stress(
     names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     bundles.check_files(model)
 
-    from robustq.stress import stress as stress_models
+    from robustq.run.stress import stress as stress_models
 
     opened = bundles.open_bundles(model, model_file)
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"

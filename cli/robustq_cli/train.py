@@ -30,9 +30,9 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
 ) -> int:
     """Train a bundle with the paper's recipe; started again after being killed, it goes on."""
-    from robustq.recipe import Recipe
-    from robustq.train import Epoch
-    from robustq.train import train as train_model
+    from robustq.training.recipe import Recipe
+    from robustq.training.train import Epoch
+    from robustq.training.train import train as train_model
 
     recipe = Recipe(
         epochs=epochs,

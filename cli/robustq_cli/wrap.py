@@ -8,7 +8,7 @@ import typer
 
 from robustq import registry
 from robustq.errors import RequestError
-from robustq.quantise import Quantise
+from robustq.request.quantise import Quantise
 from robustq_cli import console, options
 
 
@@ -86,16 +86,16 @@ def wrap(
     if calibrate is not None and weights is None and not reads:
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
-    from robustq.answer import count_labels, default_answer
-    from robustq.bundle import check_name, read_spec, save
-    from robustq.calibrate import calibrate as calibrate_model
-    from robustq.describe import describe
-    from robustq.factory import network_from_file
-    from robustq.preparation import Preparation
-    from robustq.probe import example_of
-    from robustq.trained import open_trained
-    from robustq.weights import load_weights
-    from robustq.wrap import wrap as wrap_network
+    from robustq.data.preparation import Preparation
+    from robustq.model.bundle_file import check_name, read_spec
+    from robustq.model.describe import describe
+    from robustq.model.pretrained import open_trained
+    from robustq.model.weights import load_weights
+    from robustq.model.wrap import wrap as wrap_network
+    from robustq.network.image_sizes import example_of
+    from robustq.network.output_masks import count_labels, default_answer
+    from robustq.network.own_file import network_from_file
+    from robustq.training.calibrate import calibrate as calibrate_model
 
     given = f"{framework}-{Path(folder).name}" if reads else arch or Path(str(model_file).rpartition(":")[0]).stem
     target = check_name(
@@ -167,7 +167,7 @@ def wrap(
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained bundle: give another --out, or delete it")
     anatomy = describe(model.eval(), shown)
-    save(model, target)
+    model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return

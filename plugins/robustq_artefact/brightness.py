@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.directions import either_way
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import low_and_span, per_channel, working_dtype
+from robustq.draws.random_numbers import either_way
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 
@@ -16,7 +16,7 @@ class Brightness(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·h·v."""
-        _, span = limits(image, intensity_range)
+        _, span = low_and_span(image, intensity_range)
         return (image.to(working_dtype(image)) + level / 100 * either_way(generator) * span).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:

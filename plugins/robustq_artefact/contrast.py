@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.directions import either_way
-from robustq.intensity import in_shares
+from robustq.draws.intensity import in_shares
+from robustq.draws.random_numbers import either_way
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.directions import choice
-from robustq.intensity import in_shares
+from robustq.draws.intensity import in_shares
+from robustq.draws.random_numbers import choice
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_artefact.planes import from_planes, to_planes

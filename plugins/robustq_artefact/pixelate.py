@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.directions import uniform
-from robustq.intensity import in_shares
+from robustq.draws.intensity import in_shares
+from robustq.draws.random_numbers import uniform
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 

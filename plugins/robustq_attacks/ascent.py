@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from robustq.dataset import Case
-from robustq.intensity import bounds
-from robustq.segmenter import Segmenter
+from robustq.draws.intensity import bounds
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.gradient import Weigh, even, loss_gradient
 from robustq_attacks.norm import AbstractNorm, shares, span

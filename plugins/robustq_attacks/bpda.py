@@ -6,7 +6,7 @@ import torch
 
 from robustq.attack import AbstractAttack
 from robustq.dataset import Case
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.ascent import Ascent
 from robustq_attacks.soft import softened

@@ -7,8 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from robustq.answer import exclusive, masks
-from robustq.loss import class_map
+from robustq.network.output_masks import class_map, exclusive, masks
 from robustq.shapes import BatchMasks
 
 _LEAST = torch.finfo(torch.float32).tiny

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from robustq.data.slices import from_slices, to_slices
 from robustq.dataset import Case
 from robustq.errors import RequestError
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image
-from robustq.slices import from_slices, to_slices
 from robustq_attacks.entropy import voxel_losses
 
 _SLICES = 16

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.intensity import per_channel
+from robustq.draws.intensity import per_channel
 from robustq.shapes import Image
 from robustq_attacks.norm import AbstractNorm
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from robustq.attack import AbstractAttack
 from robustq.dataset import Case
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.ascent import Ascent
 from robustq_attacks.gradient import Weigh

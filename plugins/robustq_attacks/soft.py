@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from robustq.bottleneck import Bottleneck
+from robustq.model.bottleneck import Bottleneck
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import AbstractQuantiser, Quantised
-from robustq.segmenter import Segmenter
 
 TEMPERATURE = 0.1
 """Of the softmax over codes, in medians of the squared distances between the tokens of a pass and the codes."""

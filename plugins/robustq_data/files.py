@@ -12,6 +12,7 @@ from torch import Tensor
 
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import CaseError
+from robustq.shapes import by
 from robustq_data.reading import Stored, read
 
 
@@ -74,4 +75,4 @@ def _aligned(mask: Stored, image: Stored) -> Stored:
 
 
 def _shape(stored: Stored) -> str:
-    return "×".join(str(extent) for extent in stored.values.shape[1:])
+    return by(stored.values.shape[1:])

@@ -12,11 +12,11 @@ from torch import Tensor
 from robustq.analyser import AbstractAnalyser, Finding
 from robustq.dataset import Case
 from robustq.geometry import radii, uniformity
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.quantiser import perplexity, usage
 from robustq.report.grid import Grid
 from robustq.report.numbers import mean_sd_significant, number, significant
-from robustq.segmenter import Segmenter
 from robustq_latent.sphere import sphere_interval
 
 if TYPE_CHECKING:

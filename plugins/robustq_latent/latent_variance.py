@@ -9,11 +9,11 @@ from torch import Tensor
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import percent
 from robustq.report.values import Values
-from robustq.segmenter import Segmenter
 from robustq_latent.moments import Moments
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import torch
 
 from robustq.analyser import AbstractAnalyser, Finding
 from robustq.dataset import Case
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import number
-from robustq.segmenter import Segmenter
 from robustq_latent.moments import Moments
 
 RESOLUTION = 1e-12

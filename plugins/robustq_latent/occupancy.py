@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from robustq.analyser import AbstractAnalyser, Finding
 from robustq.dataset import Case, Entry
 from robustq.geometry import nearest_codes, radii
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import number
 from robustq.report.values import Values
-from robustq.segmenter import Segmenter
 from robustq_latent.space import space_findings, space_notes
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from robustq.analyser import Finding
-from robustq.segmenter import Segmenter
+from robustq.model.segmenter import Segmenter
 
 _METRIC = "search_space"
 

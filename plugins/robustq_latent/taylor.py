@@ -12,11 +12,11 @@ from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 from robustq.geometry import margins, nearest_codes, radii
-from robustq.latent import Latent
+from robustq.latent.latents import Latent
+from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent
 from robustq.report.values import Values
-from robustq.segmenter import Segmenter
 from robustq_latent.space import space_findings, space_notes
 
 if TYPE_CHECKING:

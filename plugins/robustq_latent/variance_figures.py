@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustq.aggregate import group_means, summarise
 from robustq.report.numbers import percent
+from robustq.statistics.group_means import group_means, summarise
 
 CASES = 100
 """Cases a heat map shows, as in the paper."""

@@ -8,7 +8,7 @@ from dynamic_network_architectures.building_blocks.residual import BasicBlockD, 
 from torch import nn
 
 from robustq.errors import RequestError, unknown
-from robustq.trained import Trained
+from robustq.model.pretrained import Trained
 
 NETWORKS: dict[str, type[nn.Module]] = {"PlainConvUNet": PlainConvUNet, "ResidualEncoderUNet": ResidualEncoderUNet}
 OPERATIONS = ("conv_op", "norm_op", "dropout_op", "nonlin")

@@ -8,7 +8,7 @@ from typing import Any
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from robustq.errors import RequestError
-from robustq.trained import Trained
+from robustq.model.pretrained import Trained
 from robustq_nnunet.planned import planned
 
 CHECKPOINT = "checkpoint_final.pth"

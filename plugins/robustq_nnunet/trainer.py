@@ -8,9 +8,9 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
-from robustq.loss import QuantisedLoss
-from robustq.segmenter import Segmenter
-from robustq.wrap import wrap
+from robustq.model.segmenter import Segmenter
+from robustq.model.wrap import wrap
+from robustq.training.loss import QuantisedLoss
 from robustq_nnunet.planned import network_arguments, planned
 from robustq_nnunet.results import BUNDLE
 

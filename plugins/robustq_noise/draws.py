@@ -2,7 +2,7 @@
 
 import torch
 
-from robustq.intensity import working_dtype
+from robustq.draws.intensity import working_dtype
 from robustq.shapes import Image
 
 

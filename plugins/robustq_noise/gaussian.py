@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import low_and_span, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import standard_normal
@@ -16,7 +16,7 @@ class GaussianNoise(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·h·n."""
-        _, span = limits(image, intensity_range)
+        _, span = low_and_span(image, intensity_range)
         noise = standard_normal(image, generator)
         return (image.to(working_dtype(image)) + level / 100 * span * noise).to(image.dtype)
 

@@ -9,8 +9,8 @@ from math import ceil, log2
 
 import torch
 
+from robustq.draws.intensity import working_dtype
 from robustq.errors import CaseError
-from robustq.intensity import working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import standard_normal

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import low_and_span, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.photons import poisson_quantile
@@ -23,7 +23,7 @@ class PoissonNoise(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """Poisson(u·k)/k + low + min(x - low, 0)."""
-        low, span = limits(image.double(), intensity_range)
+        low, span = low_and_span(image.double(), intensity_range)
         above = image.double() - low
         grain = (level / 100) ** 2 * span  # 1/k, what one photon weighs
         rate = torch.where(grain > 0, above.clamp_min(0) / grain, 0).nan_to_num(0.0)

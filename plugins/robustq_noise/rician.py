@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.intensity import limits, per_channel, working_dtype
+from robustq.draws.intensity import low_and_span, per_channel, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import standard_normal
@@ -19,7 +19,7 @@ class RicianNoise(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """|(u + s·h·n1) + i·s·h·n2| + low + min(x - low, 0)."""
-        low, span = limits(image, intensity_range)
+        low, span = low_and_span(image, intensity_range)
         above = image.to(working_dtype(image)) - low
         sigma = level / 100 * span
         real = above.clamp_min(0) + sigma * standard_normal(image, generator)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.intensity import limits, working_dtype
+from robustq.draws.intensity import low_and_span, working_dtype
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_noise.draws import standard_normal
@@ -16,7 +16,7 @@ class SpeckleNoise(AbstractPerturbation):
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·(x - low)·n."""
-        low, _ = limits(image, intensity_range)
+        low, _ = low_and_span(image, intensity_range)
         wide = image.to(working_dtype(image))
         return (wide + level / 100 * (wide - low) * standard_normal(image, generator)).to(image.dtype)
 

@@ -20,6 +20,7 @@ class SmpArchitecture:
     """
 
     site = "encoder"
+    first_weights = ("encoder_weights",)
 
     def __init__(self, name: str) -> None:
         self.name = name

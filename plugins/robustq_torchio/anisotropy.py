@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from robustq.directions import choice, strength
-from robustq.intensity import in_shares
+from robustq.draws.intensity import in_shares
+from robustq.draws.random_numbers import choice, strength
+from robustq.draws.seeds import seeded_globals
 from robustq.perturbation import AbstractPerturbation
-from robustq.seeds import seeded_globals
 from robustq.shapes import Image, IntensityRange
 from robustq_torchio.library import random, transformed
 

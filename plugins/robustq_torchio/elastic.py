@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from robustq.directions import uniform
+from robustq.draws.random_numbers import uniform
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange, Masks
 from robustq_torchio.library import explicit, moved_image, moved_masks

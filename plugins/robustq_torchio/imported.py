@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import torchio
 
+from robustq.draws.intensity import in_shares
+from robustq.draws.seeds import seeded_globals
 from robustq.errors import RequestError, unknown
-from robustq.intensity import in_shares
 from robustq.perturbation import AbstractPerturbation
-from robustq.seeds import seeded_globals
 from robustq.shapes import Image, IntensityRange
 from robustq_torchio.library import named, transformed
 

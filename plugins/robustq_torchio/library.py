@@ -6,8 +6,8 @@ import torch
 import torchio
 
 from robustq.dataset import own_range
+from robustq.draws.intensity import in_shares
 from robustq.errors import RequestError
-from robustq.intensity import in_shares
 from robustq.shapes import Image, Masks
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.directions import choice, uniform
-from robustq.intensity import in_shares
+from robustq.draws.intensity import in_shares
+from robustq.draws.random_numbers import choice, uniform
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 from robustq_torchio.library import explicit, transformed

@@ -19,6 +19,7 @@ class TorchvisionArchitecture:
     """
 
     site = "backbone"
+    first_weights = ("encoder_weights",)
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
+from robustq.latent.tokens import embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq.tokens import embedding_of, straight_through, tokens_of
 from robustq_vq.kmeans import choose, gather, kmeans
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from robustq.errors import RequestError
+from robustq.latent.tokens import Tokens, embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised, check_capacity
 from robustq.shapes import Embedding
-from robustq.tokens import Tokens, embedding_of, straight_through, tokens_of
 
 
 class FiniteScalarQuantiser(AbstractQuantiser):

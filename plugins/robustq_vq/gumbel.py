@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
+from robustq.latent.tokens import Tokens, embedding_of, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq.tokens import Tokens, embedding_of, tokens_of
 
 
 class GumbelQuantiser(AbstractQuantiser):

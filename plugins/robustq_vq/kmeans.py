@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
 
 
 @torch.no_grad()

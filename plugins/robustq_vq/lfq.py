@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from robustq.errors import RequestError
+from robustq.latent.tokens import embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised, check_capacity
 from robustq.shapes import Embedding
-from robustq.tokens import embedding_of, straight_through, tokens_of
 
 
 class LookupFreeQuantiser(AbstractQuantiser):

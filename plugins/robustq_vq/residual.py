@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from robustq.errors import RequestError
+from robustq.latent.tokens import embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq.tokens import embedding_of, straight_through, tokens_of
 from robustq_vq.vector import VectorQuantiser
 
 

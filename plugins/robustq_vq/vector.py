@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
-from robustq.nearest import nearest
+from robustq.latent.nearest import nearest
+from robustq.latent.tokens import embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq.tokens import embedding_of, straight_through, tokens_of
 
 
 class VectorQuantiser(AbstractQuantiser):

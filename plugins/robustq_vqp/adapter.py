@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from robustq.latent.tokens import embedding_of, straight_through, tokens_of
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import Codebooks, Embedding
-from robustq.tokens import embedding_of, straight_through, tokens_of
 
 
 class LibraryQuantiser(AbstractQuantiser):

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from robustq.invented import Invented
 from robustq.report.numbers import number, percent
+from robustq.statistics.invented_labels import Invented
 
 
 def invented_notes(found: Sequence[Invented], total: int) -> list[str]:

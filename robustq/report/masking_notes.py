@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from robustq.masking import MATTERS, Masked, rivals
 from robustq.report.numbers import count, listed, number, percent
+from robustq.statistics.masked_gradients import MATTERS, Masked, rivals
 
 MASKED = "Masked gradients make a model look robust, because its own gradients mislead the attack."
 """Said once, before what the check for them found."""

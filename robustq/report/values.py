@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 
-from robustq.aggregate import group_means, summarise
 from robustq.report.numbers import mean_sd, mean_sd_significant
+from robustq.statistics.group_means import group_means, summarise
 
 
 class Values:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from robustq.model.spec import Spec
 from robustq.report.domain_note import TrainingCases, domain_note
-from robustq.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The executor that computes where the run was started."""

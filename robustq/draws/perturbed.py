@@ -1,0 +1,57 @@
+"""Perturbed draws of a case, the same wherever they are asked for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from robustq.attack import Aimed
+from robustq.dataset import Case
+from robustq.draws.intensity import bounds
+from robustq.draws.seeds import draw_generator, draw_seed
+from robustq.errors import RequestError
+from robustq.perturbation import AbstractPerturbation
+
+
+@dataclass(frozen=True)
+class Perturber:
+    """Makes the draws of a run.
+
+    Attributes:
+        perturbations: by the name that stands in the rows; attacks among them are aimed at one model.
+        seed: of the run.
+        noise_device: where noise is drawn.
+        clip: bring perturbed values back into the intensity range.
+    """
+
+    perturbations: Mapping[str, AbstractPerturbation | Aimed]
+    seed: int
+    noise_device: str = "cpu"
+    clip: bool = False
+
+    def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
+        """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds).
+
+        Raises:
+            RequestError: the perturbation gives values that are not finite, which no model could answer.
+        """
+        generator = draw_generator(self.seed, case.entry.id, perturbation, number, device=self.noise_device)
+        moved = self.perturbations[perturbation](case, level, generator)
+        if not moved.image.isfinite().all():
+            raise RequestError(
+                f"{perturbation} at {level:g} % gives case {case.entry.id} values that are not finite, which are no "
+                "image: mend the perturbation, or leave it out"
+            )
+        return clip(moved) if self.clip else moved
+
+    def seed_of(self, case: Case, perturbation: str, number: int) -> int:
+        """The seed of that draw's generator."""
+        return draw_seed(self.seed, case.entry.id, perturbation, number)
+
+    def parameters(self, case: Case, perturbation: str, level: float) -> str:
+        """What the level resolves to for this case, JSON."""
+        return json.dumps(self.perturbations[perturbation].parameters(level, case.intensity_range))
+
+
+def clip(case: Case) -> Case:
+    """The case with its image brought back into its intensity range, channel by channel."""
+    return replace(case, image=case.image.clamp(*bounds(case.image, case.intensity_range)))

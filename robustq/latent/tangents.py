@@ -1,0 +1,37 @@
+"""How the tokens of an image move to first order."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import jvp, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from robustq.data.slices import to_slices
+from robustq.model.segmenter import Segmenter
+from robustq.shapes import Image, Images
+
+
+@torch.no_grad()
+def tangents(model: Segmenter, image: Image, directions: Images, *, axis: int | None) -> Float[Tensor, "n p d"]:
+    """J·δ of every token for N directions δ (N, C, *S) at one image (C, *S), by forward-mode products (equation 4).
+
+    J is taken in the space where the quantiser searches. The pass of the image itself is shared by all directions, and
+    the Jacobian is never formed.
+    """
+    device = next(model.parameters()).device
+
+    def searched(images: Tensor) -> Tensor:
+        embedding = model.encode(images)
+        return embedding if model.quantiser is None else model.quantiser.search_space(embedding)
+
+    def stacked(images: Tensor) -> Tensor:
+        return images[None] if axis is None else to_slices(images, axis)
+
+    clean = stacked(image.to(device))
+    # Batched over directions alone, so that vmap computes what depends on the image once.
+    # Forward mode knows PyTorch's plain attention alone.
+    with sdpa_kernel(SDPBackend.MATH):
+        moved: Tensor = vmap(lambda direction: jvp(searched, (clean,), (direction,))[1])(
+            torch.stack([stacked(direction) for direction in directions.to(device)])
+        )  # (N, M, D, *T)
+    return moved.flatten(3).transpose(2, 3).flatten(1, 2)

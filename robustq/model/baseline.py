@@ -1,0 +1,89 @@
+"""The matched baseline of a quantised model: the same architecture and projections, without a codebook."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from robustq.errors import RequestError
+from robustq.model.bottleneck import Bottleneck, build_bottlenecks
+from robustq.model.spec import Spec
+from robustq.network.build import build_architecture, without_first_weights
+from robustq.request.quantise import Quantise
+
+
+def fresh_network(spec: Spec) -> nn.Module:
+    """A fresh network of the architecture that a spec names."""
+    assert spec.architecture is not None, "checked by the caller"
+    # The bundle holds the weights: a library's own are not to be downloaded again.
+    arguments = without_first_weights(spec.architecture, dict(spec.arguments))
+    return build_architecture(
+        spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **arguments
+    )
+
+
+def matched_baseline(
+    network: nn.Module,
+    inserted: Sequence[Bottleneck],
+    spec: Spec,
+    *,
+    keep_weights: bool,
+    is_ours: Callable[[object], bool],
+) -> tuple[nn.Module, nn.ModuleList, Spec]:
+    """The parts of the segmenter with `identity:D` in place of the quantiser; see `Segmenter.without_quantiser`.
+
+    Args:
+        network: of the quantised segmenter; it is copied.
+        inserted: its bottlenecks, one or more.
+        spec: its spec.
+        keep_weights: keep the weights instead of drawing fresh ones.
+        is_ours: whether a hook of the network belongs to the segmenter, so that the copy must not have it.
+
+    Returns:
+        Network, bottlenecks and spec of the baseline.
+
+    Raises:
+        RequestError: fresh weights are asked of a network given by hand that cannot draw any.
+    """
+    spec = spec.but(quantise=Quantise("identity", (inserted[-1].quantiser.dimension,)))
+    with torch.random.fork_rng():
+        torch.manual_seed(spec.seed)
+        if spec.architecture is not None and not keep_weights:
+            network = fresh_network(spec)
+        else:
+            network = _copy_without_hooks(network, spec.site, is_ours)
+            if not keep_weights:
+                _start_afresh(network)
+        bottlenecks = build_bottlenecks(spec.quantise, [bottleneck.channels for bottleneck in inserted], dims=spec.dims)
+    if not keep_weights:
+        return network, bottlenecks, spec.but(training=None)
+    for fresh, trained in zip(bottlenecks, inserted, strict=True):
+        projections = {key: value for key, value in trained.state_dict().items() if not key.startswith("quantiser.")}
+        fresh.load_state_dict(projections)
+    remark = "its quantiser was taken out after training: not trained this way"
+    return network, bottlenecks, spec.but(remarks=(*spec.remarks, remark))
+
+
+def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
+    """A copy of the network without the hooks of the segmenter that holds it."""
+    copied = copy.deepcopy(network)
+    for before, hooks in (
+        (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
+        (network._forward_pre_hooks, copied._forward_pre_hooks),
+    ):
+        for key in [key for key, hook in before.items() if is_ours(hook)]:
+            del hooks[key]
+    return copied
+
+
+def _start_afresh(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+        elif next(module.parameters(recurse=False), None) is not None:
+            raise RequestError(
+                f"module {name!r} ({type(module).__name__}) cannot draw fresh weights: build the baseline with "
+                "robustq.wrap(fresh_network, 'identity:D') or take keep_weights=True"
+            )

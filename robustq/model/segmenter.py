@@ -1,0 +1,234 @@
+"""A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robustq.errors import RequestError
+from robustq.model.baseline import matched_baseline
+from robustq.model.bottleneck import Bottleneck
+from robustq.model.bundle_file import save
+from robustq.model.spec import Spec
+from robustq.network.feature_maps import require_features
+from robustq.network.named_site import find_site
+from robustq.network.output_masks import full_resolution, masks
+from robustq.network.site_search import Site
+from robustq.quantiser import AbstractQuantiser, Quantised
+from robustq.shapes import BatchMasks, Codes, Embedding, Images
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything of one forward pass.
+
+    Attributes:
+        output: what the wrapped network returns, structure unchanged.
+        logits: its class scores at full resolution (B, classes, *S).
+        embedding: e, after the input projection (B, D, *T); without projections the feature map itself.
+        quantised: z_q, before the output projection; the embedding itself where nothing is quantised.
+        codes: (B, Q, *T), or None without a codebook.
+        quantiser_loss: float32 scalar with its graph, the skips' share included.
+    """
+
+    output: Any
+    logits: Float[Tensor, "b classes *s"]
+    embedding: Embedding
+    quantised: Embedding
+    codes: Codes | None
+    quantiser_loss: Float[Tensor, ""]
+
+
+class _BottleneckReachedError(Exception):
+    """Ends a forward pass that is wanted up to the bottleneck only."""
+
+
+class Segmenter(nn.Module):
+    """A drop-in for the network it wraps: same signature, same output structure.
+
+    The network's own code runs unchanged; a hook on the site's output replaces the bottleneck (and, if so specified,
+    the skips) by its quantised form. Build one with `robustq.wrap` or `robustq.load`.
+
+    Args:
+        network: the wrapped network, an attribute of the same name.
+        bottlenecks: none, one for the bottleneck, or one for every feature map of the site, the bottleneck last.
+        spec: what goes into the bundle besides the weights.
+    """
+
+    def __init__(self, network: nn.Module, bottlenecks: nn.ModuleList, spec: Spec) -> None:
+        super().__init__()
+        self.network = network
+        self.bottlenecks = bottlenecks
+        self.spec = spec
+        self._stop = False
+        self._bypassed = False
+        self.image_size: tuple[int, ...] = ()
+        """Spatial size of the images of the last pass, padding included."""
+        self._embedding: Tensor | None = None
+        self._quantised: Quantised | None = None
+        self._loss: Tensor | None = None
+        self.sites: tuple[Site, ...] = ()
+        """The sites that probing found, the one cut first; empty where it was named."""
+        network.register_forward_pre_hook(self._look, with_kwargs=True)
+        find_site(network, spec.site).register_forward_hook(self._cut)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the wrapped network returns, from a quantised bottleneck."""
+        return self.network(*args, **kwargs)
+
+    def run(self, images: Images) -> Parts:
+        """All parts of one forward pass.
+
+        Images of a size that the network does not take are padded at their far ends by repeating their border, up to
+        the next multiple that it does; the logits are cropped back.
+        """
+        padded = self.pad(images)
+        output = self(padded)
+        logits = full_resolution(output, padded.shape[2:])
+        for axis, extent in enumerate(images.shape[2:], start=2):
+            logits = logits.narrow(axis, 0, extent)
+        assert self._embedding is not None, "the hook has run"
+        assert self._quantised is not None, "it ran to the end"
+        return Parts(
+            output=output,
+            logits=logits,
+            embedding=self._embedding,
+            quantised=self._quantised.quantised,
+            codes=self._quantised.codes,
+            quantiser_loss=self.quantiser_loss,
+        )
+
+    def encode(self, images: Images) -> Embedding:
+        """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
+        before, self._stop = (self._embedding, self._loss), True
+        try:
+            self(self.pad(images))
+        except _BottleneckReachedError:
+            pass
+        finally:
+            self._stop = False
+        embedding = self._embedding
+        assert embedding is not None, "the hook has run"
+        # Loss and codes stay those of the last whole pass, whatever is looked at between it and its backward pass.
+        self._embedding, self._loss = before
+        return embedding
+
+    @contextmanager
+    def bypassed(self) -> Iterator[None]:
+        """The network as it was before it was wrapped, as long as the context lasts."""
+        self._bypassed = True
+        try:
+            yield
+        finally:
+            self._bypassed = False
+
+    def pad(self, images: Tensor) -> Tensor:
+        """Images (B, C, *S), their borders repeated at the far ends up to extents that the network takes."""
+        # F.pad counts from the last axis, a (before, after) pair each.
+        margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
+        return F.pad(images, margins, mode="replicate") if any(margins) else images
+
+    def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
+        """Boolean masks (B, L, *S), one a label of the spec."""
+        return masks(logits, self.spec.answer, len(self.spec.labels))
+
+    @property
+    def quantiser_loss(self) -> Tensor:
+        """The quantiser's loss of the last forward pass, with its graph; 0 where nothing is quantised."""
+        return torch.zeros(()) if self._loss is None else self._loss
+
+    @property
+    def codes(self) -> Codes | None:
+        """The codes of the last forward pass (B, Q, *T), or None without a codebook."""
+        return None if self._quantised is None else self._quantised.codes
+
+    @property
+    def quantiser(self) -> AbstractQuantiser | None:
+        """The quantiser at the bottleneck, or None where nothing was inserted."""
+        if not self.bottlenecks:
+            return None
+        return self._inserted()[-1].quantiser
+
+    def _inserted(self) -> list[Bottleneck]:
+        return [bottleneck for bottleneck in self.bottlenecks if isinstance(bottleneck, Bottleneck)]
+
+    def without_quantiser(self, *, keep_weights: bool = False) -> "Segmenter":
+        """The matched baseline: the same architecture and projections with no codebook between them.
+
+        Args:
+            keep_weights: keep this model's weights instead of drawing fresh ones. The result carries the remark that
+                it was not trained this way, for a comparison with it would flatter the codebook.
+
+        Raises:
+            RequestError: nothing is quantised here, or the network was given by hand and has parameters that do not
+                know how to start afresh.
+        """
+        if self.quantiser is None:
+            raise RequestError("this model has no quantiser to take out: its quantise is none")
+        return Segmenter(
+            *matched_baseline(
+                self.network,
+                self._inserted(),
+                self.spec,
+                keep_weights=keep_weights,
+                is_ours=lambda hook: isinstance(getattr(hook, "__self__", None), Segmenter),
+            )
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the bundle, one `.safetensors` file with the spec in its header.
+
+        Raises:
+            RequestError: the name does not end in .safetensors, or the folder cannot be written.
+        """
+        save(self.state_dict(), self.spec, path)
+
+    def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The forward pre-hook: how large the images are, which tells the grid of tokens."""
+        images = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        self.image_size = tuple(images.shape[2:])
+
+    def _cut(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        """The forward hook: what the site gave goes in, what the rest of the network sees comes out."""
+        opened = require_features(output, self.image_size, self.spec.site)
+        *skips, bottleneck = opened.maps
+        inserted = self._inserted()[-1] if self.bottlenecks and not self._bypassed else None
+        self._loss = None
+        self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
+        if self._stop:
+            raise _BottleneckReachedError
+        if inserted is None:
+            self._quantised = Quantised(self._embedding, None, torch.zeros(()))
+        else:
+            quantised: Quantised = inserted.quantiser(self._embedding)
+            self._quantised, self._loss = quantised, quantised.loss
+            bottleneck = inserted.project_out(quantised.quantised)
+        return opened.put([*self._treat(skips), bottleneck])
+
+    def _treat(self, skips: list[Tensor]) -> list[Tensor]:
+        if self._bypassed:
+            return skips
+        if self.spec.skips == "drop":
+            return [torch.zeros_like(skip) for skip in skips]
+        if self.spec.skips == "quantise":
+            treated = []
+            for skip, inserted in zip(skips, self._inserted()[:-1], strict=True):
+                quantised: Quantised = inserted.quantiser(inserted.project_in(skip))
+                self._loss = self.quantiser_loss + quantised.loss
+                treated.append(inserted.project_out(quantised.quantised))
+            return treated
+        return skips
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What the last pass left behind holds a graph: it is neither copied nor pickled.
+        return {**self.__dict__, "_embedding": None, "_quantised": None, "_loss": None}
+
+    def extra_repr(self) -> str:
+        """The spec in a line."""
+        return f"quantise={self.spec.quantise}, site={self.spec.site!r}, skips={self.spec.skips}"

@@ -1,0 +1,196 @@
+"""What a bundle says about its model besides the weights."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from robustq.data.preparation import Preparation
+from robustq.dataset import AbstractDataset
+from robustq.errors import RequestError, unknown
+from robustq.model.bottleneck import SKIPS
+from robustq.network.output_masks import count_labels
+from robustq.request.quantise import Quantise
+
+VERSION = 1
+
+HEADER = "robustq"
+"""Entry of a bundle's header that holds the spec."""
+
+CALIBRATED = "its codebook was calibrated by k-means, not trained"
+"""Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
+
+CHANGED = "the network's code is not that which was wrapped"
+"""Remark on a model whose bundle was loaded into another network than was wrapped, in which its weights fit."""
+
+TRAINED_ON = "its codebook was calibrated by k-means, then trained"
+
+_ENTRIES = {"digest": "code"}
+"""By attribute, the entry of the header where another name stands there: bundles of earlier versions are read."""
+
+_ATTRIBUTES = {entry: attribute for attribute, entry in _ENTRIES.items()}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How to rebuild a segmenter, prepare cases for it and read its answers.
+
+    Attributes:
+        architecture: registered name, or None for a network given by hand.
+        arguments: settings of the architecture, JSON values.
+        quantise: the quantiser with its sizes and settings.
+        site: dotted name of the module that is cut.
+        skips: whether the skips are kept, dropped or quantised too.
+        dims: spatial axes.
+        in_channels: image channels.
+        classes: output channels, background included.
+        answer: how outputs become masks.
+        preparation: what is done to a case before the model sees it.
+        seed: the seed of the weights; the training seed, once trained.
+        training: what the training was (epochs, cases, Dice); None for an untrained model.
+        remarks: sentences that stand wherever the model appears.
+        weights: where the network's weights came from, where they were not trained here; "" otherwise.
+        weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
+        weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
+        digest: of the code of a network given by hand (`code_digest`); "" of a named architecture.
+        multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
+    """
+
+    architecture: str | None
+    quantise: Quantise
+    site: str
+    dims: int
+    in_channels: int
+    classes: int
+    answer: str
+    preparation: Preparation
+    arguments: tuple[tuple[str, Any], ...] = ()
+    skips: str = "keep"
+    seed: int = 0
+    training: dict[str, Any] | None = None
+    remarks: tuple[str, ...] = ()
+    weights: str = ""
+    weights_cases: tuple[str, ...] | None = None
+    weights_validation: tuple[str, ...] = ()
+    digest: str = ""
+    multiple: int = 1
+
+    def __post_init__(self) -> None:
+        if self.skips not in SKIPS:
+            raise unknown("skips", self.skips, SKIPS)
+        if self.answer != "probabilities":
+            expected = count_labels(self.classes, self.answer)
+            named = len(self.preparation.labels)
+            if named != expected:
+                names = ", ".join(name for _, name in self.preparation.labels)
+                raise RequestError(
+                    f"{self.classes} output channels with answer={self.answer} answer for {expected} labels, and "
+                    f"{named} are named ({names}): set --classes or --labels"
+                )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the masks."""
+        return tuple(name for _, name in self.preparation.labels)
+
+    @property
+    def remarks_once_trained(self) -> tuple[str, ...]:
+        """The remarks that hold after a training: fresh weights that were trained with changed code belong to it."""
+        fresh = self.training is None and not self.weights
+        kept = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
+        return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in kept)
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Fingerprints of all cases that its weights were trained on, as far as that is known."""
+        return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())
+
+    @property
+    def chose(self) -> frozenset[str]:
+        """Fingerprints of all cases that chose an epoch of its weights, as far as that is known."""
+        return frozenset((self.training or {}).get("validation_cases", ())) | frozenset(self.weights_validation)
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """What a reader must know wherever the model appears: untrained, or altered after training."""
+        if self.weights:
+            known = self.weights_cases is not None
+            cases = f"trained on {len(self.weights_cases or ())} cases" if known else "on which cases is not known"
+            origin = f"network's weights: {self.weights}, {cases}"
+        else:
+            origin = "untrained: its weights are random"
+        untrained = () if self.training and not self.weights else (origin,)
+        return untrained + self.remarks
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        entries = {_ENTRIES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+        return {
+            **entries,
+            "version": VERSION,
+            "quantise": str(self.quantise),
+            "arguments": dict(self.arguments),
+            "remarks": list(self.remarks),
+            "weights_cases": None if self.weights_cases is None else list(self.weights_cases),
+            "weights_validation": list(self.weights_validation),
+            "preparation": self.preparation.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> "Spec":
+        """Rebuild from what `to_dict` gave.
+
+        Raises:
+            RequestError: another version wrote it, or entries are missing or unknown.
+        """
+        document = dict(document)
+        version = document.pop("version", None)
+        if version != VERSION:
+            raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
+        known = {_ENTRIES.get(field.name, field.name) for field in fields(cls)}
+        document = {
+            "multiple": 1,
+            "weights": "",
+            "weights_cases": None,
+            "weights_validation": (),
+            "code": "",
+            **document,
+        }  # earlier bundles do not have these
+        if set(document) != known:
+            odd = ", ".join(sorted(set(document) ^ known))
+            raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")
+        cases = document["weights_cases"]
+        return cls(
+            **{
+                **{_ATTRIBUTES.get(entry, entry): value for entry, value in document.items()},
+                "quantise": Quantise.parse(document["quantise"]),
+                "arguments": tuple(document["arguments"].items()),
+                "remarks": tuple(document["remarks"]),
+                "weights_cases": None if cases is None else tuple(cases),
+                "weights_validation": tuple(document["weights_validation"]),
+                "preparation": Preparation.from_dict(document["preparation"]),
+            }
+        )
+
+    def but(self, **changes: Any) -> "Spec":
+        """The same with some entries changed."""
+        return replace(self, **changes)
+
+
+def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
+    """The spec with the names and mask values that a dataset declares, where the spec's are its default numbers.
+
+    Raises:
+        RequestError: the dataset declares another number of labels.
+    """
+    declared = dataset.labels
+    ignore = spec.preparation.ignore if dataset.ignore is None else dataset.ignore
+    if ignore != spec.preparation.ignore:
+        spec = spec.but(preparation=replace(spec.preparation, ignore=ignore))
+    numbered = all(str(value) == name for value, name in spec.preparation.labels)
+    if declared is None or not numbered:
+        return spec
+    if len(declared) != len(spec.preparation.labels):
+        raise RequestError(
+            f"{dataset.name} declares {len(declared)} labels ({', '.join(declared.values())}), the model answers for "
+            f"{len(spec.preparation.labels)}: wrap it with --classes {len(declared) + spec.classes - len(spec.labels)}"
+        )
+    return spec.but(preparation=replace(spec.preparation, labels=tuple(sorted(declared.items()))))

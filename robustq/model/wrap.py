@@ -1,0 +1,174 @@
+"""From a name, or from any nn.Module, to a segmenter."""
+
+import copy as copies
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustq import registry
+from robustq.data.preparation import Preparation
+from robustq.errors import RequestError
+from robustq.model.bottleneck import build_bottlenecks
+from robustq.model.pretrained import Trained, open_trained
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import Spec
+from robustq.network.build import build_architecture, declared_site
+from robustq.network.code_digest import code_digest
+from robustq.network.image_sizes import find_multiple, probe
+from robustq.network.named_site import features_at
+from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.run_network import run_plain
+from robustq.network.site_search import find_bottleneck
+from robustq.request.quantise import Quantise
+
+
+def wrap(
+    network: str | nn.Module,
+    quantise: str = "1024x256",
+    *,
+    dims: int = 2,
+    in_channels: int = 1,
+    classes: int = 2,
+    at: str | None = None,
+    example: Tensor | None = None,
+    skips: str = "keep",
+    answer: str | None = None,
+    preparation: Preparation | None = None,
+    seed: int = 0,
+    copy: bool = True,
+    **arguments: Any,
+) -> Segmenter:
+    """Cut a network at its bottleneck and insert a quantiser there.
+
+    Args:
+        network: the name of a registered architecture; or `NAME:PATH`, a network that another framework trained
+            (`robustq.trained`), which then says dims, in_channels, classes, answer and, unless one is given, the
+            preparation; or any nn.Module.
+        quantise: `1024x256` (K codes of D channels), `NAME:NUMBERS`, `identity:D` for the matched baseline, `none`
+            to insert nothing.
+        dims: spatial axes, 2 or 3.
+        in_channels: image channels.
+        classes: output channels, background included.
+        at: dotted name of the submodule to cut at; its output is a feature map, or a list of them of which the last
+            is cut. By default what the architecture declares as its `site`, else what probing finds
+            (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` has the runners-up.
+        example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
+            network's stride.
+        skips: keep the other feature maps of the site, drop them (zeros) or quantise each with a quantiser of its own.
+        answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
+        preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
+        seed: of the fresh weights. The global generator is left as it was.
+        copy: wrap a copy of a network given by hand, or that network itself.
+        **arguments: settings of a named architecture.
+
+    Returns:
+        A segmenter whose forward pass has the signature and output structure of the network.
+
+    Raises:
+        RequestError: a name, a size or a combination does not exist; the message says what does.
+    """
+    parsed = Quantise.parse(quantise)
+    if isinstance(network, str) and (trained := open_trained(network)) is not None:
+        return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
+    answer = default_answer(classes) if answer is None else answer
+    if preparation is None:
+        numbers = range(1, count_labels(classes, answer) + 1)
+        preparation = Preparation(
+            dims=dims, channels=in_channels, labels=tuple((number, str(number)) for number in numbers)
+        )
+    if (preparation.dims, preparation.channels) != (dims, in_channels):
+        raise RequestError(
+            f"the preparation is for {preparation.channels} channels in {preparation.dims}D, the network for "
+            f"{in_channels} in {dims}D: make them equal"
+        )
+    if parsed.name == "none" and skips == "quantise":
+        raise RequestError("skips=quantise has no quantiser to use with quantise=none: give one, or keep the skips")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if isinstance(network, str):
+            name: str | None = registry.canonical("architectures", network)
+            module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
+            size = preparation.crop or preparation.size
+            example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
+        else:
+            name, module = None, copies.deepcopy(network) if copy else network
+            if arguments:
+                raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
+            if example is None:
+                raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
+            if (example.ndim - 2, example.shape[1]) != (dims, in_channels):
+                raise RequestError(
+                    f"the example has {example.shape[1]} channels in {example.ndim - 2}D, where in_channels is "
+                    f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
+                )
+        site = at if at is not None else declared_site(module, name)
+        found = [] if site is not None else find_bottleneck(module, example)
+        site = found[0].name if site is None else site
+        features = features_at(module, site, example)
+        if skips != "keep" and len(features) == 1:
+            raise RequestError(f"skips={skips} needs a site that gives a list of feature maps; {site!r} gives one")
+        quantised = features if skips == "quantise" else features[-1:]
+        bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
+        bottlenecks.to(features[-1]).train(module.training)
+        multiple = find_multiple(module, example)
+        if name is None:
+            _check_output(module, example, classes)
+    spec = Spec(
+        architecture=name,
+        arguments=tuple(arguments.items()),
+        quantise=parsed,
+        site=site,
+        skips=skips,
+        dims=dims,
+        in_channels=in_channels,
+        classes=classes,
+        answer=answer,
+        preparation=preparation,
+        seed=seed,
+        digest="" if name is not None else code_digest(module),
+        multiple=multiple,
+    )
+    model = Segmenter(module, bottlenecks, spec)
+    model.sites = tuple(found)
+    model.training = module.training
+    return model
+
+
+def _check_output(network: nn.Module, example: Tensor, classes: int) -> None:
+    """Refuse a network given by hand whose output cannot be read."""
+    scores = full_resolution(run_plain(network, example), example.shape[2:])
+    if scores.shape[1] != classes:
+        raise RequestError(
+            f"the network's output has {scores.shape[1]} channels and classes={classes} was asked: give classes="
+            f"{scores.shape[1]}, background included"
+        )
+
+
+def wrap_trained(
+    trained: Trained, quantise: str, *, preparation: Preparation | None = None, **arguments: Any
+) -> Segmenter:
+    """Wrap a network that another framework trained, with its weights.
+
+    Args:
+        trained: what its folder says.
+        quantise: as `wrap` takes it.
+        preparation: instead of the folder's.
+        **arguments: of `wrap`, and settings of the architecture that change no weight.
+
+    Raises:
+        RequestError: the checkpoint cannot be used, or as `wrap` does.
+    """
+    model = wrap(
+        trained.architecture,
+        quantise,
+        dims=trained.dims,
+        in_channels=trained.in_channels,
+        classes=trained.classes,
+        answer=trained.answer,
+        preparation=preparation or trained.preparation,
+        **{**trained.arguments, **arguments},
+    )
+    loaded = trained.fill(model.network)
+    model.spec = model.spec.but(**loaded.provenance, remarks=trained.remarks)
+    return model

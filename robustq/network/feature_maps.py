@@ -1,0 +1,146 @@
+"""What a site gives, as feature maps; and the same structure with other maps in their place."""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from robustq.errors import RequestError
+from robustq.shapes import by
+
+_PREFIXES = range(6)
+"""Tokens that may stand before those of the grid: none, a class token, or a few registers."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """The feature maps in a module's output.
+
+    Attributes:
+        maps: each (B, C, *T), in the order of the output, the bottleneck last.
+        put: gives the module's output again, structure unchanged, from as many maps.
+    """
+
+    maps: list[Tensor]
+    put: Callable[[Sequence[Tensor]], Any]
+
+
+def open_features(output: object, size: Sequence[int]) -> Features | None:
+    """The feature maps of a module's output, or None where there are none.
+
+    A feature map is a tensor (B, C, *T) of as many spatial axes as the image; or tokens (B, N, C) that lie on the grid
+    of a square patch, with or without prefix tokens. In a mapping or sequence every such map counts; where there is
+    none, the first entry that holds some. Maps without channels, which some encoders give as placeholders, do not.
+
+    Args:
+        output: of a module.
+        size: spatial size of the network's input.
+    """
+    if isinstance(output, Tensor):
+        return _open_tensor(output, size)
+    if isinstance(output, Mapping):
+        keys = list(output)
+        inner = _open_entries([output[key] for key in keys], size)
+        if inner is None:
+            return None
+        return Features(inner.maps, lambda maps: _like_mapping(output, dict(zip(keys, inner.put(maps), strict=True))))
+    if isinstance(output, Sequence) and not isinstance(output, str):
+        opened = _open_entries(list(output), size)
+        return opened and Features(opened.maps, lambda maps: _like(output, opened.put(maps)))
+    return None
+
+
+def require_features(output: object, size: Sequence[int], at: str) -> Features:
+    """The feature maps of a site's output.
+
+    Raises:
+        RequestError: there are none.
+    """
+    opened = open_features(output, size)
+    if opened is None:
+        raise RequestError(
+            f"site {at!r} gives no feature map (B, C, *T), nor tokens on a grid, nor a list of them, but "
+            f"{_describe(output)}: name another one with --at"
+        )
+    return opened
+
+
+def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
+    if not output.is_floating_point():  # the indices of a pool, say
+        return None
+    if output.ndim == len(size) + 2:
+        return Features([output], lambda maps: maps[0]) if output.shape[1] else None
+    if output.ndim != 3:
+        return None
+    grid = _grid(output.shape[1], size)
+    if grid is None:
+        return None
+    prefix = output.shape[1] - prod(grid)
+    before = output[:, :prefix]
+
+    def put(maps: Sequence[Tensor]) -> Tensor:
+        return torch.cat([before, maps[0].flatten(2).transpose(1, 2)], dim=1)
+
+    return Features([output[:, prefix:].transpose(1, 2).unflatten(2, grid)], put)
+
+
+def _grid(count: int, size: Sequence[int]) -> tuple[int, ...] | None:
+    """The grid of so many tokens: that of the square patch which leaves the fewest prefix tokens."""
+    found = []
+    for patch in range(2, max(size) + 1):
+        grid = tuple(extent // patch for extent in size)
+        if min(grid) > 0 and count - prod(grid) in _PREFIXES:
+            found.append((count - prod(grid), patch, grid))
+    return min(found)[2] if found and count > 1 else None
+
+
+def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
+    places = [
+        place
+        for place, entry in enumerate(entries)
+        if isinstance(entry, Tensor) and entry.is_floating_point() and entry.ndim == len(size) + 2 and entry.shape[1]
+    ]
+    if places:
+
+        def put(maps: Sequence[Tensor]) -> list[Any]:
+            changed = list(entries)
+            for place, feature in zip(places, maps, strict=True):
+                changed[place] = feature
+            return changed
+
+        return Features([entries[place] for place in places], put)
+    for place, entry in enumerate(entries):
+        opened = open_features(entry, size)
+        if opened is not None:
+            return Features(
+                opened.maps,
+                lambda maps, place=place, opened=opened: [*entries[:place], opened.put(maps), *entries[place + 1 :]],  # type: ignore[misc]
+            )
+    return None
+
+
+def _like_mapping(output: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:
+    """The same kind of mapping, for a network may ask it for attributes; a dict in place of one that cannot change."""
+    if not isinstance(output, MutableMapping):
+        return entries
+    changed = copy(output)
+    for key, entry in entries.items():
+        if entry is not output[key]:
+            changed[key] = entry
+    return changed
+
+
+def _like(output: Sequence[Any], entries: list[Any]) -> Any:
+    if hasattr(output, "_fields"):
+        return type(output)(*entries)
+    return entries if isinstance(output, list) else tuple(entries)
+
+
+def _describe(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of {by(output.shape)}"
+    return f"a {type(output).__name__}"

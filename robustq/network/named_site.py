@@ -1,0 +1,45 @@
+"""A submodule by its dotted name, and the feature maps that it gives."""
+
+from difflib import get_close_matches
+
+from torch import Tensor, nn
+
+from robustq.errors import RequestError, unknown
+from robustq.network.feature_maps import require_features
+from robustq.network.run_network import run_plain
+
+
+def find_site(network: nn.Module, at: str) -> nn.Module:
+    """The submodule of that dotted name.
+
+    Raises:
+        RequestError: there is none; the nearest names are in the message.
+    """
+    sites: dict[str, nn.Module] = dict(network.named_modules())
+    if not at or at not in sites:
+        near = get_close_matches(at, sites, n=3, cutoff=0.5)
+        raise unknown("site", at, near or (name for name in sites if name and "." not in name))
+    return sites[at]
+
+
+def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
+    """What the site gives for an example: the skips from fine to coarse, if it has any, then the bottleneck.
+
+    Raises:
+        RequestError: the network does not run on the example, the site's output is not a feature map, or the site is
+            called more than once, so that the network would be cut at each call.
+    """
+    seen: list[object] = []
+    handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    try:
+        run_plain(network, example)
+    finally:
+        handle.remove()
+    if not seen:
+        raise RequestError(f"site {at!r} is not reached by a forward pass: name another one with --at")
+    if len(seen) > 1:
+        raise RequestError(
+            f"site {at!r} is called {len(seen)} times in a forward pass, and each would be cut: name a module that is "
+            "called once, such as the convolution before it"
+        )
+    return require_features(seen[0], example.shape[2:], at).maps

@@ -1,0 +1,61 @@
+"""A row: one measured value, and what it was measured on."""
+
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured value of one label of one case, from one model, under one draw of one perturbation.
+
+    Attributes:
+        model: name of the model in this run.
+        dataset: name of the dataset.
+        domain: scanner or hospital, "" where unknown.
+        case: case id.
+        group: patient.
+        perturbation: canonical name; "clean" where none is meant.
+        level: percent.
+        parameters: what the level resolved to, JSON.
+        draw: number of the draw; 0 at level 0; None for what was measured over all draws.
+        seed: of the draw's generator; None at level 0, where nothing is drawn.
+        training_seed: of the model; None if it is untrained.
+        label: name of the label; for `code_usage` the number of the code.
+        metric: as asked for (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the truth does
+            not show; `code_usage`, how often the clean case's tokens chose a code; `minimal_level`, in percent.
+        value: None where there is none.
+        unit: of the value, "" without.
+        status: "ok"; "missed" where the label is in the truth and not in the answer; "failed" for a case that could not
+            be used.
+        reason: why it failed.
+        severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" where levels were asked for.
+    """
+
+    model: str
+    dataset: str
+    domain: str
+    case: str
+    group: str
+    perturbation: str
+    level: float
+    parameters: str
+    draw: int | None
+    seed: int | None
+    training_seed: int | None
+    label: str
+    metric: str
+    value: float | None
+    unit: str = ""
+    status: str = "ok"
+    reason: str = ""
+    severity: str = ""
+
+
+_TYPES = {str: pa.string(), float: pa.float64(), int: pa.int64(), int | None: pa.int64(), float | None: pa.float64()}
+SCHEMA = pa.schema([(field.name, _TYPES[field.type]) for field in fields(Row)])  # type: ignore[index]
+
+
+def to_table(rows: list[Row]) -> pa.Table:
+    """The rows as an Arrow table of `SCHEMA`."""
+    return pa.table({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)

@@ -1,0 +1,261 @@
+"""A run that was computed: its rows, its table, its figure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+
+from robustq.metric import parse_metrics
+from robustq.model.spec import Spec
+from robustq.quantiser import perplexity
+from robustq.report.figure_files import save_figure
+from robustq.report.invented_notes import invented_notes
+from robustq.report.masking_notes import masking_notes
+from robustq.report.numbers import plain
+from robustq.report.stress_curves import DomainCurves, StressCurves
+from robustq.request.names import transferred
+from robustq.results.curve_records import curve_records
+from robustq.results.domains import Domains
+from robustq.results.stored import Stored
+from robustq.statistics import group_means, summarise
+from robustq.statistics.invented_labels import Invented, invented
+from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from robustq.report.grid import Sheet
+
+
+@dataclass(frozen=True)
+class CodesInUse:
+    """How much of a codebook the clean cases use.
+
+    Attributes:
+        used: codes chosen at least once, over all stages; None without a codebook.
+        size: codes there are, over all stages.
+        perplexity: exp(entropy of the usage), mean over stages.
+    """
+
+    used: int | None
+    size: int = 0
+    perplexity: float = float("nan")
+
+    @property
+    def text(self) -> str:
+        """`8 of 1024`, or – without a codebook."""
+        return "–" if self.used is None else f"{self.used} of {self.size}"
+
+
+class Run(Stored):
+    """What `robustq.stress` returns, and what a run directory is read as."""
+
+    command = "stress"
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics that were asked for."""
+        return list(self.asked["metrics"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows; columns as in `robustq.results.rows.Row`."""
+        # Nullable integers: a seed has more digits than a float, and level 0 has none.
+        frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return frame
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        return self.to_frame()
+
+    def summary_frame(self, domain: str | None = None) -> pd.DataFrame:
+        """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric.
+
+        Args:
+            domain: take the cases of this domain alone; None takes all.
+        """
+        frame = self._of(domain)
+        return summarise(group_means(frame[frame["metric"].isin(self.metrics)]))
+
+    def codes(self, domain: str | None = None) -> dict[str, CodesInUse]:
+        """By model, the codes in use on the clean cases.
+
+        Args:
+            domain: take the cases of this domain alone; None takes all.
+        """
+        frame = self._of(domain)
+        usage = frame[frame["metric"] == "code_usage"]
+        return {model: _codes(self.spec(model), usage[usage["model"] == model]) for model in self.models}
+
+    def _of(self, domain: str | None) -> pd.DataFrame:
+        return self._frame if domain is None else self._frame[self._frame["domain"] == domain]
+
+    @cached_property
+    def domains(self) -> Domains:
+        """The domains of the cases, and which models were trained in which."""
+        return Domains(self.document)
+
+    @property
+    def shown(self) -> list[str]:
+        """What the models were shown: perturbations, then attacks, each followed by those transferred."""
+        attacks, models = self.asked.get("attacks", {}), self.models
+        found = set(self._frame["perturbation"])
+        transfers = {attack: [transferred(attack, source) for source in models] for attack in attacks}
+        named = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
+        return [name for name in named if name in found]
+
+    def masked_gradients(self) -> list[Masked]:
+        """Where an attack that is allowed no more, maybe transferred, hurt a model more than its own, beyond chance."""
+        return [each for each in self._suspects if each.certain]
+
+    @cached_property
+    def _suspects(self) -> list[Masked]:
+        frame = self._frame
+        return suspects(group_means(frame[frame["metric"] == "dice"]), self._norms, self.models)
+
+    @cached_property
+    def _norms(self) -> dict[str, str]:
+        """By attack, what its radius is measured in; "" where its parameters do not say."""
+        rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
+        told = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
+        attacks = self.asked.get("attacks", {})
+        return {name: next(iter(WITHIN.keys() & told.get(name, {}).keys()), "") for name in attacks}
+
+    def attack_notes(self) -> list[str]:
+        """What must be said under the figures of attacks."""
+        return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
+
+    @cached_property
+    def invented(self) -> list[Invented]:
+        """How often each model answers labels that the truth does not show, by perturbation and level."""
+        return invented(self._frame)
+
+    def invented_notes(self) -> list[str]:
+        """What must be said of labels that the truth does not show."""
+        total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
+        return invented_notes(self.invented, total)
+
+    def curves(self, metric: str | None = None) -> StressCurves:
+        """What the table and the figure of a metric show.
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        metric = metric or self.metrics[0]
+        (measure,) = parse_metrics(metric).values()
+        parts: Sequence[str | None] = self.domains.told_apart or [None]
+        domains = [self._domain_curves(domain, metric) for domain in parts]
+        units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
+        attacks = self.asked.get("attacks", {})
+        asked = self.asked["perturbations"]
+        sources = {name: self.models if name in attacks else [] for name in asked}
+        return StressCurves(
+            metric=metric,
+            unit=next(iter(units), ""),
+            is_share=not any(units) and measure.higher_is_better,
+            measures_distance=measure.measures_distance,
+            data=self.asked["data"]["name"],
+            models=self.models,
+            perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
+            draws={name: attacks.get(name, self.asked["draws"]) for name in asked},
+            missing=self.asked["missing"],
+            domains=domains,
+            notes=[
+                *(f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks),
+                *self.attack_notes(),
+                *self.invented_notes(),
+                *self.sample_notes(),
+            ],
+        )
+
+    def _domain_curves(self, domain: str | None, metric: str) -> DomainCurves:
+        rows = self.summary_frame(domain)
+        return DomainCurves(
+            name=domain,
+            rows=rows[rows["metric"] == metric],
+            codes={model: codes.text for model, codes in self.codes(domain).items()},
+            trained=[] if domain is None else self.domains.trained(domain),
+            about="" if domain is None else self.domains.about(domain),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the table as JSON values."""
+        codes = {model: vars(used) for model, used in self.codes().items()}
+        document: dict[str, Any] = {
+            "run": str(self.directory.path),
+            "data": self.asked["data"]["name"],
+            "cases": len(self.asked["data"]["cases"]),
+            "draws": self.asked["draws"],
+            "models": {
+                model: {
+                    "quantise": str(self.spec(model).quantise),
+                    "training_seed": self.spec(model).seed if self.spec(model).training else None,
+                    "codes": codes[model],
+                    "remarks": list(self.remarks()[model]),
+                }
+                for model in self.models
+            },
+            "curves": curve_records(self.summary_frame()),
+            "domains": [
+                {
+                    "domain": domain,
+                    "about": self.domains.about(domain),
+                    "trained": self.domains.trained(domain),
+                    "cases": self.domains.cases(domain),
+                    "codes": {model: vars(used) for model, used in self.codes(domain).items()},
+                    "curves": curve_records(self.summary_frame(domain)),
+                }
+                for domain in self.domains.told_apart
+            ],
+            "failures": self.failures,
+            "masked_gradients": [each._asdict() for each in self.masked_gradients()],
+            "invented": [each._asdict() for each in self.invented],
+            "notes": [*self.attack_notes(), *self.invented_notes(), *self.sample_notes()],
+        }
+        clean = plain(document)
+        assert isinstance(clean, dict)
+        return clean
+
+    def table(self, metric: str | None = None) -> "Sheet":
+        """The models side by side, one section a perturbation and domain: a rich table (`rich.print` shows it).
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        from robustq.report.stress_table import curve_grid
+
+        return curve_grid(self.curves(metric)).to_rich()
+
+    def plot(self, metric: str | None = None) -> "Figure":
+        """A metric against level, one panel a perturbation and domain: a matplotlib figure (`savefig` writes it).
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        from robustq.report.stress_figure import curve_figure
+
+        return curve_figure(self.curves(metric))
+
+    def draw(self) -> None:
+        """Write the figure of every metric as PNG and PDF into `curves/` of the run directory."""
+        for metric in self.metrics:
+            save_figure(self.plot(metric), self.directory.path / "curves", metric)
+
+
+def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
+    with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
+        quantiser = spec.quantise.build()
+    capacity = None if quantiser is None else quantiser.capacity
+    if capacity is None:
+        return CodesInUse(None)
+    counts = torch.zeros(capacity, dtype=torch.long)
+    totals = usage.groupby("label")["value"].sum()
+    for label, count in zip(totals.index, totals.to_numpy(np.int64), strict=True):
+        stage, _, code = str(label).rpartition(":")
+        counts[int(stage or 0), int(code)] = int(count)
+    return CodesInUse(int((counts > 0).sum()), counts.numel(), float(perplexity(counts).mean()))

@@ -1,0 +1,161 @@
+"""The smallest level at which a model's answer to a case is no longer good enough."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+
+from robustq import registry
+from robustq.attack import AbstractAttack, Aimed, load_attacks
+from robustq.dataset import Case
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
+from robustq.errors import CaseError, RequestError
+from robustq.evaluation_mode import evaluation_mode
+from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
+from robustq.perturbation import AbstractPerturbation
+from robustq.run.subjects import BATCH
+from robustq.training.validate import mean_dice
+
+MOST = 100.0
+"""The largest level, and where a search ends."""
+
+FINEST = 0.001
+"""The finest resolution, far above what tells two levels apart."""
+
+STEPS = tuple(MOST * step / 10 for step in range(1, 11))
+"""Levels that are tried before bisection: Dice may rise again with the level, as under JPEG-like compression."""
+
+
+@dataclass(frozen=True)
+class MinimalLevel:
+    """Where a search ended.
+
+    Attributes:
+        level: percent, the smallest level tried at which mean Dice is below the threshold; 100 if `censored`; 0 where
+            the clean case is below it already.
+        above: the largest level tried below that one at which it is not, less than the resolution away; 100 if
+            `censored`; None at level 0.
+        censored: mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
+        clean: mean Dice at level 0.
+        dice: mean Dice at `level`.
+        absent: draws at `level` that have no Dice, for they move every label out of the image.
+    """
+
+    level: float
+    above: float | None
+    censored: bool
+    clean: float
+    dice: float
+    absent: int = 0
+
+
+def minimal_level(
+    model: Segmenter,
+    case: Case,
+    perturbation: str | AbstractPerturbation | AbstractAttack,
+    *,
+    threshold: float = 0.5,
+    resolution: float = 0.1,
+    draws: int = 10,
+    seed: int = 0,
+    clip: bool = False,
+) -> MinimalLevel:
+    """The smallest level at which mean Dice falls below a threshold, by steps of 10 points and then by bisection.
+
+    Mean Dice is over draws, then over the labels that the truth shows; a draw that moves all of them out of the image
+    is left out. The levels 10, 20, ... 100 are tried until one is below, and the ten points before it are halved until
+    the level is known closely enough. A dip between two steps is missed, and of several crossings within a step one is
+    found. The draws are those of `robustq.stress`: the same at every level, and for every model.
+
+    Args:
+        model: on any device.
+        case: prepared for the model, `model.spec.preparation(dataset.read(entry))`.
+        perturbation: or an attack, which is aimed at the model: by name as in `robustq.stress`, or an object, which the
+            name of its class stands for where seeds are made.
+        threshold: Dice, above 0 and at most 1.
+        resolution: percent; the search ends when it knows the level as closely as that.
+        draws: random realisations; one of an attack without randomness.
+        seed: of the run.
+        clip: bring perturbed values back into the intensity range.
+
+    Raises:
+        RequestError: a number is out of its range.
+        CaseError: the truth shows no label, or no draw at a level that is tried shows one.
+    """
+    check_search(threshold, resolution, draws)
+    if not case.truth.any():
+        raise CaseError("the truth shows no label, so that there is no Dice")
+    name, found = (
+        load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
+    )
+    number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
+    perturber = Perturber(
+        {name: Aimed(found, model, clip) if isinstance(found, AbstractAttack) else found}, seed, clip=clip
+    )
+
+    @cache
+    def scores(level: float) -> list[float]:
+        cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else (case,)
+        return [_answer_dice(model, each) for each in cases]
+
+    def dice(level: float) -> float:
+        known = [score for score in scores(level) if not math.isnan(score)]
+        if not known:
+            raise CaseError(f"at {level:g} % every draw of {name} moves all labels out of the image: there is no Dice")
+        return sum(known) / len(known)
+
+    with evaluation_mode(model):
+        ended = bisect(dice, threshold, resolution)
+        return replace(ended, absent=sum(map(math.isnan, scores(ended.level))))
+
+
+def bisect(dice: Callable[[float], float], threshold: float, resolution: float) -> MinimalLevel:
+    """The smallest level found at which a function of the level is below a threshold, and what is known of it."""
+    clean = dice(0.0)
+    if clean < threshold:
+        return MinimalLevel(0.0, None, False, clean, clean)
+    below = next((level for level in STEPS if dice(level) < threshold), None)
+    if below is None:
+        return MinimalLevel(MOST, MOST, True, clean, dice(MOST))
+    above = below - STEPS[0]
+    while below - above > resolution:
+        middle = (above + below) / 2
+        above, below = (above, middle) if dice(middle) < threshold else (middle, below)
+    return MinimalLevel(below, above, False, clean, dice(below))
+
+
+def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
+    """A perturbation or an attack by its name, with the name that stands in rows.
+
+    Raises:
+        RequestError: the name is unknown.
+    """
+    found: dict[str, AbstractPerturbation | AbstractAttack] = {}
+    found.update(load_attacks([text]) if text.partition("@")[0] in registry.names("attacks") else {})
+    found.update(load_perturbations([text]) if not found else {})
+    return next(iter(found.items()))
+
+
+def _answer_dice(model: Segmenter, case: Case) -> float:
+    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none."""
+    size = BATCH[2 if case.slice_axis is not None else case.dims]
+    answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
+    return mean_dice(torch.cat([masks.cpu() for masks, _ in answers])[0], case)
+
+
+def check_search(threshold: float, resolution: float, draws: int) -> None:
+    """Refuse what no search can be made with.
+
+    Raises:
+        RequestError: a number is out of its range.
+    """
+    if not 0 < threshold <= 1:
+        raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
+    if not FINEST <= resolution <= MOST:
+        raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {MOST:g}")
+    if draws < 1:
+        raise RequestError(f"draws={draws} was asked: give 1 or more")

@@ -1,0 +1,59 @@
+"""What a run computes, in which order, and what shares a batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from robustq.request.names import CLEAN
+
+
+class Piece(NamedTuple):
+    """The unit of work: one case, one perturbation, one level, with all draws and all models.
+
+    Attributes:
+        case: case id.
+        perturbation: canonical name, or `CLEAN` at level 0.
+        level: percent.
+        draws: number of draws, 1 at level 0.
+    """
+
+    case: str
+    perturbation: str
+    level: float
+    draws: int
+
+
+def plan(
+    cases: Sequence[str],
+    draws: Mapping[str, int],
+    levels: Sequence[float],
+    *,
+    batch_size: int,
+    clean: bool = True,
+) -> list[list[Piece]]:
+    """Batches of pieces, ordered by case so that what depends on a case alone is computed once.
+
+    A batch holds pieces until it fills `batch_size` perturbed images, and no piece is split between batches. The
+    plan is written down, so that a resumed run repeats the batches. Without `clean`, level 0 is no piece.
+
+    Args:
+        cases: ids.
+        draws: how many of each perturbation, by its name.
+        levels: percent.
+        batch_size: images a batch.
+        clean: plan level 0 too.
+    """
+    above = [level for level in levels if level > 0]
+    pieces = [
+        piece
+        for case in cases
+        for piece in (
+            *([Piece(case, CLEAN, 0.0, 1)] if clean else []),
+            *(Piece(case, perturbation, level, number) for perturbation, number in draws.items() for level in above),
+        )
+    ]
+    batches: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if batches[-1] and sum(other.draws for other in batches[-1]) + piece.draws > batch_size:
+            batches.append([])
+        batches[-1].append(piece)
+    return [batch for batch in batches if batch]

@@ -1,0 +1,57 @@
+"""Batches of pieces, computed by an executor, each written whole when its rows are there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from robustq import registry
+from robustq.executor import AbstractExecutor
+from robustq.results.directory import RunDirectory
+from robustq.results.rows import Row
+from robustq.run.plan import Piece
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        done: pieces whose rows are written.
+        total: pieces there are.
+        resumed: of those done, the pieces that an earlier, killed run had written.
+    """
+
+    done: int
+    total: int
+    resumed: int
+
+
+def open_executor(text: str) -> AbstractExecutor:
+    """The executor that `--executor` names, such as "local", or `NAME:SETTING`.
+
+    Raises:
+        RequestError: nobody registered such a name, or the executor does not take the setting.
+    """
+    name, _, setting = text.partition(":")
+    executor: AbstractExecutor = registry.load("executors", name).parse(setting)
+    return executor
+
+
+def compute(
+    directory: RunDirectory,
+    batches: Sequence[Sequence[Piece]],
+    work: Callable[[Sequence[Piece]], list[Row]],
+    on_progress: Callable[[Progress], object],
+    executor: AbstractExecutor,
+    *,
+    first: int = 0,
+) -> None:
+    """Write the rows of every batch that is not there yet; the first of them has the number `first`."""
+    waiting = {number: batch for number, batch in enumerate(batches, first) if not directory.has(number)}
+    total = sum(map(len, batches))
+    resumed = done = total - sum(map(len, waiting.values()))
+    if resumed:
+        on_progress(Progress(done, total, resumed))
+    for number, rows in executor.results(work, waiting):
+        directory.write(number, rows)
+        done += len(waiting[number])
+        on_progress(Progress(done, total, resumed))

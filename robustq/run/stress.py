@@ -1,0 +1,163 @@
+"""Plan, evaluate, store: the stress run."""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import cast, get_args
+
+from robustq.attack import load_attacks
+from robustq.data.training_domains import training_domains
+from robustq.dataset import AbstractDataset
+from robustq.draws.attacked import Attacker, choose_source
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
+from robustq.errors import RequestError, unknown
+from robustq.metric import Missing, parse_metrics
+from robustq.model.device import choose_device, choose_precision
+from robustq.request.levels import check_levels
+from robustq.results.directory import RunDirectory
+from robustq.results.stress_run import Run
+from robustq.run.demonstration import DATA
+from robustq.run.plan import plan
+from robustq.run.progress import Progress, compute, open_executor
+from robustq.run.stress_pieces import Evaluator
+from robustq.run.subjects import Models, Subjects, versions
+
+
+def stress(
+    models: Models | None = None,
+    data: AbstractDataset | str | None = None,
+    *,
+    noise: Sequence[str] | None = None,
+    attack: Sequence[str] = (),
+    transfer_from: str | None = None,
+    levels: Sequence[float] = (0, 1, 10, 20, 30),
+    draws: int = 10,
+    seed: int = 0,
+    metrics: str = "dice",
+    missing: str = "diagonal",
+    split: str = "held-out",
+    compat: str | None = None,
+    clip: bool = False,
+    batch_size: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    executor: str = "local",
+    noise_device: str = "cpu",
+    precision: str = "fp32",
+    on_progress: Callable[[Progress], object] = lambda progress: None,
+) -> Run:
+    """Show every model the same perturbed cases at graded levels, and measure its answers.
+
+    Args:
+        models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
+            demonstration pair.
+        data: a dataset or the text of `--data`; the built-in phantom by default. Without models, cases of the phantom
+            that had no part in the training of the demonstration pair.
+        noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
+            Gaussian by default where no attack is named.
+        attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
+        transfer_from: the model whose attacks are shown to all others as well, as theirs are to it; by default the
+            first matched baseline, else the first model without codebook, else the first.
+        levels: percent, 0 to 100. Level 0 is always run, once a case.
+        draws: random realisations of each perturbation at each level above 0; one of an attack without randomness.
+        seed: of the run; every draw's seed follows from it, the case, the perturbation and the draw's number.
+        metrics: as in `--metrics`, for example "dice,hd95,nsd@2mm".
+        missing: what the distance to a missed structure is: "diagonal", "inf" or "drop".
+        split: "held-out" leaves out the cases that any of the models was trained on; or the cases of a declared split;
+            or all.
+        compat: "paper-code" takes the noise formulas of the paper's published code.
+        clip: bring perturbed values back into the intensity range.
+        batch_size: images, or slices, a forward pass; 16 in 2D and 2 in 3D by default.
+        out: the run directory. A run that was killed there goes on. Without, a temporary directory that lives as long
+            as the returned run.
+        device: of the models.
+        executor: where the batches of pieces are computed, one of `robustq list executors`.
+        noise_device: "cpu", or "cuda" for another stream of noise.
+        precision: of the forward passes: "fp32", "bf16", "fp16" or "auto".
+        on_progress: told after each batch of pieces.
+
+    Returns:
+        The run, with a table, a figure and all rows.
+
+    Raises:
+        RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
+    """
+    perturbations = load_perturbations(noise if noise is not None else () if attack else ("gaussian",), compat)
+    attacks = load_attacks(attack)
+    if not perturbations and not attacks:
+        raise RequestError("no perturbation was named: give one or more, such as gaussian")
+    twice = next((name for name in attacks if name in perturbations), None)
+    if twice is not None:
+        raise RequestError(f"{twice!r} is both a perturbation and an attack here: stress with one, then with the other")
+    if transfer_from is not None and not attacks:
+        raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
+    levels = check_levels(levels)
+    if draws < 1:
+        raise RequestError(f"draws={draws} was asked: give 1 or more")
+    if batch_size is not None and batch_size < 1:
+        raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
+    if missing not in get_args(Missing):
+        raise unknown("missing policy", missing, get_args(Missing))
+    chosen_metrics = parse_metrics(metrics)
+    noise_device = str(choose_device(noise_device))
+    if data is None:
+        data = DATA if models is None else "phantom"
+    subjects = Subjects.gather(models, data, split=split, device=device)
+    good, cases = subjects.good, subjects.cases
+    units = {cases(entry).unit: entry.id for entry in reversed(good)}
+    for text, metric in chosen_metrics.items():
+        # Refuses a tolerance in mm on px data.
+        if len({metric.unit(unit) for unit in units}) > 1:
+            told = ", ".join(f"{case} in {unit}" for unit, case in units.items())
+            raise RequestError(f"{text} of cases with different units ({told}) has no mean: stress them apart")
+    batch_size = batch_size or subjects.batch_size
+    source = choose_source(subjects.models, transfer_from) if attacks else None
+    attack_draws = {name: draws if one.random else 1 for name, one in attacks.items()}
+    number = {**dict.fromkeys(perturbations, draws), **attack_draws}
+    # An attack takes long and one case at a time: what is computed is written piece by piece.
+    batches = plan([entry.id for entry in good], number, levels, batch_size=1 if attacks else batch_size)
+
+    directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
+    asked = {
+        "perturbations": [*perturbations, *attacks],
+        **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
+        "levels": list(levels),
+        "draws": draws,
+        "seed": seed,
+        "metrics": list(chosen_metrics),
+        "missing": missing,
+        "split": split,
+        "clip": clip,
+        "batch_size": batch_size,
+        "noise_device": noise_device,
+        "precision": choose_precision(precision, subjects.device),
+        **subjects.describe(),
+    }
+    seen = {name: model.spec.seen for name, model in subjects.models.items()}
+    directory.begin(
+        {
+            "asked": asked,
+            "plan": batches,
+            "device": str(subjects.device),
+            "versions": versions(),
+            "training_domains": training_domains(cases.dataset, seen),
+        }
+    )
+    evaluator = Evaluator(
+        models=subjects.models,
+        cases=cases,
+        entries={entry.id: entry for entry in good},
+        perturber=Perturber(perturbations, seed, noise_device, clip),
+        attacker=Attacker(attacks, subjects.models, source, seed, noise_device, clip),
+        metrics=chosen_metrics,
+        batch_size=batch_size,
+        missing=cast(Missing, missing),
+        precision=choose_precision(precision, subjects.device),
+    )
+    compute(directory, batches, evaluator, on_progress, open_executor(executor))
+    directory.write(len(batches), subjects.failed_rows())
+    directory.compact()
+    run = Run(directory.path, temporary=out is None)
+    directory.summarise(run.summary())
+    return run

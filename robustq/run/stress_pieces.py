@@ -1,0 +1,183 @@
+"""From a batch of pieces to its rows."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from robustq.data.prepared_cases import PreparedCases
+from robustq.dataset import Case, Entry
+from robustq.draws.attacked import Attacker
+from robustq.draws.perturbed import Perturber
+from robustq.metric import AbstractMetric, Comparison, Missing, Truth
+from robustq.model.device import Precision
+from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
+from robustq.quantiser import usage
+from robustq.request.names import CLEAN
+from robustq.results.rows import Row
+from robustq.run.plan import Piece
+from robustq.run.subjects import blank_row, of_model
+
+
+class _Draw(NamedTuple):
+    """One perturbed case, and under which names its answers stand in the rows of each model that is shown it."""
+
+    piece: Piece
+    number: int
+    case: Case
+    truths: Sequence[Truth]
+    rows: Row  # what all rows of this draw share
+    shown: Mapping[str, Sequence[str]]
+
+
+@dataclass
+class Evaluator:
+    """Shows every perturbed draw to every model and measures the answers.
+
+    The perturbed draws of a batch are made once, at most `batch_size` at a time, whatever their number; attacked draws
+    once for each model that is attacked.
+
+    Attributes:
+        models: by name, in evaluation mode.
+        cases: prepared, alike for all models.
+        entries: by case id.
+        perturber: makes the draws that all models are shown.
+        attacker: makes those that are aimed at one model.
+        metrics: by the text that stands in the rows.
+        batch_size: images, or slices, a forward pass.
+        missing: what a distance to a missed structure is.
+        precision: of the forward passes.
+    """
+
+    models: Mapping[str, Segmenter]
+    cases: PreparedCases
+    entries: Mapping[str, Entry]
+    perturber: Perturber
+    attacker: Attacker
+    metrics: Mapping[str, AbstractMetric]
+    batch_size: int
+    missing: Missing
+    precision: Precision
+    _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch, in the order of pieces, draws, models, labels and metrics."""
+        rows: list[Row] = []
+        draws = (
+            self._draw(piece, number, perturber, shown)
+            for piece in batch
+            for number in range(piece.draws)
+            for perturber, shown in self._views(piece.perturbation)
+        )
+        for made in _chunks(draws, self.batch_size):
+            for _, alike in groupby(made, key=lambda draw: draw.case.image.shape):
+                rows += self._answer(list(alike))
+        return rows
+
+    def _views(self, perturbation: str) -> Sequence[tuple[Perturber, Mapping[str, Sequence[str]]]]:
+        """Who makes the draws of a perturbation, and under which names each model's answers to them stand."""
+        if perturbation == CLEAN:
+            names = {model: [*self.perturber.perturbations, *self.attacker.names(model)] for model in self.models}
+            return [(self.perturber, names)]
+        if perturbation in self.perturber.perturbations:
+            return [(self.perturber, {model: [perturbation] for model in self.models})]
+        return self.attacker.views(perturbation)
+
+    def _draw(self, piece: Piece, number: int, perturber: Perturber, shown: Mapping[str, Sequence[str]]) -> _Draw:
+        entry = self.entries[piece.case]
+        clean = self.cases(entry)
+        shared = replace(
+            blank_row(self.cases.dataset, entry), perturbation=piece.perturbation, level=piece.level, draw=number
+        )
+        if piece.perturbation == CLEAN:
+            return _Draw(piece, number, clean, self._truth(clean), shared, shown)
+        name, level = piece.perturbation, piece.level
+        case = perturber(clean, name, level, number)
+        truths = _truths(case) if perturber.perturbations[name].moves_truth else self._truth(clean)
+        parameters, seed = perturber.parameters(clean, name, level), perturber.seed_of(clean, name, number)
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), shown)
+
+    def _truth(self, case: Case) -> Sequence[Truth]:
+        """What depends on the unmoved truth alone; kept for one case, for pieces are ordered by case."""
+        if case.entry.id not in self._truths:
+            self._truths.clear()
+            self._truths[case.entry.id] = _truths(case)
+        return self._truths[case.entry.id]
+
+    def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
+        axis = draws[0].case.slice_axis
+        for name, model in self.models.items():
+            seen = [draw for draw in draws if name in draw.shown]
+            if not seen:
+                continue
+            images = torch.stack([draw.case.image for draw in seen])
+            answers = predict(model, images, batch_size=self.batch_size, axis=axis, precision=self.precision)
+            remaining = iter(seen)
+            for masks, codes in answers:
+                for place, answer in enumerate(masks.cpu()):
+                    draw = next(remaining)
+                    shared = replace(draw.rows, **of_model(name, model))
+                    measured = list(self._measure(answer, draw, shared))
+                    for perturbation in draw.shown[name]:
+                        yield from (replace(row, perturbation=perturbation) for row in measured)
+                    if draw.piece.perturbation == CLEAN and codes is not None:
+                        # A volume's slices share one answer, so all of its codes are its own.
+                        yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
+
+    def _measure(self, answer: Tensor, draw: _Draw, shared: Row) -> Iterator[Row]:
+        """The metrics of every label that the truth shows, and what was invented of the others."""
+        case = draw.case
+        voxel = math.prod(case.spacing)
+        for label, predicted, truth in zip(case.labels, answer, draw.truths, strict=True):
+            mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
+            if not truth.mask.any():
+                volume = float(mask.sum()) * voxel
+                yield replace(shared, label=label, metric="invented", value=float(volume > 0))
+                unit = f"{case.unit}{case.dims}"
+                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=unit)
+                continue
+            comparison = Comparison(mask, truth, self.missing)
+            status = "ok" if mask.any() else "missed"
+            for text, metric in self.metrics.items():
+                value = metric.score(comparison)
+                yield replace(
+                    shared,
+                    label=label,
+                    metric=text,
+                    value=None if math.isnan(value) else value,
+                    unit=metric.unit(case.unit),
+                    status=status,
+                )
+
+
+def _truths(case: Case) -> list[Truth]:
+    return [Truth(mask.numpy(), case.spacing, case.unit) for mask in case.truth]
+
+
+def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:
+    """How often the case's tokens chose each code; of several stages, each code named with its stage."""
+    quantiser = model.quantiser
+    capacity = None if quantiser is None else quantiser.capacity
+    if capacity is None:
+        return
+    stages, size = capacity
+    for stage, counts in enumerate(usage(codes.cpu(), size)):
+        for code in counts.nonzero().flatten().tolist():
+            label = str(code) if stages == 1 else f"{stage}:{code}"
+            yield replace(shared, label=label, metric="code_usage", value=float(counts[code]))
+
+
+def _chunks(draws: Iterator[_Draw], size: int) -> Iterator[list[_Draw]]:
+    chunk: list[_Draw] = []
+    for draw in draws:
+        chunk.append(draw)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

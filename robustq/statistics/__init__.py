@@ -1,0 +1,18 @@
+"""Statistics that can stand in a paper: averages by group, curves, intervals, paired tests.
+
+A list of the public names; each is defined in the file of its subject.
+"""
+
+from robustq.statistics.against_baseline import compare as compare
+from robustq.statistics.bootstrap import bootstrap_interval as bootstrap_interval
+from robustq.statistics.group_means import group_means as group_means
+from robustq.statistics.group_means import summarise as summarise
+from robustq.statistics.group_means import summarise_by_architecture as summarise_by_architecture
+from robustq.statistics.level_curves import audc as audc
+from robustq.statistics.level_curves import retention as retention
+from robustq.statistics.level_curves import worst_level as worst_level
+from robustq.statistics.paired_tests import holm as holm
+from robustq.statistics.paired_tests import paired_difference as paired_difference
+from robustq.statistics.paired_tests import paired_ratio as paired_ratio
+from robustq.statistics.paired_tests import signed_rank as signed_rank
+from robustq.statistics.paired_tests import smallest_attainable_p as smallest_attainable_p

@@ -1,0 +1,14 @@
+"""The contracts as checks that strangers' tests can run; ours run them over every registered name.
+
+def test_my_quantiser_keeps_the_contract():
+    check_quantiser(MyQuantiser(8, 4))
+"""
+
+from robustq.testing.analyser import check_analyser as check_analyser
+from robustq.testing.architecture import check_architecture as check_architecture
+from robustq.testing.attack import check_attack as check_attack
+from robustq.testing.dataset import check_dataset as check_dataset
+from robustq.testing.executor import check_executor as check_executor
+from robustq.testing.metric import check_metric as check_metric
+from robustq.testing.perturbation import check_perturbation as check_perturbation
+from robustq.testing.quantiser import check_quantiser as check_quantiser

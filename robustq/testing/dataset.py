@@ -1,0 +1,25 @@
+"""The contract of a dataset as a check that a stranger's tests can run."""
+
+from robustq.dataset import AbstractDataset
+
+
+def check_dataset(dataset: AbstractDataset) -> None:
+    """Check what `AbstractDataset` promises, on its first and its last case.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    name = type(dataset).__name__
+    ids = [entry.id for entry in dataset.entries]
+    assert ids, f"{name} has no case"
+    assert ids == sorted(set(ids)), f"{name}: ids are not sorted and unique"
+    assert len({dataset.fingerprint(entry) for entry in dataset.entries}) == len(ids), f"{name}: fingerprints repeat"
+    for entry in (dataset.entries[0], dataset.entries[-1]):
+        case, again = dataset.read(entry), dataset.read(entry)
+        assert case.image.equal(again.image), f"{name}: reading {entry.id} twice gives different images"
+        assert case.mask.equal(again.mask), f"{name}: reading {entry.id} twice gives different masks"
+        assert case.image.is_floating_point(), f"{name}: the image of {entry.id} is {case.image.dtype}"
+        assert case.mask.shape == case.image.shape[1:], f"{name}: image and mask of {entry.id} differ in shape"
+        assert case.intensity_range.shape == (len(case.image), 2), f"{name}: no range for each channel of {entry.id}"
+        assert len(case.spacing) == case.dims, f"{name}: no spacing for each axis of {entry.id}"
+        assert case.entry == entry, f"{name}: the case says that it is {case.entry}, not {entry}"

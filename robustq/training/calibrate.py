@@ -1,0 +1,154 @@
+"""Quantise a model that is already trained: projections and codebook from its own features, without a training step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor
+
+from robustq.data.open_dataset import open_dataset
+from robustq.data.prepared_cases import PreparedCases
+from robustq.data.slices import to_slices
+from robustq.dataset import AbstractDataset, Entry
+from robustq.errors import RequestError
+from robustq.model.bottleneck import Bottleneck
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import CALIBRATED, adopt_labels
+from robustq.network.feature_maps import require_features
+from robustq.training.split import split
+from robustq.training.validate import validate
+
+TOKENS = 2**18
+"""At most so many tokens are kept, evenly taken from the cases."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration did.
+
+    Attributes:
+        tokens: on which the codebook was fitted.
+        cases: they came from.
+        explained: share of the features' variance that the projection to D channels keeps.
+        before: mean Dice of the network as it was, on cases that were not fitted.
+        after: mean Dice with its bottleneck quantised, on the same cases.
+        codes_in_use: on these.
+        validation: how many these are.
+    """
+
+    tokens: int
+    cases: int
+    explained: float
+    before: float
+    after: float
+    codes_in_use: int
+    validation: int
+
+
+def calibrate(
+    model: Segmenter,
+    data: AbstractDataset | str,
+    *,
+    validation: float = 0.2,
+    split_seed: int = 0,
+    batch_size: int = 8,
+) -> Calibration:
+    """Set the projections to the features' principal components and the codebook to their k-means centres, in place.
+
+    The projection before the quantiser keeps the D directions in which the features at the site vary most, the one
+    after it undoes that; k-means (mini-batch, scikit-learn) runs on the projected features.
+
+    Args:
+        model: a wrapped network with trained weights, whose quantiser has one codebook of vectors.
+        data: a dataset or the text of `--data`.
+        validation: share of the cases on which the cost is measured and nothing is fitted.
+        split_seed: of that share, as in training.
+        batch_size: images, or slices, a pass.
+
+    Raises:
+        RequestError: the quantiser has no codebook that could be set, or there are fewer tokens than codes.
+    """
+    vectors = None if model.quantiser is None else model.quantiser.vectors
+    if vectors is None or len(vectors) > 1 or len(model.bottlenecks) > 1:
+        raise RequestError(
+            f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, as "
+            "of vq:KxD"
+        )
+    dataset = open_dataset(data) if isinstance(data, str) else data
+    model.spec = adopt_labels(model.spec, dataset)
+    cases = PreparedCases(dataset, model.spec.preparation)
+    fitted, held_out = split(cases.check(dataset.entries), validation=validation, seed=split_seed)
+    model.eval()
+    bottleneck = model.bottlenecks[-1]
+    assert isinstance(bottleneck, Bottleneck), "a quantiser stands in one"
+    with model.bypassed():
+        before, _ = validate(model, cases, held_out, batch_size=batch_size)
+    tokens = _gather(model, cases, fitted, batch_size)
+    size, dimension = vectors.shape[1:]
+    if len(tokens) < size:
+        raise RequestError(
+            f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or ask for fewer codes"
+        )
+    mean = tokens.mean(0)
+    _, singular, components = np.linalg.svd(np.cov(tokens.T), hermitian=True)
+    kept = components[:dimension]
+    _set_projections(bottleneck, torch.from_numpy(kept), torch.from_numpy(mean))
+    embeddings = np.zeros((len(tokens), dimension))
+    embeddings[:, : len(kept)] = (tokens - mean) @ kept.T
+    kmeans = MiniBatchKMeans(size, random_state=model.spec.seed, batch_size=max(1024, size), n_init=3)
+    kmeans.fit(embeddings)
+    model.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])  # type: ignore[union-attr]  # looked at above
+    after, counts = validate(model, cases, held_out, batch_size=batch_size)
+    assert counts is not None, "there is a codebook"
+    model.spec = model.spec.but(remarks=(*model.spec.remarks, CALIBRATED))
+    return Calibration(
+        tokens=len(tokens),
+        cases=len(fitted),
+        explained=float(singular[:dimension].sum() / singular.sum()),
+        before=before,
+        after=after,
+        codes_in_use=int((counts > 0).sum()),
+        validation=len(held_out),
+    )
+
+
+@torch.no_grad()
+def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], batch_size: int) -> np.ndarray:
+    """Features at the site as tokens (N, C), float64."""
+    device = next(model.parameters()).device
+    found: list[np.ndarray] = []
+    each = max(1, TOKENS // len(entries))
+    for entry in entries:
+        case = cases(entry)
+        images = case.image[None] if case.slice_axis is None else to_slices(case.image, case.slice_axis)
+        parts: list[Tensor] = []
+
+        def keep(module: object, inputs: object, output: object, parts: list[Tensor] = parts) -> None:
+            opened = require_features(output, model.image_size, model.spec.site)
+            parts.append(opened.maps[-1].flatten(2).transpose(1, 2).cpu())
+
+        handle = model.network.get_submodule(model.spec.site).register_forward_hook(keep, prepend=True)
+        try:
+            for batch in images.split(batch_size):
+                model.encode(batch.to(device))
+        finally:
+            handle.remove()
+        tokens = torch.cat(parts).flatten(0, 1).double().numpy()
+        found.append(tokens[:: max(1, len(tokens) // each)][:each])
+    return np.concatenate(found)
+
+
+@torch.no_grad()
+def _set_projections(bottleneck: Bottleneck, components: Tensor, mean: Tensor) -> None:
+    """e = P (x - m) before the quantiser, x = Pᵀ e + m after it; channels beyond those of x stay 0."""
+    spatial = bottleneck.project_in.weight.shape[2:]
+    kept = len(components)
+    into = torch.zeros(bottleneck.project_in.weight.shape[:2], dtype=torch.float64)
+    into[:kept] = components
+    bottleneck.project_in.weight.copy_(into.view(*into.shape, *spatial))
+    bottleneck.project_out.weight.copy_(into.T.reshape(*into.T.shape, *spatial))
+    for projection, bias in ((bottleneck.project_in, -into @ mean), (bottleneck.project_out, mean)):
+        assert projection.bias is not None, "projections have one"
+        projection.bias.copy_(bias)

@@ -1,0 +1,69 @@
+"""How well a segmenter answers for clean cases, and which codes it uses for them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustq.data.prepared_cases import PreparedCases
+from robustq.dataset import Case, Entry
+from robustq.metrics import dice
+from robustq.model.device import Precision
+from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
+from robustq.quantiser import usage
+from robustq.shapes import Masks
+
+
+@torch.no_grad()
+def validate(
+    model: Segmenter,
+    cases: PreparedCases,
+    entries: Sequence[Entry],
+    *,
+    batch_size: int,
+    precision: Precision = "fp32",
+) -> tuple[float, Tensor | None]:
+    """Mean Dice over groups (definitions: segmentation metrics), and how often each code was chosen.
+
+    Args:
+        model: put into evaluation mode.
+        cases: prepared.
+        entries: the cases to score.
+        batch_size: images, or slices, a forward pass.
+        precision: of the forward passes.
+
+    Returns:
+        The Dice, NaN where no case shows a label; the counts (Q, K), None without codes.
+    """
+    model.eval()
+    scores: dict[str, list[float]] = {}
+    quantiser = model.quantiser
+    capacity = None if quantiser is None else quantiser.capacity
+    counts = None if capacity is None else torch.zeros(capacity, dtype=torch.long)
+    for entry in entries:
+        case = cases(entry)
+        answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
+        for masks, codes in answers:
+            score = mean_dice(masks[0].cpu(), case)
+            if not math.isnan(score):
+                scores.setdefault(entry.group, []).append(score)
+            if counts is not None and codes is not None:
+                counts += usage(codes.cpu(), counts.shape[1])
+    return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
+
+
+def mean_dice(masks: Masks, case: Case) -> float:
+    """Mean over the labels that the truth shows; NaN where it shows none.
+
+    Args:
+        masks: a model's answer to the case, (L, *S), on the CPU.
+        case: prepared.
+    """
+    kept = masks if case.ignored is None else masks & ~case.ignored
+    scores = [
+        dice(answer.numpy(), truth.numpy()) for answer, truth in zip(kept, case.truth, strict=True) if truth.any()
+    ]
+    return float(np.mean(scores)) if scores else math.nan
