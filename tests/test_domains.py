@@ -124,7 +124,7 @@ HERE, AWAY, UNKNOWN = TrainingCases(5, 0, True), TrainingCases(0, 0, True), Trai
         ({"m": HERE}, "Domain A (1 case): the model was trained on other cases of this domain."),
         ({"m": HERE, "n": HERE}, "Domain A (1 case): the models were trained on other cases of this domain."),
         ({"m": TrainingCases(5, 1, True)}, "Domain A (1 case): the model was trained on cases of this domain."),
-        ({"m": HERE, "n": AWAY}, "Domain A (1 case): m was trained on other cases of this domain."),
+        ({"m": HERE, "n": AWAY}, "Domain A (1 case): m was trained on other cases of this domain; n was not."),
         ({"m": AWAY, "n": AWAY}, "Domain A (1 case): no model was trained on cases of this domain."),
         (
             {"m": HERE, "n": UNKNOWN},

@@ -266,8 +266,8 @@ def test_models_that_are_set_against_a_baseline_of_another_training_seed_are_nam
         return made
 
     run = robustq.stress({"a": trained(0), "b": trained(0), "c": trained(1)}, "phantom:cases=1", levels=[0])
-    assert seed_notes([run], "a") == ["c: of other training seeds than a, which may be part of the difference"]
-    assert seed_notes([run], "c") == ["a, b: of other training seeds than c, which may be part of the difference"]
+    assert seed_notes([run], "a") == ["c: trained with another seed than a, which can be a part of the difference."]
+    assert seed_notes([run], "c") == ["a, b: trained with another seed than c, which can be a part of the difference."]
     untrained = robustq.stress({"a": model(), "b": model(seed=1)}, "phantom:cases=1", levels=[0])
     assert seed_notes([untrained], "a") == []
 

@@ -33,11 +33,13 @@ def domain_note(title: str, cases: int, training: Mapping[str, TrainingCases]) -
     if not training:
         return f"{head}."
     trained = [model for model, each in training.items() if each.here]
+    elsewhere = [model for model, each in training.items() if not each.here and each.complete]
     unknown = [model for model, each in training.items() if not each.here and not each.complete]
     other = "" if any(each.shown for each in training.values()) else "other "
     told = []
     if trained:
         told.append(f"{_who(trained, training)} trained on {other}cases of this domain")
+        told += [f"{_who(elsewhere, training)} not"] if elsewhere else []
     elif not unknown:
         told.append("no model was trained on cases of this domain")
     if unknown:

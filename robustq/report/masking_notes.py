@@ -1,4 +1,4 @@
-"""What is said under the figures of attacks, above all where an attack misjudges a model."""
+"""What is said under the figures of attacks, above all where an attack makes a model look too robust."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -81,14 +81,15 @@ def _sentence(model: str, attack: str, found: Sequence[Masked]) -> str:
     """What is said of an attack on a model, given the levels at which another did more harm: certain ones, or all."""
     worst = min(found, key=lambda each: each.stronger - each.direct)
     levels = listed([percent(level) for level in sorted({each.level for each in found})])
-    may = "misjudges" if worst.certain else "may misjudge"
+    makes = "makes" if worst.certain else "may make"
     what = (
-        f"{attack} {may} {model} at {levels}: {worst.rival} may change the image no more and does more harm (at "
-        f"{percent(worst.level)}, Dice {number(worst.stronger)} instead of {number(worst.direct)})."
+        f"{attack} {makes} {model} look more robust than it is at {levels}: {worst.rival} may change the image no more "
+        f"and does more harm (at {percent(worst.level)}, Dice over all cases {number(worst.stronger)} instead of "
+        f"{number(worst.direct)})."
     )
     if worst.certain:
         return (
-            f"{what} The gradients of {model} are masked, or {attack} is too weak: its figures there are no evidence "
-            "of robustness."
+            f"{what} The gradients of {model} are masked, or {attack} is too weak: figures under {attack} are no "
+            "evidence of robustness there."
         )
     return f"{what} With {count(worst.groups, 'group')} this can be chance too."

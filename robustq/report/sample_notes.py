@@ -59,14 +59,14 @@ def _grid_notes(asked: Mapping[str, Any], spec: Spec) -> list[str]:
     grid = (
         f"size {'×'.join(map(str, size))}" if size else f"spacing {'×'.join(f'{each:g}' for each in spacing or ())} mm"
     )
-    notes = [
-        f"A model sees every case at the {grid}: noise is added and answers are scored there, not at the size of the "
-        "files, where figures can differ."
-    ]
+    note = (
+        f"A model sees every case at the {grid}: cases are perturbed and answers are scored there, not at the size of "
+        "the files, where figures can differ."
+    )
     metrics = parse_metrics(",".join(asked.get("metrics", ["dice"])))
     if any(metric.measures_distance for metric in metrics.values()):
-        notes[0] += " A distance is still in mm, or in px of the files."
-    return notes
+        note += " Distances are still in mm, or in px of the files where these say no mm."
+    return [note]
 
 
 def _parts(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
