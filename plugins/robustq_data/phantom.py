@@ -15,6 +15,9 @@ SIZE = {2: (128, 128), 3: (64, 48, 32)}
 FIELD = {2: (384.0, 384.0), 3: (384.0, 288.0, 288.0)}
 """Field of view, in mm."""
 
+NUMBERED = 1000
+"""So many cases of each scanner are looked at to tell on which scanner a model was trained."""
+
 
 class PhantomDataset(AbstractDataset):
     """Anatomy-like cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
@@ -61,10 +64,11 @@ class PhantomDataset(AbstractDataset):
 
     @property
     def unlisted(self) -> Sequence[Entry]:
-        """The cases before the first."""
-        return self._numbered(range(self.first))
+        """The other cases up to number 999: however few were asked for, they tell on which scanner a model was trained."""
+        last = self.first + self.cases
+        return self._numbered([*range(self.first), *range(last, NUMBERED)])
 
-    def _numbered(self, numbers: range) -> Sequence[Entry]:
+    def _numbered(self, numbers: Sequence[int]) -> Sequence[Entry]:
         names = [f"{domain}/{number:04d}" for domain in self._domains for number in numbers]
         return [Entry(name, name, name[0]) for name in names]
 
