@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from robustq.errors import CaseError
 from robustq.shapes import Unit as Unit
 
 
@@ -35,7 +36,8 @@ class Case:
 
     Attributes:
         image: (C, *S), floating point once read.
-        mask: the stored integer values (*S); or, once prepared, one boolean mask a label (L, *S).
+        mask: the stored integer values (*S); or, once prepared, one boolean mask a label (L, *S). None where there is
+            no truth.
         labels: names of the labels, in the order of a prepared mask's first axis; empty before preparation.
         ignored: voxels that count nowhere, (*S), or None.
         slice_axis: once prepared, the spatial axis along which a 2D model reads a volume; None where dimensions agree.
@@ -46,7 +48,7 @@ class Case:
     """
 
     image: Float[Tensor, "c *s"]
-    mask: Bool[Tensor, "l *s"] | Integer[Tensor, "*s"]
+    mask: Bool[Tensor, "l *s"] | Integer[Tensor, "*s"] | None
     intensity_range: Float[Tensor, "c 2"]
     spacing: tuple[float, ...]
     unit: Unit
@@ -62,7 +64,13 @@ class Case:
 
     @property
     def truth(self) -> Bool[Tensor, "l *s"]:
-        """The masks of a prepared case without what is ignored: what answers are scored against."""
+        """The masks of a prepared case without the ignored voxels. Answers are scored against them.
+
+        Raises:
+            CaseError: the case has no mask.
+        """
+        if self.mask is None:
+            raise CaseError(f"case {self.entry.id} has no mask, so no answer can be scored: give one, or leave it out")
         return self.mask if self.ignored is None else self.mask & ~self.ignored
 
 
@@ -90,7 +98,7 @@ class AbstractDataset(ABC):
     @abstractmethod
     def read(self, entry: Entry) -> Case:
         """The case as stored: image in its stored unit as float32 (float64 where float32 would lose digits), mask
-        with its stored integer values.
+        with its stored integer values, or None where there is none.
 
         Raises:
             CaseError: the case cannot be used: a file is unreadable, image and mask differ in shape, values are NaN.

@@ -34,7 +34,7 @@ class AbstractPerturbation(ABC):
         return False
 
     def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
-        """The case at a level, in percent from 0 to 100."""
+        """The case at a level, in percent from 0 to 100. A case without a mask has none afterwards."""
         check_level(level)
         if level == 0:
             return case
@@ -43,6 +43,8 @@ class AbstractPerturbation(ABC):
         if not self.moves_truth:
             return replace(case, image=image)
         generator.set_state(state)
+        if case.mask is None:
+            return replace(case, image=image)
         if case.ignored is None:
             return replace(case, image=image, mask=self.move(case.mask, level, generator))
         moved = self.move(torch.cat([case.mask, case.ignored[None]]), level, generator)

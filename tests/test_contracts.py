@@ -9,15 +9,10 @@ from networks import settings
 from robustq import registry
 from robustq.data.open_dataset import open_dataset
 from robustq.request.quantise import Quantise
-from robustq.testing import (
-    check_analyser,
-    check_architecture,
-    check_attack,
-    check_dataset,
-    check_executor,
-    check_perturbation,
-    check_quantiser,
-)
+from robustq.testing import check_analyser, check_attack, check_executor, check_perturbation
+from robustq.testing.architecture import check_architecture
+from robustq.testing.dataset import check_dataset
+from robustq.testing.quantiser import check_quantiser
 
 
 @pytest.mark.parametrize("name", registry.names("perturbations"))

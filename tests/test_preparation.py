@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
-from networks import noise
+import robustq
+from networks import noise, small
 from robustq.data.preparation import Preparation
+from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import from_slices, slice_axis, to_slices
-from robustq.dataset import Case, Entry, own_range
-from robustq.errors import RequestError
+from robustq.dataset import AbstractDataset, Case, Entry, own_range
+from robustq.draws.by_name import load_perturbations
+from robustq.draws.perturbed import Perturber
+from robustq.errors import CaseError, RequestError
+from robustq.testing.dataset import check_dataset
 
 
 def case(*shape: int, mask: torch.Tensor | None = None, channels: int = 1, spacing: tuple[float, ...] = ()) -> Case:
@@ -217,3 +222,80 @@ def test_a_preparation_of_an_earlier_bundle_is_read() -> None:
 def test_fields_that_do_not_fit_are_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         Preparation(**fields)
+
+
+DIMENSIONS = pytest.mark.parametrize(("dims", "shape"), [(2, (13, 17)), (3, (9, 8, 7)), (2, (9, 8, 7))])
+"""Images for a 2D model, volumes for a 3D model, and volumes for a 2D model."""
+
+
+@DIMENSIONS
+@pytest.mark.parametrize("settings", [{"size": (6, 5, 4)}, {"spacing": (1.5, 3.0, 2.5)}, {"crop": (12, 5, 9)}, {}])
+def test_a_case_without_a_mask_is_prepared_like_one_with_a_mask(
+    dims: int, shape: tuple[int, ...], settings: dict[str, tuple[float, ...]]
+) -> None:
+    preparation = Preparation(
+        dims=dims, axes=(2, 0, 1), ignore=9, **{name: extents[:dims] for name, extents in settings.items()}
+    )
+    with_mask = preparation(case(*shape))
+    without = preparation(replace(case(*shape), mask=None))
+    assert without.mask is None
+    assert without.ignored is None
+    assert without.image.equal(with_mask.image)
+    assert without.intensity_range.equal(with_mask.intensity_range)
+    assert (without.spacing, without.slice_axis, without.labels) == (
+        with_mask.spacing,
+        with_mask.slice_axis,
+        with_mask.labels,
+    )
+
+
+@DIMENSIONS
+@pytest.mark.parametrize("name", ["gaussian", "blur", "affine", "gaussian+affine"])
+def test_a_case_without_a_mask_is_perturbed_like_one_with_a_mask(dims: int, shape: tuple[int, ...], name: str) -> None:
+    prepared = Preparation(dims=dims)(case(*shape))
+    perturber = Perturber(load_perturbations([name]), seed=3, clip=True)
+    with_mask = perturber(prepared, name, 30, 0)
+    without = perturber(replace(prepared, mask=None), name, 30, 0)
+    assert without.mask is None
+    assert without.image.equal(with_mask.image)
+    assert not without.image.equal(prepared.image)
+
+
+class OneWithoutMask(AbstractDataset):
+    """Four cases, of which the second has no mask."""
+
+    name = "one without mask"
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(letter, letter) for letter in "abcd"]
+
+    def read(self, entry: Entry) -> Case:
+        stored = replace(case(16, 16), entry=entry)
+        return replace(stored, mask=None) if entry.id == "b" else stored
+
+    def fingerprint(self, entry: Entry) -> str:
+        return f"{entry.id:>016}"
+
+
+def test_a_case_without_a_mask_has_no_truth_and_is_left_out_by_name_where_answers_are_scored() -> None:
+    data = OneWithoutMask()
+    cases = PreparedCases(data, Preparation())
+    with pytest.raises(CaseError, match="case b has no mask, so no answer can be scored"):
+        cases(data.entries[1]).truth  # noqa: B018 - looking is what is refused
+    assert [entry.id for entry in cases.check(data.entries)] == ["a", "c", "d"]
+    assert cases.failures == {"b": "it has no mask, so no answer can be scored"}
+    run = robustq.stress({"m": small("8x4")}, data, levels=[10], draws=1)
+    assert set(run.to_frame().query("status == 'failed'")["case"]) == {"b"}
+    assert set(run.to_frame().query("status == 'ok'")["case"]) <= {"a", "c", "d"}
+    with pytest.raises(CaseError, match="case b has no mask"):
+        robustq.minimal_level(small("8x4"), cases(data.entries[1]), "gaussian")
+
+
+def test_a_dataset_of_cases_without_masks_keeps_the_contract() -> None:
+    class WithoutMasks(OneWithoutMask):
+        @property
+        def entries(self) -> list[Entry]:
+            return [Entry("b", "b")]
+
+    check_dataset(WithoutMasks())

@@ -40,12 +40,13 @@ def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh = eve
     Raises:
         RequestError: the network cuts its gradient off, or gives one that is not finite.
     """
-    ignored = torch.zeros_like(case.mask[0]) if case.ignored is None else case.ignored
+    truth = case.truth
+    ignored = torch.zeros_like(truth[0]) if case.ignored is None else case.ignored
     if case.slice_axis is None:
-        return _to_one(_gradient(model, image[None], case.mask[None], ignored[None], weigh)[0], case)
-    stacks = (to_slices(volume, case.slice_axis).split(_SLICES) for volume in (image, case.mask, ignored[None]))
+        return _to_one(_gradient(model, image[None], truth[None], ignored[None], weigh)[0], case)
+    stacks = (to_slices(volume, case.slice_axis).split(_SLICES) for volume in (image, truth, ignored[None]))
     parts = [
-        _gradient(model, images, truth, left_out[:, 0], weigh) for images, truth, left_out in zip(*stacks, strict=True)
+        _gradient(model, images, masks, left_out[:, 0], weigh) for images, masks, left_out in zip(*stacks, strict=True)
     ]
     return _to_one(from_slices(torch.cat(parts), case.slice_axis), case)
 

@@ -147,8 +147,8 @@ def label_shares(case: Case, grid: tuple[int, ...]) -> Float[Tensor, "l p"]:
 
     Ignored voxels count for none; labels may overlap.
     """
-    mask = case.mask
-    everything = torch.cat([mask, ~mask.any(0, keepdim=True)])
+    truth = case.truth
+    everything = torch.cat([truth, ~truth.any(0, keepdim=True)])
     if case.ignored is not None:
         everything = everything & ~case.ignored
     if case.slice_axis is not None:

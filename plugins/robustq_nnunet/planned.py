@@ -8,7 +8,8 @@ from typing import Any
 from nnunetv2.utilities.label_handling.label_handling import LabelManager, determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
-from robustq.data.preparation import MaskValue, Preparation
+from robustq.data.mask_values import MaskValue
+from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq_nnunet.architecture import NETWORKS
 

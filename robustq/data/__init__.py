@@ -1,4 +1,4 @@
 """From a stored case to a prepared one.
 
-Imports from the contract of a dataset, the registry and the files below them only.
+May import `registry`, `whole_file`, `dataset` and `quantiser` and what stands below them.
 """

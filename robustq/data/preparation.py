@@ -1,50 +1,50 @@
-"""What is done to a case before a model sees it; a bundle carries it."""
+"""What is done to a case before a model sees it. The bundle of a model holds these settings."""
 
 import math
-import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
+from robustq.data.mask_values import MaskValue as MaskValue
+from robustq.data.mask_values import (
+    boolean_masks,
+    check_labels,
+    is_mask_value_text,
+    mask_value_text,
+    parse_mask_value,
+)
+from robustq.data.normalise import check_normalisation, value_map
 from robustq.data.resample import crop_or_pad, resample
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
-from robustq.errors import RequestError, unknown
-
-NORMALISATIONS = ("min-max", "z-score", "percentile", "window", "none")
-PERCENTILES = (0.5, 99.5)
-
-MaskValue = int | tuple[int, ...]
-"""Of a label: a value of the stored mask; or several, of which the label is the union. Unions may overlap."""
+from robustq.errors import RequestError
 
 
 @dataclass(frozen=True)
 class Preparation:
     """Resize or resample, normalise, crop or pad, and name the labels.
 
-    Perturbations and metrics act on the prepared case. For a 2D model on volumes, sizes and spacings are those of the
-    two axes in the slice.
+    Perturbations and metrics act on the prepared case. For a 2D model that reads volumes slice by slice, sizes and
+    spacings are those of the two axes in the slice.
 
     Attributes:
-        dims: spatial axes of the model.
-        channels: image channels of the model.
-        normalise: "min-max" maps the image's own extremes to [0, 1]; "z-score" takes off its mean and divides by its
-            standard deviation; "percentile" maps its 0.5 % and 99.5 % quantiles to [0, 1] and clips; "window" does so
-            with a fixed window; "none" leaves it. Each channel on its own.
-        window: (low, high) of "window"; it is the intensity range, too.
-        standardise: (mean, standard deviation) in the stored unit: values clipped to the window are brought to these
-            instead of to [0, 1].
-        axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); as stored without. Two axes
-            stay as they are.
-        size: resize to so many voxels.
-        spacing: or resample to this spacing, in mm.
-        crop: then crop or pad about the centre to so many voxels.
-        labels: raw mask value, or values, and name of each label, in the order of the masks; gaps are allowed.
-        ignore: raw mask value that counts nowhere.
+        dims: number of spatial axes of the model.
+        channels: number of image channels of the model.
+        normalise: how the values of each channel are changed. "min-max" maps the smallest and the largest value of the
+            image to 0 and 1; "z-score" subtracts the mean and divides by the standard deviation; "percentile" maps the
+            0.5 % and 99.5 % quantiles to 0 and 1 and clips the rest; "window" maps a fixed window to 0 and 1 and clips
+            the rest; "none" changes nothing.
+        window: (low, high) of "window". It also becomes the intensity range.
+        standardise: (mean, standard deviation) in the stored unit. After values are clipped to the window, the mean is
+            subtracted and they are divided by the standard deviation, instead of being mapped to [0, 1].
+        axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); None for the stored order. It
+            does not apply to images with two axes.
+        size: number of voxels along each axis to which the case is resized.
+        spacing: or the spacing in mm to which it is resampled.
+        crop: number of voxels along each axis to which the case is then cropped or padded, about its centre.
+        labels: mask value, or values, and name of each label, in the order of the masks. Values may be skipped.
+        ignore: mask value of the voxels that count nowhere.
 
     Raises:
         RequestError: a field is not usable.
@@ -67,18 +67,7 @@ class Preparation:
             raise RequestError(f"dims={self.dims} was asked: a model has 2 or 3 spatial axes")
         if self.channels < 1:
             raise RequestError(f"channels={self.channels} was asked: an image has 1 channel or more")
-        if self.normalise not in NORMALISATIONS:
-            raise unknown("normalisation", self.normalise, NORMALISATIONS)
-        if (self.normalise == "window") != (self.window is not None):
-            raise RequestError("normalise=window and a window go together: give both, as in -160..240, or neither")
-        if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
-            raise RequestError(
-                f"the window {self.window[0]:g}..{self.window[1]:g} is empty or endless: give low < high"
-            )
-        if self.standardise is not None and (self.window is None or not 0 < self.standardise[1] < math.inf):
-            raise RequestError(
-                f"standardise={self.standardise} needs a window to clip to and a standard deviation above 0: give both"
-            )
+        check_normalisation(self.normalise, self.window, self.standardise)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
             raise RequestError(f"axes={self.axes} is no order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
@@ -93,39 +82,23 @@ class Preparation:
                     f"{name} {'x'.join(f'{extent:g}' for extent in extents)} does not fit a {self.dims}D model: give "
                     f"{self.dims} {'' if name == 'spacing' else 'whole '}numbers above 0"
                 )
-        self._check_labels()
-
-    def _check_labels(self) -> None:
-        values = [_union(value) for value, _ in self.labels]
-        every = [number for numbers in values for number in numbers]
-        shown = self._shown
-        if not every or not all(values):
-            raise RequestError("no label is named: give at least one, as in 1=lung")
-        if len({*values}) < len(values) or len({name for _, name in self.labels}) < len(values):
-            raise RequestError(f"the labels {shown} repeat a mask value or a name: give each once")
-        if min(every) < 1 or self.ignore in (0, *every):
-            raise RequestError(
-                f"the labels {shown} and the ignored value {self.ignore} clash, or one is not above 0, the background: "
-                "give each a mask value of its own"
-            )
-
-    @property
-    def _shown(self) -> str:
-        return ", ".join(f"{_text(value)}={name}" for value, name in self.labels)
+        check_labels(self.labels, self.ignore)
 
     def __call__(self, case: Case) -> Case:
         """The prepared case: float32 image, boolean masks (L, *S), the intensity range and spacing carried along.
+
+        A case without a mask is prepared in the same way, and has none afterwards.
 
         Raises:
             RequestError: the case has other channels, fewer axes or other mask values than the model.
         """
         self._check(case)
         case = self._ordered(case)
-        masks, ignored = self._masks(case)
+        masks, ignored = boolean_masks(case, self.labels, self.ignore)
         if self.window is not None:
             limits = torch.tensor([self.window], dtype=torch.float64).expand(self.channels, 2)
             case = replace(case, intensity_range=limits)
-        stacked = masks if ignored is None else torch.cat([masks, ignored[None]])
+        stacked = masks if masks is None or ignored is None else torch.cat([masks, ignored[None]])
         image, stacked, spacing = resample(
             case.image,
             stacked,
@@ -133,15 +106,15 @@ class Preparation:
             size=self._along(case, self.size),
             spacing_to=self._along(case, self.spacing),
         )
-        normalise = self._normaliser(image)
-        image, limits = normalise(image), normalise(case.intensity_range)
+        normalised = value_map(image, self.normalise, self.window, self.standardise)
+        image, limits = normalised(image), normalised(case.intensity_range)
         if self.crop is not None:
             image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop) or self.crop)
         return replace(
             case,
             image=image.float(),
-            mask=stacked[: len(masks)],
-            ignored=None if ignored is None else stacked[-1],
+            mask=None if stacked is None else stacked[: len(self.labels)],
+            ignored=None if stacked is None or ignored is None else stacked[-1],
             intensity_range=limits,
             spacing=spacing,
             labels=tuple(name for _, name in self.labels),
@@ -168,25 +141,9 @@ class Preparation:
         return replace(
             case,
             image=case.image.permute(0, *(axis + 1 for axis in self.axes)),
-            mask=case.mask.permute(self.axes),
+            mask=None if case.mask is None else case.mask.permute(self.axes),
             spacing=tuple(case.spacing[axis] for axis in self.axes),
         )
-
-    def _masks(self, case: Case) -> tuple[Tensor, Tensor | None]:
-        """One boolean mask a label, and what is ignored."""
-        mask = case.mask
-        present = set(mask.unique().tolist()) - {0, self.ignore}
-        ignored = None if self.ignore is None else mask == self.ignore
-        values = [_union(value) for value, _ in self.labels]
-        if present == {255} and len(values) == 1:
-            return (mask == 255)[None], ignored  # a mask of 0/255 is binary
-        strange = sorted(present.difference(*values))
-        if strange:
-            raise RequestError(
-                f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none "
-                f"of the labels {self._shown}: wrap with --classes or --labels to name them, or with --ignore"
-            )
-        return torch.stack([torch.isin(mask, torch.tensor(value)) for value in values]), ignored
 
     def _along(self, case: Case, extents: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         """The extents along all axes of the case; None along the axis that a 2D model reads slice by slice."""
@@ -196,32 +153,6 @@ class Preparation:
     def _slice_axis(self, case: Case) -> int | None:
         """Chosen by the stored spacing: a resize within the slice can make another axis the coarsest."""
         return slice_axis(case.spacing) if case.dims > self.dims else None
-
-    def _normaliser(self, image: Tensor) -> Callable[[Tensor], Tensor]:
-        """The map of values, one increasing map a channel, that the range goes through as well."""
-        flat = image.flatten(1).double()
-        low, high, clipped = flat.amin(1), flat.amax(1), False
-        if self.normalise == "none":
-            return lambda values: values
-        if self.normalise == "z-score":
-            low, high = flat.mean(1), flat.mean(1) + flat.std(1, correction=0)
-        if self.normalise == "percentile":
-            # torch.quantile refuses volumes of more than 2^24 voxels.
-            low, high = torch.from_numpy(np.quantile(flat.numpy(), np.array(PERCENTILES) / 100, axis=1))
-            clipped = True
-        if self.window is not None:
-            low, high, clipped = *(torch.full_like(low, end) for end in self.window), True
-        if self.standardise is not None:
-            mean, deviation = self.standardise
-            return lambda values: (values.double().clamp(float(low[0]), float(high[0])) - mean) / deviation
-        span = torch.where(high > low, high - low, 1)
-
-        def normalise(values: Tensor) -> Tensor:
-            shape = (-1, *[1] * (values.ndim - 1))
-            scaled = (values.double() - low.view(shape)) / span.view(shape)
-            return scaled.clamp(0, 1) if clipped else scaled
-
-        return normalise
 
     def differences(self, other: "Preparation") -> list[str]:
         """In words, what this and another preparation do differently."""
@@ -233,7 +164,7 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""
-        return asdict(self) | {"labels": {_text(value): name for value, name in self.labels}}
+        return asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
@@ -248,33 +179,21 @@ class Preparation:
             raise RequestError(f"the preparation lacks or does not know {', '.join(sorted(set(document) ^ known))}")
         for name, value in document.items():
             if not _well_formed(name, value):
-                raise RequestError(f"the preparation has {name}={value!r}, which nothing wrote as such: write it anew")
+                raise RequestError(
+                    f"the preparation has {name}={value!r}, which is not a valid value: create the bundle again"
+                )
         tuples = {name: tuple(document[name]) for name in _TUPLES if document[name] is not None}
-        labels = tuple((_mask_value(text), name) for text, name in document["labels"].items())
+        labels = tuple((parse_mask_value(text), name) for text, name in document["labels"].items())
         return cls(**{**document, **tuples, "labels": labels})
 
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
 
 
-def _union(value: MaskValue) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else value
-
-
-def _text(value: MaskValue) -> str:
-    """As `_mask_value` reads it: 3, or 1+2+3 for a union."""
-    return "+".join(str(number) for number in _union(value))
-
-
-def _mask_value(text: str) -> MaskValue:
-    numbers = tuple(int(part) for part in text.split("+"))
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
 def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type of the field."""
     if name == "labels":
-        return isinstance(value, dict) and all(re.fullmatch(r"-?\d+(\+\d+)*", key) for key in value)
+        return isinstance(value, dict) and all(map(is_mask_value_text, value))
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))

@@ -18,7 +18,7 @@ class PreparedCases:
     Attributes:
         dataset: where they are read.
         preparation: what is done to each.
-        failures: reason by case id, of the cases that `check` found unusable.
+        failures: reason by case id, of the cases that `check` found unusable. A case without a mask is one of them.
     """
 
     dataset: AbstractDataset
@@ -28,7 +28,7 @@ class PreparedCases:
     _bytes: int = field(default=0, repr=False)
 
     def __call__(self, entry: Entry) -> Case:
-        """One prepared case.
+        """One prepared case. It has no mask where the dataset gives none.
 
         Raises:
             CaseError: it cannot be used.
@@ -36,14 +36,14 @@ class PreparedCases:
         if entry.id in self._kept:
             return self._kept[entry.id]
         case = self.preparation(self.dataset.read(entry))
-        size = case.image.nbytes + case.mask.nbytes
+        size = case.image.nbytes + (0 if case.mask is None else case.mask.nbytes)
         if self._bytes + size <= MEMORY:
             self._kept[entry.id] = case
             self._bytes += size
         return case
 
     def check(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Read all of them once and return those that can be used; the others stand in `failures`.
+        """Read all of them once and return those that can be scored; the others stand in `failures`.
 
         Raises:
             RequestError: none can be used.
@@ -51,7 +51,8 @@ class PreparedCases:
         good = []
         for entry in entries:
             try:
-                self(entry)
+                if self(entry).mask is None:
+                    raise CaseError("it has no mask, so no answer can be scored")
                 good.append(entry)
             except CaseError as error:
                 self.failures[entry.id] = str(error)

@@ -15,25 +15,25 @@ voxel."""
 
 def resample(
     image: Tensor,
-    masks: Tensor,
+    masks: Tensor | None,
     spacing: tuple[float, ...],
     *,
     size: tuple[int | None, ...] | None,
     spacing_to: tuple[float | None, ...] | None,
-) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+) -> tuple[Tensor, Tensor | None, tuple[float, ...]]:
     """An image (C, *S) and boolean masks (L, *S) on another grid over the same extent.
 
     Linear for the image, nearest neighbour for the masks.
 
     Args:
         image: floating point.
-        masks: boolean.
+        masks: boolean, or None.
         spacing: of the present grid.
         size: voxels wanted along each axis, None to keep an axis.
         spacing_to: or the spacing wanted along each axis, None to keep it.
 
     Returns:
-        Image, masks, and the spacing of the new grid.
+        Image, masks (None where None was given), and the spacing of the new grid.
     """
     shape = tuple(image.shape[1:])
     if size is not None:
@@ -62,15 +62,17 @@ def resample(
     return image, masks, target
 
 
-def crop_or_pad(image: Tensor, masks: Tensor, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor]:
-    """Cut or pad about the centre to so many voxels, None to keep an axis; with each channel's minimum and background.
+def crop_or_pad(image: Tensor, masks: Tensor | None, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor | None]:
+    """Cut or pad an image and its masks about the centre, to the extents of `size`; None in it keeps an axis.
+
+    An image is padded with the minimum of each channel, masks with background. Masks may be None.
 
     Where the centre falls between two voxels it goes where TorchIO's CropOrPad has it, which would pad all channels
     with the minimum of them all.
     """
     wanted = tuple(old if new is None else new for old, new in zip(image.shape[1:], size, strict=True))
-    background = torch.zeros(len(masks), dtype=torch.bool)
-    return _about_centre(image, wanted, image.flatten(1).amin(1)), _about_centre(masks, wanted, background)
+    cut = _about_centre(image, wanted, image.flatten(1).amin(1))
+    return cut, None if masks is None else _about_centre(masks, wanted, torch.zeros(len(masks), dtype=torch.bool))
 
 
 def _about_centre(tensor: Tensor, wanted: tuple[int, ...], fill: Tensor) -> Tensor:
@@ -96,16 +98,22 @@ def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:
     return torch.from_numpy(np.stack([gaussian_filter(channel, sigmas) for channel in image.numpy()]))
 
 
-def _subject(image: Tensor, masks: Tensor, spacing: tuple[float, ...]) -> torchio.Subject:
+def _subject(image: Tensor, masks: Tensor | None, spacing: tuple[float, ...]) -> torchio.Subject:
     """TorchIO knows volumes only: an image becomes one slice."""
     affine = np.diag([*spacing, 1.0])
-    volumes = [tensor.unsqueeze(-1) if tensor.ndim == 3 else tensor for tensor in (image, masks.to(torch.uint8))]
-    return torchio.Subject(
-        image=torchio.ScalarImage(tensor=volumes[0], affine=affine),
-        masks=torchio.LabelMap(tensor=volumes[1], affine=affine),
-    )
+    parts = {"image": torchio.ScalarImage(tensor=_volume(image), affine=affine)}
+    if masks is not None:
+        parts["masks"] = torchio.LabelMap(tensor=_volume(masks.to(torch.uint8)), affine=affine)
+    return torchio.Subject(parts)
 
 
-def _tensors(subject: torchio.Subject, flat: bool) -> tuple[Tensor, Tensor]:
-    image, masks = subject["image"].data, subject["masks"].data.bool()
-    return (image[..., 0], masks[..., 0]) if flat else (image, masks)
+def _volume(tensor: Tensor) -> Tensor:
+    return tensor.unsqueeze(-1) if tensor.ndim == 3 else tensor
+
+
+def _tensors(subject: torchio.Subject, flat: bool) -> tuple[Tensor, Tensor | None]:
+    image = subject["image"].data
+    masks = subject["masks"].data.bool() if "masks" in subject else None
+    if not flat:
+        return image, masks
+    return image[..., 0], None if masks is None else masks[..., 0]

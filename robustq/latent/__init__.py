@@ -1,4 +1,4 @@
-"""Vectors at the bottleneck: tokens, their nearest codes, the latents of a case, and how they move to first order.
+"""Vectors at the bottleneck: tokens, their nearest codes, a case's latents, and how these move to first order.
 
-Imports from `model`, `data` and the contracts below them.
+May import `metric`, `perturbation`, `model/` and `statistics/` and what stands below them.
 """

@@ -1,4 +1,4 @@
 """Our segmenter and its file: from a network to a model, to a bundle and back.
 
-Imports from `data`, `network`, `request`, `scoring` and the contracts below them; nothing that runs or reports.
+May import `request/`, `data/`, `scoring/` and `network/` and what stands below them.
 """

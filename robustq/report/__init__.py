@@ -1,1 +1,4 @@
-"""Views of a run: the same figures as tables and pictures."""
+"""Numbers as words, tables and pictures. Takes plain data, never a run.
+
+May import `metric`, `perturbation`, `model/` and `statistics/` and what stands below them.
+"""

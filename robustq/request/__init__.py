@@ -1,4 +1,4 @@
-"""What an option's text means: levels, names, quantisers, checks, values.
+"""What an option's text means: levels, names, quantisers, checks, values. Never imports torch.
 
-Never imports torch, so that a wrong word is answered at once. Imports from the registry and the files below it only.
+May import `registry`, `whole_file`, `dataset` and `quantiser` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""What a run directory holds, and how it is read.
+"""What a run directory holds, and how it is read. Nothing here computes.
 
-Imports from `report`, `statistics`, `model` and what stands below them; never from `run`: nothing here computes.
+May import `analyser` and `draws/` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""Doing it: plan the pieces, compute them one after the other, write their rows.
+"""Doing it: plan the pieces, compute them, write their rows.
 
-The topmost room: it may import from every other one but `testing`.
+May import `results/`, `training/` and `executor` and what stands below them.
 """

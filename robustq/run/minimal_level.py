@@ -72,7 +72,7 @@ def minimal_level(
     found. The draws are those of `robustq.stress`: the same at every level, and for every model.
 
     Args:
-        model: on any device.
+        model: on any device. It is left as it was.
         case: prepared for the model, `model.spec.preparation(dataset.read(entry))`.
         perturbation: or an attack, which is aimed at the model: by name as in `robustq.stress`, or an object, which the
             name of its class stands for where seeds are made.

@@ -17,13 +17,15 @@ from robustq.errors import RequestError, unknown
 from robustq.model.device import choose_device
 from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
+from robustq.model.separate_copy import separate_copy
 from robustq.model.spec import adopt_labels
 from robustq.request.names import CLEAN
 from robustq.results.rows import Row
 from robustq.run.demonstration import demonstration_pair
 
 Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
-"""Bundles, named by their file names; or segmenters and bundles by name."""
+"""Bundles, named by their file names; or segmenters and bundles by name. A run copies the segmenters, and leaves those
+that were given as they were."""
 
 SPLITS = ("held-out", "train", "val", "test", "all")
 BATCH = {2: 16, 3: 2}
@@ -35,7 +37,8 @@ class Subjects:
     """Models and the cases they are shown.
 
     Attributes:
-        models: by name, in evaluation mode on the device, all with the same preparation.
+        models: by name, in evaluation mode on the device, all with the same preparation. None of them is an object that
+            the caller gave.
         cases: prepared; the unusable ones stand in its `failures`.
         good: the cases that can be used.
         chosen: these and the unusable ones.
@@ -163,8 +166,9 @@ def _open_models(
     if not models:
         raise RequestError("no model was given: name one or more bundles")
     opened = {}
+    copies: dict[int, Any] = {}
     for name, model in models.items():
-        segmenter = model if isinstance(model, Segmenter) else load(model)
+        segmenter = separate_copy(model, copies) if isinstance(model, Segmenter) else load(model)
         segmenter.spec = adopt_labels(segmenter.spec, dataset)
         opened[name] = segmenter
     first, *others = opened.items()

@@ -1,4 +1,4 @@
 """One mask against one truth: boundaries, distances, Dice.
 
-Imports from the contract of a dataset, the registry and the files below them only.
+May import `registry`, `whole_file`, `dataset` and `quantiser` and what stands below them.
 """

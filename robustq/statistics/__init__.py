@@ -1,6 +1,8 @@
 """Statistics that can stand in a paper: averages by group, curves, intervals, paired tests.
 
 A list of the public names; each is defined in the file of its subject.
+
+May import `request/`, `data/`, `scoring/` and `network/` and what stands below them.
 """
 
 from robustq.statistics.against_baseline import compare as compare

@@ -2,6 +2,8 @@
 
 def test_my_quantiser_keeps_the_contract():
     check_quantiser(MyQuantiser(8, 4))
+
+May import `geometry` and `metrics` and what stands below them.
 """
 
 from robustq.testing.analyser import check_analyser as check_analyser

@@ -77,6 +77,7 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
     assert first.shape == before.shape, f"{what}: the result has the shape {tuple(first.shape)}"
     assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
     assert not first.requires_grad, f"{what}: the result carries a graph"
+    assert case.mask is not None
     assert case.ignored is not None
     elsewhere = replace(case, mask=case.mask ^ case.ignored)
     assert first.equal(_attacked(attack, elsewhere, model, seed=1)), f"{what}: what is ignored plays a part"

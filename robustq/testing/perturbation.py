@@ -76,6 +76,7 @@ def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int,
         assert moved.mask is masks, f"{name} touches the mask and does not declare moves_truth"
         assert moved.ignored is ball, f"{name} touches what is ignored and does not declare moves_truth"
         return
+    assert moved.mask is not None, f"{name} loses the mask"
     assert moved.ignored is not None, f"{name} loses what is ignored"
     assert moved.mask.dtype == torch.bool, f"{name}: moved masks are {moved.mask.dtype}"
     assert moved.mask.shape == masks.shape, f"{name}: moved masks have the shape {tuple(moved.mask.shape)}"
@@ -89,8 +90,9 @@ def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int,
     )
 
 
-def _contrast(image: Tensor, masks: Tensor) -> float:
+def _contrast(image: Tensor, masks: Tensor | None) -> float:
     """How much brighter the channels are inside their masks than outside."""
+    assert masks is not None
     return float(sum(values[mask].mean() - values[~mask].mean() for values, mask in zip(image, masks, strict=True)))
 
 

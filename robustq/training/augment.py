@@ -24,6 +24,7 @@ def augment(case: Case, *, seed: int, epoch: int) -> Case:
 
     planar = case.dims == 2
     image, masks = case.image, case.mask
+    assert masks is not None, "a case without truth is not trained on"
     size = tuple(image.shape[1:])
     stacked = masks if case.ignored is None else torch.cat([masks, case.ignored[None]])
     subject = torchio.Subject(

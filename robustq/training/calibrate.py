@@ -13,6 +13,7 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError
+from robustq.evaluation_mode import evaluation_mode
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CALIBRATED, adopt_labels
@@ -57,8 +58,11 @@ def calibrate(
 ) -> Calibration:
     """Set the projections to the features' principal components and the codebook to their k-means centres, in place.
 
-    The projection before the quantiser keeps the D directions in which the features at the site vary most, the one
-    after it undoes that; k-means (mini-batch, scikit-learn) runs on the projected features.
+    The projection before the quantiser keeps the D directions in which the features at the site vary most, and the
+    projection after it undoes that. k-means (mini-batch, scikit-learn) runs on the projected features.
+
+    Weights and spec of the model change. Each module stays in the mode (training or evaluation) in which it was. A
+    calibration that is refused changes nothing.
 
     Args:
         model: a wrapped network with trained weights, whose quantiser has one codebook of vectors.
@@ -77,32 +81,34 @@ def calibrate(
             "of vq:KxD"
         )
     dataset = open_dataset(data) if isinstance(data, str) else data
-    model.spec = adopt_labels(model.spec, dataset)
-    cases = PreparedCases(dataset, model.spec.preparation)
+    spec = adopt_labels(model.spec, dataset)
+    cases = PreparedCases(dataset, spec.preparation)
     fitted, held_out = split(cases.check(dataset.entries), validation=validation, seed=split_seed)
-    model.eval()
     bottleneck = model.bottlenecks[-1]
     assert isinstance(bottleneck, Bottleneck), "a quantiser stands in one"
-    with model.bypassed():
-        before, _ = validate(model, cases, held_out, batch_size=batch_size)
-    tokens = _gather(model, cases, fitted, batch_size)
-    size, dimension = vectors.shape[1:]
-    if len(tokens) < size:
-        raise RequestError(
-            f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or ask for fewer codes"
-        )
-    mean = tokens.mean(0)
-    _, singular, components = np.linalg.svd(np.cov(tokens.T), hermitian=True)
-    kept = components[:dimension]
-    _set_projections(bottleneck, torch.from_numpy(kept), torch.from_numpy(mean))
-    embeddings = np.zeros((len(tokens), dimension))
-    embeddings[:, : len(kept)] = (tokens - mean) @ kept.T
-    kmeans = MiniBatchKMeans(size, random_state=model.spec.seed, batch_size=max(1024, size), n_init=3)
-    kmeans.fit(embeddings)
-    model.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])  # type: ignore[union-attr]  # looked at above
-    after, counts = validate(model, cases, held_out, batch_size=batch_size)
+    with evaluation_mode(model):
+        with model.bypassed():
+            before, _ = validate(model, cases, held_out, batch_size=batch_size)
+        tokens = _gather(model, cases, fitted, batch_size)
+        size, dimension = vectors.shape[1:]
+        if len(tokens) < size:
+            raise RequestError(
+                f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or ask for fewer "
+                "codes"
+            )
+        mean = tokens.mean(0)
+        _, singular, components = np.linalg.svd(np.cov(tokens.T), hermitian=True)
+        kept = components[:dimension]
+        embeddings = np.zeros((len(tokens), dimension))
+        embeddings[:, : len(kept)] = (tokens - mean) @ kept.T
+        kmeans = MiniBatchKMeans(size, random_state=spec.seed, batch_size=max(1024, size), n_init=3)
+        kmeans.fit(embeddings)
+        # From here on the model changes; what could be refused has been refused.
+        _set_projections(bottleneck, torch.from_numpy(kept), torch.from_numpy(mean))
+        bottleneck.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])
+        after, counts = validate(model, cases, held_out, batch_size=batch_size)
     assert counts is not None, "there is a codebook"
-    model.spec = model.spec.but(remarks=(*model.spec.remarks, CALIBRATED))
+    model.spec = spec.but(remarks=(*spec.remarks, CALIBRATED))
     return Calibration(
         tokens=len(tokens),
         cases=len(fitted),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
+from robustq.evaluation_mode import evaluation_mode
 from robustq.metrics import dice
 from robustq.model.device import Precision
 from robustq.model.predict import predict
@@ -29,7 +30,7 @@ def validate(
     """Mean Dice over groups (definitions: segmentation metrics), and how often each code was chosen.
 
     Args:
-        model: put into evaluation mode.
+        model: is scored in evaluation mode. Afterwards each of its modules is in the mode it was in.
         cases: prepared.
         entries: the cases to score.
         batch_size: images, or slices, a forward pass.
@@ -38,20 +39,20 @@ def validate(
     Returns:
         The Dice, NaN where no case shows a label; the counts (Q, K), None without codes.
     """
-    model.eval()
     scores: dict[str, list[float]] = {}
     quantiser = model.quantiser
     capacity = None if quantiser is None else quantiser.capacity
     counts = None if capacity is None else torch.zeros(capacity, dtype=torch.long)
-    for entry in entries:
-        case = cases(entry)
-        answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
-        for masks, codes in answers:
-            score = mean_dice(masks[0].cpu(), case)
-            if not math.isnan(score):
-                scores.setdefault(entry.group, []).append(score)
-            if counts is not None and codes is not None:
-                counts += usage(codes.cpu(), counts.shape[1])
+    with evaluation_mode(model):
+        for entry in entries:
+            case = cases(entry)
+            answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
+            for masks, codes in answers:
+                score = mean_dice(masks[0].cpu(), case)
+                if not math.isnan(score):
+                    scores.setdefault(entry.group, []).append(score)
+                if counts is not None and codes is not None:
+                    counts += usage(codes.cpu(), counts.shape[1])
     return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
 
 

@@ -1,0 +1,92 @@
+"""Which values of a stored mask make which label."""
+
+import re
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from robustq.dataset import Case
+from robustq.errors import RequestError
+from robustq.shapes import Masks
+
+MaskValue = int | tuple[int, ...]
+"""One value of the stored mask; or several values, and the label is their union. Unions may overlap."""
+
+Labels = tuple[tuple[MaskValue, str], ...]
+"""The mask value and the name of each label, in the order of the masks."""
+
+
+def union(value: MaskValue) -> tuple[int, ...]:
+    """All values of the stored mask that belong to a label."""
+    return (value,) if isinstance(value, int) else value
+
+
+def mask_value_text(value: MaskValue) -> str:
+    """A mask value as text, which `parse_mask_value` reads: 3, or 1+2+3 for a union."""
+    return "+".join(str(number) for number in union(value))
+
+
+def parse_mask_value(text: str) -> MaskValue:
+    """The mask value of a text such as 3 or 1+2+3."""
+    numbers = tuple(int(part) for part in text.split("+"))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def is_mask_value_text(text: str) -> bool:
+    """Whether `parse_mask_value` can read a text."""
+    return re.fullmatch(r"-?\d+(\+\d+)*", text) is not None
+
+
+def labels_text(labels: Iterable[tuple[MaskValue, str]]) -> str:
+    """The labels as a message shows them: 1=lung, 2+3=heart."""
+    return ", ".join(f"{mask_value_text(value)}={name}" for value, name in labels)
+
+
+def check_labels(labels: Labels, ignore: int | None) -> None:
+    """Refuse labels that no mask can be read with.
+
+    Raises:
+        RequestError: no label is named; two labels have the same name or the same mask value; or a mask value is the
+            background, or is the value that is ignored.
+    """
+    values = [union(value) for value, _ in labels]
+    every = [number for numbers in values for number in numbers]
+    if not every or not all(values):
+        raise RequestError("no label is named: give at least one, as in 1=lung")
+    if len({*values}) < len(values) or len({name for _, name in labels}) < len(values):
+        raise RequestError(f"the labels {labels_text(labels)} repeat a mask value or a name: give each once")
+    if min(every) < 1 or ignore in (0, *every):
+        raise RequestError(
+            f"the labels {labels_text(labels)} and the ignored value {ignore} clash, or one is not above 0, the "
+            "background: give each a mask value of its own"
+        )
+
+
+def boolean_masks(case: Case, labels: Labels, ignore: int | None) -> tuple[Masks | None, Bool[Tensor, "*s"] | None]:
+    """The boolean mask of each label (L, *S) in the mask of a stored case, and the mask of what is ignored.
+
+    Args:
+        case: as stored. Its mask may be None; then both results are None.
+        labels: in the order of the masks. A single label also covers a mask that holds only 0 and 255.
+        ignore: the mask value that counts nowhere. Without one, the second result is None.
+
+    Raises:
+        RequestError: the mask has a value that belongs to no label.
+    """
+    mask = case.mask
+    if mask is None:
+        return None, None
+    present = set(mask.unique().tolist()) - {0, ignore}
+    ignored = None if ignore is None else mask == ignore
+    values = [union(value) for value, _ in labels]
+    if present == {255} and len(values) == 1:
+        return (mask == 255)[None], ignored
+    strange = sorted(present.difference(*values))
+    if strange:
+        raise RequestError(
+            f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none of "
+            f"the labels {labels_text(labels)}: wrap with --classes or --labels to name them, or with --ignore"
+        )
+    return torch.stack([torch.isin(mask, torch.tensor(value)) for value in values]), ignored

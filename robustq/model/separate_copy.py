@@ -1,0 +1,46 @@
+"""A copy of a network that can be used without changing the network."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from robustq.errors import RequestError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
+    """A copy of a network that shares no tensor with it. The gradients of its weights are not copied.
+
+    Args:
+        network: is left as it is.
+        copies: what was copied before, by its id; empty at first. Two networks that share weights and are copied with
+            the same `copies` get copies that share weights. A network that is copied twice gets one copy.
+
+    Raises:
+        RequestError: the network cannot be copied.
+    """
+    # PyTorch refuses to copy a tensor with a graph. Networks keep such tensors after a pass, as weight_norm does.
+    for module in network.modules():
+        for tensor in _tensors(vars(module)):
+            if not tensor.is_leaf:
+                copies.setdefault(id(tensor), tensor.detach().clone())
+    try:
+        return copy.deepcopy(network, copies)
+    except (RuntimeError, TypeError) as error:
+        raise RequestError(
+            f"the network cannot be copied, and it is not changed in place ({error}): save it and give the file, or "
+            "take out of it what cannot be copied"
+        ) from error
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """The tensors in a value, and in its lists, tuples and dictionaries."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from (tensor for part in value.values() for tensor in _tensors(part))
+    elif isinstance(value, list | tuple):
+        yield from (tensor for part in value for tensor in _tensors(part))

@@ -1,0 +1,125 @@
+"""The training cases of each epoch, in batches: their order, their slices and their augmentation."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from robustq.data.prepared_cases import PreparedCases
+from robustq.data.slices import to_slices
+from robustq.dataset import Case, Entry
+from robustq.draws.seeds import draw_generator
+from robustq.errors import RequestError
+from robustq.shapes import BatchMasks, Images
+from robustq.training.augment import augment
+
+
+class Item(NamedTuple):
+    """One image of a batch: a whole case, or one slice of a volume.
+
+    Attributes:
+        entry: the case.
+        place: number of the slice, for a 2D model that is trained on volumes; None for a whole case.
+    """
+
+    entry: Entry
+    place: int | None
+
+
+class Batch(NamedTuple):
+    """What a training step is given, on the processor.
+
+    Attributes:
+        images: (B, C, *S).
+        truth: the mask of each label, (B, L, *S).
+        ignored: voxels that do not count, (B, *S).
+    """
+
+    images: Images
+    truth: BatchMasks
+    ignored: Bool[Tensor, "b *s"]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Gives the batches of any epoch; the same ones each time, whatever was asked for before.
+
+    Attributes:
+        cases: prepared; each has a mask.
+        items: what an epoch shows once each.
+        size: number of items in a batch. The last batch of an epoch may have fewer.
+        seed: of the training. The order of the items and the augmentation follow from it and from the epoch's number.
+        augmented: whether cases are turned, scaled and shifted at random.
+    """
+
+    cases: PreparedCases
+    items: Sequence[Item]
+    size: int
+    seed: int
+    augmented: bool
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.items) / self.size)
+
+    def of_epoch(self, epoch: int) -> Iterator[Batch]:
+        """All batches of an epoch, the items in the epoch's own order.
+
+        Raises:
+            RequestError: the cases of a batch have different shapes.
+        """
+        order = torch.randperm(len(self.items), generator=draw_generator(self.seed, "", "order", epoch)).tolist()
+        for start in range(0, len(order), self.size):
+            chosen = order[start : start + self.size]
+            yield _stack([self.draw(self.items[number], epoch) for number in chosen])
+
+    def draw(self, item: Item, epoch: int) -> Case:
+        """The case of an item as it is shown in an epoch."""
+        case = self.cases(item.entry)
+        if item.place is not None:
+            case = slice_of(case, item.place)
+        return augment(case, seed=self.seed, epoch=epoch) if self.augmented else case
+
+
+def items_of(cases: PreparedCases, entries: Sequence[Entry]) -> list[Item]:
+    """What cases give to train on: each itself, or each of its slices where a 2D model reads volumes."""
+    items: list[Item] = []
+    for entry in entries:
+        case = cases(entry)
+        places = [None] if case.slice_axis is None else range(case.image.shape[case.slice_axis + 1])
+        items += [Item(entry, place) for place in places]
+    return items
+
+
+def slice_of(case: Case, place: int) -> Case:
+    """One slice of a volume, as a 2D case with a name of its own."""
+    axis = case.slice_axis
+    assert axis is not None, "only volumes are sliced"
+    return Case(
+        image=to_slices(case.image, axis)[place],
+        mask=None if case.mask is None else to_slices(case.mask, axis)[place],
+        intensity_range=case.intensity_range,
+        spacing=tuple(extent for number, extent in enumerate(case.spacing) if number != axis),
+        unit=case.unit,
+        entry=Entry(f"{case.entry.id}#{place}", case.entry.group, case.entry.domain, case.entry.split),
+        labels=case.labels,
+        ignored=None if case.ignored is None else case.ignored.select(axis, place),
+    )
+
+
+def _stack(cases: Sequence[Case]) -> Batch:
+    shapes = sorted({tuple(case.image.shape[1:]) for case in cases})
+    if len(shapes) > 1:
+        raise RequestError(
+            f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or "
+            "--crop to robustq wrap, or train with --batch-size 1"
+        )
+    nothing = torch.zeros(shapes[0], dtype=torch.bool)
+    return Batch(
+        torch.stack([case.image for case in cases]),
+        torch.stack([case.truth for case in cases]),
+        torch.stack([nothing if case.ignored is None else case.ignored for case in cases]),
+    )
