@@ -64,7 +64,7 @@ class PhantomDataset(AbstractDataset):
 
     @property
     def unlisted(self) -> Sequence[Entry]:
-        """The other cases up to number 999: however few were asked for, they tell on which scanner a model was trained."""
+        """The other cases up to number 999: they tell on which scanner a model was trained."""
         last = self.first + self.cases
         return self._numbered([*range(self.first), *range(last, NUMBERED)])
 
