@@ -109,6 +109,12 @@ class AbstractDataset(ABC):
         """Sixteen hexadecimal digits that depend on the stored image alone, not on where it lies: what tells
         that a case was seen in training."""
 
+    @property
+    def unlisted(self) -> Sequence[Entry]:
+        """Cases that belong to the dataset and are not among its entries, because a setting took a part of it; none by
+        default. They are never read; their fingerprints tell in which domain a model was trained."""
+        return ()
+
 
 def own_range(image: Float[Tensor, "c *s"]) -> Float[Tensor, "c 2"]:
     """The intensity range of an image that declares none: the minimum and maximum of each channel."""

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from robustq.statistics.invented_labels import invented, invented_notes
+from robustq.report.invented_notes import invented_notes
+from robustq.statistics.invented_labels import invented
 
 
 def rows(answers: dict[tuple[str, float, str, int], float]) -> pd.DataFrame:
@@ -46,8 +47,9 @@ def test_the_share_is_the_mean_over_draws_then_over_labels_of_cases() -> None:
 def test_the_note_tells_the_clean_share_and_the_largest() -> None:
     (note,) = invented_notes(invented(rows(ANSWERS)), 5)
     assert note.replace("\N{NO-BREAK SPACE}", " ") == (
-        "2 of 5 labels of cases are absent from the truth and count in no figure above; share of them that is invented "
-        "at 0 %: m 0.000, at most 0.750 (gaussian at 10 %)"
+        "For 2 of the 5 labels of all cases, the true mask does not show the label. Such a label has no score and is "
+        "in no figure above. Share of these that a model answers all the same, at 0 %: m 0.000 (at most 0.750, under "
+        "gaussian at 10 %)."
     )
 
 

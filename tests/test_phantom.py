@@ -24,6 +24,14 @@ def test_a_phantom_depends_on_its_seed_and_number_alone(dims: int) -> None:
     assert not few.read(entry).image.equal(other.read(entry).image)
 
 
+def test_a_phantom_can_begin_with_a_later_case() -> None:
+    all_cases, later = open_dataset("phantom:cases=6"), open_dataset("phantom:first=4,cases=2")
+    assert [entry.id for entry in later.entries] == ["A/0004", "A/0005", "B/0004", "B/0005"]
+    for entry in later.entries:
+        assert later.read(entry).image.equal(all_cases.read(entry).image)
+        assert later.fingerprint(entry) == all_cases.fingerprint(entry)
+
+
 @pytest.mark.parametrize("dims", [2, 3])
 def test_every_phantom_has_two_lungs_and_a_heart_in_one_piece_each(dims: int) -> None:
     dataset = open_dataset(f"phantom:dims={dims},cases=6")
@@ -59,6 +67,7 @@ def test_the_scanners_differ_in_contrast_blur_and_noise() -> None:
     [
         ("phantom:dims=4", "make no phantom"),
         ("phantom:cases=none", "whole numbers"),
+        ("phantom:first=-1", "first and seed 0 or more"),
         ("phantom:domain=C", "scanner of the phantom 'C'"),
     ],
 )

@@ -226,7 +226,7 @@ def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
 
 def test_a_label_that_the_truth_does_not_show_is_invented_not_scored() -> None:
     run = flawed_run()
-    assert any(note.startswith("1 of 4 labels of cases are absent") for note in curve_grid(run, "dice").notes)
+    assert any(note.startswith("For 1 of the 4 labels of all cases") for note in curve_grid(run.curves("dice")).notes)
     assert [(each["level"], each["share"], each["volume"]) for each in run.summary()["invented"]] == [
         (0, 1, 192),
         (10, 1, 192),
@@ -251,7 +251,7 @@ def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) ->
     trained = robustq.train(model(), "phantom:cases=5,domain=A", tmp_path / "m.safetensors", recipe)
     scored = robustq.stress([tmp_path / "m.safetensors"], "phantom:cases=5,domain=A", levels=[0])
     assert len(scored.asked["data"]["cases"]) == 5 - len(trained.spec.training["training_cases"])
-    assert any("also chose the best epoch" in note for note in scored.sample_notes())
+    assert any("also chose, by clean Dice, which epoch" in note for note in scored.sample_notes())
     everything = robustq.stress({"m": trained}, "phantom:cases=5,domain=A", levels=[0], split="all")
     assert any("were seen in training" in note for note in everything.sample_notes())
     with pytest.raises(RequestError, match="declares no case of the split 'test'"):
@@ -266,8 +266,8 @@ def test_models_that_are_set_against_a_baseline_of_another_training_seed_are_nam
         return made
 
     run = robustq.stress({"a": trained(0), "b": trained(0), "c": trained(1)}, "phantom:cases=1", levels=[0])
-    assert seed_notes([run], "a") == ["c: of other training seeds than a, which may be part of the difference"]
-    assert seed_notes([run], "c") == ["a, b: of other training seeds than c, which may be part of the difference"]
+    assert seed_notes([run], "a") == ["c: trained with another seed than a, which can be a part of the difference."]
+    assert seed_notes([run], "c") == ["a, b: trained with another seed than c, which can be a part of the difference."]
     untrained = robustq.stress({"a": model(), "b": model(seed=1)}, "phantom:cases=1", levels=[0])
     assert seed_notes([untrained], "a") == []
 
@@ -360,9 +360,10 @@ def test_the_table_and_the_figure_show_every_model_and_level() -> None:
         ):
             assert word in text
     assert "[mm]" in text
-    (panel,) = run.plot("dice").axes
+    panel, other = run.plot("dice").axes
     assert [line.get_label() for line in panel.lines] == ["left", "right"]
-    clean = run.to_frame().query("metric == 'dice' and level == 0 and model == 'left'")
+    assert [panel.get_title(), other.get_title()] == ["gaussian, domain A", "gaussian, domain B"]
+    clean = run.to_frame().query("metric == 'dice' and level == 0 and model == 'left' and domain == 'A'")
     by_case = clean.groupby("case")["value"].mean()
     assert panel.lines[0].get_ydata()[0] == pytest.approx(by_case.mean())
 
@@ -370,7 +371,13 @@ def test_the_table_and_the_figure_show_every_model_and_level() -> None:
 def test_many_perturbations_are_drawn_in_rows_of_panels_with_one_legend(tmp_path: Path) -> None:
     names = ["gaussian", "poisson", "speckle", "rician", "salt-and-pepper"]
     run = robustq.stress(
-        {"m": model()}, "phantom:cases=1", noise=names, levels=[10], draws=1, metrics="dice,hd95", out=tmp_path / "run"
+        {"m": model()},
+        "phantom:cases=1,domain=A",
+        noise=names,
+        levels=[10],
+        draws=1,
+        metrics="dice,hd95",
+        out=tmp_path / "run",
     )
     figure = run.plot("hd95")
     assert [panel.get_title() for panel in figure.axes] == [*names, "", "", ""]
@@ -462,7 +469,8 @@ def drawn(run: Run, metric: str | None = None) -> str:
 
 
 def test_misses_stand_beside_every_distance() -> None:
-    run = robustq.stress({"nothing": bright(9.0)}, "phantom:cases=2", levels=[30], draws=2, metrics="dice,hd95")
+    data = "phantom:cases=4,domain=B"
+    run = robustq.stress({"nothing": bright(9.0)}, data, levels=[30], draws=2, metrics="dice,hd95")
     table = drawn(run, "hd95")
     # 4 cases × 3 labels, once at level 0 and twice at 30 %.
     assert "(12 missed)" in table

@@ -201,8 +201,9 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
     assert len(held_out.asked["data"]["cases"]) == 4 - len(seen)
     assert not any("were seen in training" in note for note in held_out.sample_notes())
     everything = robustq.stress({"model": opened}, data, levels=[10], draws=1, split="all")
-    assert (
-        f"{len(seen)} of the 4 cases were seen in training by a model: its figures flatter" in everything.sample_notes()
+    assert any(
+        note.startswith(f"{len(seen)} of the 4 cases were seen in training by model: figures on these cases are better")
+        for note in everything.sample_notes()
     )
 
 
@@ -221,7 +222,10 @@ def test_weights_that_are_handed_on_twice_still_tell_what_they_have_seen(tmp_pat
     assert "from two.safetensors" in last.spec.weights
     held_out = robustq.stress({"three": last}, data, levels=[10], draws=1)
     assert len(held_out.asked["data"]["cases"]) == 1
-    assert "1 of the 1 cases also chose the best epoch of a model, by clean Dice" in held_out.sample_notes()
+    assert any(
+        note.startswith("1 of the 1 case also chose, by clean Dice, which epoch of the training of")
+        for note in held_out.sample_notes()
+    )
 
 
 def test_of_a_quantised_bundle_the_network_is_taken_and_the_rest_is_told(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def compare(
         raise RequestError("compare takes --baseline NAME, for paired differences, or --by architecture, not both")
 
     from robustq.metric import parse_metrics
-    from robustq.report.baseline_table import architecture_grid, comparison_grid
+    from robustq.report.architecture_table import architecture_grid
+    from robustq.report.baseline_table import comparison_grid
     from robustq.report.grid import Grid
     from robustq.report.sample_notes import ONE_NETWORK
     from robustq.results.several_runs import architectures, join, remarks, seed_notes

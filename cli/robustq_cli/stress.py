@@ -16,7 +16,10 @@ def stress(
         list[Path] | None, typer.Option(help="Bundle to stress; give several to set them side by side.")
     ] = None,
     model_file: options.ModelFile = None,
-    data: options.Data = "phantom",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name; phantom by default."),
+    ] = None,
     noise: options.Noises = None,
     preset: options.Preset = None,
     attack: Annotated[

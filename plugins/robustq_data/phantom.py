@@ -15,6 +15,9 @@ SIZE = {2: (128, 128), 3: (64, 48, 32)}
 FIELD = {2: (384.0, 384.0), 3: (384.0, 288.0, 288.0)}
 """Field of view, in mm."""
 
+NUMBERED = 1000
+"""So many cases of each scanner are looked at to tell on which scanner a model was trained."""
+
 
 class PhantomDataset(AbstractDataset):
     """Anatomy-like cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
@@ -25,20 +28,28 @@ class PhantomDataset(AbstractDataset):
     Args:
         dims: 2 for a slice of 128×128 at 3 mm; 3 for a volume of 64×48×32 at 6×6×9 mm.
         cases: of each scanner.
+        first: number of the first case: with `first=160,cases=12` these are A/0160 to A/0171, and B's alike.
         seed: of the patients.
         domain: "A" or "B"; both by default.
     """
 
     def __init__(
-        self, *, dims: int | str = 2, cases: int | str = 24, seed: int | str = 0, domain: str | None = None
+        self,
+        *,
+        dims: int | str = 2,
+        cases: int | str = 24,
+        first: int | str = 0,
+        seed: int | str = 0,
+        domain: str | None = None,
     ) -> None:
         try:
-            self.dims, self.cases, self.seed = int(dims), int(cases), int(seed)
+            self.dims, self.cases, self.first, self.seed = int(dims), int(cases), int(first), int(seed)
         except ValueError as error:
-            raise RequestError(f"the phantom's dims, cases and seed are whole numbers: {error}") from error
-        if self.dims not in SIZE or self.cases < 1 or self.seed < 0:
+            raise RequestError(f"the phantom's dims, cases, first and seed are whole numbers: {error}") from error
+        if self.dims not in SIZE or self.cases < 1 or min(self.first, self.seed) < 0:
             raise RequestError(
-                f"dims={dims}, cases={cases}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or more"
+                f"dims={dims}, cases={cases}, first={first}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or "
+                "more, first and seed 0 or more"
             )
         if domain is not None and domain not in SCANNERS:
             raise unknown("scanner of the phantom", domain, SCANNERS)
@@ -49,7 +60,16 @@ class PhantomDataset(AbstractDataset):
     @property
     def entries(self) -> Sequence[Entry]:
         """All cases, `A/0000` and so on."""
-        names = [f"{domain}/{number:04d}" for domain in self._domains for number in range(self.cases)]
+        return self._numbered(range(self.first, self.first + self.cases))
+
+    @property
+    def unlisted(self) -> Sequence[Entry]:
+        """The other cases up to number 999: they tell on which scanner a model was trained."""
+        last = self.first + self.cases
+        return self._numbered([*range(self.first), *range(last, NUMBERED)])
+
+    def _numbered(self, numbers: Sequence[int]) -> Sequence[Entry]:
+        names = [f"{domain}/{number:04d}" for domain in self._domains for number in numbers]
         return [Entry(name, name, name[0]) for name in names]
 
     def read(self, entry: Entry) -> Case:

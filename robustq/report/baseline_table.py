@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, median_iqr, number, percent
+from robustq.report.numbers import median_iqr, missed_text, number, p_value, percent
 
 
 def comparison_grid(
@@ -40,13 +40,15 @@ def comparison_grid(
     what = f"{metric} [{unit}]" if unit else metric
     average = "median (quartiles)" if infinite else "mean"
     family = "perturbations and levels above 0" + (" and labels; at level 0, over labels" if by_label else "")
-    note = (
-        f"{average} over groups that have a value on both sides; difference: expanded percentile bootstrap of its "
-        f"mean; p: Wilcoxon signed-rank; Holm's correction over all {family}"
-    )
-    told = [note, *dict.fromkeys(own)]
+    told = [
+        f"Each figure: the {average} over the groups in which both the model and {baseline} have a value.",
+        f"difference: the model minus {baseline}, averaged over groups, with its 95 % interval (expanded percentile "
+        "bootstrap over groups). Where the interval contains 0, there may be no difference.",
+        f"p: Wilcoxon signed-rank test. p (Holm): corrected because many tests are made, here over all {family}.",
+        *dict.fromkeys(own),
+    ]
     if distance:
-        told.append("missed: answers (one a case, label and draw) without the structure")
+        told.append("missed: answers without the structure that the truth shows, one for each case, label and draw.")
     figures = [f"baseline {average}", f"model {average}", "difference [95 % interval]", "p", "p (Holm)", "groups"]
     header = ["level", *(["label"] if by_label else []), *figures]
     return Grid(f"{what} minus {baseline}, {caption}", header, sections, [*told, *notes])
@@ -68,46 +70,3 @@ def _figures(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance:
         p_value(row["p_holm"]),
         str(int(row["groups"])),
     ]
-
-
-def missed_text(count: float, distance: bool) -> str:
-    """` (3 missed)` beside a distance; nothing where none was."""
-    return f" ({int(count)} missed)" if distance and count else ""
-
-
-def p_value(p: float) -> str:
-    """Three decimals; `< 0.001` below."""
-    return "< 0.001" if p < 0.001 else number(p, 3)
-
-
-def architecture_grid(
-    summary: pd.DataFrame, metric: str, *, caption: str, notes: Sequence[str] = (), distance: bool = False
-) -> Grid:
-    """Mean ± sd over training seeds for each architecture and level.
-
-    Args:
-        summary: what `robustq.statistics.summarise_by_architecture` gave.
-        metric: one of its metrics.
-        caption: what the runs are.
-        notes: what must be said of models and sample.
-        distance: whether the metric depends on the policy for missing structures, so that misses are counted.
-    """
-    rows = summary[summary["metric"] == metric]
-    unit = str(rows["unit"].iloc[0])
-    levels = sorted(rows["level"].unique())
-    sections = []
-    for perturbation, part in rows.groupby("perturbation", sort=False):
-        lines = []
-        for architecture, curve in part.groupby("architecture", sort=False):
-            cells = [
-                mean_sd(row["mean"], row["sd"], 2 if unit else 3) + missed_text(row["missed"], distance)
-                for row in curve.sort_values("level").to_dict("records")
-            ]
-            lines.append([str(architecture), *cells, str(int(curve["seeds"].min()))])
-        sections.append((str(perturbation), lines))
-    what = f"{metric} [{unit}]" if unit else metric
-    told = ["mean ± sample sd over training seeds of each network's mean over groups", *rows["note"].unique()]
-    if np.isinf(rows["mean"].to_numpy(float)).any():
-        told.append("∞: a structure was missed; take --missing diagonal for means over networks")
-    header = ["architecture", *(percent(level) for level in levels), "seeds"]
-    return Grid(f"{what} by architecture, {caption}", header, sections, [note for note in (*told, *notes) if note])

@@ -46,7 +46,8 @@ class Grid:
         for section, rows in self.sections:
             table.add_section()
             if section:
-                table.add_row(Text(section, style="bold"), *[""] * (len(self.header) - 1))
+                # A long name in the first column would leave no room for the figures.
+                table.add_row(Text(section.replace(", ", "\n"), style="bold"), *[""] * (len(self.header) - 1))
             for row in rows:
                 table.add_row(*map(Text, row))
         above = [Text(line, style="italic") for line in (self.title, *self.heads)]

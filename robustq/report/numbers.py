@@ -1,6 +1,7 @@
 """How figures are printed: the same everywhere."""
 
 import math
+from collections.abc import Sequence
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -31,6 +32,22 @@ def percent(level: float) -> str:
 def count(number: int, thing: str) -> str:
     """`1 group`, `2 groups`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def missed_text(count: float, distance: bool) -> str:
+    """` (3 missed)` beside a distance; nothing where none was."""
+    return f" ({int(count)} missed)" if distance and count else ""
+
+
+def p_value(p: float) -> str:
+    """Three decimals; `< 0.001` below."""
+    return "< 0.001" if p < 0.001 else number(p, 3)
 
 
 def draws_a_level(count: int) -> str:

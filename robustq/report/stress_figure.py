@@ -1,13 +1,14 @@
 """The figure of a stress run: a metric against level."""
 
+from itertools import product
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from robustq.request.names import transferred
-from robustq.results.stress_run import Run
+from robustq.report.numbers import listed
+from robustq.report.stress_curves import DomainCurves, StressCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,43 +21,56 @@ DASHES = ("--", ":", "-.")
 """By the model whose attack is shown."""
 
 
-def curve_figure(run: Run, metric: str) -> "Figure":
-    """One panel a perturbation, one line a model, mean ± sd over groups as a band.
+def curve_figure(curves: StressCurves) -> "Figure":
+    """One panel a perturbation and domain, one line a model, mean ± sd over groups as a band.
 
-    In the panel of an attack each model stands under its own; what it is under another model's is broken, without band.
+    The domains of a perturbation stand side by side. In the panel of an attack each model stands under its own; what it
+    is under another model's is broken, without band.
     """
     # Its import takes half a second, and a table does without. No pyplot: it would keep a global state.
     from matplotlib.figure import Figure
 
-    rows = run.summary_frame()
-    rows = rows[rows["metric"] == metric]
-    perturbations = run.asked["perturbations"]
-    columns = min(COLUMNS, len(perturbations))
-    high = ceil(len(perturbations) / columns)
+    shown = list(product(curves.perturbations, curves.domains))
+    # Where they fit, all domains of a perturbation stand in one row.
+    columns = min(len(shown), COLUMNS - COLUMNS % len(curves.domains) or COLUMNS)
+    high = ceil(len(shown) / columns)
     figure = Figure(figsize=(max(6, 1.2 + 3.2 * columns), 0.5 + 2.9 * high), layout="constrained")
     panels = figure.subplots(high, columns, sharey=True, squeeze=False).flatten()
-    unit = "" if rows.empty else str(rows["unit"].iloc[0])
-    for panel, perturbation in zip(panels, perturbations, strict=False):
-        for place, model in enumerate(run.models):
-            level, mean, sd = _curve(rows, perturbation, model)
-            panel.plot(level, mean, marker="o", markersize=3, label=model, color=f"C{place}")
-            panel.fill_between(level, mean - sd, mean + sd, alpha=0.12, color=f"C{place}", linewidth=0)
-            for other, source in enumerate(run.models):
-                level, mean, _ = _curve(rows, transferred(perturbation, source), model)
-                if len(level):
-                    told = f"{model}, attack from {source}"
-                    panel.plot(level, mean, linestyle=DASHES[other % len(DASHES)], label=told, color=f"C{place}")
-        panel.set_title(perturbation)
+    for panel, (perturbation, domain) in zip(panels, shown, strict=False):
+        _draw(panel, curves, domain, perturbation)
+        panel.set_title(_title(curves, domain, perturbation), fontsize="large" if domain.name is None else "medium")
         panel.set_xlabel("level [%]")
         panel.grid(alpha=0.3)
-    for panel in panels[len(perturbations) :]:
+    for panel in panels[len(shown) :]:
         panel.set_axis_off()
     for panel in panels[::columns]:
-        panel.set_ylabel(f"{metric} [{unit}]" if unit else metric)
-    if not unit:
-        panels[0].set_ylim(_lowest(rows), 1.005)
-    _explain(list(panels[: len(perturbations)]))
+        panel.set_ylabel(curves.label)
+    if curves.is_share:
+        panels[0].set_ylim(_lowest(curves.rows), 1.005)
+    _explain(list(panels[: len(shown)]))
     return figure
+
+
+def _draw(panel: "Axes", curves: StressCurves, domain: DomainCurves, perturbation: str) -> None:
+    """The lines of all models, those of transferred attacks broken."""
+    for place, model in enumerate(curves.models):
+        level, mean, sd = _curve(domain.rows, perturbation, model)
+        panel.plot(level, mean, marker="o", markersize=3, label=model, color=f"C{place}")
+        panel.fill_between(level, mean - sd, mean + sd, alpha=0.12, color=f"C{place}", linewidth=0)
+        for name, source in curves.perturbations[perturbation].items():
+            level, mean, _ = _curve(domain.rows, name, model)
+            if len(level):
+                dash = DASHES[list(curves.models).index(source) % len(DASHES)]
+                panel.plot(level, mean, linestyle=dash, label=f"{model}, attack from {source}", color=f"C{place}")
+
+
+def _title(curves: StressCurves, domain: DomainCurves, perturbation: str) -> str:
+    if domain.name is None:
+        return perturbation
+    if not domain.trained:
+        return f"{perturbation}, {domain.title}"
+    whose = "" if len(domain.trained) == len(curves.models) else f" of {listed(domain.trained)}"
+    return f"{perturbation}, {domain.title}\n(training domain{whose})"
 
 
 def _lowest(rows: pd.DataFrame) -> float:

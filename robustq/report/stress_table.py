@@ -1,74 +1,80 @@
-"""The table of a stress run: every model at every level, one section a perturbation."""
+"""The table of a stress run: every model at every level, one section a perturbation and domain."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from robustq.metric import parse_metrics
-from robustq.report.baseline_table import missed_text
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, number, percent
-from robustq.results.stress_run import Run
+from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.statistics import audc, retention
 
 LOW = 0.5
 """A clean Dice below this makes retention meaningless: there is little to retain."""
 
+MISSING = {
+    "diagonal": "A structure that a model misses counts as far away as possible: by the diagonal of the image.",
+    "inf": "A structure that a model misses counts as infinitely far away.",
+    "drop": "A structure that a model misses is left out for this model alone, so the models are scored on different "
+    "samples: robustq compare scores both on the same.",
+}
+"""By the policy for missed structures, what it means for the figures."""
 
-def curve_grid(run: Run, metric: str) -> Grid:
-    """Mean ± sd over groups for each model and level, with retention, AUDC and codes in use.
 
-    Args:
-        run: a finished run.
-        metric: one of the run's metrics, as asked for.
-    """
-    rows = run.summary_frame()
-    rows = rows[rows["metric"] == metric]
+def curve_grid(curves: StressCurves) -> Grid:
+    """Mean ± sd over groups for each model and level, with retention, AUDC and codes in use."""
+    rows = curves.rows
     if rows.empty:
-        title = f"{metric} on {run.asked['data']['name']}: no value, for no truth shows a label"
-        return Grid(
-            title, ["model"], [("", [[model] for model in run.models])], run.invented_notes() + run.sample_notes()
-        )
+        title = f"{curves.metric} on {curves.data}: no value, for no truth shows a label"
+        return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes)
     levels = sorted(rows["level"].unique())
-    unit = str(rows["unit"].iloc[0])
-    distance = next(iter(parse_metrics(metric).values())).measures_distance
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # Where misses are left out the levels have different samples, and no curve runs through them.
-    whole = rows["groups"].min() == rows["groups"].max()
-    curve_figures = unit == "" and len(levels) > 1 and whole
+    whole = all(domain.rows["groups"].nunique() == 1 for domain in curves.domains if len(domain.rows))
+    curve_figures = curves.is_share and len(levels) > 1 and whole
     header = ["model", *(percent(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
-    codes = run.codes()
-    sections, small = [], []
-    for perturbation in run.shown:
-        lines = []
-        for model in run.models:
-            curve = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
-            if curve.empty:  # a transferred attack that this model was not shown
-                continue
-            cells = [_cell(row, 2 if unit else 3, infinite, distance) for row in curve.to_dict("records")]
-            if curve_figures:
-                means, at = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
-                cells += [number(float(retention(at, means)[-1])), number(audc(at, means))]
-                if means[at == 0][0] < LOW:
-                    small.append(model)
-            lines.append([model, *cells, codes[model].text])
-        sections.append((perturbation, lines))
-    what = f"{metric} [{unit}]" if unit else metric
+    sections = []
+    for perturbation, transfers in curves.perturbations.items():
+        for name in (perturbation, *transfers):
+            for domain in curves.domains:
+                lines = list(_lines(curves, domain, name, infinite, curve_figures))
+                if lines:
+                    sections.append((", ".join(filter(None, (name, domain.title))), lines))
+    notes = [*_reading(curves, infinite, curve_figures, max(levels)), *_little(curves, curve_figures), *curves.notes]
+    heads = [domain.about for domain in curves.domains if domain.about]
+    return Grid(_title(curves, infinite), [*header, "codes in use"], sections, notes, heads)
+
+
+def _title(curves: StressCurves, infinite: bool) -> str:
     average = "median (quartiles)" if infinite else "mean ± sd"
-    least, groups = int(rows["groups"].min()), int(rows["groups"].max())
+    least, groups = int(curves.rows["groups"].min()), int(curves.rows["groups"].max())
     over = count(groups, "group") if least == groups else f"{least} to {groups} groups"
-    attacks = run.asked.get("attacks", {})
-    drawn = max(attacks.get(name, run.asked["draws"]) for name in run.asked["perturbations"])
-    title = f"{what} on {run.asked['data']['name']}: {average} over {over}, {draws_a_level(drawn)}"
-    notes = _notes(run, rows, distance)
-    if curve_figures:
-        notes.insert(0, f"retention: the mean at {percent(max(levels))} over the mean at {percent(0)}")
-    for model in dict.fromkeys(small):
-        notes.append(f"{model} has little to retain: its {metric} at {percent(0)} is below {LOW:g}")
-    return Grid(title, [*header, "codes in use"], sections, notes)
+    each = " a domain" if len(curves.domains) > 1 else ""
+    return f"{curves.label} on {curves.data}: {average} over {over}{each}, {draws_a_level(max(curves.draws.values()))}"
+
+
+def _curve(domain: DomainCurves, perturbation: str, model: str) -> pd.DataFrame:
+    rows = domain.rows
+    return rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
+
+
+def _lines(
+    curves: StressCurves, domain: DomainCurves, perturbation: str, infinite: bool, curve_figures: bool
+) -> Iterator[list[str]]:
+    """The lines of a section: one for each model that was shown the perturbation."""
+    for model in curves.models:
+        curve = _curve(domain, perturbation, model)
+        if curve.empty:  # a transferred attack that this model was not shown
+            continue
+        digits = 2 if curves.unit else 3
+        cells = [_cell(row, digits, infinite, curves.measures_distance) for row in curve.to_dict("records")]
+        if curve_figures:
+            means, at = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
+            cells += [number(float(retention(at, means)[-1])), number(audc(at, means))]
+        yield [model, *cells, domain.codes[model]]
 
 
 def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> str:
@@ -79,13 +85,38 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bo
     return text + missed_text(row["missed"], distance)
 
 
-def _notes(run: Run, rows: pd.DataFrame, distance: bool) -> list[str]:
-    notes = [f"{model}: {'; '.join(remarks)}" for model, remarks in run.remarks().items() if remarks]
-    if distance:
-        policy = {
-            "diagonal": "a missed structure counts as the image's diagonal",
-            "inf": "a missed structure is infinitely far",
-            "drop": "a missed structure is left out, here of this model alone: compare pairs them",
-        }[run.asked["missing"]]
-        notes.append(f"{policy}; missed: answers (one a case, label and draw) without the structure")
-    return notes + run.attack_notes() + run.invented_notes() + run.sample_notes()
+def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:
+    """How the figures of the table are read."""
+    spread = "median over groups, quartiles in brackets" if infinite else "mean over groups ± their standard deviation"
+    notes = [f"Each figure: the mean over draws, labels and cases of a group (a patient), then the {spread}."]
+    if curve_figures:
+        notes += [
+            f"retention: the mean at {percent(highest)} divided by the mean at {percent(0)}; 1 means that nothing is "
+            "lost.",
+            f"AUDC: the area under the curve of {curves.metric} from {percent(0)} to {percent(highest)}, divided by "
+            "this range; 1 is perfect.",
+        ]
+    if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
+        notes.append("codes in use: the codes of the codebook that the unperturbed cases use; – without a codebook.")
+    if curves.measures_distance:
+        notes.append(
+            f"{MISSING[curves.missing]} missed: how many answers, one for each case, label and draw, are without the "
+            "structure."
+        )
+    return notes
+
+
+def _little(curves: StressCurves, curve_figures: bool) -> list[str]:
+    """Of which models retention means little."""
+    if not curve_figures:
+        return []
+    notes = []
+    for domain in curves.domains:
+        clean = domain.rows[(domain.rows["level"] == 0) & (domain.rows["mean"] < LOW)]
+        place = f" on {domain.title}" if domain.title else ""
+        for model in (model for model in curves.models if model in set(clean["model"])):
+            notes.append(
+                f"{model} has little to retain{place}: its {curves.metric} at {percent(0)} is below {LOW:g}, so its "
+                "retention says little."
+            )
+    return notes

@@ -58,7 +58,7 @@ def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
     if baseline not in seeds:
         return []
     others = [model for model, seed in seeds.items() if seed != seeds[baseline]]
-    told = f"{', '.join(others)}: of other training seeds than {baseline}, which may be part of the difference"
+    told = f"{', '.join(others)}: trained with another seed than {baseline}, which can be a part of the difference."
     return [told] if others else []
 
 

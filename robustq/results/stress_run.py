@@ -1,6 +1,7 @@
 """A run that was computed: its rows, its table, its figure."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,22 +11,26 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
+from robustq.metric import parse_metrics
 from robustq.model.spec import Spec
 from robustq.quantiser import perplexity
 from robustq.report.figure_files import save_figure
+from robustq.report.invented_notes import invented_notes
+from robustq.report.masking_notes import masking_notes
 from robustq.report.numbers import plain
+from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.names import transferred
+from robustq.results.curve_records import curve_records
+from robustq.results.domains import Domains
 from robustq.results.stored import Stored
-from robustq.statistics import audc, group_means, retention, summarise, worst_level
-from robustq.statistics.invented_labels import Invented, invented, invented_notes
-from robustq.statistics.masked_gradients import WITHIN, Masked, masking_notes, suspects
+from robustq.statistics import group_means, summarise
+from robustq.statistics.invented_labels import Invented, invented
+from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Sheet
-
-_AUXILIARY = ("invented", "invented_volume", "code_usage")
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,32 @@ class Run(Stored):
     def _frame(self) -> pd.DataFrame:
         return self.to_frame()
 
-    def summary_frame(self) -> pd.DataFrame:
-        """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric."""
-        frame = self._frame
+    def summary_frame(self, domain: str | None = None) -> pd.DataFrame:
+        """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric.
+
+        Args:
+            domain: take the cases of this domain alone; None takes all.
+        """
+        frame = self._of(domain)
         return summarise(group_means(frame[frame["metric"].isin(self.metrics)]))
 
-    def codes(self) -> dict[str, CodesInUse]:
-        """By model, the codes in use on the clean cases."""
-        usage = self._frame[self._frame["metric"] == "code_usage"]
+    def codes(self, domain: str | None = None) -> dict[str, CodesInUse]:
+        """By model, the codes in use on the clean cases.
+
+        Args:
+            domain: take the cases of this domain alone; None takes all.
+        """
+        frame = self._of(domain)
+        usage = frame[frame["metric"] == "code_usage"]
         return {model: _codes(self.spec(model), usage[usage["model"] == model]) for model in self.models}
+
+    def _of(self, domain: str | None) -> pd.DataFrame:
+        return self._frame if domain is None else self._frame[self._frame["domain"] == domain]
+
+    @cached_property
+    def domains(self) -> Domains:
+        """The domains of the cases, and which models were trained in which."""
+        return Domains(self.document)
 
     @property
     def shown(self) -> list[str]:
@@ -118,28 +140,52 @@ class Run(Stored):
         total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
         return invented_notes(self.invented, total)
 
+    def curves(self, metric: str | None = None) -> StressCurves:
+        """What the table and the figure of a metric show.
+
+        Args:
+            metric: one of the run's metrics, the first by default.
+        """
+        metric = metric or self.metrics[0]
+        (measure,) = parse_metrics(metric).values()
+        parts: Sequence[str | None] = self.domains.told_apart or [None]
+        domains = [self._domain_curves(domain, metric) for domain in parts]
+        units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
+        attacks = self.asked.get("attacks", {})
+        asked = self.asked["perturbations"]
+        sources = {name: self.models if name in attacks else [] for name in asked}
+        return StressCurves(
+            metric=metric,
+            unit=next(iter(units), ""),
+            is_share=not any(units) and measure.higher_is_better,
+            measures_distance=measure.measures_distance,
+            data=self.asked["data"]["name"],
+            models=self.models,
+            perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
+            draws={name: attacks.get(name, self.asked["draws"]) for name in asked},
+            missing=self.asked["missing"],
+            domains=domains,
+            notes=[
+                *(f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks),
+                *self.attack_notes(),
+                *self.invented_notes(),
+                *self.sample_notes(),
+            ],
+        )
+
+    def _domain_curves(self, domain: str | None, metric: str) -> DomainCurves:
+        rows = self.summary_frame(domain)
+        return DomainCurves(
+            name=domain,
+            rows=rows[rows["metric"] == metric],
+            codes={model: codes.text for model, codes in self.codes(domain).items()},
+            trained=[] if domain is None else self.domains.trained(domain),
+            about="" if domain is None else self.domains.about(domain),
+        )
+
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""
-        frame = self.summary_frame()
-        curves = []
-        for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
-            curve = curve.sort_values("level")
-            level, mean = curve["level"].to_numpy(float), curve["mean"].to_numpy(float)
-            share = curve["unit"].iloc[0] == ""
-            points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed"]]
-            curves.append(
-                {
-                    "model": model,
-                    "perturbation": perturbation,
-                    "metric": metric,
-                    "unit": curve["unit"].iloc[0],
-                    "levels": points.to_dict("records"),
-                    "retention": retention(level, mean).tolist() if share else None,
-                    "audc": audc(level, mean) if share and len(level) > 1 else None,
-                    "worst_level": worst_level(level, mean, higher_is_better=share),
-                }
-            )
-        codes = {model: vars(found) for model, found in self.codes().items()}
+        codes = {model: vars(used) for model, used in self.codes().items()}
         document: dict[str, Any] = {
             "run": str(self.directory.path),
             "data": self.asked["data"]["name"],
@@ -154,7 +200,18 @@ class Run(Stored):
                 }
                 for model in self.models
             },
-            "curves": curves,
+            "curves": curve_records(self.summary_frame()),
+            "domains": [
+                {
+                    "domain": domain,
+                    "about": self.domains.about(domain),
+                    "trained": self.domains.trained(domain),
+                    "cases": self.domains.cases(domain),
+                    "codes": {model: vars(used) for model, used in self.codes(domain).items()},
+                    "curves": curve_records(self.summary_frame(domain)),
+                }
+                for domain in self.domains.told_apart
+            ],
             "failures": self.failures,
             "masked_gradients": [each._asdict() for each in self.masked_gradients()],
             "invented": [each._asdict() for each in self.invented],
@@ -165,24 +222,24 @@ class Run(Stored):
         return clean
 
     def table(self, metric: str | None = None) -> "Sheet":
-        """The models side by side, one section a perturbation: a rich table (`rich.print` shows it).
+        """The models side by side, one section a perturbation and domain: a rich table (`rich.print` shows it).
 
         Args:
             metric: one of the run's metrics, the first by default.
         """
         from robustq.report.stress_table import curve_grid
 
-        return curve_grid(self, metric or self.metrics[0]).to_rich()
+        return curve_grid(self.curves(metric)).to_rich()
 
     def plot(self, metric: str | None = None) -> "Figure":
-        """A metric against level, one panel a perturbation: a matplotlib figure (`savefig` writes it).
+        """A metric against level, one panel a perturbation and domain: a matplotlib figure (`savefig` writes it).
 
         Args:
             metric: one of the run's metrics, the first by default.
         """
         from robustq.report.stress_figure import curve_figure
 
-        return curve_figure(self, metric or self.metrics[0])
+        return curve_figure(self.curves(metric))
 
     def draw(self) -> None:
         """Write the figure of every metric as PNG and PDF into `curves/` of the run directory."""

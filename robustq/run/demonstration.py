@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+DATA = "phantom:first=160,cases=12"
+"""What the pair is stressed with where no data is named: A/0000 to A/0159 trained it, or chose its epoch."""
+
 FOLDER = Path(__file__).parent / "demo"
 
 

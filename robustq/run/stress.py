@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
 from robustq.attack import load_attacks
+from robustq.data.training_domains import training_domains
 from robustq.dataset import AbstractDataset
 from robustq.draws.attacked import Attacker, choose_source
 from robustq.draws.by_name import load_perturbations
@@ -16,6 +17,7 @@ from robustq.model.device import choose_device, choose_precision
 from robustq.request.levels import check_levels
 from robustq.results.directory import RunDirectory
 from robustq.results.stress_run import Run
+from robustq.run.demonstration import DATA
 from robustq.run.plan import plan
 from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.stress_pieces import Evaluator
@@ -24,7 +26,7 @@ from robustq.run.subjects import Models, Subjects, versions
 
 def stress(
     models: Models | None = None,
-    data: AbstractDataset | str = "phantom",
+    data: AbstractDataset | str | None = None,
     *,
     noise: Sequence[str] | None = None,
     attack: Sequence[str] = (),
@@ -50,7 +52,8 @@ def stress(
     Args:
         models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; the built-in phantom by default.
+        data: a dataset or the text of `--data`; the built-in phantom by default. Without models, cases of the phantom
+            that had no part in the training of the demonstration pair.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
             Gaussian by default where no attack is named.
         attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
@@ -98,6 +101,8 @@ def stress(
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
     noise_device = str(choose_device(noise_device))
+    if data is None:
+        data = DATA if models is None else "phantom"
     subjects = Subjects.gather(models, data, split=split, device=device)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
@@ -129,7 +134,16 @@ def stress(
         "precision": choose_precision(precision, subjects.device),
         **subjects.describe(),
     }
-    directory.begin({"asked": asked, "plan": batches, "device": str(subjects.device), "versions": versions()})
+    seen = {name: model.spec.seen for name, model in subjects.models.items()}
+    directory.begin(
+        {
+            "asked": asked,
+            "plan": batches,
+            "device": str(subjects.device),
+            "versions": versions(),
+            "training_domains": training_domains(cases.dataset, seen),
+        }
+    )
     evaluator = Evaluator(
         models=subjects.models,
         cases=cases,

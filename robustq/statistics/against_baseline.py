@@ -151,15 +151,17 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
             if limit > 0.05 and not np.isnan(tests.loc[row, "p"]):
                 where = "at level 0" if tests.loc[row, "level"] == 0 else "above level 0"
                 limited = (
-                    f"{len(family)} tests {where} on {tests.loc[row, 'differing']} groups that differ: no corrected p "
-                    f"below {limit:.3g}"
+                    f"{len(family)} tests {where} on {tests.loc[row, 'differing']} groups that differ: p (Holm) cannot "
+                    f"fall below {limit:.3g}, however large the difference"
                 )
                 tests.loc[row, "note"] = _join(str(tests.loc[row, "note"]), limited)
     return tests.drop(columns="differing")
 
 
 def _dropped(groups: int, paired: int) -> str:
-    return "" if groups == paired else f"{groups - paired} of {groups} groups have no value on both sides"
+    if groups == paired:
+        return ""
+    return f"{groups - paired} of {groups} groups left out: no value for one of the two models"
 
 
 def _join(*notes: str) -> str:

@@ -42,7 +42,7 @@ def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
         by_label: keep the labels apart.
 
     Returns:
-        model, training_seed, perturbation, level, metric, unit (, label), dataset, domain, group; `value`, NaN where
+        model, training_seed, perturbation, level, metric, unit (, label), dataset, group; `value`, NaN where
         no row has one and infinite where one is; `missed`, in how many rows the label was missed. Sorted by these.
     """
     curve = [*_CURVE, "label"] if by_label else list(_CURVE)
@@ -107,6 +107,7 @@ def summarise_by_architecture(
     for key, part in networks.groupby(curve, dropna=False):
         described = describe(part["mean"].to_numpy(float))
         seeds = described.size
+        few = f"{seeds} of at least {FEWEST_SEEDS} training seeds: too few for a claim about the architecture."
         rows.append(
             {
                 **dict(zip(curve, key, strict=True)),
@@ -115,7 +116,7 @@ def summarise_by_architecture(
                 "mean": described.mean,
                 "sd": described.sd,
                 "missed": part["missed"].sum(),
-                "note": "" if seeds >= FEWEST_SEEDS else f"{seeds} of at least {FEWEST_SEEDS} training seeds: no claim",
+                "note": "" if seeds >= FEWEST_SEEDS else few,
             }
         )
     return pd.DataFrame(rows)

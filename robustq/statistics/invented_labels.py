@@ -1,11 +1,8 @@
 """What models invent: answers of a label that the truth does not show, of which there is no Dice."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
-
-from robustq.report.numbers import number, percent
 
 CASE_LABEL = ["dataset", "domain", "case", "label"]
 
@@ -49,25 +46,3 @@ def invented(rows: pd.DataFrame) -> list[Invented]:
         share, volume = float(part["share"].mean()), float(part["volume"].mean())
         found.append(Invented(str(model), str(perturbation), float(str(level)), len(part), share, volume, str(unit)))
     return found
-
-
-def invented_notes(found: Sequence[Invented], total: int) -> list[str]:
-    """What must be said under figures in which these answers have no part.
-
-    Args:
-        found: what `invented` gave.
-        total: labels of cases there are, shown or not.
-    """
-    clean = {each.model: each for each in found if each.level == 0}
-    if not clean:
-        return []
-    told = []
-    for model, each in clean.items():
-        worst = max((other for other in found if other.model == model), key=lambda other: other.share)
-        more = f", at most {number(worst.share)} ({worst.perturbation} at {percent(worst.level)})"
-        told.append(f"{model} {number(each.share)}" + (more if worst.share > each.share else ""))
-    absent = next(iter(clean.values())).absent
-    return [
-        f"{absent} of {total} labels of cases are absent from the truth and count in no figure above; share of them "
-        f"that is invented at {percent(0)}: {'; '.join(told)}"
-    ]

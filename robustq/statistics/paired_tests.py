@@ -12,7 +12,7 @@ from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interv
 FEWEST = 6
 """Groups below which no p-value is given: with five the smallest possible one is 2/2^5 = 0.0625."""
 
-INFINITE = "infinite distances: no test and no difference, medians instead"
+INFINITE = "infinite distances: no test and no difference, medians instead (a missed structure is infinitely far)"
 """Why there is no test where a missed structure counts as infinitely far."""
 
 Values = Float[np.ndarray, " _"]

@@ -1,0 +1,40 @@
+"""The curves of a stress run as JSON values."""
+
+from typing import Any
+
+import pandas as pd
+
+from robustq.metric import parse_metrics
+from robustq.statistics import audc, retention, worst_level
+
+
+def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """One value for each model, perturbation and metric.
+
+    Args:
+        frame: what `robustq.statistics.summarise` gave.
+    """
+    records = []
+    for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
+        curve = curve.sort_values("level")
+        level, mean = curve["level"].to_numpy(float), curve["mean"].to_numpy(float)
+        unit, higher_is_better = str(curve["unit"].iloc[0]), _higher_is_better(str(metric))
+        is_share = unit == "" and higher_is_better
+        points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed"]]
+        records.append(
+            {
+                "model": model,
+                "perturbation": perturbation,
+                "metric": metric,
+                "unit": unit,
+                "levels": points.to_dict("records"),
+                "retention": retention(level, mean).tolist() if is_share else None,
+                "audc": audc(level, mean) if is_share and len(level) > 1 else None,
+                "worst_level": worst_level(level, mean, higher_is_better=higher_is_better),
+            }
+        )
+    return records
+
+
+def _higher_is_better(metric: str) -> bool:
+    return next(iter(parse_metrics(metric).values())).higher_is_better
