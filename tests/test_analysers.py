@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from robustq.latent.tangents import tangents
 from torch import Tensor
 
 from networks import noise, small
@@ -19,6 +18,7 @@ from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
 from robustq.geometry import radii, uniformity
 from robustq.latent.latents import Latent, latent
+from robustq.latent.tangents import tangents
 from robustq.model.segmenter import Segmenter
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq_latent.codebook import Codebook

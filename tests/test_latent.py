@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from robustq.latent.tangents import tangents
 from torch import Tensor
 
 import robustq
 from networks import noise, small
 from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
 from robustq.model.segmenter import Segmenter
 
 

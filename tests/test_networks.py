@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from robustq.latent.tangents import tangents
 from torch import Tensor, nn
 
 import robustq
 from networks import noise, settings
 from robustq import registry
 from robustq.errors import RequestError
+from robustq.latent.tangents import tangents
 from robustq.model.describe import describe
 from robustq.network.image_sizes import example_of
 from robustq.network.site_search import find_bottleneck

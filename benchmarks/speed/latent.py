@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 
 import torch
-from robustq.latent.tangents import tangents
 from torch import Tensor
 
 import robustq
@@ -29,6 +28,7 @@ from robustq.draws.by_name import load_perturbations
 from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
 from robustq.latent.latents import latent
+from robustq.latent.tangents import tangents
 from robustq_latent.latent_variance import LatentVariance
 
 REPETITIONS = 5
