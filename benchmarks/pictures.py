@@ -16,6 +16,7 @@ from robustq.data.preparation import Preparation
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
 from robustq.draws.by_name import load_perturbations
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
@@ -41,7 +42,7 @@ def main() -> None:
         stored
     )
     names = asked_perturbations(None, "all") if arguments.noise == "all" else asked_perturbations([arguments.noise])
-    perturber = Perturber(load_perturbations(names), seed=0)
+    perturber = Perturber(load_perturbations(names), DrawSettings(seed=0))
     levels = parse_levels(arguments.levels)
     for name in names:
         figure, axes = plt.subplots(

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
     from robustq.results.analysis import Analysis as Analysis
+    from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
+    from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.stress_run import Run as Run
     from robustq.run.analyse import analyse as analyse
-    from robustq.run.minimal_level import MinimalLevel as MinimalLevel
     from robustq.run.minimal_level import minimal_level as minimal_level
-    from robustq.run.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.run.minimal_levels import minimal_levels as minimal_levels
     from robustq.run.stress import stress as stress
     from robustq.training.loss import QuantisedLoss as QuantisedLoss
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "results.analysis",
     "CaseError": "errors",
-    "MinimalLevel": "run.minimal_level",
-    "MinimalLevels": "run.minimal_levels",
+    "MinimalLevel": "results.minimal_levels",
+    "MinimalLevels": "results.minimal_levels",
     "Parts": "model.segmenter",
     "Preparation": "data.preparation",
     "QuantisedLoss": "training.loss",

@@ -1,20 +1,18 @@
 """The contract of an attack: a perturbation that sees the model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 
-from robustq import registry
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import check_level
-from robustq.request.with_setting import join_setting, split_setting
 from robustq.shapes import Image, IntensityRange
 
 
@@ -106,23 +104,6 @@ class Aimed:
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """Those of the attack."""
         return self.attack.parameters(level, intensity_range)
-
-
-def load_attacks(texts: Sequence[str]) -> dict[str, AbstractAttack]:
-    """The attacks of texts such as "pgd" or "pgd@l2", by the name that stands in the rows.
-
-    Raises:
-        RequestError: a name is unknown, or what follows an `@` does not fit the attack.
-    """
-    attacks: dict[str, AbstractAttack] = {}
-    for text in texts:
-        name, setting = split_setting("attacks", text)
-        try:
-            attack: AbstractAttack = registry.load("attacks", name).parse(setting)
-        except RequestError as error:
-            raise RequestError(f"attack {text!r}: {error}") from error
-        attacks[join_setting(name, attack.setting)] = attack
-    return attacks
 
 
 @contextmanager

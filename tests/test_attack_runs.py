@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 import robustq
 from networks import noise, small
-from robustq.attack import load_attacks
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.draws.attacked import choose_source
+from robustq.draws.by_name import load_attacks
 from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 import robustq
 from networks import noise, small
 from robustq import registry
-from robustq.attack import AbstractAttack, load_attacks
+from robustq.attack import AbstractAttack
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry, own_range
+from robustq.draws.by_name import load_attacks
 from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter

@@ -14,15 +14,16 @@ from torch import Tensor, nn
 import robustq
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.draws.by_name import load_perturbations
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
+from robustq.results.minimal_levels import MinimalLevel, MinimalLevels, _spread
 from robustq.results.stress_run import Run
 from robustq.run.demonstration import demonstration_pair
-from robustq.run.minimal_level import MinimalLevel, bisect, minimal_level
-from robustq.run.minimal_levels import MinimalLevels, _spread
+from robustq.run.minimal_level import bisect, minimal_level
 from robustq.run.progress import Progress
 from robustq.shapes import Image, IntensityRange
 from robustq_cli.minimal import minimal as minimal_command
@@ -97,7 +98,7 @@ def test_an_attack_on_a_linear_model_turns_a_voxel_at_its_distance_to_the_thresh
 def test_of_noise_the_mean_over_draws_falls_below_the_threshold() -> None:
     segmenter, shown = model(), case(0.8)
     found = minimal_level(segmenter, shown, "gaussian", threshold=0.9, resolution=0.5, draws=4, seed=3)
-    perturber = Perturber(load_perturbations(["gaussian"]), 3)
+    perturber = Perturber(load_perturbations(["gaussian"]), DrawSettings(3))
 
     def mean(level: float) -> float:
         answers = [perturber(shown, "gaussian", level, draw).image > 0.5 for draw in range(4)]
@@ -158,7 +159,7 @@ def corner() -> Case:
 
 def moved(level: float, draw: int, seed: int = 0) -> Case:
     """It, under `affine`."""
-    return Perturber(load_perturbations(["affine"]), seed)(corner(), "affine", level, draw)
+    return Perturber(load_perturbations(["affine"]), DrawSettings(seed))(corner(), "affine", level, draw)
 
 
 def test_a_draw_that_moves_the_label_out_of_the_image_is_left_out_and_counted() -> None:

@@ -18,6 +18,7 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import from_slices, slice_axis, to_slices
 from robustq.dataset import AbstractDataset, Case, Entry, own_range
 from robustq.draws.by_name import load_perturbations
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
 from robustq.testing.dataset import check_dataset
@@ -253,7 +254,7 @@ def test_a_case_without_a_mask_is_prepared_like_one_with_a_mask(
 @pytest.mark.parametrize("name", ["gaussian", "blur", "affine", "gaussian+affine"])
 def test_a_case_without_a_mask_is_perturbed_like_one_with_a_mask(dims: int, shape: tuple[int, ...], name: str) -> None:
     prepared = Preparation(dims=dims)(case(*shape))
-    perturber = Perturber(load_perturbations([name]), seed=3, clip=True)
+    perturber = Perturber(load_perturbations([name]), DrawSettings(seed=3, clip=True))
     with_mask = perturber(prepared, name, 30, 0)
     without = perturber(replace(prepared, mask=None), name, 30, 0)
     assert without.mask is None

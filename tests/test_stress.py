@@ -14,6 +14,7 @@ import robustq
 from networks import noise, small
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.draws.seeds import draw_generator
 from robustq.errors import CaseError, RequestError
@@ -141,7 +142,7 @@ def test_a_perturbation_that_gives_no_image_is_refused_and_not_scored() -> None:
     data = open_dataset("phantom:cases=1,domain=A")
     case = model().spec.preparation(data.read(data.entries[0]))
     with pytest.raises(RequestError, match="broken at 5 % gives case A/0000 values that are not finite"):
-        Perturber({"broken": Broken()}, 0)(case, "broken", 5, 0)
+        Perturber({"broken": Broken()}, DrawSettings(0))(case, "broken", 5, 0)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_rows_of_one_that_was_never_killed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import torchattacks
 from torch.nn import functional as F
 
 import robustq
-from robustq.attack import load_attacks
+from robustq.draws.by_name import load_attacks
 from robustq.model.spec import adopt_labels
 from robustq.network.output_masks import class_map
 from robustq.run.demonstration import demonstration_pair

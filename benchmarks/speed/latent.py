@@ -25,6 +25,7 @@ import robustq
 from robustq.analyser import Draws
 from robustq.dataset import Case, Entry, own_range
 from robustq.draws.by_name import load_perturbations
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
 from robustq.latent.latents import latent
@@ -77,7 +78,7 @@ def main() -> None:
     model = robustq.wrap("unet", "1024x256").eval()
     image = torch.rand(1, 128, 128)
     case = Case(image, torch.ones(1, 128, 128) > 0, own_range(image), (1.0, 1.0), "px", Entry("case", "case"), ("x",))
-    perturber = Perturber(load_perturbations(["gaussian"]), seed=0)
+    perturber = Perturber(load_perturbations(["gaussian"]), DrawSettings(seed=0))
     clean = latent(model, image[None], batch_size=BATCH, axis=None)
 
     def variance() -> None:

@@ -35,7 +35,7 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     from robustq.model.bundle_file import read_spec
     from robustq.model.load import load
     from robustq.network.own_file import network_from_file
-    from robustq.run.subjects import by_file_name
+    from robustq.run.open_models import by_file_name
 
     if model_file is None:
         return None if paths is None else dict(by_file_name(paths))

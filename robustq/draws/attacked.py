@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from robustq.attack import AbstractAttack, Aimed
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.model.segmenter import Segmenter
@@ -21,24 +22,19 @@ class Attacker:
         attacks: by the name that stands in the rows.
         models: by name.
         source: whose attacks are transferred; None with a single model.
-        seed: of the run.
-        noise_device: where random starts are drawn.
-        clip: bring attacked values back into the intensity range.
+        settings: of all draws.
     """
 
     attacks: Mapping[str, AbstractAttack]
     models: Mapping[str, Segmenter]
     source: str | None
-    seed: int
-    noise_device: str = "cpu"
-    clip: bool = False
+    settings: DrawSettings
 
     def views(self, attack: str) -> list[tuple[Perturber, Mapping[str, Sequence[str]]]]:
         """For each model, what makes the draws aimed at it, and who is shown them under which name."""
         found: list[tuple[Perturber, Mapping[str, Sequence[str]]]] = []
         for name, model in self.models.items():
-            perturbation = Aimed(self.attacks[attack], model, self.clip)
-            aimed = Perturber({attack: perturbation}, self.seed, self.noise_device, self.clip)
+            aimed = Perturber({attack: Aimed(self.attacks[attack], model, self.settings.clip)}, self.settings)
             others = {target: [transferred(attack, name)] for target in self.models if name in self._sources(target)}
             found.append((aimed, {name: [attack], **others}))
         return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from robustq.attack import Aimed
 from robustq.dataset import Case
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.intensity import bounds
 from robustq.draws.seeds import draw_generator, draw_seed
 from robustq.errors import RequestError
@@ -18,15 +19,11 @@ class Perturber:
 
     Attributes:
         perturbations: by the name that stands in the rows; attacks among them are aimed at one model.
-        seed: of the run.
-        noise_device: where noise is drawn.
-        clip: bring perturbed values back into the intensity range.
+        settings: of all draws.
     """
 
     perturbations: Mapping[str, AbstractPerturbation | Aimed]
-    seed: int
-    noise_device: str = "cpu"
-    clip: bool = False
+    settings: DrawSettings
 
     def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
         """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds).
@@ -34,18 +31,20 @@ class Perturber:
         Raises:
             RequestError: the perturbation gives values that are not finite, which no model could answer.
         """
-        generator = draw_generator(self.seed, case.entry.id, perturbation, number, device=self.noise_device)
+        generator = draw_generator(
+            self.settings.seed, case.entry.id, perturbation, number, device=self.settings.noise_device
+        )
         moved = self.perturbations[perturbation](case, level, generator)
         if not moved.image.isfinite().all():
             raise RequestError(
                 f"{perturbation} at {level:g} % gives case {case.entry.id} values that are not finite, which are no "
                 "image: mend the perturbation, or leave it out"
             )
-        return clip(moved) if self.clip else moved
+        return clip(moved) if self.settings.clip else moved
 
     def seed_of(self, case: Case, perturbation: str, number: int) -> int:
         """The seed of that draw's generator."""
-        return draw_seed(self.seed, case.entry.id, perturbation, number)
+        return draw_seed(self.settings.seed, case.entry.id, perturbation, number)
 
     def parameters(self, case: Case, perturbation: str, level: float) -> str:
         """What the level resolves to for this case, JSON."""

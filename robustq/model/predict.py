@@ -74,3 +74,7 @@ def predict(
         yield Answers(
             from_slices(answered, axis)[None], codes, None if likely is None else from_slices(likely, axis)[None]
         )
+
+
+BATCH = {2: 16, 3: 2}
+"""Images, or volumes, a forward pass where nothing else is asked."""

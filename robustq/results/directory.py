@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,8 @@ def _read_rows(part: Path) -> pa.Table:
         raise RequestError(
             f"{part} cannot be read ({error}): delete it and run the same again, which computes its rows anew"
         ) from error
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that figures depend on."""
+    return {library: version(library) for library in ("robustq", "torch", "numpy", "scipy", "torchio")}

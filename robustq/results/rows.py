@@ -1,8 +1,13 @@
 """A row: one measured value, and what it was measured on."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pyarrow as pa
+
+from robustq.dataset import AbstractDataset, Entry
+from robustq.model.segmenter import Segmenter
+from robustq.request.names import CLEAN
 
 FIGURE = "figure"
 """Status of a row that only a figure needs."""
@@ -62,3 +67,28 @@ SCHEMA = pa.schema([(field.name, _TYPES[field.type]) for field in fields(Row)]) 
 def to_table(rows: list[Row]) -> pa.Table:
     """The rows as an Arrow table of `SCHEMA`."""
     return pa.table({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)
+
+
+def blank_row(dataset: AbstractDataset, entry: Entry | None) -> Row:
+    """A row of the clean case that says nothing yet; of the whole dataset where no case is meant."""
+    return Row(
+        model="",
+        dataset=dataset.name,
+        domain="" if entry is None else entry.domain,
+        case="" if entry is None else entry.id,
+        group="" if entry is None else entry.group,
+        perturbation=CLEAN,
+        level=0.0,
+        parameters="{}",
+        draw=0,
+        seed=None,
+        training_seed=None,
+        label="",
+        metric="",
+        value=None,
+    )
+
+
+def of_model(name: str, model: Segmenter) -> dict[str, Any]:
+    """The columns that tell a model."""
+    return {"model": name, "training_seed": model.spec.seed if model.spec.training else None}

@@ -2,24 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import torch
 
 from robustq.metric import parse_metrics
-from robustq.model.spec import Spec
-from robustq.quantiser import perplexity
 from robustq.report.figure_files import save_figure
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
 from robustq.report.numbers import plain
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.names import transferred
+from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
 from robustq.results.stored import Stored
@@ -31,26 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Sheet
-
-
-@dataclass(frozen=True)
-class CodesInUse:
-    """How much of a codebook the clean cases use.
-
-    Attributes:
-        used: codes chosen at least once, over all stages; None without a codebook.
-        size: codes there are, over all stages.
-        perplexity: exp(entropy of the usage), mean over stages.
-    """
-
-    used: int | None
-    size: int = 0
-    perplexity: float = float("nan")
-
-    @property
-    def text(self) -> str:
-        """`8 of 1024`, or – without a codebook."""
-        return "–" if self.used is None else f"{self.used} of {self.size}"
 
 
 class Run(Stored):
@@ -90,7 +66,7 @@ class Run(Stored):
         """
         frame = self._of(domain)
         usage = frame[frame["metric"] == "code_usage"]
-        return {model: _codes(self.spec(model), usage[usage["model"] == model]) for model in self.models}
+        return {model: codes_in_use(self.spec(model), usage[usage["model"] == model]) for model in self.models}
 
     def _of(self, domain: str | None) -> pd.DataFrame:
         return self._frame if domain is None else self._frame[self._frame["domain"] == domain]
@@ -245,17 +221,3 @@ class Run(Stored):
         """Write the figure of every metric as PNG and PDF into `curves/` of the run directory."""
         for metric in self.metrics:
             save_figure(self.plot(metric), self.directory.path / "curves", metric)
-
-
-def _codes(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
-    with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
-        quantiser = spec.quantise.build()
-    capacity = None if quantiser is None else quantiser.capacity
-    if capacity is None:
-        return CodesInUse(None)
-    counts = torch.zeros(capacity, dtype=torch.long)
-    totals = usage.groupby("label")["value"].sum()
-    for label, count in zip(totals.index, totals.to_numpy(np.int64), strict=True):
-        stage, _, code = str(label).rpartition(":")
-        counts[int(stage or 0), int(code)] = int(count)
-    return CodesInUse(int((counts > 0).sum()), counts.numel(), float(perplexity(counts).mean()))

@@ -2,55 +2,26 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import torch
 
-from robustq.attack import AbstractAttack, Aimed, load_attacks
+from robustq.attack import AbstractAttack, Aimed
 from robustq.dataset import Case
-from robustq.draws.by_name import load_perturbations
+from robustq.draws.by_name import load_one
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
-from robustq.model.predict import predict
+from robustq.model.predict import BATCH, predict
 from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
 from robustq.perturbation import AbstractPerturbation
-from robustq.request.with_setting import is_one_of
-from robustq.run.subjects import BATCH
+from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
 from robustq.scoring.mean_dice import mean_dice
-
-MOST = 100.0
-"""The largest level, and where a search ends."""
 
 FINEST = 0.001
 """The finest resolution, far above what tells two levels apart."""
-
-STEPS = tuple(MOST * step / 10 for step in range(1, 11))
-"""Levels that are tried before bisection: Dice may rise again with the level, as under JPEG-like compression."""
-
-
-@dataclass(frozen=True)
-class MinimalLevel:
-    """Where a search ended.
-
-    Attributes:
-        level: percent, the smallest level tried at which mean Dice is below the threshold; 100 if `censored`; 0 where
-            the clean case is below it already.
-        above: the largest level tried below that one at which it is not, less than the resolution away; 100 if
-            `censored`; None at level 0.
-        censored: mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
-        clean: mean Dice at level 0.
-        dice: mean Dice at `level`.
-        absent: draws at `level` that have no Dice, for they move every label out of the image.
-    """
-
-    level: float
-    above: float | None
-    censored: bool
-    clean: float
-    dice: float
-    absent: int = 0
 
 
 def minimal_level(
@@ -94,7 +65,8 @@ def minimal_level(
     )
     number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
     perturber = Perturber(
-        {name: Aimed(found, model, clip) if isinstance(found, AbstractAttack) else found}, seed, clip=clip
+        {name: Aimed(found, model, clip) if isinstance(found, AbstractAttack) else found},
+        DrawSettings(seed, clip=clip),
     )
 
     @cache
@@ -126,18 +98,6 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
         middle = (above + below) / 2
         above, below = (above, middle) if dice(middle) < threshold else (middle, below)
     return MinimalLevel(below, above, False, clean, dice(below))
-
-
-def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
-    """A perturbation or an attack by its name, with the name that stands in rows.
-
-    Raises:
-        RequestError: the name is unknown.
-    """
-    found: dict[str, AbstractPerturbation | AbstractAttack] = {}
-    found.update(load_attacks([text]) if is_one_of("attacks", text) else {})
-    found.update(load_perturbations([text]) if not found else {})
-    return next(iter(found.items()))
 
 
 def _answer_dice(model: Segmenter, case: Case) -> float:

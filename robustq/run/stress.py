@@ -1,27 +1,27 @@
 """Plan, evaluate, store: the stress run."""
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
-from robustq.attack import load_attacks
 from robustq.data.training_domains import training_domains
 from robustq.dataset import AbstractDataset
 from robustq.draws.attacked import Attacker, choose_source
-from robustq.draws.by_name import load_perturbations
+from robustq.draws.by_name import load_attacks, load_perturbations
+from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
 from robustq.request.levels import check_levels
-from robustq.results.directory import RunDirectory
 from robustq.results.stress_run import Run
 from robustq.run.demonstration import DATA
+from robustq.run.open_models import Models
 from robustq.run.plan import plan
-from robustq.run.progress import Progress, compute, open_executor
+from robustq.run.progress import Progress
+from robustq.run.recording import Recording
 from robustq.run.stress_pieces import Evaluator
-from robustq.run.subjects import Models, Subjects, versions
+from robustq.run.subjects import Subjects
 
 
 def stress(
@@ -118,7 +118,7 @@ def stress(
     # An attack takes long and one case at a time: what is computed is written piece by piece.
     batches = plan([entry.id for entry in good], number, levels, batch_size=1 if attacks else batch_size)
 
-    directory = RunDirectory(tempfile.mkdtemp(prefix="robustq-") if out is None else out)
+    recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
     asked = {
         "perturbations": [*perturbations, *attacks],
         **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
@@ -132,32 +132,23 @@ def stress(
         "batch_size": batch_size,
         "noise_device": noise_device,
         "precision": choose_precision(precision, subjects.device),
-        **subjects.describe(),
     }
     seen = {name: model.spec.seen for name, model in subjects.models.items()}
-    directory.begin(
-        {
-            "asked": asked,
-            "plan": batches,
-            "device": str(subjects.device),
-            "versions": versions(),
-            "training_domains": training_domains(cases.dataset, seen),
-        }
-    )
+    recording.begin(asked, batches, training_domains=training_domains(cases.dataset, seen))
+    settings = DrawSettings(seed, noise_device, clip)
     evaluator = Evaluator(
         models=subjects.models,
         cases=cases,
         entries={entry.id: entry for entry in good},
-        perturber=Perturber(perturbations, seed, noise_device, clip),
-        attacker=Attacker(attacks, subjects.models, source, seed, noise_device, clip),
+        perturber=Perturber(perturbations, settings),
+        attacker=Attacker(attacks, subjects.models, source, settings),
         metrics=chosen_metrics,
         batch_size=batch_size,
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
-    compute(directory, batches, evaluator, on_progress, open_executor(executor))
-    directory.write(len(batches), subjects.failed_rows())
-    directory.compact()
-    run = Run(directory.path, temporary=out is None)
-    directory.summarise(run.summary())
+    recording.compute(batches, evaluator)
+    recording.end(len(batches))
+    run = Run(recording.directory.path, temporary=recording.temporary)
+    recording.directory.summarise(run.summary())
     return run

@@ -19,9 +19,8 @@ from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
-from robustq.results.rows import Row
+from robustq.results.rows import Row, blank_row, of_model
 from robustq.run.plan import Piece
-from robustq.run.subjects import blank_row, of_model
 
 
 class _Draw(NamedTuple):

@@ -1,0 +1,45 @@
+"""How much of a codebook a run uses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from robustq.model.spec import Spec
+from robustq.quantiser import perplexity
+
+
+@dataclass(frozen=True)
+class CodesInUse:
+    """How much of a codebook the clean cases use.
+
+    Attributes:
+        used: codes chosen at least once, over all stages; None without a codebook.
+        size: codes there are, over all stages.
+        perplexity: exp(entropy of the usage), mean over stages.
+    """
+
+    used: int | None
+    size: int = 0
+    perplexity: float = float("nan")
+
+    @property
+    def text(self) -> str:
+        """`8 of 1024`, or – without a codebook."""
+        return "–" if self.used is None else f"{self.used} of {self.size}"
+
+
+def codes_in_use(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
+    """How much of its codebook a model used, from its rows `code_usage`."""
+    with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
+        quantiser = spec.quantise.build()
+    capacity = None if quantiser is None else quantiser.capacity
+    if capacity is None:
+        return CodesInUse(None)
+    counts = torch.zeros(capacity, dtype=torch.long)
+    totals = usage.groupby("label")["value"].sum()
+    for label, count in zip(totals.index, totals.to_numpy(np.int64), strict=True):
+        stage, _, code = str(label).rpartition(":")
+        counts[int(stage or 0), int(code)] = int(count)
+    return CodesInUse(int((counts > 0).sum()), counts.numel(), float(perplexity(counts).mean()))

@@ -1,0 +1,112 @@
+"""From a batch of pieces of an analysis to its rows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from robustq.analyser import AbstractAnalyser, Draws, Finding
+from robustq.dataset import Case
+from robustq.draws.perturbed import Perturber
+from robustq.latent.latents import Latent, latent
+from robustq.latent.tangents import tangents
+from robustq.results.rows import FIGURE, Row, blank_row, of_model
+from robustq.run.plan import Piece
+from robustq.run.subjects import Subjects
+
+
+@dataclass
+class Watcher:
+    """Shows clean cases and draws to the analysers of every model, and turns their findings into rows."""
+
+    subjects: Subjects
+    analysers: Mapping[str, Mapping[str, AbstractAnalyser]]
+    perturber: Perturber
+    batch_size: int
+
+    def watch_clean(self) -> list[Row]:
+        """Show every clean case to every analyser; the rows of their findings."""
+        for entry in self.subjects.good:
+            case = self.subjects.cases(entry)
+            for name, named in self.analysers.items():
+                latents = self._latents(name, list(named.values()), case, case.image[None])
+                for analyser, latent_shown in zip(named.values(), latents, strict=True):
+                    analyser.clean(case, latent_shown)
+        return [
+            row
+            for name, named in self.analysers.items()
+            for analyser in named.values()
+            for row in self.rows(name, analyser.findings())
+        ]
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch of pieces."""
+        return [row for piece in batch for row in self._watch(piece)]
+
+    def _watch(self, piece: Piece) -> Iterator[Row]:
+        case = self.subjects.cases(next(entry for entry in self.subjects.good if entry.id == piece.case))
+        watching = {
+            name: [analyser for analyser in named.values() if analyser.needs_draws]
+            for name, named in self.analysers.items()
+        }
+        for name, watchers in watching.items():
+            latents = self._latents(name, watchers, case, case.image[None])
+            for analyser, latent_shown in zip(watchers, latents, strict=True):
+                analyser.begin(case, latent_shown)
+        # Of a volume that is read slice by slice one draw at a time fills a batch.
+        step = self.batch_size if case.slice_axis is None else 1
+        for first in range(0, piece.draws, step):
+            numbers = range(first, min(first + step, piece.draws))
+            images = torch.stack(
+                [self.perturber(case, piece.perturbation, piece.level, number).image for number in numbers]
+            )
+            for name, watchers in watching.items():
+                self._observe(name, watchers, case, images, first)
+        parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
+        for name, watchers in watching.items():
+            for analyser in watchers:
+                for row in self.rows(name, analyser.end(), piece):
+                    seed = None if row.draw is None else self.perturber.seed_of(case, piece.perturbation, row.draw)
+                    yield replace(row, parameters=parameters, seed=seed)
+
+    def _observe(
+        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, first: int
+    ) -> None:
+        model = self.subjects.models[name]
+        latents = self._latents(name, watchers, case, images)
+        predicted = None
+        if any(analyser.needs_tangents for analyser in watchers):
+            predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
+        for analyser, latent_shown in zip(watchers, latents, strict=True):
+            analyser.observe(Draws(first, latent_shown, predicted if analyser.needs_tangents else None))
+
+    def _latents(
+        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor
+    ) -> list[Latent]:
+        """What each analyser is shown of the images; the decoder is run where one of them needs the output."""
+        answered = any(analyser.needs_output for analyser in watchers)
+        model = self.subjects.models[name]
+        full = latent(model, images, batch_size=self.batch_size, axis=case.slice_axis, output=answered)
+        bare = replace(full, output=None)
+        return [full if analyser.needs_output else bare for analyser in watchers]
+
+    def rows(self, model: str, findings: Iterable[Finding], piece: Piece | None = None) -> Iterator[Row]:
+        """The rows of one model's findings, of a piece or of the clean cases."""
+        entries = {entry.id: entry for entry in self.subjects.good}
+        for finding in findings:
+            entry = finding.entry if piece is None else entries[piece.case]
+            row = blank_row(self.subjects.cases.dataset, entry)
+            yield replace(
+                row,
+                **of_model(model, self.subjects.models[model]),
+                domain=row.domain or finding.domain,
+                perturbation=finding.perturbation if piece is None else piece.perturbation,
+                level=0.0 if piece is None else piece.level,
+                draw=finding.draw,
+                label=finding.label,
+                metric=finding.metric,
+                value=finding.value,
+                unit=finding.unit,
+                reason=finding.reason,
+                status=FIGURE if finding.for_figure else "ok",
+            )

@@ -1,0 +1,47 @@
+"""From a piece of a search to its row."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from robustq.dataset import Case
+from robustq.errors import CaseError
+from robustq.results.minimal_levels import METRIC, MinimalLevel
+from robustq.results.rows import Row, blank_row, of_model
+from robustq.run.minimal_level import minimal_level
+from robustq.run.plan import Piece
+from robustq.run.subjects import Subjects
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """Searches every model's minimal level on a case and turns them into rows."""
+
+    subjects: Subjects
+    settings: dict[str, Any]
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch of pieces."""
+        return [row for piece in batch for row in self._search(piece)]
+
+    def _search(self, piece: Piece) -> list[Row]:
+        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        case: Case = self.subjects.cases(entry)
+        shared = replace(
+            blank_row(self.subjects.cases.dataset, entry), perturbation=piece.perturbation, draw=None, metric=METRIC
+        )
+        rows = [replace(shared, **of_model(name, model)) for name, model in self.subjects.models.items()]
+        models = self.subjects.models
+        try:
+            return [
+                self._found(row, minimal_level(models[row.model], case, piece.perturbation, **self.settings))
+                for row in rows
+            ]
+        except CaseError as error:  # of one model; without it the others would be compared on other cases
+            return [replace(row, status="failed", reason=str(error)) for row in rows]
+
+    def _found(self, row: Row, found: MinimalLevel) -> Row:
+        asked = {name: self.settings[name] for name in ("threshold", "resolution")}
+        told = json.dumps({**asdict(found), **asked})
+        return replace(row, level=found.level, value=found.level, unit="%", parameters=told)

@@ -1,0 +1,63 @@
+"""The models of a run, opened so that they can stand side by side."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robustq.dataset import AbstractDataset
+from robustq.errors import RequestError
+from robustq.model.load import load
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import adopt_labels
+from robustq.network.separate_copy import separate_copy
+from robustq.run.demonstration import demonstration_pair
+
+Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
+"""Bundles, named by their file names; or segmenters and bundles by name. A run copies the segmenters, and leaves those
+that were given as they were."""
+
+
+def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
+    """Bundles by the names of their files, without the ending.
+
+    Raises:
+        RequestError: two have one name.
+    """
+    named = {path.stem: path for path in map(Path, paths)}
+    if len(named) < len(paths):
+        raise RequestError(f"two models have the same file name ({', '.join(map(str, paths))}): rename one")
+    return named
+
+
+def open_models(
+    models: Models | None,
+    dataset: AbstractDataset,
+) -> dict[str, Segmenter]:
+    """The segmenters by name, refused where they cannot be compared."""
+    if models is None:
+        if dataset.name != "phantom":
+            raise RequestError(
+                f"no model was named, and the bundled pair was trained for the phantom, not for {dataset.name}: "
+                "name one or more bundles"
+            )
+        models = demonstration_pair()
+    if not isinstance(models, Mapping):
+        models = by_file_name(models)
+    if not models:
+        raise RequestError("no model was given: name one or more bundles")
+    opened = {}
+    copies: dict[int, Any] = {}
+    for name, model in models.items():
+        segmenter = separate_copy(model, copies) if isinstance(model, Segmenter) else load(model)
+        segmenter.spec = adopt_labels(segmenter.spec, dataset)
+        opened[name] = segmenter
+    first, *others = opened.items()
+    for name, model in others:
+        differences = first[1].spec.preparation.differences(model.spec.preparation)
+        if differences:
+            raise RequestError(
+                f"{first[0]} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
+                "cannot stand side by side: stress them in runs of their own"
+            )
+    return opened
