@@ -27,7 +27,9 @@ RESOLUTION = 1e-12
 
 
 class LatentVariance(AbstractAnalyser):
-    """Variance over draws of z_q, or of the tensor at its place (definitions: latent variance).
+    """How much noise moves the latents at the bottleneck, and how often a token changes its code.
+
+    Variance over draws of z_q, or of the tensor at its place (definitions: latent variance).
 
     `raw` depends on the scale a network happens to have, `min-max` on the extremes of a case, `relative` on neither:
     models are compared by the last one. They can disagree, so they are always given together, with the flip rate

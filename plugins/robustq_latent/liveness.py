@@ -18,7 +18,9 @@ RESOLUTION = 1e-12
 
 
 class Liveness(AbstractAnalyser):
-    """A dead bottleneck is told before its low variance is called robustness (definitions: liveness).
+    """Whether the bottleneck depends on the image at all; its verdict heads every table.
+
+    A bottleneck that ignores the image has a low variance too, and that is not robustness (definitions: liveness).
 
     Compares each case with the one before it, on the positions that both have: are there any whose codes (or, without
     a codebook, latents) differ? Counts the codes in use, and looks whether the latent varies at all. Keeps one case's

@@ -30,7 +30,9 @@ CRITERIA = ("r", "r_k", "margin")
 
 
 class Taylor(AbstractAnalyser):
-    """Predicted shift |Jδ|, true shift and Voronoi margin of every token (definitions: Taylor bound).
+    """Predicts which tokens keep their code under noise, and counts how often the prediction is wrong.
+
+    Predicted shift |Jδ|, true shift and Voronoi margin of every token (definitions: Taylor bound).
 
     Three criteria call a token safe: the predicted shift is below r (equation 3), below r_k of its code, or below its
     exact margin. How often each is wrong either way is counted. Distances are taken where the quantiser searches; of

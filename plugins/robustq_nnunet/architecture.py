@@ -132,3 +132,4 @@ def _resolved(name: str, value: Any) -> Any:
 
 
 nnunet = NnunetArchitecture()
+"""nnU-Net's own networks, fresh or, by nnunet:FOLDER, as nnU-Net has trained them."""
