@@ -11,6 +11,30 @@ if TYPE_CHECKING:
     from robustq.segmenter import Segmenter
 
 
+def named(words: Sequence[Path] | None, options: Sequence[Path] | None) -> list[Path] | None:
+    """The models that a command line names by words and by `--model`, in this order; None if it names none.
+
+    Raises:
+        RequestError: one of them does not exist.
+    """
+    paths = [*(words or ()), *(options or ())]
+    check_files(paths)
+    return paths or None
+
+
+def one(words: Sequence[Path] | None, options: Sequence[Path] | None) -> Path:
+    """The model of a command that takes one.
+
+    Raises:
+        RequestError: none or several are named, or it does not exist.
+    """
+    paths = named(words, options) or []
+    if len(paths) != 1:
+        given = " and ".join(map(str, paths)) or "none"
+        raise RequestError(f"one model can be trained at a time, and {given} was named: name one, --model FILE")
+    return paths[0]
+
+
 def check_files(paths: Sequence[Path] | None) -> None:
     """Refuse a bundle that does not exist, before torch is imported.
 

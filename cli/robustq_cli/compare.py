@@ -7,22 +7,70 @@ import typer
 
 from robustq.errors import RequestError, unknown
 from robustq.report.numbers import draws_a_level
-from robustq_cli import console, options
+from robustq_cli import complete, console, options
+from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 
 FORMATS = ("table", "csv", "markdown", "latex")
 
+EXAMPLES = examples(
+    (
+        "Differences of all models of a run from its baseline",
+        "robustq compare runs/first --baseline baseline-trained",
+    ),
+    (
+        "One line an architecture, from runs of several training seeds, for a paper",
+        "robustq compare runs/seed-* --by architecture --format latex",
+    ),
+)
+
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directories of robustq stress, one or several."),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=STATISTICS,
+        help="Name of the model that the others are compared with, as in the tables of robustq stress.",
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=STATISTICS,
+        autocompletion=complete.one_of("architecture"),
+        help="architecture shows one line an architecture, the mean over its training seeds. Give this or --baseline.",
+    ),
+]
+PerLabel = Annotated[
+    bool, typer.Option("--per-label", rich_help_panel=STATISTICS, help="Compare each label by itself.")
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        autocompletion=complete.one_of(*FORMATS),
+        help="How the result is printed: table, csv, markdown or latex.",
+    ),
+]
+
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories of robustq stress.")],
-    baseline: Annotated[str | None, typer.Option(help="Name of the model that is subtracted.")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="architecture: summarise the training seeds of each architecture instead.")
-    ] = None,
-    per_label: Annotated[bool, typer.Option("--per-label", help="Keep the labels apart.")] = False,
-    output: Annotated[str, typer.Option("--format", help="table, csv, markdown or latex.")] = "table",
+    runs: Runs,
+    baseline: Baseline = None,
+    by: By = None,
+    per_label: PerLabel = False,
+    output: Format = "table",
     json: options.Json = False,
 ) -> None:
-    """Set the models of one run or several against a baseline, paired by group, with intervals and tests."""
+    """Compare models with a baseline, patient by patient.
+
+    The table shows mean differences with bootstrap intervals, and Wilcoxon tests with Holm's correction.
+    """
     if output not in FORMATS:
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
