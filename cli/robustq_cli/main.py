@@ -1,5 +1,6 @@
 """The application `robustq`: its commands, and what happens to the errors they raise."""
 
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from robustq.errors import RequestError
 from robustq_cli import analyse, compare, doctor, minimal, new, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
+from robustq_cli.complete_bash import complete_in_bash
 
 MAKE, MEASURE, READ, TOOLBOX = "Make a model", "Measure it", "Read results", "The toolbox"
 
@@ -63,10 +65,11 @@ for panel, name, command, ending, needs_words in (
     register(command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         sys.stdout.write(f"robustq {version('robustq')}\n")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -82,6 +85,9 @@ def main() -> None:
     """Run the command line. Its exit statuses are listed by `robustq --help`."""
     # Warnings of libraries are for those who write code; what concerns a user is said in our own words.
     warnings.simplefilter("ignore")
+    if os.environ.get("_ROBUSTQ_COMPLETE") == "complete_bash":
+        complete_in_bash(lambda: app(prog_name="robustq"))
+        return
     try:
         status = app(standalone_mode=False, prog_name="robustq")
     except RequestError as error:
