@@ -97,5 +97,5 @@ def analyse(
     else:
         for table in analysis.tables():
             console.print_table(table)
-        console.say(f"rows, summary and figures: {target}")
+        console.say(f"Rows, summary and figures are in {target}.")
     return console.say_left_out(analysis.failures)

@@ -47,7 +47,7 @@ def check_files(paths: Sequence[Path] | None) -> None:
 
 
 def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[str, Segmenter | Path] | None":
-    """The models by file name; those wrapped from the user's own network are opened with it.
+    """The models by file name. Those that were wrapped from the user's own network are opened with it.
 
     Args:
         paths: of bundles; None for the bundled demonstration pair.
@@ -65,7 +65,9 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     named = by_file_name(paths or ())
     own = [name for name, path in named.items() if read_spec(path).architecture is None]
     if not own:
-        raise RequestError(f"no bundle here needs --model-file {model_file}: each names its architecture; leave it out")
+        raise RequestError(
+            f"no bundle here needs --model-file {model_file}: each of them names its architecture, so leave it out"
+        )
     console.say(f"executing {model_file}")
     network = network_from_file(model_file)
     return {name: load(path, module=network) if name in own else path for name, path in named.items()}

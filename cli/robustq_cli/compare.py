@@ -18,7 +18,7 @@ EXAMPLES = examples(
         "robustq compare runs/first --baseline baseline-trained",
     ),
     (
-        "One line an architecture, from runs of several training seeds, for a paper",
+        "One line for each architecture, from runs of several training seeds",
         "robustq compare runs/seed-* --by architecture --format latex",
     ),
 )
@@ -41,7 +41,7 @@ By = Annotated[
         metavar="NAME",
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of("architecture"),
-        help="architecture shows one line an architecture, the mean over its training seeds. Give this or --baseline.",
+        help="architecture gives one line for each architecture, the mean over its training seeds. Give this or --baseline.",
     ),
 ]
 PerLabel = Annotated[

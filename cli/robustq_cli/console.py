@@ -106,24 +106,24 @@ class Milestones:
 
     def __init__(self) -> None:
         self._start = monotonic()
-        self._told = 0
+        self._tenths_said = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell how far the work is, if a tenth more is done."""
+        """Say how far the work is, if a tenth more is done."""
         tenths = 10 * done // max(1, total)
-        if err().is_terminal or tenths <= self._told:
+        if err().is_terminal or tenths <= self._tenths_said:
             return
-        self._told = tenths
+        self._tenths_said = tenths
         left = (monotonic() - self._start) * (total - done) / done
-        say(f"{10 * tenths} % of {total} pieces, about {left / 60:.1f} min left")
+        say(f"{10 * tenths} % done, about {left / 60:.1f} min left")
 
 
 class Pieces:
-    """A bar over the pieces of a run; until the first one is told, the cases are being read.
+    """A bar over the pieces of a run: one case under one perturbation at one level. First the cases are read.
 
     Args:
         bars: from `progress`.
-        target: the run directory, told once the run has begun; None where the user chose it.
+        target: the run directory, which is said once the run has begun; None where the user chose it.
     """
 
     def __init__(self, bars: "Progress", target: Path | None) -> None:
@@ -132,14 +132,14 @@ class Pieces:
         self._milestones = Milestones()
 
     def __call__(self, progress: "Done") -> None:
-        """Tell how far the run is; what an earlier run had done does not count for the time left."""
+        """Show how far the run is; what an earlier run had done does not count for the time left."""
         done, total = progress.done - progress.resumed, progress.total - progress.resumed
         if not done:
             self._bars.reset(self._task)
         if self._target is not None:
-            say(f"run directory: {self._target}; if stopped, it goes on with --out {self._target}")
+            say(f"The run directory is {self._target}. If the run is stopped, it goes on with --out {self._target}.")
             self._target = None
-        self._bars.update(self._task, description="case × perturbation × level", completed=done, total=total)
+        self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
 
 

@@ -45,7 +45,7 @@ def doctor(json: options.Json = False) -> int:
     else:
         _print(report)
     if unmet:
-        console.say(f"missing or too old: {', '.join(unmet)}; bring them with pip install --upgrade robustq")
+        console.say(f"Missing or too old: {', '.join(unmet)}. Install them with pip install --upgrade robustq")
     return 1 if unmet else 0
 
 

@@ -25,7 +25,7 @@ Kind = Annotated[
     typer.Argument(
         metavar="KIND",
         autocompletion=complete.kinds(),
-        help=f"{', '.join(registry.KINDS)} or {PRESET}. By default the names of all of them.",
+        help=f"What is listed: {', '.join(registry.KINDS)} or {PRESET}. By default the names of all of them.",
     ),
 ]
 

@@ -106,5 +106,5 @@ def minimal(
         console.print_json(searched.summary())
     else:
         console.print_table(searched.grid().to_rich())
-        console.say(f"rows and summary: {target}")
+        console.say(f"Rows and summary are in {target}.")
     return console.say_left_out(searched.failures)

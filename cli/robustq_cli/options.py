@@ -62,7 +62,7 @@ Preset = Annotated[
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.preset(),
-        help="Also take the perturbations of a kind of image: mri, ct, xray, or all of them.",
+        help="Also take the perturbations that suit a kind of image: mri, ct, xray, or all (every perturbation).",
     ),
 ]
 Levels = Annotated[

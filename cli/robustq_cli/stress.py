@@ -37,7 +37,8 @@ TransferFrom = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
-        help="Model whose attacks the other models are shown too. By default the matched baseline, if there is one.",
+        help="Model whose attacks the other models see too. By default the matched baseline (wrapped with identity:D), "
+        "if there is one.",
     ),
 ]
 Metrics = Annotated[
@@ -94,9 +95,9 @@ def stress(
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
 ) -> int:
-    """Show models noise or attacks, and print how their scores fall.
+    """Add noise to images, or attack them, and print how scores fall.
 
-    All models are shown the same perturbed cases. Without models, the demonstration runs: two small models that come
+    All models see the same perturbed cases. Without models, the demonstration runs: two small models that come
     with robustq, on the phantom.
     """
     # What the words alone show to be wrong is answered before torch is imported.
@@ -138,5 +139,5 @@ def stress(
     else:
         for metric in run.metrics:
             console.print_table(run.table(metric))
-        console.say(f"rows, summary and curves: {target}")
+        console.say(f"Rows, summary and curves are in {target}.")
     return console.say_left_out(run.failures)

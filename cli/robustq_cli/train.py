@@ -156,7 +156,7 @@ def train(
     )
     target = out or source.with_name(f"{source.stem}-trained.safetensors")
     if target.with_suffix(".resume.pt").exists():
-        console.say(f"going on with the training that {target.with_suffix('.resume.pt')} remembers")
+        console.say(f"A training was stopped here. It goes on from {target.with_suffix('.resume.pt')}.")
     segmenter = bundles.open_bundle(source, model_file)
     with console.progress() as bars:
         whole = bars.add_task("epochs", total=epochs)

@@ -97,7 +97,7 @@ def wrap(
     if calibrate is not None:
         origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
     if target.exists() and read_spec(target).training:
-        raise RequestError(f"{target} is a trained bundle: give another --out, or delete it")
+        raise RequestError(f"{target} is a trained model: give another --out, or delete it")
     anatomy = describe(model.eval(), cases.extents(model.spec.dims))
     save(model, target)
     if json:

@@ -143,7 +143,9 @@ Labels = Annotated[
 ]
 Ignore = Annotated[
     int | None,
-    typer.Option(metavar="NUMBER", rich_help_panel=DATA, help="Mask value of places that are never scored."),
+    typer.Option(
+        metavar="NUMBER", rich_help_panel=DATA, help="Mask value of places that are neither trained on nor scored."
+    ),
 ]
 Size = Annotated[
     str | None, typer.Option(metavar="128x128", rich_help_panel=DATA, help="Resize every case to this many pixels.")
