@@ -1,18 +1,14 @@
 """robustq train: the paper's recipe."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, MODELS, OUTPUT, examples
+from robustq_cli import bundles, console, options
+from robustq_cli import train_options as asked
+from robustq_cli.command import examples
 
 if TYPE_CHECKING:
     from robustq.train import Epoch
-
-RECIPE = "Recipe"
-"""The panel of the settings of a training."""
 
 EXAMPLES = examples(
     (
@@ -26,109 +22,26 @@ EXAMPLES = examples(
     ),
 )
 
-Model = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--model",
-        metavar="FILE",
-        rich_help_panel=MODELS,
-        help="Model file to train, made by robustq wrap. The file name alone works too.",
-    ),
-]
-Epochs = Annotated[
-    int,
-    typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Largest number of epochs (passes over the cases)."),
-]
-Patience = Annotated[
-    int,
-    typer.Option(
-        metavar="NUMBER",
-        rich_help_panel=RECIPE,
-        help="Stop after this many epochs without a better Dice on the validation cases.",
-    ),
-]
-TrainingBatch = Annotated[
-    int | None,
-    typer.Option(
-        metavar="NUMBER",
-        rich_help_panel=RECIPE,
-        help="Images of a training step. By default the paper's: 10 in 2D and 2 in 3D.",
-    ),
-]
-LearningRate = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Learning rate of AdamW.")]
-WeightDecay = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Weight decay of AdamW.")]
-Augmentation = Annotated[
-    bool, typer.Option(rich_help_panel="Augmentation", help="Turn, scale and shift the training cases at random.")
-]
-Freeze = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PARTS",
-        rich_help_panel=RECIPE,
-        autocompletion=complete.one_of("encoder", "decoder", "encoder,decoder"),
-        help="Parts whose weights stay as they are: encoder, decoder, or both. With both, the bottleneck is trained.",
-    ),
-]
-TrainingSeed = Annotated[
-    int | None,
-    typer.Option(
-        metavar="NUMBER",
-        rich_help_panel=RECIPE,
-        help="Seed of the order of cases and of their augmentation. By default the seed of the fresh weights.",
-    ),
-]
-Validation = Annotated[
-    float,
-    typer.Option(
-        metavar="SHARE",
-        rich_help_panel=RECIPE,
-        help="Share of the cases that choose the best epoch and are not trained on, if the data has no split itself.",
-    ),
-]
-SplitSeed = Annotated[
-    int,
-    typer.Option(
-        metavar="NUMBER",
-        rich_help_panel=RECIPE,
-        help="Seed that chooses these cases. Use the same for models that you compare.",
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        rich_help_panel=COMPUTE,
-        autocompletion=complete.one_of("auto", "bf16", "fp32"),
-        help="Precision of the computation: fp32, bf16, or auto (bf16 where the device computes in it).",
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", rich_help_panel=OUTPUT, help="Model file to write. By default NAME-trained.safetensors."
-    ),
-]
-
 
 def train(
     data: options.Data,
     models: options.Models = None,
-    model: Model = None,
+    model: asked.Model = None,
     model_file: options.ModelFile = None,
-    epochs: Epochs = 500,
-    patience: Patience = 50,
-    batch_size: TrainingBatch = None,
-    learning_rate: LearningRate = 1e-4,
-    weight_decay: WeightDecay = 0.05,
-    augmentation: Augmentation = True,
-    freeze: Freeze = None,
-    seed: TrainingSeed = None,
-    validation: Validation = 0.2,
-    split_seed: SplitSeed = 0,
-    out: Out = None,
+    epochs: asked.Epochs = 500,
+    patience: asked.Patience = 50,
+    batch_size: asked.BatchSize = None,
+    learning_rate: asked.LearningRate = 1e-4,
+    weight_decay: asked.WeightDecay = 0.05,
+    augmentation: asked.Augmentation = True,
+    freeze: asked.Freeze = None,
+    seed: asked.Seed = None,
+    validation: asked.Validation = 0.2,
+    split_seed: asked.SplitSeed = 0,
+    out: asked.Out = None,
     json: options.Json = False,
     device: options.Device = "auto",
-    precision: Precision = "auto",
+    precision: asked.Precision = "auto",
 ) -> int:
     """Train a model with the paper's recipe.
 
