@@ -32,7 +32,7 @@ def complete_in_bash(application: Callable[[], object]) -> None:
     words, place = join_colons(os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"]))
     os.environ |= {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(place)}
     kept = "".join(words[place].rpartition(":")[:2]) if place < len(words) else ""
-    found = StringIO()
-    with redirect_stdout(found), suppress(SystemExit):
+    printed = StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
         application()
-    print("\n".join(line.removeprefix(kept) for line in found.getvalue().splitlines()))
+    print("\n".join(line.removeprefix(kept) for line in printed.getvalue().splitlines()))
