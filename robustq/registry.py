@@ -7,10 +7,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from robustq.errors import RequestError, unknown
+from robustq.first_sentence import first_sentence
 
 KINDS = {
     "architectures": "architecture",
@@ -49,11 +50,18 @@ class Item:
     distribution: str
     version: str
 
+    @property
+    def description(self) -> str:
+        """One sentence on what it does, from its source: the first of its docstring. Empty if it has none."""
+        return first_sentence(self.value)
+
 
 @cache
 def _installed() -> EntryPoints:
-    # Python 3.11 gives a dictionary of groups where nothing is selected.
-    return EntryPoints(point for group in entry_points().groups for point in entry_points(group=group))
+    # Every call of `entry_points` reads the metadata of all that is installed, so there is one.
+    points = entry_points()
+    groups = [group for group in points.groups if group.startswith("robustq.")]
+    return EntryPoints(point for group in groups for point in points.select(group=group))
 
 
 @cache
@@ -72,7 +80,12 @@ def _points(group: str) -> dict[str, EntryPoint]:
 def _provider(point: EntryPoint) -> tuple[str, str]:
     # Every entry point that was read from an installed distribution knows it.
     assert point.dist is not None
-    metadata = point.dist.metadata
+    return _name_and_version(point.dist)
+
+
+@cache
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    metadata = distribution.metadata
     return metadata["Name"], metadata["Version"]
 
 

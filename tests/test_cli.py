@@ -169,7 +169,7 @@ def test_a_bad_case_among_good_ones_ends_with_status_3(wrapped: Path, tmp_path: 
         (("wrap", "--arch", "unet", "--set", "width"), "KEY=VALUE"),
         (("wrap", "--arch", "unet", "--set", "width=12"), "groups=8 do not divide"),
         (("wrap", "--arch", "unet", "--out", "m.pt"), "named *.safetensors"),
-        (("wrap",), "--arch"),
+        (("wrap", "--dims", "2"), "--arch"),
         (("stress", "--noise", "gausian"), "did you mean gaussian"),
         (("stress", "--levels", "0,a"), "not a number"),
         (("stress", "--levels", "-1"), "not a percentage"),

@@ -6,45 +6,70 @@ from typing import Annotated
 
 import typer
 
-from robustq import registry
+from robustq.request.checks import parse_checks
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
-from robustq_cli import bundles, console, options
+from robustq_cli import bundles, complete, console, options
+from robustq_cli.command import STATISTICS, examples
+
+EXAMPLES = examples(
+    (
+        "Why one model keeps its scores and the other does not",
+        "robustq analyse *-trained.safetensors --data DATA --noise gaussian",
+    ),
+    (
+        "The codebook alone, added to the run directory of robustq stress",
+        "robustq analyse --model vq.safetensors --check codebook --out runs/first",
+    ),
+)
+
+Check = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=STATISTICS,
+        autocompletion=complete.several_items("analysers", "all"),
+        help="Analyses, separated by commas: codebook, latent-variance, liveness, occupancy, taylor, or all of them. "
+        "robustq list analysers says what each one does.",
+    ),
+]
 
 
 def analyse(
     models: options.Models = None,
+    model: options.Model = None,
     model_file: options.ModelFile = None,
-    data: options.Data = "phantom",
-    check: Annotated[
-        str, typer.Option(help="By commas: codebook, latent-variance, liveness, occupancy, taylor, or all.")
-    ] = "all",
+    data: options.DataOrDemonstration = None,
+    split: options.Split = "held-out",
     noise: options.Noises = None,
     preset: options.Preset = None,
     levels: options.Levels = "1,10,20,30",
     draws: options.Draws = 100,
     seed: options.NoiseSeed = 0,
-    split: options.Split = "held-out",
     compat: options.Compat = None,
     clip: options.Clip = False,
-    batch_size: Annotated[int | None, typer.Option(help="Images an encoder pass; 16 in 2D, 2 in 3D.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; a killed analysis there goes on.")] = None,
-    device: options.Device = "auto",
-    noise_device: options.NoiseDevice = "cpu",
+    check: Check = "all",
+    out: options.RunDirectory = None,
     json: options.Json = False,
+    device: options.Device = "auto",
+    executor: options.Executor = "local",
+    noise_device: options.NoiseDevice = "cpu",
+    batch_size: options.BatchSize = None,
 ) -> int:
-    """Analyse what noise does to the latents of models, and print them side by side."""
+    """Look inside models: what noise does at the bottleneck.
+
+    It says why a model is robust, or why it is not. Without models, the demonstration runs: two small models that come
+    with robustq, on the phantom.
+    """
     # What the words alone show to be wrong is answered before torch is imported.
     asked = parse_levels(levels)
     names = asked_perturbations(noise, preset)
-    for text in check.split(","):
-        if text.strip() != "all":
-            registry.canonical("analysers", text.strip().partition("@")[0])
-    bundles.check_files(models)
+    parse_checks(check)
+    named = bundles.named(models, model)
 
     from robustq.run.analyse import analyse as analyse_models
 
-    opened = bundles.open_bundles(models, model_file)
+    opened = bundles.open_bundles(named, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
@@ -62,6 +87,7 @@ def analyse(
             batch_size=batch_size,
             out=target,
             device=device,
+            executor=executor,
             noise_device=noise_device,
             on_verdict=console.say,
             on_progress=on_progress,
@@ -71,7 +97,7 @@ def analyse(
     else:
         for table in analysis.tables():
             console.print_table(table)
-        console.say(f"rows, summary and figures: {target}")
-    for case, reason in analysis.failures.items():
-        console.say(f"left out {case}: {reason}")
-    return 3 if analysis.failures else 0
+        for sentence in analysis.undrawable():
+            console.say(sentence)
+        console.say(f"Rows, summary and figures are in {target}.")
+    return console.say_left_out(analysis.failures)

@@ -11,6 +11,30 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter
 
 
+def named(words: Sequence[Path] | None, options: Sequence[Path] | None) -> list[Path] | None:
+    """The models that a command line names by words and by `--model`, in this order; None if it names none.
+
+    Raises:
+        RequestError: one of them does not exist.
+    """
+    paths = [*(words or ()), *(options or ())]
+    check_files(paths)
+    return paths or None
+
+
+def one(words: Sequence[Path] | None, options: Sequence[Path] | None) -> Path:
+    """The model of a command that takes one.
+
+    Raises:
+        RequestError: none or several are named, or it does not exist.
+    """
+    paths = named(words, options) or []
+    if len(paths) != 1:
+        given = " and ".join(map(str, paths)) or "none"
+        raise RequestError(f"one model can be trained at a time, and {given} was named: name one, --model FILE")
+    return paths[0]
+
+
 def check_files(paths: Sequence[Path] | None) -> None:
     """Refuse a bundle that does not exist, before torch is imported.
 
@@ -23,7 +47,7 @@ def check_files(paths: Sequence[Path] | None) -> None:
 
 
 def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[str, Segmenter | Path] | None":
-    """The models by file name; those wrapped from the user's own network are opened with it.
+    """The models by file name. Those that were wrapped from the user's own network are opened with it.
 
     Args:
         paths: of bundles; None for the bundled demonstration pair.
@@ -42,7 +66,9 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     named = by_file_name(paths or ())
     own = [name for name, path in named.items() if read_spec(path).architecture is None]
     if not own:
-        raise RequestError(f"no bundle here needs --model-file {model_file}: each names its architecture; leave it out")
+        raise RequestError(
+            f"no bundle here needs --model-file {model_file}: each of them names its architecture, so leave it out"
+        )
     console.say(f"executing {model_file}")
     network = network_from_file(model_file)
     return {name: load(path, module=network) if name in own else path for name, path in named.items()}

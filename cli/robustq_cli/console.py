@@ -7,50 +7,91 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.measure import measure_renderables
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
-
 from robustq.report.numbers import plain
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress
+
     from robustq.run.progress import Progress as Done
 
-out = Console()
-"""Tables and answers."""
+# rich is imported by the functions that print with it, so that an option's words are refused sooner.
 
 _UNBOUNDED = 10_000
 
-err = Console(stderr=True)
-"""Prose and progress."""
+
+@cache
+def out() -> "Console":
+    """For tables and answers."""
+    from rich.console import Console
+
+    return Console()
+
+
+@cache
+def err() -> "Console":
+    """For prose and progress."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def say(text: str) -> None:
     """A line of prose."""
-    err.print(Text(text), soft_wrap=True)
+    from rich.text import Text
+
+    err().print(Text(text), soft_wrap=True)
 
 
-def print_table(table: RenderableType) -> None:
+def say_left_out(failures: Mapping[str, str]) -> int:
+    """Say which cases could not be used, and why; the exit status that follows from it, 3 or 0."""
+    for case, reason in failures.items():
+        say(f"left out {case}: {reason}")
+    return 3 if failures else 0
+
+
+def print_table(table: "RenderableType") -> None:
     """A table and its prose: in a terminal within its width, wrapping; elsewhere as wide as they need to be."""
-    if out.is_terminal:
-        out.print(table)
+    from rich.console import Console
+    from rich.measure import measure_renderables
+
+    if out().is_terminal:
+        out().print(table)
         return
-    unbounded = out.options.update(max_width=_UNBOUNDED)
-    needed = measure_renderables(out, unbounded, [table]).maximum
+    unbounded = out().options.update(max_width=_UNBOUNDED)
+    needed = measure_renderables(out(), unbounded, [table]).maximum
     # A console prints no wider than itself, so that this takes another one.
-    Console(file=out.file, width=max(out.width, needed)).print(table)
+    Console(file=out().file, width=max(out().width, needed)).print(table)
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:
     """Names and what belongs to them, a line each; lines stay whole, so that commands can be copied."""
+    from rich.text import Text
+
     width = max(map(len, pairs), default=0)
     for name, text in pairs.items():
-        out.print(Text.assemble((name.ljust(width), "bold"), "  ", text), soft_wrap=True)
+        out().print(Text.assemble((name.ljust(width), "bold"), "  ", text), soft_wrap=True)
+
+
+def print_list(texts: Mapping[str, str]) -> None:
+    """Names and what is said of each: in a terminal in two columns, elsewhere a line each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not out().is_terminal:
+        print_pairs(texts)
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for name, text in texts.items():
+        table.add_row(Text(name), Text(text))
+    out().print(table)
 
 
 def print_json(document: object) -> None:
@@ -65,48 +106,57 @@ class Milestones:
 
     def __init__(self) -> None:
         self._start = monotonic()
-        self._told = 0
+        self._tenths_said = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell how far the work is, if a tenth more is done."""
+        """Say how far the work is, if a tenth more is done."""
         tenths = 10 * done // max(1, total)
-        if err.is_terminal or tenths <= self._told:
+        if err().is_terminal or tenths <= self._tenths_said:
             return
-        self._told = tenths
+        self._tenths_said = tenths
         left = (monotonic() - self._start) * (total - done) / done
-        say(f"{10 * tenths} % of {total} pieces, about {left / 60:.1f} min left")
+        say(f"{10 * tenths} % done, about {left / 60:.1f} min left")
 
 
 class Pieces:
-    """A bar over the pieces of a run; until the first one is told, the cases are being read.
+    """A bar over the pieces of a run: one case under one perturbation at one level. First the cases are read.
 
     Args:
         bars: from `progress`.
-        target: the run directory, told once the run has begun; None where the user chose it.
+        target: the run directory, which is said once the run has begun; None where the user chose it.
     """
 
-    def __init__(self, bars: Progress, target: Path | None) -> None:
+    def __init__(self, bars: "Progress", target: Path | None) -> None:
         self._bars, self._target = bars, target
         self._task = bars.add_task("reading cases", total=None)
         self._milestones = Milestones()
 
     def __call__(self, progress: "Done") -> None:
-        """Tell how far the run is; what an earlier run had done does not count for the time left."""
+        """Show how far the run is; what an earlier run had done does not count for the time left."""
         done, total = progress.done - progress.resumed, progress.total - progress.resumed
         if not done:
             self._bars.reset(self._task)
         if self._target is not None:
-            say(f"run directory: {self._target}; if stopped, it goes on with --out {self._target}")
+            say(f"The run directory is {self._target}. If the run is stopped, it goes on with --out {self._target}.")
             self._target = None
-        self._bars.update(self._task, description="case × perturbation × level", completed=done, total=total)
+        self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
 
 
-def progress() -> Progress:
+def progress() -> "Progress":
     """Bars on stderr with what is done, the time it took and the time left; a context manager.
 
     They vanish when the work is done, and are not drawn where there is no terminal.
     """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -114,7 +164,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=err,
+        console=err(),
         transient=True,
-        disable=not err.is_terminal,
+        disable=not err().is_terminal,
     )

@@ -6,10 +6,19 @@ from importlib.metadata import version
 from typing import Any
 
 from robustq_cli import console, options
+from robustq_cli.command import examples
+
+EXAMPLES = examples(
+    ("Is everything installed, and is there a GPU", "robustq doctor"),
+    ("The same, for a program to read or a report of a fault", "robustq doctor --json"),
+)
 
 
 def doctor(json: options.Json = False) -> int:
-    """Show versions, devices and extras, and try every registered item. Exit status 1 if the core is incomplete."""
+    """Check the installation and the devices of this machine.
+
+    Every item that has a name is tried. The exit status is 1 if a library that robustq needs is missing or too old.
+    """
     from robustq.requirements import Requirement, extra_line, requirements
 
     core: list[Requirement] = []
@@ -36,46 +45,46 @@ def doctor(json: options.Json = False) -> int:
     else:
         _print(report)
     if unmet:
-        console.say(f"missing or too old: {', '.join(unmet)}; bring them with pip install --upgrade robustq")
+        console.say(f"Missing or too old: {', '.join(unmet)}. Install them with pip install --upgrade robustq")
     return 1 if unmet else 0
 
 
 def _print(report: dict[str, Any]) -> None:
     lines = {"robustq": report["robustq"], "python": report["python"]}
     lines |= report["libraries"]
-    lines |= {name: str(found) for name, found in report["devices"].items()}
+    lines |= report["devices"]
     lines |= {
         f"extra {extra}": "installed" if state["installed"] else f"not installed: {state['pip']}"
         for extra, state in report["extras"].items()
     }
     lines |= {
-        f"{kind}": ", ".join(f"{name} ({state})" if state != "ok" else name for name, state in found.items())
-        for kind, found in report["items"].items()
+        kind: ", ".join(f"{name} ({state})" if state != "ok" else name for name, state in items.items())
+        for kind, items in report["items"].items()
     }
     console.print_pairs(lines)
 
 
-def _devices() -> dict[str, Any]:
+def _devices() -> dict[str, str]:
     import torch
 
     from robustq.model.device import choose_precision
 
-    found: dict[str, Any] = {
+    devices = {
         "processor": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, training in "
         f"{choose_precision('auto', torch.device('cpu'))}",
     }
     for number in range(torch.cuda.device_count()):
-        found[f"cuda:{number}"] = torch.cuda.get_device_name(number)
-    if "cuda:0" not in found:
-        found["cuda"] = "none"
-    return found
+        devices[f"cuda:{number}"] = torch.cuda.get_device_name(number)
+    if "cuda:0" not in devices:
+        devices["cuda"] = "none"
+    return devices
 
 
 def _items() -> dict[str, dict[str, str]]:
     """Every registered item by kind: "ok", or why it cannot be loaded."""
     from robustq import registry
 
-    found: dict[str, dict[str, str]] = {}
+    states: dict[str, dict[str, str]] = {}
     for kind in registry.KINDS:
         for name in registry.names(kind):
             try:
@@ -83,5 +92,5 @@ def _items() -> dict[str, dict[str, str]]:
                 state = "ok"
             except Exception as error:  # a stranger's plugin may fail in any way, and the doctor says how
                 state = f"{type(error).__name__}: {error}"
-            found.setdefault(kind, {})[name] = state
-    return found
+            states.setdefault(kind, {})[name] = state
+    return states

@@ -1,33 +1,73 @@
 """robustq list: everything that has a name."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from robustq import registry
 from robustq.errors import unknown
-from robustq_cli import console, options
+from robustq.request.names import PRESETS
+from robustq_cli import complete, console, options
+from robustq_cli.command import examples
+
+EXAMPLES = examples(
+    ("All names", "robustq list"),
+    ("What each perturbation does, for a program to read", "robustq list perturbations --json"),
+)
+
+PRESET = "presets"
+"""Presets are listed like a kind, though they are groups of names and no items."""
+
+Kind = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="KIND",
+        autocompletion=complete.kinds(),
+        help=f"What is listed: {', '.join(registry.KINDS)} or {PRESET}. By default the names of all of them.",
+    ),
+]
 
 
-def list_items(
-    kind: Annotated[str | None, typer.Argument(help="One of the kinds; all of them by default.")] = None,
-    json: options.Json = False,
-) -> None:
-    """List everything that has a name, kind by kind: ours and what installed plugins bring."""
-    from rich.table import Table
+def list_items(kind: Kind = None, json: options.Json = False) -> None:
+    """List what has a name, and say what it does.
 
-    if kind is not None and kind not in registry.KINDS:
-        raise unknown("kind", kind, registry.KINDS)
-    items = {name: registry.items(name) for name in ([kind] if kind else registry.KINDS)}
+    Items of other packages are listed beside those of robustq. Nothing of them is imported.
+    """
+    kinds = (*registry.KINDS, PRESET)
+    if kind is not None and kind not in kinds:
+        raise unknown("kind", kind, kinds)
     if json:
-        console.print_json({name: [asdict(item) for item in described] for name, described in items.items()})
-        return
-    table = Table("kind", "name", "also called", "provided by", box=None, pad_edge=False)
-    for name, described in items.items():
-        for place, item in enumerate(described):
-            table.add_row(
-                name if place == 0 else "", item.name, ", ".join(item.aliases), f"{item.distribution} {item.version}"
-            )
-        table.add_section()
-    console.out.print(table)
+        console.print_json({name: _described(name) for name in ([kind] if kind else kinds)})
+    elif kind is None:
+        names = {name: registry.names(name) for name in registry.KINDS} | {PRESET: list(PRESETS)}
+        console.print_list({name: ", ".join(items) or "none is installed" for name, items in names.items()})
+        console.say("\nrobustq list KIND says what each one does.")
+    elif kind != PRESET and not registry.names(kind):
+        console.say(f"No {registry.KINDS[kind]} is installed.")
+    else:
+        console.print_list({_names(item): _sentence(item) for item in _described(kind)})
+
+
+def _described(kind: str) -> list[dict[str, Any]]:
+    """What is known of each item, or of each preset, with one sentence on what it does."""
+    if kind == PRESET:
+        return [
+            {"name": name, "description": f"{', '.join(members)}.", "members": members}
+            for name, members in PRESETS.items()
+        ]
+    return [asdict(item) | {"description": item.description} for item in registry.items(kind)]
+
+
+def _names(item: Mapping[str, Any]) -> str:
+    """The name, and the others that it answers to."""
+    aliases = item.get("aliases", ())
+    return f"{item['name']} (or {', '.join(aliases)})" if aliases else str(item["name"])
+
+
+def _sentence(item: Mapping[str, Any]) -> str:
+    """What it does, and whose it is if it is not ours."""
+    provider = item.get("distribution", "robustq")
+    origin = "" if provider == "robustq" else f"(from {provider} {item['version']})"
+    return f"{item['description']} {origin}".strip()

@@ -1,5 +1,6 @@
 """The application `robustq`: its commands, and what happens to the errors they raise."""
 
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -8,39 +9,67 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
-from robustq_cli.analyse import analyse
-from robustq_cli.compare import compare
-from robustq_cli.doctor import doctor
-from robustq_cli.list import list_items
-from robustq_cli.minimal import minimal
-from robustq_cli.new import new
-from robustq_cli.stress import stress
-from robustq_cli.train import train
-from robustq_cli.wrap import wrap
+from robustq_cli import analyse, compare, doctor, minimal, new, stress, train, wrap
+from robustq_cli import list as listing
+from robustq_cli.command import Command, Group, examples, prose
+from robustq_cli.complete_bash import complete_in_bash
+
+MAKE, MEASURE, READ, TOOLBOX = "Make a model", "Measure it", "Read results", "The toolbox"
+
+EPILOG = "\n".join(
+    (
+        examples(
+            ("Two small models that come with robustq, under noise", "robustq stress"),
+            ("The options of a command, and two examples of it", "robustq wrap --help"),
+        ),
+        "",
+        "[bold]Exit status[/]",
+        "",
+        "0    done",
+        "1    a fault of ours",
+        "2    the request was wrong; one line says how",
+        "3    finished, but some cases failed; they are listed",
+        "130  stopped; the same command goes on",
+    )
+)
 
 app = typer.Typer(
     name="robustq",
+    cls=Group,
     help="How robust is a segmentation network, why, and would a quantised bottleneck make it more so?",
+    epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
 )
 # No command imports torch before its words are checked, so help and listings are quick.
-app.command("wrap")(wrap)
-app.command("train")(train)
-app.command("stress")(stress)
-app.command("analyse")(analyse)
-app.command("minimal")(minimal)
-app.command("compare")(compare)
-app.command("list")(list_items)
-app.command("new")(new)
-app.command("doctor")(doctor)
+for panel, name, command, ending, needs_words in (
+    (MAKE, "wrap", wrap.wrap, wrap.EXAMPLES, True),
+    (MAKE, "train", train.train, train.EXAMPLES, True),
+    (MEASURE, "stress", stress.stress, stress.EXAMPLES, False),
+    (MEASURE, "analyse", analyse.analyse, analyse.EXAMPLES, False),
+    (MEASURE, "minimal", minimal.minimal, minimal.EXAMPLES, True),
+    (READ, "compare", compare.compare, compare.EXAMPLES, True),
+    (TOOLBOX, "list", listing.list_items, listing.EXAMPLES, False),
+    (TOOLBOX, "new", new.new, new.EXAMPLES, True),
+    (TOOLBOX, "doctor", doctor.doctor, doctor.EXAMPLES, False),
+):
+    register = app.command(
+        name,
+        cls=Command,
+        help=prose(command.__doc__),
+        epilog=ending,
+        rich_help_panel=panel,
+        no_args_is_help=needs_words,
+    )
+    register(command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         sys.stdout.write(f"robustq {version('robustq')}\n")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -53,11 +82,14 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 2 the request was wrong, 3 some cases failed, 1 a fault of ours."""
+    """Run the command line. Its exit statuses are listed by `robustq --help`."""
     # Warnings of libraries are for those who write code; what concerns a user is said in our own words.
     warnings.simplefilter("ignore")
+    if os.environ.get("_ROBUSTQ_COMPLETE") == "complete_bash":
+        complete_in_bash(lambda: app(prog_name="robustq"))
+        return
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name="robustq")
     except RequestError as error:
         _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):

@@ -8,40 +8,88 @@ import typer
 
 from robustq.errors import RequestError
 from robustq.request.names import canonical_attack, canonical_perturbation
-from robustq_cli import bundles, console, options
+from robustq_cli import bundles, complete, console, options
+from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+
+EXAMPLES = examples(
+    (
+        "How much gaussian noise it takes until Dice falls below 0.5",
+        "robustq minimal *-trained.safetensors --data DATA --noise gaussian",
+    ),
+    (
+        "How strong an attack must be; one draw is enough",
+        "robustq minimal --model vq.safetensors --data DATA --attack pgd --draws 1",
+    ),
+)
+
+Noise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.one_item("perturbations"),
+        help="One perturbation; gaussian+blur applies one after the other. Give this or --attack.",
+    ),
+]
+Attack = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.one_item("attacks"),
+        help="One attack: fgsm, pgd, segpgd or bpda. pgd@l2 bounds the whole change (L2) instead of each value.",
+    ),
+]
+Below = Annotated[
+    float,
+    typer.Option(metavar="NUMBER", rich_help_panel=STATISTICS, help="The Dice to fall below, between 0 and 1."),
+]
+Resolution = Annotated[
+    float,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=STATISTICS,
+        help="How closely the level is searched, in percentage points.",
+    ),
+]
 
 
 def minimal(
     models: options.Models = None,
+    model: options.Model = None,
     model_file: options.ModelFile = None,
-    data: options.Data = "phantom",
-    noise: Annotated[str | None, typer.Option(help="One perturbation, or a chain as gaussian+blur.")] = None,
-    attack: Annotated[str | None, typer.Option(help="Or one attack: fgsm, pgd, segpgd, bpda, pgd@l2, ...")] = None,
-    below: Annotated[float, typer.Option(help="The Dice to fall below.")] = 0.5,
-    resolution: Annotated[float, typer.Option(help="How closely the level is searched, in percentage points.")] = 0.1,
+    data: options.DataOrDemonstration = None,
+    split: options.Split = "held-out",
+    noise: Noise = None,
+    attack: Attack = None,
     draws: options.Draws = 10,
     seed: options.NoiseSeed = 0,
-    split: options.Split = "held-out",
     clip: options.Clip = False,
-    out: Annotated[Path | None, typer.Option(help="Run directory; a killed search there goes on.")] = None,
-    device: options.Device = "auto",
+    below: Below = 0.5,
+    resolution: Resolution = 0.1,
+    out: options.RunDirectory = None,
     json: options.Json = False,
+    device: options.Device = "auto",
+    executor: options.Executor = "local",
 ) -> int:
-    """Search, case by case, the smallest level at which Dice falls below a threshold; killed, it goes on."""
+    """Search the smallest noise level that makes each case fail.
+
+    A case fails at a level where its Dice is below a threshold. The tables show the medians over patients.
+    """
     # What the words alone show to be wrong is answered before torch is imported.
     if (noise is None) == (attack is None):
         raise RequestError("minimal takes one of --noise NAME and --attack NAME, such as --noise gaussian")
     if "," in (noise or attack or ""):
         raise RequestError(f"minimal searches one at a time, and {noise or attack!r} names several: a chain is a+b")
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
-    bundles.check_files(models)
+    named = bundles.named(models, model)
 
     from robustq.run.minimal_levels import minimal_levels
 
-    opened = bundles.open_bundles(models, model_file)
+    opened = bundles.open_bundles(named, model_file)
     target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
-        found = minimal_levels(
+        searched = minimal_levels(
             opened,
             data,
             name,
@@ -53,13 +101,12 @@ def minimal(
             clip=clip,
             out=target,
             device=device,
+            executor=executor,
             on_progress=console.Pieces(bars, None if out else target),
         )
     if json:
-        console.print_json(found.summary())
+        console.print_json(searched.summary())
     else:
-        console.print_table(found.grid().to_rich())
-        console.say(f"rows and summary: {target}")
-    for case, reason in found.failures.items():
-        console.say(f"left out {case}: {reason}")
-    return 3 if found.failures else 0
+        console.print_table(searched.grid().to_rich())
+        console.say(f"Rows and summary are in {target}.")
+    return console.say_left_out(searched.failures)

@@ -12,20 +12,45 @@ import typer
 
 from robustq import registry
 from robustq.errors import RequestError, unknown
-from robustq_cli import console
+from robustq_cli import complete, console
+from robustq_cli.command import examples
+
+EXAMPLES = examples(
+    (
+        "A perturbation of your own, installed and used",
+        "robustq new plugin my-noise --kind perturbation",
+        "pip install -e ./my-noise",
+        "robustq stress --noise my-noise",
+    ),
+    ("A metric of your own", "robustq new plugin my-score --kind metric"),
+)
 
 MAKES = ("plugin",)
+
+What = Annotated[
+    str, typer.Argument(metavar="WHAT", autocompletion=complete.one_of(*MAKES), help="What to write: plugin.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the package and of its item, such as my-noise.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        autocompletion=complete.words_of_kinds(),
+        help=f"What the item is: {', '.join(registry.KINDS.values())}.",
+    ),
+]
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def new(
-    what: Annotated[str, typer.Argument(help="What to write: plugin.")],
-    name: Annotated[str, typer.Argument(help="Of the package and of its item, such as my-noise.")],
-    kind: Annotated[
-        str, typer.Option(help="quantiser, perturbation, attack, metric, analyser, dataset or architecture.")
-    ],
+    what: What,
+    name: Name,
+    kind: Kind,
 ) -> None:
-    """Write an installable package with one item, its contract test and a README into the folder ./NAME."""
+    """Write a package to start from, with an item of your own.
+
+    The folder ./NAME gets the package with one small item that works, its test and a README.
+    """
     if what not in MAKES:
         raise unknown("thing to write", what, MAKES)
     group = _group(kind)

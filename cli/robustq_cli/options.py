@@ -1,35 +1,166 @@
-"""Options that several commands take, in the same words."""
+"""Options that several commands take, in the same words and panels."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Models = Annotated[list[Path] | None, typer.Argument(metavar="MODEL...", help="Bundles, side by side.")]
+from robustq_cli import complete
+from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS
+
+# Words without an option name models too; `--model` stands in the help for both.
+Models = Annotated[list[Path] | None, typer.Argument(metavar="MODEL", hidden=True, show_default=False)]
+Model = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        metavar="FILE",
+        rich_help_panel=MODELS,
+        help="Model file made by robustq wrap or train. Repeat the option to set several side by side; the file "
+        "names alone work too. By default the two models of the demonstration.",
+    ),
+]
 ModelFile = Annotated[
     str | None,
     typer.Option(
         "--model-file",
         metavar="FILE.py:FUNCTION",
-        help="For bundles that were wrapped from your own network: where it comes from; the file is executed.",
+        rich_help_panel=MODELS,
+        help="Function that makes your own network, for models that were wrapped from one. The file is executed.",
     ),
 ]
-Data = Annotated[str, typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name, such as phantom.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="DATA",
+        rich_help_panel=DATA,
+        autocompletion=complete.data(),
+        help="Cases: a folder, a CSV table, an nnU-Net folder, or the name of a dataset such as phantom.",
+    ),
+]
+DataOrDemonstration = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        rich_help_panel=DATA,
+        autocompletion=complete.data(),
+        help="Cases: a folder, a CSV table, an nnU-Net folder, or the name of a dataset. By default the built-in "
+        "phantom; the demonstration takes cases of it that its models have not seen.",
+    ),
+]
+Split = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=DATA,
+        autocompletion=complete.one_of("held-out", "train", "val", "test", "all"),
+        help="Which cases are used: held-out (those that no model was trained on), train, val, test or all.",
+    ),
+]
 Noises = Annotated[
     list[str] | None,
-    typer.Option(help="Perturbation, gaussian by default; several by commas, a chain as gaussian+blur."),
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.several_items("perturbations"),
+        help="Perturbations, separated by commas; gaussian+blur applies one after the other. By default gaussian.",
+    ),
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="Perturbations of a modality, besides those named: mri, ct, xray or all.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.preset(),
+        help="Also take the perturbations that suit a kind of image: mri, ct, xray, or all (every perturbation).",
+    ),
 ]
-Levels = Annotated[str, typer.Option(help="Percentages.")]
-Draws = Annotated[int, typer.Option(help="Random realisations of each level above 0.")]
-NoiseSeed = Annotated[int, typer.Option(help="Of the noise, and of an attack's random start.")]
-Split = Annotated[
-    str, typer.Option(help="held-out leaves out what any model was trained on; or train, val, test, all.")
+Levels = Annotated[
+    str,
+    typer.Option(
+        metavar="NUMBERS",
+        rich_help_panel=PERTURBATIONS,
+        help="Noise levels in percent of the intensity range, separated by commas. "
+        "Level 0, no noise, is always measured.",
+    ),
 ]
-Compat = Annotated[str | None, typer.Option(help="paper-code: the formulas of the paper's published code.")]
-Clip = Annotated[bool, typer.Option("--clip", help="Bring perturbed values back into the range.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-NoiseDevice = Annotated[str, typer.Option(help="cpu; cuda is another stream of noise.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Draws = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Number of random repetitions of every case at each level above 0.",
+    ),
+]
+NoiseSeed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Seed of the noise and of an attack's random start. The same seed gives the same noise again.",
+    ),
+]
+Compat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.one_of("paper-code"),
+        help="paper-code takes the noise formulas of the paper's published code. By default ours, which follow the "
+        "intensity range.",
+    ),
+]
+Clip = Annotated[
+    bool,
+    typer.Option(
+        "--clip", rich_help_panel=PERTURBATIONS, help="Cut perturbed values off at the ends of the intensity range."
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=COMPUTE,
+        autocompletion=complete.one_of("auto", "cpu", "cuda"),
+        help="Where the models run: cpu, cuda, cuda:1 and so on, or auto (cuda where there is one).",
+    ),
+]
+NoiseDevice = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=COMPUTE,
+        autocompletion=complete.one_of("cpu", "cuda"),
+        help="Device that draws the noise: cpu or cuda. The same seed gives different noise on cpu and cuda.",
+    ),
+]
+Executor = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=COMPUTE,
+        autocompletion=complete.one_item("executors"),
+        help="Where the work is computed: local, or another one of robustq list executors.",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=COMPUTE,
+        help="Number of images that a model is given at once. By default 16 in 2D and 2 in 3D.",
+    ),
+]
+RunDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Run directory to write. A run that was stopped there goes on. By default a new one in runs/.",
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document at the end instead of tables."),
+]

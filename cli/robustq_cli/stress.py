@@ -8,52 +8,108 @@ import typer
 
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
-from robustq_cli import bundles, console, options
+from robustq_cli import bundles, complete, console, options
+from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
+
+EXAMPLES = examples(
+    (
+        "Several models side by side, under two kinds of noise",
+        "robustq stress *-trained.safetensors --data DATA --noise gaussian,poisson",
+    ),
+    (
+        "An attack on one model; attacks need small levels",
+        "robustq stress --model vq.safetensors --data DATA --attack pgd --levels 0.5,1",
+    ),
+)
+
+Attacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.several_items("attacks"),
+        help="Attacks, separated by commas: fgsm, pgd, segpgd, bpda. pgd@l2 bounds the whole change (L2) instead of "
+        "each value, pgd@40 takes 40 steps, pgd@l2-40 does both.",
+    ),
+]
+TransferFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PERTURBATIONS,
+        help="Model whose attacks the other models see too. By default the matched baseline (wrapped with identity:D), "
+        "if there is one.",
+    ),
+]
+Metrics = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=STATISTICS,
+        autocompletion=complete.several_items("metrics"),
+        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px.",
+    ),
+]
+Missing = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=STATISTICS,
+        autocompletion=complete.one_of("diagonal", "inf", "drop"),
+        help="Distance that counts for a structure that a model misses altogether: diagonal (the longest distance in "
+        "the image), inf (infinite) or drop (it is left out).",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=COMPUTE,
+        autocompletion=complete.one_of("auto", "bf16", "fp16", "fp32"),
+        help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 where the device computes in it).",
+    ),
+]
 
 
 def stress(
-    model: Annotated[
-        list[Path] | None, typer.Option(help="Bundle to stress; give several to set them side by side.")
-    ] = None,
+    models: options.Models = None,
+    model: options.Model = None,
     model_file: options.ModelFile = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Folder, CSV, nnU-Net folder or a dataset's name; phantom by default."),
-    ] = None,
+    data: options.DataOrDemonstration = None,
+    split: options.Split = "held-out",
     noise: options.Noises = None,
     preset: options.Preset = None,
-    attack: Annotated[
-        list[str] | None,
-        typer.Option(help="fgsm, pgd, segpgd or bpda; pgd@l2 in L2, pgd@40 in 40 steps, pgd@l2-40; several by commas."),
-    ] = None,
-    transfer_from: Annotated[
-        str | None, typer.Option(help="Model whose attacks the others are shown too; the matched baseline.")
-    ] = None,
+    attack: Attacks = None,
+    transfer_from: TransferFrom = None,
     levels: options.Levels = "0,1,10,20,30",
     draws: options.Draws = 10,
     seed: options.NoiseSeed = 0,
-    metrics: Annotated[str, typer.Option(help="By commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px.")] = "dice",
-    missing: Annotated[str, typer.Option(help="Distance to a missed structure: diagonal, inf or drop.")] = "diagonal",
-    split: options.Split = "held-out",
     compat: options.Compat = None,
     clip: options.Clip = False,
-    batch_size: Annotated[int | None, typer.Option(help="Images a forward pass; 16 in 2D, 2 in 3D.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; a killed run there goes on.")] = None,
-    device: options.Device = "auto",
-    noise_device: options.NoiseDevice = "cpu",
-    precision: Annotated[str, typer.Option(help="fp32, bf16, fp16 or auto.")] = "fp32",
+    metrics: Metrics = "dice",
+    missing: Missing = "diagonal",
+    out: options.RunDirectory = None,
     json: options.Json = False,
+    device: options.Device = "auto",
+    executor: options.Executor = "local",
+    noise_device: options.NoiseDevice = "cpu",
+    batch_size: options.BatchSize = None,
+    precision: Precision = "fp32",
 ) -> int:
-    """Stress models with graded noise, or with attacks, and print them side by side."""
+    """Add noise to images, or attack them, and print how scores fall.
+
+    All models see the same perturbed cases. Without models, the demonstration runs: two small models that come
+    with robustq, on the phantom.
+    """
     # What the words alone show to be wrong is answered before torch is imported.
     asked = parse_levels(levels)
     attacks = [canonical_attack(part) for text in attack or [] for part in text.split(",")]
     names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
-    bundles.check_files(model)
+    named = bundles.named(models, model)
 
     from robustq.run.stress import stress as stress_models
 
-    opened = bundles.open_bundles(model, model_file)
+    opened = bundles.open_bundles(named, model_file)
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
@@ -74,6 +130,7 @@ def stress(
             batch_size=batch_size,
             out=target,
             device=device,
+            executor=executor,
             noise_device=noise_device,
             precision=precision,
             on_progress=on_progress,
@@ -84,7 +141,5 @@ def stress(
     else:
         for metric in run.metrics:
             console.print_table(run.table(metric))
-        console.say(f"rows, summary and curves: {target}")
-    for case, reason in run.failures.items():
-        console.say(f"left out {case}: {reason}")
-    return 3 if run.failures else 0
+        console.say(f"Rows, summary and curves are in {target}.")
+    return console.say_left_out(run.failures)

@@ -1,242 +1,185 @@
 """robustq wrap: from an architecture and a quantiser to a model file."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from robustq import registry
 from robustq.errors import RequestError
+from robustq.request import values
 from robustq.request.quantise import Quantise
 from robustq_cli import console, options
+from robustq_cli import wrap_options as asked
+from robustq_cli.command import examples
+from robustq_cli.wrap_cases import Cases
+
+if TYPE_CHECKING:
+    from robustq.model.segmenter import Segmenter
+
+EXAMPLES = examples(
+    (
+        "A UNet with the paper's quantiser, and its matched baseline",
+        "robustq wrap --arch unet --size 128x128",
+        "robustq wrap --arch unet --size 128x128 --quantise identity:256",
+    ),
+    (
+        "A trained network: its checkpoint, and a codebook that needs no training",
+        "robustq wrap --model-file net.py:make --weights net.pt --calibrate DATA",
+    ),
+)
 
 
 def wrap(
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            help="One of `robustq list architectures`, such as unet or smp:unet; or a trained network of another "
-            "framework, nnunet:FOLDER."
-        ),
-    ] = None,
-    model_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.py:FUNCTION", help="Your own network instead of --arch; the file is executed."),
-    ] = None,
-    quantise: Annotated[
-        str, typer.Option(help="KxD such as 1024x256, NAME:NUMBERS, identity:D for the matched baseline, or none.")
-    ] = "1024x256",
-    dims: Annotated[int, typer.Option(help="Spatial axes: 2 or 3. A 2D model reads volumes slice by slice.")] = 2,
-    classes: Annotated[int | None, typer.Option(help="Output channels, background included.")] = None,
-    in_channels: Annotated[int, typer.Option(help="Image channels: 1 for grey, 3 for RGB.")] = 1,
-    encoder: Annotated[
-        str | None, typer.Option(help="Encoder of an smp architecture, such as resnet34 or tu-convnext_tiny.")
-    ] = None,
-    encoder_weights: Annotated[
-        str | None, typer.Option(help="Pretrained weights of the encoder, such as imagenet; random without.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="SITE", help="Submodule to cut at; declared or found by probing without.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Plain checkpoint of the unwrapped network; no code of it is run.")
-    ] = None,
-    calibrate: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Set the codebook by k-means on these cases, without training.")
-    ] = None,
-    skips: Annotated[str, typer.Option(help="What is done to the skips: keep, drop or quantise.")] = "keep",
-    answer: Annotated[
-        str | None, typer.Option(help="How outputs become masks: softmax, sigmoid or probabilities.")
-    ] = None,
-    size: Annotated[str | None, typer.Option(metavar="128x128", help="Resize every case to this.")] = None,
-    spacing: Annotated[str | None, typer.Option(metavar="1x1x2", help="Resample every case to this spacing.")] = None,
-    crop: Annotated[str | None, typer.Option(metavar="96x96x96", help="Then crop or pad it to this.")] = None,
-    normalise: Annotated[str, typer.Option(help="min-max, z-score, percentile, window or none.")] = "min-max",
-    window: Annotated[
-        str | None, typer.Option(metavar="LOW..HIGH", help="Fixed window, for --normalise window.")
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(metavar="1=lung,5=heart", help="Mask values and their names; gaps are allowed.")
-    ] = None,
-    ignore: Annotated[int | None, typer.Option(help="Mask value that is left out everywhere.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the architecture, e.g. width=16.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the fresh weights.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="File to write, *.safetensors.")] = None,
+    arch: asked.Architecture = None,
+    model_file: asked.ModelFile = None,
+    dims: asked.Dims = 2,
+    classes: asked.Classes = None,
+    in_channels: asked.InChannels = 1,
+    encoder: asked.Encoder = None,
+    encoder_weights: asked.EncoderWeights = None,
+    setting: asked.Settings = None,
+    answer: asked.Answer = None,
+    weights: asked.Weights = None,
+    seed: asked.Seed = 0,
+    quantise: asked.Quantise = "1024x256",
+    at: asked.Site = None,
+    skips: asked.Skips = "keep",
+    calibrate: asked.Calibrate = None,
+    labels: asked.Labels = None,
+    ignore: asked.Ignore = None,
+    size: asked.Size = None,
+    spacing: asked.Spacing = None,
+    crop: asked.Crop = None,
+    normalise: asked.Normalise = "min-max",
+    window: asked.Window = None,
+    out: asked.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Wrap an architecture with a vector-quantised bottleneck, and write it as one model file."""
+    """Insert a quantiser into a network, and write the model to a file.
+
+    The network is cut at its bottleneck: the feature map between encoder and decoder. A model file holds the weights
+    and how cases are prepared; reading it runs no code.
+    """
     # What the words alone show to be wrong is answered before torch is imported.
     parsed = Quantise.parse(quantise)
-    extents = _numbers("--size", size, int)
-    spacings = _numbers("--spacing", spacing, float)
-    crops = _numbers("--crop", crop, int)
-    limits = None if window is None else _window(window)
-    named = None if labels is None else _labels(labels)
-    settings: dict[str, Any] = dict(_setting(text) for text in setting or [])
-    if (arch is None) == (model_file is None):
-        raise RequestError(
-            "wrap needs either --arch NAME (see robustq list architectures) or --model-file F.py:FUNCTION"
-        )
+    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
+    settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
-    framework, colon, folder = (arch or "").partition(":")
-    reads = bool(colon) and arch not in registry.names("architectures")
-    if calibrate is not None and weights is None and not reads:
+    framework, folder = _check_network(arch, model_file)
+    if calibrate is not None and weights is None and not folder:
         raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
 
-    from robustq.data.preparation import Preparation
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
     from robustq.model.pretrained import open_trained
     from robustq.model.weights import load_weights
-    from robustq.model.wrap import wrap as wrap_network
-    from robustq.network.image_sizes import example_of
-    from robustq.network.output_masks import count_labels, default_answer
-    from robustq.network.own_file import network_from_file
+    from robustq.model.wrap import wrap_trained
     from robustq.training.calibrate import calibrate as calibrate_model
+    from robustq_cli import wrap_summary
 
-    given = f"{framework}-{Path(folder).name}" if reads else arch or Path(str(model_file).rpartition(":")[0]).stem
-    target = check_name(
-        out or f"{given.replace(':', '-')}-{str(parsed).replace(':', '-').replace(',', '-')}.safetensors"
-    )
-    trained = open_trained(arch) if arch is not None and reads else None
+    named = f"{framework}-{Path(folder).name}" if folder else arch or Path(str(model_file).rpartition(":")[0]).stem
+    target = check_name(out or f"{_file_words(named)}-{_file_words(str(parsed))}.safetensors")
+    cut: dict[str, Any] = {"at": at, "skips": skips, "seed": seed}
+    origin: dict[str, str] = {}
+    trained = open_trained(arch) if arch is not None else None
     if trained is not None:
-        said = {"classes": classes, "answer": answer, "weights": weights, "size": size, "spacing": spacing}
-        said |= {"crop": crop, "window": window, "labels": labels, "ignore": ignore}
-        _refuse_given(folder, said)
-        dims, in_channels, classes, answer = trained.dims, trained.in_channels, trained.classes, trained.answer
-    if classes is None:
-        classes = 2 if named is None else len(named) + (answer != "sigmoid")
-    resolved = answer or default_answer(classes)
-    if named is None:
-        named = tuple((number, str(number)) for number in range(1, count_labels(classes, resolved) + 1))
-    preparation = (
-        trained.preparation
-        if trained is not None
-        else Preparation(
-            dims=dims,
-            channels=in_channels,
-            normalise=normalise,
-            window=limits,
-            size=extents,
-            spacing=spacings,
-            crop=crops,
-            labels=named,
-            ignore=ignore,
-        )
-    )
-    if model_file is not None:
-        console.say(f"executing {model_file}")
-    network = arch if arch is not None else network_from_file(str(model_file))
-    shown = crops or extents or (128,) * dims
-    model = wrap_network(
-        network,
-        str(parsed),
-        dims=dims,
-        in_channels=in_channels,
-        classes=classes,
-        at=at,
-        skips=skips,
-        answer=resolved,
-        preparation=preparation,
-        example=None if isinstance(network, str) else example_of(network, shown, in_channels=in_channels),
-        seed=seed,
-        **settings,
-    )
-    came: dict[str, str] = {}
+        _refuse_given(folder, {"classes": classes, "answer": answer, "weights": weights, **cases.given})
+        model = wrap_trained(trained, str(parsed), **cut, **settings)
+        origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
+    else:
+        network = _Network(arch, model_file, dims, in_channels, classes, answer)
+        model = network.wrap(str(parsed), cases, **cut, **settings)
     if weights is not None:
         loaded = load_weights(model.network, weights)
         model.spec = model.spec.but(**loaded.provenance)
-        came["weights"] = loaded.text
-    elif trained is not None:
-        came["weights"] = model.spec.weights
-        told = {**trained.preparation.to_dict(), "dims": None, "channels": None, "labels": None}
-        came["preparation"] = ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
+        origin["weights"] = loaded.text
     if calibrate is not None:
-        fitted = calibrate_model(model, calibrate)
-        came["calibrated"] = (
-            f"on {fitted.tokens} tokens of {fitted.cases} cases; the projection keeps {100 * fitted.explained:.1f} % "
-            "of the features' variance"
-        )
-        came["Dice"] = (
-            f"{fitted.before:.4f} before, {fitted.after:.4f} quantised, on {fitted.validation} other cases; "
-            f"{fitted.codes_in_use} codes in use there"
-        )
+        origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
     if target.exists() and read_spec(target).training:
-        raise RequestError(f"{target} is a trained bundle: give another --out, or delete it")
-    anatomy = describe(model.eval(), shown)
+        raise RequestError(f"{target} is a trained model: give another --out, or delete it")
+    anatomy = describe(model.eval(), cases.extents(model.spec.dims))
     model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
     own = "" if model_file is None else f" --model-file {model_file}"
-    lines = {
-        "cut at": f"{anatomy.site}, skips {anatomy.skips}",
-        **({"found among": ", ".join(site.name for site in model.sites[1:]) or "no other"} if model.sites else {}),
-        "quantiser": str(parsed),
-        "image": _shape(anatomy.image) + ("" if crops or extents else " (an example: no --size was given)"),
-        "bottleneck": f"{_shape(anatomy.features)} -> embedding {_shape(anatomy.embedding)}",
-        "stride": " × ".join(f"{stride:g}" for stride in anatomy.stride),
-        "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if dims == 2 else 'case'}",
-        "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
-        "answer": f"{model.spec.answer}, {classes} channels -> {', '.join(model.spec.labels)}",
-        **came,
-        "state": "; ".join(model.spec.status),
-        "written": str(target),
-        "next": f"robustq train {target}{own} --data DATA",
-        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors{own} --data DATA "
-        "--noise gaussian --levels 0,1,10,20,30",
-    }
-    console.print_pairs(lines)
+    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=cases.sized, options=own)
 
 
-def _refuse_given(folder: str, options: Mapping[str, object]) -> None:
+@dataclass(frozen=True)
+class _Network:
+    """A network to be wrapped whose weights are fresh, as the options say it."""
+
+    arch: str | None
+    model_file: str | None
+    dims: int
+    in_channels: int
+    classes: int | None
+    answer: str | None
+
+    def wrap(self, quantise: str, cases: Cases, **settings: Any) -> "Segmenter":
+        """The segmenter.
+
+        Args:
+            quantise: as in `--quantise`.
+            cases: how they are prepared.
+            **settings: of `robustq.wrap`, and of the architecture.
+        """
+        from robustq.model.wrap import wrap as wrap_network
+        from robustq.network.image_sizes import example_of
+        from robustq.network.output_masks import count_labels, default_answer
+
+        classes = self.classes
+        if classes is None:
+            classes = 2 if cases.labels is None else len(cases.labels) + (self.answer != "sigmoid")
+        answer = self.answer or default_answer(classes)
+        numbers = range(1, count_labels(classes, answer) + 1)
+        labels = cases.labels or tuple((number, str(number)) for number in numbers)
+        preparation = cases.preparation(self.dims, self.in_channels, labels)
+        if self.arch is not None:
+            network, example = self.arch, None
+        else:
+            network = _executed(str(self.model_file))
+            example = example_of(network, cases.extents(self.dims), in_channels=self.in_channels)
+        return wrap_network(
+            network,
+            quantise,
+            dims=self.dims,
+            in_channels=self.in_channels,
+            classes=classes,
+            answer=answer,
+            preparation=preparation,
+            example=example,
+            **settings,
+        )
+
+
+def _executed(model_file: str) -> Any:
+    """The user's own network."""
+    from robustq.network.own_file import network_from_file
+
+    console.say(f"executing {model_file}")
+    return network_from_file(model_file)
+
+
+def _check_network(arch: str | None, model_file: str | None) -> tuple[str, str]:
+    """The framework and the folder of a trained network that `--arch` names; twice "" where it names none."""
+    if (arch is None) == (model_file is None):
+        raise RequestError(
+            "wrap needs either --arch NAME (see robustq list architectures) or --model-file F.py:FUNCTION"
+        )
+    framework, _, folder = (arch or "").partition(":")
+    return ("", "") if not folder or arch in registry.names("architectures") else (framework, folder)
+
+
+def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
     """What a trained network's folder says is not said again."""
-    given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given:
-        raise RequestError(f"{folder} says itself what {', '.join(given)} would say: leave them out")
+    repeated = [f"--{name}" for name, value in given.items() if value is not None]
+    if repeated:
+        raise RequestError(f"{folder} says itself what {', '.join(repeated)} would say: leave them out")
 
 
-def _shape(extents: tuple[int, ...]) -> str:
-    return " × ".join(str(extent) for extent in extents)
-
-
-def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
-    """`128x128` as numbers."""
-    if text is None:
-        return None
-    try:
-        return tuple(kind(part) for part in text.split("x"))
-    except ValueError as error:
-        raise RequestError(f"{option} {text!r} is not a list of numbers: write them as in 128x128") from error
-
-
-def _window(text: str) -> tuple[float, float]:
-    low, _, high = text.partition("..")
-    try:
-        return float(low), float(high)
-    except ValueError as error:
-        raise RequestError(f"--window {text!r} is not a window: write LOW..HIGH as in -160..240") from error
-
-
-def _labels(text: str) -> tuple[tuple[int, str], ...]:
-    """`1=lung,5=heart` as mask values and names."""
-    pairs = [(value.strip(), name.strip()) for value, _, name in (part.partition("=") for part in text.split(","))]
-    if not all(value.isdecimal() and name for value, name in pairs):
-        raise RequestError(f"--labels {text!r} is not a list of labels: write VALUE=NAME,... as in 1=lung,5=heart")
-    return tuple((int(value), name) for value, name in pairs)
-
-
-def _setting(text: str) -> tuple[str, int | float | str]:
-    """`width=16` as a name and a value."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise RequestError(f"--set {text!r} is not a setting: write KEY=VALUE as in width=16")
-    for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
-    return key, value
+def _file_words(text: str) -> str:
+    """A text as part of a file name."""
+    return text.replace(":", "-").replace(",", "-")

@@ -12,7 +12,10 @@ from robustq.shapes import Image, IntensityRange
 
 @dataclass(frozen=True)
 class Brightness(AbstractPerturbation):
-    """Shift all values alike: x + s·h·v; a draw brightens or darkens, ½ ≤ |v| ≤ 1."""
+    """Add the same amount to all values, or subtract it.
+
+    x + s·h·v; a draw brightens or darkens, ½ ≤ |v| ≤ 1.
+    """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·h·v."""

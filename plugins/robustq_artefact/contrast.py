@@ -15,7 +15,10 @@ STRONGEST = 8.0
 
 @dataclass(frozen=True)
 class Contrast(AbstractPerturbation):
-    """Stretch or squeeze values about the middle m of the range: m + 8^(s·v)·(x - m), ½ ≤ |v| ≤ 1, of either sign."""
+    """Stretch the values away from the middle of the intensity range, or squeeze them towards it.
+
+    m + 8^(s·v)·(x - m) with the middle m of the range, ½ ≤ |v| ≤ 1, of either sign.
+    """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """m + 8^(s·v)·(x - m)."""

@@ -23,7 +23,9 @@ POINTS = 4096
 
 @dataclass(frozen=True)
 class Defocus(AbstractPerturbation):
-    """Spread every point over a disc of radius s·v·E/8, where E is the plane's smaller extent and a draw has ½ ≤ v ≤ 1.
+    """Spread every point over a disc, as a lens out of focus does.
+
+    The radius is s·v·E/8, where E is the plane's smaller extent and a draw has ½ ≤ v ≤ 1.
 
     A volume is blurred slice by slice along its last axis. Beyond the border its values are repeated.
     """

@@ -33,7 +33,9 @@ COARSEST = 50.0
 
 @dataclass(frozen=True)
 class JPEG(AbstractPerturbation):
-    """Quantise the cosine transform of blocks of 8×8 in steps of the standard's luminance table times 50·s².
+    """Lose detail as JPEG compression does.
+
+    The cosine transform of blocks of 8×8 is quantised in steps of the standard's luminance table times 50·s².
 
     The range stands for 0 to 255. As IJG counts quality q, whose steps are the table times 2 - q/50 from q = 50 up and
     times 50/q below, level 10 is quality 75, level 30 quality 11 and level 100 quality 1. Unlike there, steps are

@@ -17,7 +17,9 @@ COARSEST = 8
 
 @dataclass(frozen=True)
 class Pixelate(AbstractPerturbation):
-    """Replace blocks by their means: along an axis of E pixels a block is 1 + s·E/8 of them long, on average.
+    """Replace blocks of pixels by their means.
+
+    Along an axis of E pixels a block is 1 + s·E/8 of them long, on average.
 
     A draw says where the grid of blocks begins.
     """

@@ -14,7 +14,10 @@ from robustq_attacks.soft import softened
 
 @dataclass(frozen=True)
 class BPDA(AbstractAttack):
-    """PGD whose gradient passes each codebook by a soft assignment instead of straight through; what it shows is hard.
+    """PGD with the gradient of a soft choice among the codes, for models with a codebook.
+
+    The gradient passes each codebook by a soft assignment instead of straight through; the image it makes is shown to
+    the model as it is.
 
     Backward pass differentiable approximation (Athalye et al., ICML 2018, section 4.1): where a layer gives no useful
     gradient, another function that resembles it stands in for it on the way back. Straight through, every token may

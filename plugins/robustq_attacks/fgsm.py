@@ -16,7 +16,9 @@ from robustq_attacks.settings import DEFAULT, parse_norm, setting
 
 @dataclass(frozen=True)
 class FGSM(AbstractAttack):
-    """One step from the image itself to the edge of the ball (Goodfellow et al., ICLR 2015, section 4).
+    """Change the image in one step along the gradient (fast gradient sign method).
+
+    One step from the image itself to the edge of the ball (Goodfellow et al., ICLR 2015, section 4).
 
     Attributes:
         norm: `fgsm@l2` goes along the gradient instead of its signs.

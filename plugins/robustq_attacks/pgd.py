@@ -13,7 +13,9 @@ from robustq_attacks.ascent import Ascent
 
 @dataclass(frozen=True)
 class PGD(AbstractAttack):
-    """Steps up the cross-entropy from a random start in the ball (Madry et al., ICLR 2018, sections 2.1 and 5).
+    """Change the image in many small steps along the gradient (projected gradient descent).
+
+    Steps up the cross-entropy from a random start in the ball (Madry et al., ICLR 2018, sections 2.1 and 5).
 
     Attributes:
         ascent: norm and steps; `pgd@40` takes 40 steps, `pgd@l2-40` as many in L2.

@@ -16,7 +16,9 @@ from robustq_attacks.gradient import Weigh
 
 @dataclass(frozen=True)
 class SegPGD(AbstractAttack):
-    """PGD whose step t of T weighs rightly classified voxels 1 - λ and wrongly classified ones λ = (t - 1) / 2T.
+    """PGD for segmentation: first turn the voxels that are still right, then weigh all nearly alike.
+
+    Step t of T weighs rightly classified voxels 1 - λ and wrongly classified ones λ = (t - 1) / 2T.
 
     Gu et al., SegPGD (ECCV 2022, section 3): early steps go for voxels that are still right, late ones weigh both
     nearly alike, so that those that were turned stay so. Where labels answer each for itself, each voxel of each label

@@ -16,7 +16,9 @@ SPLITS = ("", "train", "val", "test")
 
 
 class CSVDataset(AbstractDataset):
-    """One case a line: columns `image,label[,domain,split,group]`, paths relative to the table.
+    """A table with one case a line: its image, its mask, and if known its domain, split and group.
+
+    The columns are `image,label[,domain,split,group]`, paths relative to the table.
 
     Args:
         path: the table.

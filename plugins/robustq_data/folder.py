@@ -13,7 +13,9 @@ IMAGES, MASKS = "images", ("masks", "labels")
 
 
 class FolderDataset(AbstractDataset):
-    """Images in `images/` and masks of the same names, whatever their suffixes, in `masks/` or `labels/`.
+    """A folder with images in images/ and masks of the same names in masks/ or labels/.
+
+    Suffixes may differ.
 
     A folder of such folders is one dataset with a domain for each.
 

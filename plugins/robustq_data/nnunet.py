@@ -16,7 +16,9 @@ _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
 
 
 class NnunetDataset(AbstractDataset):
-    """`dataset.json` with the labels, images in `imagesTr/`, masks in `labelsTr/`; `imagesTs/` where it has masks.
+    """A folder of nnU-Net or of the Medical Segmentation Decathlon, with its dataset.json.
+
+    `dataset.json` has the labels; images lie in `imagesTr/`, masks in `labelsTr/`; `imagesTs/` where it has masks.
 
     nnU-Net stores a file a channel (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon stores channels as a fourth
     axis. Cases of `imagesTs/` have the split "test".

@@ -20,7 +20,7 @@ NUMBERED = 1000
 
 
 class PhantomDataset(AbstractDataset):
-    """Anatomy-like cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
+    """Artificial cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
 
     Shape and pose differ from case to case, and no patient is seen by both scanners. What a case shows depends on
     the seed, its number and its scanner alone, so more cases leave the first ones as they are.

@@ -26,7 +26,9 @@ CASES, TOKENS = 64, 64
 
 
 class Codebook(AbstractAnalyser):
-    """Radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
+    """How large, how evenly used and how evenly spread the codes of a codebook are.
+
+    Radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
 
     What depends on use is given for all cases, and for each domain where there are several. Each stage of a quantiser
     of several stages has values of its own. A lattice has codes and no vectors: it has use and no geometry.

@@ -19,7 +19,9 @@ RESOLUTION = 1e-12
 
 
 class Liveness(AbstractAnalyser):
-    """Tells a dead bottleneck, whose low variance is no robustness (definitions: liveness).
+    """Whether the bottleneck depends on the image at all; its verdict heads every table.
+
+    A bottleneck that ignores the image has a low variance too, and that is not robustness (definitions: liveness).
 
     Each case is compared with the one before it, on the positions that both have: do the codes (or, without a
     codebook, the latents) differ anywhere? The codes in use are counted, and the latent must vary at all. One case's

@@ -29,7 +29,9 @@ BACKGROUND = "background"
 
 
 class Occupancy(AbstractAnalyser):
-    """Tests the paper's "atlas in latent space", and its explanation of a drop under domain shift.
+    """Which anatomy each code stands for, and how many tokens of each domain lie far from their code.
+
+    The paper's "atlas in latent space", and its explanation of a drop under domain shift, put to the test.
 
     A token covers the part of the image that its place on the grid covers; the labels of its voxels count for its
     code by their share. A token at |e - l_k| > r_k lies outside the ball that the paper draws around its code. Of a

@@ -8,7 +8,9 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 
 @dataclass(frozen=True)
 class ASSD(AbstractMetric):
-    """The mean boundary-to-boundary distance over both directed sets pooled.
+    """The mean distance between the two boundaries (average symmetric surface distance).
+
+    The mean boundary-to-boundary distance over both directed sets pooled.
 
     As MONAI's symmetric average surface distance; not the mean of the two directed means.
     """

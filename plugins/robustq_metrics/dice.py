@@ -9,7 +9,10 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 
 @dataclass(frozen=True)
 class Dice(AbstractMetric):
-    """2|P∩G| / (|P| + |G|): 1 for equal masks, 0 without overlap."""
+    """Overlap of prediction and truth: 1 for equal masks, 0 without overlap.
+
+    2|P∩G| / (|P| + |G|).
+    """
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True

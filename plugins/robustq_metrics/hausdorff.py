@@ -11,7 +11,9 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 
 @dataclass(frozen=True)
 class Hausdorff(AbstractMetric):
-    """The larger of the two directed percentiles of boundary-to-boundary distances, linearly interpolated.
+    """The largest distance between the two boundaries; hausdorff@99 takes the 99th percentile.
+
+    The larger of the two directed percentiles of boundary-to-boundary distances, linearly interpolated.
 
     Attributes:
         percentile: above 0, at most 100. 100 is Hausdorff's distance itself.
@@ -57,7 +59,9 @@ class Hausdorff(AbstractMetric):
 
 @dataclass(frozen=True)
 class HD95(AbstractMetric):
-    """Hausdorff's distance at the 95th percentile, as MONAI's `percentile=95`.
+    """The 95th percentile of the distances between the two boundaries.
+
+    Hausdorff's distance at the 95th percentile, as MONAI's `percentile=95`.
 
     DeepMind's surface-distance weights the boundary by its area and differs.
     """

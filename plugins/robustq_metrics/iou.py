@@ -9,7 +9,10 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 
 @dataclass(frozen=True)
 class IoU(AbstractMetric):
-    """|P∩G| / |P∪G|: 1 for equal masks, 0 without overlap."""
+    """Overlap of prediction and truth as intersection over union: 1 for equal masks, 0 without overlap.
+
+    |P∩G| / |P∪G|.
+    """
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True

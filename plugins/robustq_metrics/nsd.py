@@ -13,7 +13,9 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 
 @dataclass(frozen=True)
 class NSD(AbstractMetric):
-    """(|∂P within τ of ∂G| + |∂G within τ of ∂P|) / (|∂P| + |∂G|), counted in boundary voxels.
+    """The share of both boundaries within a tolerance of each other, such as nsd@2px or nsd@1mm.
+
+    (|∂P within τ of ∂G| + |∂G within τ of ∂P|) / (|∂P| + |∂G|), counted in boundary voxels.
 
     Attributes:
         tolerance: τ, 0 or more; a distance equal to it is within.

@@ -56,10 +56,18 @@ class MonaiArchitecture:
 
 
 unet = MonaiArchitecture(nets.UNet, channels=(32, 64, 128, 256, 512), strides=(2, 2, 2, 2), num_res_units=2)
+"""MONAI's UNet with residual units, in 2D and 3D."""
 basicunet = MonaiArchitecture(nets.BasicUNet)
+"""MONAI's BasicUNet, a UNet of plain convolutions, in 2D and 3D."""
 dynunet = MonaiArchitecture(nets.DynUNet, kernel_size=[3] * 5, strides=[1, 2, 2, 2, 2], upsample_kernel_size=[2] * 4)
+"""MONAI's DynUNet, a UNet laid out as nnU-Net does, in 2D and 3D."""
 segresnet = MonaiArchitecture(nets.SegResNet)
+"""MONAI's SegResNet, a residual encoder and a light decoder (Myronenko 2018), in 2D and 3D."""
 attentionunet = MonaiArchitecture(nets.AttentionUnet, channels=(32, 64, 128, 256, 512), strides=(2, 2, 2, 2))
+"""MONAI's AttentionUnet, a UNet whose skips pass attention gates (Oktay et al. 2018), in 2D and 3D."""
 vnet = MonaiArchitecture(nets.VNet, bias=True)
+"""MONAI's VNet, a residual UNet made for volumes (Milletari et al. 2016), in 2D and 3D."""
 swinunetr = MonaiArchitecture(nets.SwinUNETR, feature_size=24)
+"""MONAI's SwinUNETR, a Swin transformer as the encoder of a UNet (Hatamizadeh et al. 2022), in 2D and 3D."""
 unetr = MonaiArchitecture(nets.UNETR, img_size=96)
+"""MONAI's UNETR, a vision transformer as the encoder of a UNet (Hatamizadeh et al. 2022), in 2D and 3D."""

@@ -3,20 +3,11 @@
 import inspect
 from typing import Any
 
-from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
-from dynamic_network_architectures.building_blocks.residual import BasicBlockD, BottleneckD
 from torch import nn
 
 from robustq.errors import RequestError, unknown
 from robustq.model.pretrained import Trained
-
-NETWORKS: dict[str, type[nn.Module]] = {"PlainConvUNet": PlainConvUNet, "ResidualEncoderUNet": ResidualEncoderUNet}
-OPERATIONS = ("conv_op", "norm_op", "dropout_op", "nonlin")
-"""Settings that name a class of torch.nn, in full as in plans.json (torch.nn.modules.conv.Conv2d) or by itself."""
-
-BLOCKS: dict[str, type[nn.Module]] = {"BasicBlockD": BasicBlockD, "BottleneckD": BottleneckD}
-MOST_FEATURES = {2: 512, 3: 320}
-"""Where nnU-Net stops doubling the features."""
+from robustq_nnunet.networks import NETWORKS, defaults, resolved
 
 
 class NnunetArchitecture:
@@ -66,7 +57,7 @@ class NnunetArchitecture:
         wrong = sorted(set(settings) - set(known))
         if wrong:
             raise RequestError(f"{variant} has no setting {', '.join(wrong)}: it takes {', '.join(known)}")
-        chosen = {**_defaults(variant, dims, n_stages), **settings}
+        chosen = {**defaults(variant, dims, n_stages), **settings}
         if str(chosen["conv_op"]).rpartition(".")[2] != f"Conv{dims}d":
             raise RequestError(f"conv_op={chosen['conv_op']} does not fit dims={dims}: leave it out, or change dims")
         try:
@@ -75,7 +66,7 @@ class NnunetArchitecture:
                 num_classes=classes,
                 n_stages=n_stages,
                 deep_supervision=bool(deep_supervision),
-                **{name: _resolved(name, value) for name, value in chosen.items()},
+                **{name: resolved(name, value) for name, value in chosen.items()},
             )
         except (AssertionError, TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
             raise RequestError(f"nnunet's {variant} cannot be built so: {error}") from error
@@ -99,36 +90,5 @@ class NnunetArchitecture:
         return read_results(path)
 
 
-def _defaults(variant: str, dims: int, stages: int) -> dict[str, Any]:
-    blocks = "n_conv_per_stage" if variant == "PlainConvUNet" else "n_blocks_per_stage"
-    return {
-        "features_per_stage": [min(32 * 2**stage, MOST_FEATURES[dims]) for stage in range(stages)],
-        "conv_op": f"Conv{dims}d",
-        "kernel_sizes": 3,
-        "strides": [1] + [2] * (stages - 1),
-        blocks: 2,
-        "n_conv_per_stage_decoder": 2,
-        "conv_bias": True,
-        "norm_op": f"InstanceNorm{dims}d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "nonlin": "LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    }
-
-
-def _resolved(name: str, value: Any) -> Any:
-    """A setting with the class that it names in place of the name."""
-    if value is None or (name not in OPERATIONS and name != "block"):
-        return value
-    package, _, last = str(value).rpartition(".")
-    if name == "block":
-        found = BLOCKS.get(last)
-    else:
-        found = getattr(nn, last, None) if package in ("", "torch.nn") or package.startswith("torch.nn.") else None
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        known = "BasicBlockD or BottleneckD" if name == "block" else "a class of torch.nn"
-        raise RequestError(f"{name}={value!r} names no layer that nnunet builds from: it takes {known}")
-    return found
-
-
 nnunet = NnunetArchitecture()
+"""nnU-Net's own networks, fresh or, by nnunet:FOLDER, as nnU-Net has trained them."""

@@ -11,7 +11,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from robustq.data.mask_values import MaskValue
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
-from robustq_nnunet.architecture import NETWORKS
+from robustq_nnunet.networks import NETWORKS
 
 PICTURES = "NaturalImage2DIO"
 """The reader of PNG and the like: the axes are the picture's, and there is no spacing."""

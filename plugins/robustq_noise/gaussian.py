@@ -12,7 +12,10 @@ from robustq_noise.draws import standard_normal
 
 @dataclass(frozen=True)
 class GaussianNoise(AbstractPerturbation):
-    """Add white noise: x + s·h·n with n ~ N(0, 1); at level 100 its standard deviation is the whole intensity range."""
+    """Add white noise; at level 100 its standard deviation is the whole intensity range.
+
+    x + s·h·n with n ~ N(0, 1).
+    """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·h·n."""

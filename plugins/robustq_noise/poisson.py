@@ -15,7 +15,9 @@ _MOST = 2.0**50
 
 @dataclass(frozen=True)
 class PoissonNoise(AbstractPerturbation):
-    """Count photons: Poisson(u·k)/k with k = 1/(s²·h) and u = max(x - low, 0), plus low.
+    """Add the noise of counted photons, which grows with the square root of the signal.
+
+    Poisson(u·k)/k with k = 1/(s²·h) and u = max(x - low, 0), plus low.
 
     The mean is kept, the standard deviation is s·h at full scale and falls as the square root of u. Values below low
     keep their distance to it, and a constant image (h = 0) has nothing to count.

@@ -12,7 +12,9 @@ from robustq_noise.draws import standard_normal
 
 @dataclass(frozen=True)
 class RicianNoise(AbstractPerturbation):
-    """The magnitude of (u + s·h·n1, s·h·n2), u = max(x - low, 0), plus low; values below low keep their distance to it.
+    """Add the noise of an MR magnitude image, which also brightens dark places.
+
+    The magnitude of (u + s·h·n1, s·h·n2), u = max(x - low, 0), plus low; values below low keep their distance to it.
 
     Gudbjartsson and Patz, Magnetic Resonance in Medicine 34(6), 1995.
     """

@@ -12,7 +12,9 @@ from robustq.shapes import Image, IntensityRange
 
 @dataclass(frozen=True)
 class SaltAndPepperNoise(AbstractPerturbation):
-    """Set a share of the values to the ends of the intensity range, alternately high and low.
+    """Set a share of the values to the lowest or highest of the intensity range.
+
+    Set a share of the values to the ends of the range, alternately high and low.
 
     Of an image's N = C·|S| values the first floor(s·N + ½) places of the draw's random order are taken: the 1st, 3rd,
     ... become high, the 2nd, 4th, ... low. What a level takes, every higher level takes too.

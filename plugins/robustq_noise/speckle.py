@@ -12,7 +12,10 @@ from robustq_noise.draws import standard_normal
 
 @dataclass(frozen=True)
 class SpeckleNoise(AbstractPerturbation):
-    """Multiply by white noise: x + s·(x - low)·n with n ~ N(0, 1)."""
+    """Multiply by white noise, so that bright places get more of it.
+
+    x + s·(x - low)·n with n ~ N(0, 1).
+    """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """x + s·(x - low)·n."""

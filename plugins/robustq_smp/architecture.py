@@ -89,14 +89,26 @@ def _check(encoder: str) -> None:
 
 
 unet = SmpArchitecture("unet")
+"""UNet with any encoder of segmentation-models-pytorch or timm (Ronneberger et al. 2015)."""
 unetplusplus = SmpArchitecture("unetplusplus")
+"""UNet++, a UNet whose skips pass further convolutions (Zhou et al. 2018)."""
 manet = SmpArchitecture("manet")
+"""MA-Net, a UNet with attention over places and channels (Fan et al. 2020)."""
 linknet = SmpArchitecture("linknet")
+"""LinkNet, a small and fast relative of the UNet that adds its skips (Chaurasia and Culurciello 2017)."""
 fpn = SmpArchitecture("fpn")
+"""FPN, a feature pyramid: maps of all scales are merged and added up (Kirillov et al. 2019)."""
 pspnet = SmpArchitecture("pspnet")
+"""PSPNet, pyramid pooling of one coarse feature map (Zhao et al. 2017)."""
 pan = SmpArchitecture("pan")
+"""PAN, a pyramid with attention (Li et al. 2018)."""
 deeplabv3 = SmpArchitecture("deeplabv3")
+"""DeepLabV3, dilated convolutions of several rates on one feature map (Chen et al. 2017)."""
 deeplabv3plus = SmpArchitecture("deeplabv3plus")
+"""DeepLabV3+, DeepLabV3 with a decoder that takes in fine features (Chen et al. 2018)."""
 upernet = SmpArchitecture("upernet")
+"""UPerNet, pyramid pooling and a feature pyramid together (Xiao et al. 2018)."""
 segformer = SmpArchitecture("segformer")
+"""SegFormer, a light decoder of linear layers, made for transformer encoders (Xie et al. 2021)."""
 dpt = SmpArchitecture("dpt")
+"""DPT, a decoder for vision transformers (Ranftl et al. 2021)."""

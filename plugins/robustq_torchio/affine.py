@@ -17,7 +17,9 @@ DEGREES, SCALE, SHIFT = 45.0, 1.5, 0.2
 
 @dataclass(frozen=True)
 class Affine(AbstractPerturbation):
-    """Turn by up to s·45°, shift by up to s·20 %, then scale by up to 1.5^s or its inverse, axis by axis.
+    """Turn, shift and scale image and mask together.
+
+    Turn by up to s·45°, shift by up to s·20 %, then scale by up to 1.5^s or its inverse, axis by axis.
 
     Turned and scaled about the centre. A draw says which way and how far, uniformly between the bounds. In 2D the image
     turns in its plane. What comes in from outside is the channel's minimum, and background. By TorchIO: linear for the

@@ -19,7 +19,9 @@ THICKEST = 1 / 8
 
 @dataclass(frozen=True)
 class Anisotropy(AbstractPerturbation):
-    """Sample one axis coarsely and interpolate back: of its E voxels every (1 + s·v·E/8)-th remains, ½ ≤ v ≤ 1.
+    """Sample the image coarsely along one axis, as thick slices do, and interpolate back.
+
+    Of the axis' E voxels every (1 + s·v·E/8)-th remains, ½ ≤ v ≤ 1.
 
     A draw is the axis and v. Sampling is by the nearest neighbour, going back is linear. Billot et al., MICCAI 2020;
     by TorchIO.

@@ -19,7 +19,9 @@ TYPICAL = 2.0
 
 @dataclass(frozen=True)
 class BiasField(AbstractPerturbation):
-    """Multiply by a smooth field: low + (x - low)·2^(s·f), where f is a polynomial of order 3 with mean f² = 1.
+    """Brighten and darken the image smoothly from place to place, as the coils of an MR scanner do.
+
+    Multiply by a smooth field: low + (x - low)·2^(s·f), where f is a polynomial of order 3 with mean f² = 1.
 
     A draw is f: its coefficients, but for the constant one, are uniform before it is scaled. At level 100 values
     typically double or halve, and in the corners, where f is largest, change several times more. Van Leemput et al.,

@@ -16,7 +16,9 @@ WIDEST = 1 / 10
 
 @dataclass(frozen=True)
 class Blur(AbstractPerturbation):
-    """Blur by a Gaussian: along an axis of E voxels its standard deviation is s·v·E/10, ½ ≤ v ≤ 1 for each axis.
+    """Blur the image by a Gaussian of another width along each axis.
+
+    Along an axis of E voxels its standard deviation is s·v·E/10, ½ ≤ v ≤ 1 for each axis.
 
     By TorchIO, with SciPy's filter, which mirrors the image at its border and cuts the Gaussian off after four
     deviations: one of less than an eighth of a voxel does nothing.

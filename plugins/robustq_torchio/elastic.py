@@ -20,7 +20,9 @@ FARTHEST = 0.4
 
 @dataclass(frozen=True)
 class Elastic(AbstractPerturbation):
-    """Bend by a cubic B-spline of 7 control points an axis, of which the 3 inner ones move by up to s·0.4 spacings.
+    """Bend image and mask together, smoothly and at random.
+
+    A cubic B-spline has 7 control points an axis, of which the 3 inner ones move by up to s·0.4 spacings.
 
     That is s·10 % of the extent. A draw says where each goes, uniformly between the bounds. Short of 0.4 spacings no
     place folds over another (Choi and Lee, ACM SIGGRAPH course notes, 2000). By TorchIO: linear for the image, nearest

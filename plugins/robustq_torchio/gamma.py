@@ -15,7 +15,9 @@ STRONGEST = 5.0
 
 @dataclass(frozen=True)
 class Gamma(AbstractPerturbation):
-    """Raise to a power within the range: low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), ½ ≤ |v| ≤ 1, either sign.
+    """Brighten or darken the middle of the intensity range by a power; its ends stay.
+
+    low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), ½ ≤ |v| ≤ 1, of either sign.
 
     Where u is negative it is -|u|^γ. By TorchIO.
     """

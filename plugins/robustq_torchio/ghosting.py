@@ -16,7 +16,9 @@ FEWEST, MOST = 2, 6
 
 @dataclass(frozen=True)
 class Ghosting(AbstractPerturbation):
-    """Multiply every n-th plane of k-space by 1 - 2·s, which makes n ghosts; the central plane is kept.
+    """Add shifted copies of the image (ghosts), as periodic motion does during an MR scan.
+
+    Every n-th plane of k-space is multiplied by 1 - 2·s, which makes n ghosts; the central plane is kept.
 
     At level 50 these planes are lost, at level 100 their sign is turned round. A draw is the axis and n, from 2 to 6;
     the ghosts' strength grows in proportion to s. By TorchIO.

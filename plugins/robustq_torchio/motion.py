@@ -17,7 +17,9 @@ DEGREES, SHIFT = 30.0, 0.15
 
 @dataclass(frozen=True)
 class Motion(AbstractPerturbation):
-    """Fill k-space while the patient turns by up to s·30° and shifts by up to s·15 % of each extent, three times.
+    """Blur and repeat edges as an MR image does when the patient moves during the scan.
+
+    k-space is filled while the patient turns by up to s·30° and shifts by up to s·15 % of each extent, three times.
 
     A draw is the axis along which k-space is filled, the three times, and where each move goes. The centre of k-space
     belongs to the image as it was. In 2D all moves are in the plane. Shaw et al., MIDL 2019; by TorchIO.

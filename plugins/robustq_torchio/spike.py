@@ -13,7 +13,9 @@ from robustq_torchio.library import explicit, transformed
 
 @dataclass(frozen=True)
 class Spike(AbstractPerturbation):
-    """Add the stripes of one wrong value in k-space: x + s·h·cos(ω·r), the herringbone artefact.
+    """Add stripes over the whole image, as one wrong value of an MR scan does (herringbone artefact).
+
+    One wrong value in k-space: x + s·h·cos(ω·r).
 
     A draw is the place of the spike, anywhere in k-space. By TorchIO.
     """

@@ -79,8 +79,14 @@ def _other_channels(network: nn.Module, in_channels: int) -> None:
 
 
 fcn_resnet50 = TorchvisionArchitecture("fcn_resnet50")
+"""torchvision's FCN, a fully convolutional network on a ResNet-50."""
 fcn_resnet101 = TorchvisionArchitecture("fcn_resnet101")
+"""torchvision's FCN, a fully convolutional network on a ResNet-101."""
 deeplabv3_resnet50 = TorchvisionArchitecture("deeplabv3_resnet50")
+"""torchvision's DeepLabV3, dilated convolutions of several rates, on a ResNet-50."""
 deeplabv3_resnet101 = TorchvisionArchitecture("deeplabv3_resnet101")
+"""torchvision's DeepLabV3, dilated convolutions of several rates, on a ResNet-101."""
 deeplabv3_mobilenet = TorchvisionArchitecture("deeplabv3_mobilenet_v3_large")
+"""torchvision's DeepLabV3, dilated convolutions of several rates, on a MobileNetV3-Large."""
 lraspp_mobilenet = TorchvisionArchitecture("lraspp_mobilenet_v3_large")
+"""torchvision's LR-ASPP, a small and fast network on a MobileNetV3-Large."""

@@ -8,7 +8,7 @@ from robustq_unet.unet import PAPER_WIDTH, UNet
 
 
 class TransUNet(UNet):
-    """The residual UNet of section 2.4 whose bottleneck tokens attend to each other, after TransUNet.
+    """The residual UNet with transformer blocks at its bottleneck, after TransUNet; in 2D and 3D.
 
     The cut, and with it a quantiser, comes after the transformer. Source: Chen et al., TransUNet, 2021.
 

@@ -15,7 +15,9 @@ PAPER_WIDTH = {2: 32, 3: 16}
 
 
 class UNet(nn.Module):
-    """UNet with one pre-activation residual block a scale, group normalisation and Swish (section 2.4).
+    """The residual UNet of the paper, in 2D and 3D.
+
+    One pre-activation residual block a scale, group normalisation and Swish (section 2.4).
 
     Any image size: the image is padded at its far ends by repeating its border up to a multiple of
     2^(scales - 1), and the logits are cropped back.

@@ -14,7 +14,7 @@ from robustq.shapes import Codebooks, Embedding
 
 
 class CosineQuantiser(AbstractQuantiser):
-    """Embedding and codebook are brought to length 1, and the nearest vector is the one of the smallest angle.
+    """Scale tokens and codes to length 1, then replace each token by the code at the smallest angle.
 
     All vectors lie on a hypersphere, as the paper's assumption 3 has it (section 3.1), by construction: whether they
     are evenly spread there is another matter. z_q is of length 1, and its gradient passes straight through to the

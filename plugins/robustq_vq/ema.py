@@ -16,7 +16,9 @@ from robustq_vq.kmeans import choose, gather, kmeans
 
 
 class MovingAverageQuantiser(AbstractQuantiser):
-    """Each codebook vector follows the mean of the tokens that choose it; the optimiser has no part in it.
+    """Replace each token by its nearest code; a code follows the mean of the tokens that choose it.
+
+    The optimiser does not train the codes.
 
     After a training pass in which n_i tokens with sum s_i chose code i, N_i ← γ N_i + (1-γ) n_i,
     m_i ← γ m_i + (1-γ) s_i and l_i = m_i / N_i (van den Oord et al. 2017, appendix A.1; Razavi et al. 2019, section

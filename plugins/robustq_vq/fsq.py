@@ -13,7 +13,9 @@ from robustq.shapes import Embedding
 
 
 class FiniteScalarQuantiser(AbstractQuantiser):
-    """Every channel is bounded by a tanh and rounded to one of a few levels; there is nothing to learn.
+    """Round every channel to one of a few fixed levels (finite scalar quantisation); no codebook is learned.
+
+    A tanh bounds the channel first.
 
     Channel i of L levels is mapped to h·tanh(z + s) - o with h = (L-1)/2, o = 0 for odd and 1/2 for even L, rounded,
     and divided by floor(L/2): z_q lies in [-1, 1]. s = artanh(o/h), so that 0 stays 0; the appendix has tan(o/h) for

@@ -14,7 +14,9 @@ from robustq.shapes import Codebooks, Embedding
 
 
 class GumbelQuantiser(AbstractQuantiser):
-    """In training a token draws its code with probability π_k ∝ exp(-|e-l_k|²); in evaluation it takes the likeliest.
+    """Draw the code of a token at random in training, near codes most often; in evaluation take the nearest.
+
+    A token draws code k with probability π_k ∝ exp(-|e-l_k|²); in evaluation it takes the likeliest.
 
     The likeliest is the nearest vector, as in equation 1 (these class probabilities: Sønderby et al. 2017, section 2).
     z_q is the drawn vector itself; backwards the draw counts as the Gumbel-softmax, softmax((log π + g)/τ) with

@@ -9,7 +9,7 @@ from robustq.shapes import Embedding
 
 
 class Identity(AbstractQuantiser):
-    """Leaves the embedding as it is, so that a network has the capacity of its quantised twin and no codebook.
+    """Leave the tokens as they are: the matched baseline, with the same projections and no codebook.
 
     Args:
         dimension: D, channels of the embedding.

@@ -14,7 +14,9 @@ from robustq.shapes import Embedding
 
 
 class LookupFreeQuantiser(AbstractQuantiser):
-    """z_q is the sign of each channel, and the code the number whose binary digits are the positive channels.
+    """Keep only the sign of every channel (lookup-free quantisation); no codebook is learned.
+
+    z_q is the sign of each channel, and the code the number whose binary digits are the positive channels.
 
     Source: Yu et al. 2023 (MAGVIT-v2), section 3.1. The loss adds two terms. The entropy term E[H(q)] - H(E[q]) makes
     every token sure of its code and the tokens together use all codes; q are soft codes, proportional to

@@ -13,7 +13,9 @@ from robustq_vq.vector import VectorQuantiser
 
 
 class ResidualQuantiser(AbstractQuantiser):
-    """z_q is a sum of Q vectors: stage q takes the nearest vector of its own codebook to what is left of the token.
+    """Quantise in several stages, each with a codebook for what the stages before have left over.
+
+    z_q is a sum of Q vectors: stage q takes the nearest vector of its own codebook to what is left of the token.
 
     Greedy, stage by stage (Zeghidour et al. 2021, section III-C). The loss is the sum of the stages', each that of the
     vq quantiser on its residual: the second terms commit the embedding to every partial sum (Lee et al. 2022,

@@ -13,7 +13,7 @@ from robustq.shapes import Codebooks, Embedding
 
 
 class VectorQuantiser(AbstractQuantiser):
-    """Replaces each token by its nearest codebook vector; the codebook is trained by the optimiser.
+    """Replace each token by its nearest code, as the paper does; the optimiser trains the codes.
 
     The gradient passes straight through from z_q to the embedding. The loss has two terms (equation 2): the first
     moves the codebook towards the embedding, the second, weighted by β, commits the embedding to its vector.

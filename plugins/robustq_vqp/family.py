@@ -109,6 +109,7 @@ vq = LibraryFamily(
     lambda k, d, **settings: VectorQuantize(dim=d, codebook_size=k, **settings),
     _one_codebook,
 )
+"""VectorQuantize of vector-quantize-pytorch: each token becomes its nearest code, trained by moving averages."""
 residual_vq = LibraryFamily(
     "residual-vq",
     "QxKxD",
@@ -116,12 +117,14 @@ residual_vq = LibraryFamily(
     lambda q, k, d, **settings: ResidualVQ(dim=d, num_quantizers=q, codebook_size=k, **settings),
     _codebooks,
 )
+"""ResidualVQ: several stages, each with a codebook for what the stages before have left over."""
 grouped_residual_vq = LibraryFamily(
     "grouped-residual-vq",
     "GxQxKxD",
     lambda g, q, k, d: (d, g * q, k),
     lambda g, q, k, d, **settings: GroupedResidualVQ(dim=d, groups=g, num_quantizers=q, codebook_size=k, **settings),
 )
+"""GroupedResidualVQ: the channels are split into groups, and each has a ResidualVQ of its own."""
 simvq = LibraryFamily(
     "simvq",
     "KxD",
@@ -129,6 +132,7 @@ simvq = LibraryFamily(
     lambda k, d, **settings: SimVQ(dim=d, codebook_size=k, **settings),
     _one_codebook,
 )
+"""SimVQ: the codes are a learned linear map of fixed random vectors, so that all of them stay in use."""
 residual_simvq = LibraryFamily(
     "residual-simvq",
     "QxKxD",
@@ -136,24 +140,28 @@ residual_simvq = LibraryFamily(
     lambda q, k, d, **settings: ResidualSimVQ(dim=d, num_quantizers=q, codebook_size=k, **settings),
     _codebooks,
 )
+"""ResidualSimVQ: several stages of SimVQ, each for what the stages before have left over."""
 fsq = LibraryFamily(
     "fsq",
     "Lx...",
     lambda *levels: (len(levels), 1, prod(levels)),
     lambda *levels, **settings: FSQ(levels=list(levels), **settings),
 )
+"""FSQ, finite scalar quantisation: every channel is rounded to one of a few fixed levels."""
 fsp = LibraryFamily(
     "fsp",
     "Lx...",
     lambda *levels: (len(levels), 1, prod(levels)),
     lambda *levels, **settings: FSP(levels=list(levels), **settings),
 )
+"""FSP, a relative of FSQ: every channel is brought to one of a few fixed levels."""
 residual_fsq = LibraryFamily(
     "residual-fsq",
     "QxLx...",
     lambda q, *levels: (len(levels), q, prod(levels)),
     lambda q, *levels, **settings: ResidualFSQ(levels=list(levels), num_quantizers=q, **settings),
 )
+"""ResidualFSQ: several stages of FSQ, each for what the stages before have left over."""
 grouped_residual_fsq = LibraryFamily(
     "grouped-residual-fsq",
     "GxQxLx...",
@@ -162,24 +170,28 @@ grouped_residual_fsq = LibraryFamily(
         dim=g * len(levels), groups=g, levels=list(levels), num_quantizers=q, **settings
     ),
 )
+"""GroupedResidualFSQ: the channels are split into groups, and each has a ResidualFSQ of its own."""
 lfq = LibraryFamily(
     "lfq",
     "BITS",
     lambda bits: (bits, 1, 2**bits),
     lambda bits, **settings: LFQ(dim=bits, **settings),
 )
+"""LFQ, lookup-free quantisation: only the sign of every channel is kept."""
 bsq = LibraryFamily(
     "bsq",
     "BITS",
     lambda bits: (bits, 1, 2**bits),
     lambda bits, **settings: LFQ(dim=bits, spherical=True, **settings),
 )
+"""LFQ on the unit sphere (binary spherical quantisation): only the sign of every channel is kept."""
 residual_lfq = LibraryFamily(
     "residual-lfq",
     "QxBITS",
     lambda q, bits: (bits, q, 2**bits),
     lambda q, bits, **settings: ResidualLFQ(dim=bits, num_quantizers=q, codebook_size=2**bits, **settings),
 )
+"""ResidualLFQ: several stages of LFQ, each for what the stages before have left over."""
 grouped_residual_lfq = LibraryFamily(
     "grouped-residual-lfq",
     "GxQxBITS",
@@ -188,3 +200,4 @@ grouped_residual_lfq = LibraryFamily(
         dim=g * bits, groups=g, num_quantizers=q, codebook_size=2**bits, **settings
     ),
 )
+"""GroupedResidualLFQ: the channels are split into groups, and each has a ResidualLFQ of its own."""

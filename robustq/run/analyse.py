@@ -25,7 +25,7 @@ from robustq.run.subjects import Subjects
 
 def analyse(
     models: Models | None = None,
-    data: AbstractDataset | str = "phantom",
+    data: AbstractDataset | str | None = None,
     *,
     check: str = "all",
     noise: Sequence[str] = ("gaussian",),
@@ -48,8 +48,8 @@ def analyse(
     Args:
         models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; the built-in phantom by default. What depends on a domain is given for
-            each domain.
+        data: a dataset or the text of `--data`; by default as in `robustq.stress`. What depends on a domain is given
+            for each domain.
         check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
         levels: percent, 0 to 100; the other levels are compared with level 0, which is always computed.

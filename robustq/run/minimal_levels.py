@@ -18,7 +18,7 @@ from robustq.run.subjects import Subjects
 
 def minimal_levels(
     models: Models | None,
-    data: AbstractDataset | str,
+    data: AbstractDataset | str | None,
     perturbation: str,
     *,
     threshold: float = 0.5,
@@ -36,7 +36,7 @@ def minimal_levels(
 
     Args:
         models: as in `robustq.stress`; None for the bundled demonstration pair.
-        data: a dataset or the text of `--data`.
+        data: a dataset or the text of `--data`; None as in `robustq.stress`.
         perturbation: a perturbation, chain or attack by name.
         threshold: Dice.
         resolution: percent.

@@ -15,7 +15,6 @@ from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
-from robustq.run.demonstration import DATA
 from robustq.run.open_models import Models
 from robustq.run.plan import plan
 from robustq.run.progress import Progress
@@ -101,8 +100,6 @@ def stress(
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
     noise_device = str(choose_device(noise_device))
-    if data is None:
-        data = DATA if models is None else "phantom"
     subjects = Subjects.gather(models, data, split=split, device=device)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}

@@ -15,6 +15,7 @@ from robustq.model.device import choose_device
 from robustq.model.predict import BATCH
 from robustq.model.segmenter import Segmenter
 from robustq.results.rows import Row, blank_row, of_model
+from robustq.run.demonstration import DATA
 from robustq.run.open_models import Models, open_models
 
 SPLITS = ("held-out", "train", "val", "test", "all")
@@ -40,18 +41,23 @@ class Subjects:
     device: torch.device
 
     @classmethod
-    def gather(cls, models: Models | None, data: AbstractDataset | str, *, split: str, device: str) -> "Subjects":
+    def gather(
+        cls, models: Models | None, data: AbstractDataset | str | None, *, split: str, device: str
+    ) -> "Subjects":
         """Open the models, choose the cases, and read each once.
 
         Args:
             models: None for the bundled demonstration pair.
-            data: a dataset or the text of `--data`.
+            data: a dataset or the text of `--data`; None for the phantom, of which the demonstration pair is shown
+                cases that it has not seen.
             split: "held-out" leaves out the cases that any of the models was trained on; or a declared split; or all.
             device: "auto", or a device's name.
 
         Raises:
             RequestError: the models cannot be compared, or no case can be used.
         """
+        if data is None:
+            data = DATA if models is None else "phantom"
         dataset = open_dataset(data) if isinstance(data, str) else data
         opened = open_models(models, dataset)
         chosen = _choose(dataset, opened, split)

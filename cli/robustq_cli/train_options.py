@@ -1,0 +1,95 @@
+"""The options of robustq train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustq_cli import complete
+from robustq_cli.command import COMPUTE, MODELS, OUTPUT
+
+RECIPE = "Recipe"
+"""The panel of the settings of a training."""
+
+Model = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        metavar="FILE",
+        rich_help_panel=MODELS,
+        help="Model file to train, made by robustq wrap. The file name alone works too.",
+    ),
+]
+Epochs = Annotated[
+    int,
+    typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Largest number of epochs (passes over the cases)."),
+]
+Patience = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=RECIPE,
+        help="Stop after this many epochs without a better Dice on the validation cases.",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=RECIPE,
+        help="Images of a training step. By default the paper's: 10 in 2D and 2 in 3D.",
+    ),
+]
+LearningRate = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Learning rate of AdamW.")]
+WeightDecay = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Weight decay of AdamW.")]
+Augmentation = Annotated[
+    bool, typer.Option(rich_help_panel="Augmentation", help="Turn, scale and shift the training cases at random.")
+]
+Freeze = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PARTS",
+        rich_help_panel=RECIPE,
+        autocompletion=complete.one_of("encoder", "decoder", "encoder,decoder"),
+        help="Parts whose weights stay as they are: encoder, decoder, or both. With both, the bottleneck is trained.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=RECIPE,
+        help="Seed of the order of cases and of their augmentation. By default the seed of the fresh weights.",
+    ),
+]
+Validation = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        rich_help_panel=RECIPE,
+        help="Share of the cases that choose the best epoch and are not trained on, if the data has no split itself.",
+    ),
+]
+SplitSeed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=RECIPE,
+        help="Seed that chooses these cases. Use the same for models that you compare.",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=COMPUTE,
+        autocompletion=complete.one_of("auto", "bf16", "fp32"),
+        help="Precision of the computation: fp32, bf16, or auto (bf16 where the device computes in it).",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=OUTPUT, help="Model file to write. By default NAME-trained.safetensors."
+    ),
+]

@@ -1,0 +1,68 @@
+"""How robustq wrap is asked to prepare cases."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from robustq.request import values
+
+if TYPE_CHECKING:
+    from robustq.data.preparation import Preparation
+
+
+@dataclass(frozen=True)
+class Cases:
+    """How cases are prepared, as the options say it."""
+
+    size: tuple[int, ...] | None
+    spacing: tuple[float, ...] | None
+    crop: tuple[int, ...] | None
+    normalise: str
+    window: tuple[float, float] | None
+    labels: tuple[tuple[int, str], ...] | None
+    ignore: int | None
+
+    @classmethod
+    def parse(
+        cls,
+        size: str | None,
+        spacing: str | None,
+        crop: str | None,
+        normalise: str,
+        window: str | None,
+        labels: str | None,
+        ignore: int | None,
+    ) -> "Cases":
+        """Read the texts of the options.
+
+        Raises:
+            RequestError: one is not written as its option asks.
+        """
+        return cls(
+            values.numbers("--size", size, int),
+            values.numbers("--spacing", spacing, float),
+            values.numbers("--crop", crop, int),
+            normalise,
+            values.window(window),
+            values.labels(labels),
+            ignore,
+        )
+
+    @property
+    def given(self) -> dict[str, object]:
+        """What a trained network's folder would say itself, by the name of the option."""
+        return {name: value for name, value in vars(self).items() if name != "normalise"}
+
+    @property
+    def sized(self) -> bool:
+        """Whether all cases get one size."""
+        return bool(self.crop or self.size)
+
+    def extents(self, dims: int) -> tuple[int, ...]:
+        """The spatial extents of a prepared case, or of an example where they differ."""
+        return self.crop or self.size or (128,) * dims
+
+    def preparation(self, dims: int, channels: int, labels: tuple[tuple[int, str], ...]) -> "Preparation":
+        """As a model keeps it."""
+        from robustq.data.preparation import Preparation
+
+        return Preparation(dims=dims, channels=channels, **{**vars(self), "labels": labels})

@@ -1,0 +1,193 @@
+"""The options of robustq wrap."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustq_cli import complete
+from robustq_cli.command import DATA, OUTPUT
+
+NETWORK = "Network"
+QUANTISER = "Quantiser"
+
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        autocompletion=complete.one_item("architectures"),
+        help="Architecture from robustq list architectures, such as unet or smp:unet. nnunet:FOLDER takes a network "
+        "that nnU-Net has trained.",
+    ),
+]
+ModelFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.py:FUNCTION",
+        rich_help_panel=NETWORK,
+        help="Function that makes your own network, instead of --arch. The file is executed.",
+    ),
+]
+Dims = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=NETWORK,
+        help="Spatial axes of the network: 2 or 3. A 2D network reads volumes slice by slice.",
+    ),
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=NETWORK,
+        help="Output channels of the network, background included. By default as many as --labels needs, or 2.",
+    ),
+]
+InChannels = Annotated[
+    int,
+    typer.Option(metavar="NUMBER", rich_help_panel=NETWORK, help="Image channels: 1 for grey images, 3 for RGB."),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        help="Encoder of an smp architecture, such as resnet34 or tu-convnext_tiny (one of timm).",
+    ),
+]
+EncoderWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        help="Pretrained weights of the encoder, such as imagenet; they are downloaded. By default random weights.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        rich_help_panel=NETWORK,
+        help="Setting of the architecture, such as width=16. Repeat the option for several.",
+    ),
+]
+Answer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        autocompletion=complete.one_of("softmax", "sigmoid", "probabilities"),
+        help="How the network's output becomes a mask: softmax (one label at each place), sigmoid (each label by "
+        "itself), or probabilities (the output is one of these two already). By default softmax, or sigmoid for one "
+        "channel.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=NETWORK,
+        help="Checkpoint of the network without its quantiser. Only its tensors are read; no code in it is run.",
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="NUMBER", rich_help_panel=NETWORK, help="Seed of the fresh random weights.")]
+Quantise = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        rich_help_panel=QUANTISER,
+        autocompletion=complete.one_item("quantisers", "none"),
+        help="Quantiser and its size: KxD (K codes of D channels), NAME:NUMBERS from robustq list quantisers, "
+        "identity:D (the matched baseline: no codebook, otherwise the same), or none.",
+    ),
+]
+Site = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="SUBMODULE",
+        rich_help_panel=QUANTISER,
+        help="Where the network is cut: the dotted name of a submodule. By default the architecture says it, or the "
+        "bottleneck is searched.",
+    ),
+]
+Skips = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=QUANTISER,
+        autocompletion=complete.one_of("keep", "drop", "quantise"),
+        help="What happens to the feature maps that go around the bottleneck: keep, drop (set to 0) or quantise.",
+    ),
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        rich_help_panel=QUANTISER,
+        autocompletion=complete.data(),
+        help="Set the codebook of a trained network by k-means on these cases, without training.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1=lung,5=heart",
+        rich_help_panel=DATA,
+        help="Mask values and their names. Values may be left out between them.",
+    ),
+]
+Ignore = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER", rich_help_panel=DATA, help="Mask value of places that are neither trained on nor scored."
+    ),
+]
+Size = Annotated[
+    str | None, typer.Option(metavar="128x128", rich_help_panel=DATA, help="Resize every case to this many pixels.")
+]
+Spacing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1x1x2",
+        rich_help_panel=DATA,
+        help="Resample every case to this distance between its pixels, in the unit of its file (mostly mm).",
+    ),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        metavar="96x96x96",
+        rich_help_panel=DATA,
+        help="Crop or pad every case to this many pixels, after it was resized or resampled.",
+    ),
+]
+Normalise = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=DATA,
+        autocompletion=complete.one_of("min-max", "z-score", "percentile", "window", "none"),
+        help="How intensities are normalised: min-max, z-score, percentile, window or none.",
+    ),
+]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW..HIGH",
+        rich_help_panel=DATA,
+        help="Lowest and highest intensity, for --normalise window, such as -160..240.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Model file to write, named *.safetensors. By default its name says architecture and quantiser.",
+    ),
+]

@@ -1,0 +1,68 @@
+"""What robustq wrap prints of the model that it made."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robustq_cli import console
+
+if TYPE_CHECKING:
+    from robustq.data.preparation import Preparation
+    from robustq.model.describe import Description
+    from robustq.model.segmenter import Segmenter
+    from robustq.training.calibrate import Calibration
+
+
+def print_summary(
+    model: "Segmenter", anatomy: "Description", target: Path, *, origin: dict[str, str], sized: bool, options: str
+) -> None:
+    """Where the cut is, what it costs, and what to do next.
+
+    Args:
+        model: as it was written.
+        anatomy: its shapes and parameters.
+        target: its file.
+        origin: where weights and codebook come from, from `weights_line` and its neighbours.
+        sized: the user gave the size of an image; else that of `anatomy` is an example.
+        options: what the next commands need besides, such as " --model-file net.py:make".
+    """
+    spec = model.spec
+    features, embedding = _extents(anatomy.features), _extents(anatomy.embedding)
+    searched = {"also possible": ", ".join(site.name for site in model.sites[1:]) or "no other place"}
+    lines = {
+        "cut at": f"{anatomy.site}, skips {anatomy.skips}",
+        **(searched if model.sites else {}),
+        "quantiser": str(spec.quantise),
+        "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),
+        "bottleneck": f"{features} -> embedding {embedding}",
+        "stride": f"{_extents(anatomy.stride)} (voxels of the image a token covers along each axis)",
+        "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if spec.dims == 2 else 'case'}",
+        "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
+        "answer": f"{spec.answer}, {spec.classes} channels -> {', '.join(spec.labels)}",
+        **origin,
+        "state": "; ".join(spec.status),
+        "written": str(target),
+        "next": f"robustq train {target}{options} --data DATA",
+        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors{options} --data DATA "
+        "--noise gaussian --levels 0,1,10,20,30",
+    }
+    console.print_pairs(lines)
+
+
+def preparation_line(preparation: "Preparation") -> dict[str, str]:
+    """How the framework that trained the network prepared its cases."""
+    said = {**preparation.to_dict(), "dims": None, "channels": None, "labels": None}
+    return {"preparation": ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)}
+
+
+def calibration_lines(calibration: "Calibration") -> dict[str, str]:
+    """What a calibration kept of the features, and what it costs in Dice."""
+    return {
+        "calibrated": f"on {calibration.tokens} tokens of {calibration.cases} cases; the projection keeps "
+        f"{100 * calibration.explained:.1f} % of the features' variance",
+        "Dice": f"{calibration.before:.4f} before, {calibration.after:.4f} quantised, on {calibration.validation} "
+        f"other cases; {calibration.codes_in_use} codes in use there",
+    }
+
+
+def _extents(extents: tuple[float, ...]) -> str:
+    return " × ".join(f"{extent:g}" for extent in extents)
