@@ -138,7 +138,7 @@ def test_the_radius_in_place_of_the_margin_is_refuted_by_a_counterexample() -> N
     moved = nearest_codes(tokens + 0.999 * within[:, None] * directions, codebook)
     # A shift shorter than r_k changes the code of a token that does not sit on l_k.
     assert moved.ne(codes).any()
-    # Where r_k - |e - l_k| is left, it never does: definitions.md's weaker promise.
+    # Where r_k - |e - l_k| is left, it never does: docs/definitions.md's weaker promise.
     left = (within - (tokens - codebook[codes]).norm(dim=1)).clamp(min=0)
     assert nearest_codes(tokens + 0.999 * left[:, None] * directions, codebook).equal(codes)
 

@@ -29,7 +29,7 @@ RESOLUTION = 1e-12
 class LatentVariance(AbstractAnalyser):
     """How much noise moves the latents at the bottleneck, and how often a token changes its code.
 
-    Variance over draws of z_q, or of the tensor at its place (definitions: latent variance).
+    Variance over draws of z_q, or of the tensor at its place (docs/definitions.md, Latent variance).
 
     `raw` depends on the scale of a network's latents, `min-max` on the extremes of a case, `relative` on neither:
     compare models by `relative`. The three can disagree, so all three are reported, with the flip rate where there are

@@ -21,7 +21,8 @@ RESOLUTION = 1e-12
 class Liveness(AbstractAnalyser):
     """Whether the bottleneck depends on the image at all; its verdict heads every table.
 
-    A bottleneck that ignores the image has a low variance too, and that is not robustness (definitions: liveness).
+    A bottleneck that ignores the image has a low variance too, and that is not robustness (docs/definitions.md,
+    Liveness).
 
     Each case is compared with the one before it, on the positions that both have: do the codes (or, without a
     codebook, the latents) differ anywhere? The codes in use are counted, and the latent must vary at all. One case's

@@ -39,5 +39,5 @@ class Moments:
 
     @property
     def variance(self) -> Float[Tensor, "*shape"]:
-        """Variance of each element, divisor N (definitions: latent variance)."""
+        """Variance of each element, divisor N (docs/definitions.md, Latent variance)."""
         return self._squares / self.count

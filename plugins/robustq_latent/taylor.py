@@ -26,7 +26,7 @@ SHARE = 95.0
 class Taylor(AbstractAnalyser):
     """Predicts which tokens keep their code under noise, and counts how often the prediction is wrong.
 
-    Predicted shift |Jδ|, true shift and Voronoi margin of every token (definitions: Taylor bound).
+    Predicted shift |Jδ|, true shift and Voronoi margin of every token (docs/definitions.md, Taylor bound).
 
     Three criteria call a token safe: the predicted shift is below r (equation 3), below r_k of its code, or below its
     exact margin. For each criterion the errors are counted: tokens that it calls safe and that flip, and tokens that

@@ -74,7 +74,8 @@ class TaylorPiece:
         self._flips += int(flipped.sum())
         for name, bound in self._bounds.items():
             self._judge(name, expected < bound, flipped)
-            # A token whose true shift is below its margin cannot flip; one below r_k can (definitions: Taylor bound).
+            # A token whose true shift is below its margin cannot flip; one below r_k can (docs/definitions.md, Taylor
+            # bound).
             self._add(f"within:{name}", true < bound)
             self._add(f"within_flipped:{name}", (true < bound) & flipped)
 

@@ -26,7 +26,7 @@ class Perturber:
     settings: DrawSettings
 
     def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
-        """Draw `number` of a prepared case; its seed depends on these alone (definitions: draws and seeds).
+        """Draw `number` of a prepared case; its seed depends on these alone (docs/definitions.md, Draws and seeds).
 
         Raises:
             RequestError: the perturbation gives values that are not finite, which no model could answer.

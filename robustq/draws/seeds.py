@@ -10,7 +10,7 @@ import torch
 
 
 def draw_seed(run_seed: int, case_id: str, perturbation: str, draw: int) -> int:
-    """The seed of one draw: a stable hash of what names it (definitions: draws and seeds), 63 bits.
+    """The seed of one draw: a stable hash of what names it (docs/definitions.md, Draws and seeds), 63 bits.
 
     Neither level nor intensity range enters, so one draw is the same noise at growing strength; nor does the model,
     so every model sees the same noise.

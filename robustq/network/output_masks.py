@@ -1,4 +1,4 @@
-"""From a network's output to masks: the one place that knows (definitions: from output to masks)."""
+"""From a network's output to masks: the one place that knows (docs/definitions.md, From output to masks)."""
 
 from collections.abc import Mapping, Sequence
 

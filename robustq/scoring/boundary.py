@@ -31,7 +31,7 @@ def place(box: Box, within: Box) -> Box:
 
 
 def boundary(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
-    """The mask minus its erosion with face connectivity (definitions: segmentation metrics).
+    """The mask minus its erosion with face connectivity (docs/definitions.md, Segmentation metrics).
 
     What lies outside of the array counts as background, so true voxels on its border are boundary. Hence the boundary
     of a mask cut out along a box that holds all of it is the boundary in the whole image.

@@ -1,4 +1,4 @@
-"""Models against a baseline, paired by group (definitions: comparing two models)."""
+"""Models against a baseline, paired by group (docs/definitions.md, Comparing two models)."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""From the rows of a run to the rows of a table (definitions: segmentation metrics)."""
+"""From the rows of a run to the rows of a table (docs/definitions.md, Segmentation metrics)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a curve over levels says in one number (definitions: robustness of one model)."""
+"""What a curve over levels says in one number (docs/definitions.md, Robustness of one model)."""
 
 import numpy as np
 from jaxtyping import Float

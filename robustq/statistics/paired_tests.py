@@ -1,4 +1,4 @@
-"""Two models on the same groups: interval, test and correction (definitions: comparing two models)."""
+"""Two models on the same groups: interval, test and correction (docs/definitions.md, Comparing two models)."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ class Epoch:
         epoch: its number, from 1.
         loss: mean training loss over the steps, with the quantiser's share.
         quantiser_loss: the quantiser's share of the loss.
-        validation_dice: mean Dice of the validation cases, as definitions.md takes it.
+        validation_dice: mean Dice of the validation cases, as docs/definitions.md takes it.
         codes_in_use: number of codes that were chosen at least once on the validation cases; None without a codebook.
         perplexity: perplexity of the codes on these cases; None without a codebook.
         seconds: wall time of the epoch.

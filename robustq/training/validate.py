@@ -26,7 +26,7 @@ def validate(
     batch_size: int,
     precision: Precision = "fp32",
 ) -> tuple[float, Tensor | None]:
-    """Mean Dice over groups (definitions: segmentation metrics), and how often each code was chosen.
+    """Mean Dice over groups (docs/definitions.md, Segmentation metrics), and how often each code was chosen.
 
     Args:
         model: is scored in evaluation mode. Afterwards each of its modules is in the mode it was in.
