@@ -19,7 +19,7 @@ test-long: .venv/installed-test
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed
-	OMP_NUM_THREADS=1 .venv-nnunet/bin/pytest -m "" -k nnunet tests/test_nnunet.py tests/test_networks.py
+	OMP_NUM_THREADS=1 .venv-nnunet/bin/pytest -m "" -k nnunet tests/plugins/robustq_nnunet tests/network/test_every_architecture.py
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

@@ -11,6 +11,7 @@ import torch
 from sklearn.decomposition import PCA
 
 import robustq
+from analyses import analyse, model
 from networks import noise, small
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry, own_range
@@ -21,7 +22,6 @@ from robustq.statistics.group_means import group_means
 from robustq_latent.code_maps import SIDE, CodeMap, code_maps
 from robustq_latent.codebook_map import SampledTokens, map_findings
 from stranger_analysers import register
-from test_analyse import analyse, model
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from analyses import analyse, model
 from networks import noise
 from robustq import registry
 from robustq.analyser import Finding
@@ -25,7 +26,6 @@ from robustq.results.analysis import Analysis
 from robustq.run.load_checks import load_checks
 from robustq.testing import check_analyser
 from stranger_analysers import Answers, Blind, Opinion, Power, register
-from test_analyse import analyse, model
 
 
 def test_all_stands_for_every_registered_analyser() -> None:

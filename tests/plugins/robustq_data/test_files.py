@@ -17,7 +17,7 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset
 from robustq.errors import CaseError, RequestError
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
+REAL = Path(__file__).parents[4] / "shared" / "data"
 Writer = Callable[[Path, np.ndarray], None]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from networks import noise
 from robustq.errors import RequestError
-from robustq.latent.latents import nearest as search
+from robustq.latent import nearest as search
 from robustq.latent.nearest import nearest
 from robustq.quantiser import perplexity, usage
 from robustq_vq.identity import Identity
