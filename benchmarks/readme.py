@@ -10,18 +10,21 @@ into README.md by hand.
 import sys
 from pathlib import Path
 
+from rich.console import Console
+
 import robustq
-from robustq_cli.console import print_table
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demonstration.png"
 LEVELS = (0, 1, 10, 20, 30)
+WIDTH = 120
+"""Columns of the table, as in a terminal of that width."""
 
 
 def main(directory: str | None) -> None:
     run = robustq.stress(noise=["gaussian"], levels=LEVELS) if directory is None else robustq.Run(directory)
     PICTURE.parent.mkdir(exist_ok=True)
     run.plot().savefig(PICTURE, dpi=100)
-    print_table(run.table())
+    Console(width=WIDTH).print(run.table())
     print(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
 
 
