@@ -93,7 +93,7 @@ class Spec:
 
     @property
     def remarks_once_trained(self) -> tuple[str, ...]:
-        """The remarks that hold after a training; `CHANGED` goes if the changed code itself trained fresh weights."""
+        """The remarks that hold after a training: without `CHANGED` if fresh weights were trained with the new code."""
         fresh = self.training is None and not self.weights
         remarks = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
         return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in remarks)
