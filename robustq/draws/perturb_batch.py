@@ -58,7 +58,7 @@ def perturb(
     ((canonical_name, perturbation),) = load_perturbations([name], compat).items()
     if perturbation.moves_truth:
         raise RequestError(
-            f"{canonical_name} moves the mask with the image, and no masks are given here: use robustq stress on a dataset"
+            f"{canonical_name} moves the mask with the image, and no mask is given here: run robustq stress on data"
         )
     limits = None if intensity_range is None else _limits(intensity_range, batch.shape[1])
     results = []

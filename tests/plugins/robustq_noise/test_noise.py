@@ -248,7 +248,7 @@ def test_clipping_brings_values_back_into_the_range() -> None:
         ({"images": torch.zeros(2, 3, 4)}, r"give \(B, C, \*S\)"),
         ({"images": torch.zeros(2, 2, 4, 4, dtype=torch.uint8)}, "convert them to floating point"),
         ({"name": "gausian"}, "did you mean gaussian"),
-        ({"name": "affine"}, "affine moves the mask with the image, and no masks are given here: use robustq stress"),
+        ({"name": "affine"}, "affine moves the mask with the image, and no mask is given here: run robustq stress"),
     ],
 )
 def test_what_cannot_be_perturbed_is_refused_in_words(arguments: dict[str, object], words: str) -> None:
