@@ -13,8 +13,8 @@ from robustq.shapes import Image, IntensityRange, Masks
 class Chain(AbstractPerturbation):
     """Applies its members in order, all at the same level and with the intensity range of the first image.
 
-    Each member has its own generator, seeded from the chain's. The distortion by a chain need not grow with the level,
-    even if that by each member does: blur removes some of the noise that came before it.
+    Each member has its own generator, seeded from the chain's. Each member distorts more at a larger
+    level, but the chain need not: blur removes some of the noise that came before it.
 
     Attributes:
         members: names and perturbations, in order.

@@ -181,7 +181,7 @@ class Spec:
 
 
 def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
-    """The spec with the label names and mask values of a dataset, if the spec's own are the default numbers.
+    """The spec with the label names and mask values of a dataset, if the spec's names are the default numbers.
 
     Raises:
         RequestError: the dataset declares another number of labels.

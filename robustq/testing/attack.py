@@ -81,7 +81,7 @@ def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) 
     assert case.ignored is not None
     other_truth = replace(case, mask=case.mask ^ case.ignored)
     assert attacked.equal(_attacked(attack, other_truth, model, seed=1)), (
-        f"{what}: the mask at ignored voxels changes it"
+        f"{what}: the mask at ignored voxels changes the result"
     )
     _check_levels(attack, what, model, case)
 

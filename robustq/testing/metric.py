@@ -35,7 +35,7 @@ def _accepts(metric: AbstractMetric, unit: Unit) -> bool:
 
 
 def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], unit: Unit) -> None:
-    whole, part, nothing = _cube(shape, 2, 8), _cube(shape, 5, 8), np.zeros(shape, bool)
+    whole_mask, part_mask, empty_mask = _cube(shape, 2, 8), _cube(shape, 5, 8), np.zeros(shape, bool)
     spacing = tuple(0.5 + 0.25 * axis for axis in range(len(shape)))
 
     def score(
@@ -52,29 +52,29 @@ def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], uni
     def worse(first: float, second: float) -> bool:
         return bool(first < second if metric.higher_is_better else first > second)
 
-    whole_before, part_before = whole.copy(), part.copy()
-    score_of_whole, score_of_part = score(whole, whole), score(part, whole)
-    assert np.array_equal(whole, whole_before), f"{name} changes the truth"
-    assert np.array_equal(part, part_before), f"{name} changes the prediction"
+    whole_before, part_before = whole_mask.copy(), part_mask.copy()
+    score_of_whole, score_of_part = score(whole_mask, whole_mask), score(part_mask, whole_mask)
+    assert np.array_equal(whole_mask, whole_before), f"{name} changes the truth"
+    assert np.array_equal(part_mask, part_before), f"{name} changes the prediction"
     assert math.isfinite(score_of_whole), f"{name} scores equal masks {score_of_whole}"
-    assert math.isnan(score(nothing, nothing)), (
+    assert math.isnan(score(empty_mask, empty_mask)), (
         f"{name} scores two empty masks, where there is nothing to score: NaN is expected"
     )
     assert not worse(score_of_whole, score_of_part), (
         f"{name} scores a part ({score_of_part}) better than the whole ({score_of_whole})"
     )
-    missed = score(nothing, whole)
+    missed = score(empty_mask, whole_mask)
     assert not worse(score_of_part, missed), (
         f"{name} scores a missed label ({missed}) better than a part of it ({score_of_part})"
     )
-    dropped = score(nothing, whole, "drop")
+    dropped = score(empty_mask, whole_mask, "drop")
     assert math.isnan(dropped) == metric.measures_distance, f"{name} scores a missed label {dropped} under missing=drop"
     if metric.unit(unit) == unit:
-        assert math.isinf(score(nothing, whole, "inf")), (
+        assert math.isinf(score(empty_mask, whole_mask, "inf")), (
             f"{name} is a distance, and it is not infinite for a missed label under missing=inf"
         )
-        doubled = Truth(whole, tuple(2 * step for step in spacing), unit)
-        twice = metric.score(Comparison(part, doubled, probability=_probability(metric, part)))
+        doubled = Truth(whole_mask, tuple(2 * step for step in spacing), unit)
+        twice = metric.score(Comparison(part_mask, doubled, probability=_probability(metric, part_mask)))
         assert math.isclose(twice, 2 * score_of_part), (
             f"{name} is {score_of_part} {unit}, and {twice} {unit} for voxels that are twice as wide"
         )

@@ -66,7 +66,7 @@ class Batches:
         return math.ceil(len(self.items) / self.size)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """All batches of an epoch, the items in the epoch's own order.
+        """All batches of an epoch; each epoch has its own order of the items.
 
         Raises:
             RequestError: the cases of a batch have different shapes.
