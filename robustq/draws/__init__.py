@@ -1,4 +1,4 @@
-"""From the name of a perturbation or an attack, a level and a number to a changed case.
+"""Draws: make a changed case from the name of a perturbation or an attack, a level and a number.
 
 May import `attack`, `latent/` and `report/` and what stands below them.
 """

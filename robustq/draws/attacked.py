@@ -1,4 +1,4 @@
-"""Attacked draws: each model's own, and those that are transferred from another one."""
+"""Attacked draws: those aimed at a model itself, and those transferred to it from another model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from robustq.request.names import transferred
 class Attacker:
     """Aims every attack at every model.
 
-    A model is shown its own attack. Beside it, so that masked gradients are not mistaken for robustness, every model
-    but the source is shown the source's, and the source is shown those of all others.
+    Each model gets the draws that are aimed at it. To detect masked gradients, draws are also transferred: every model
+    but the source gets the draws aimed at the source, and the source gets those aimed at all other models.
 
     Attributes:
-        attacks: by the name that stands in the rows.
-        models: by name.
-        source: whose attacks are transferred; None with a single model.
-        settings: of all draws.
+        attacks: attacks by the name that stands in the rows.
+        models: models by name.
+        source: name of the model whose attacked draws are transferred to the others; None with a single model.
+        settings: settings of all draws.
     """
 
     attacks: Mapping[str, AbstractAttack]
@@ -31,16 +31,16 @@ class Attacker:
     settings: DrawSettings
 
     def views(self, attack: str) -> list[tuple[Perturber, Mapping[str, Sequence[str]]]]:
-        """For each model, what makes the draws aimed at it, and who is shown them under which name."""
-        found: list[tuple[Perturber, Mapping[str, Sequence[str]]]] = []
+        """For each model, what makes the draws aimed at it, and which models get these draws under which names."""
+        views: list[tuple[Perturber, Mapping[str, Sequence[str]]]] = []
         for name, model in self.models.items():
-            aimed = Perturber({attack: Aimed(self.attacks[attack], model, self.settings.clip)}, self.settings)
-            others = {target: [transferred(attack, name)] for target in self.models if name in self._sources(target)}
-            found.append((aimed, {name: [attack], **others}))
-        return found
+            perturber = Perturber({attack: Aimed(self.attacks[attack], model, self.settings.clip)}, self.settings)
+            transfers = {target: [transferred(attack, name)] for target in self.models if name in self._sources(target)}
+            views.append((perturber, {name: [attack], **transfers}))
+        return views
 
     def names(self, model: str) -> list[str]:
-        """Everything attacked that a model is shown, by the names that stand in its rows."""
+        """The names of all attacked draws that a model gets, as they stand in its rows."""
         return [
             name
             for attack in self.attacks
@@ -48,28 +48,29 @@ class Attacker:
         ]
 
     def _sources(self, target: str) -> list[str]:
-        """Whose attacks are transferred to a model."""
+        """The models whose attacked draws are transferred to a model."""
         if self.source is None:
             return []
         return [name for name in self.models if name != self.source] if target == self.source else [self.source]
 
 
 def choose_source(models: Mapping[str, Segmenter], asked: str | None) -> str | None:
-    """The model whose attacks are transferred.
+    """The model whose attacked draws are transferred to the others.
 
-    The one asked for; else the first matched baseline (`identity:D`), the first without a codebook, or the first.
+    It is the model asked for; else the first matched baseline (`identity:D`), the first model without a codebook, or
+    the first model.
 
     Returns:
-        Its name; None where there is a single model, and nothing to transfer to.
+        The name of the model; None where there is a single model.
 
     Raises:
-        RequestError: no model has the name asked for, or it is alone.
+        RequestError: no model has the name asked for, or there is no other model.
     """
     if asked is not None and asked not in models:
         raise unknown("model", asked, models)
     if len(models) < 2:
         if asked is not None:
-            raise RequestError(f"{asked!r} is the only model, and an attack is transferred between two: give another")
+            raise RequestError(f"{asked!r} is the only model, and a transfer needs two: give another model")
         return None
     plain = [name for name, model in models.items() if model.quantiser is None or model.quantiser.capacity is None]
     matched = [name for name in plain if models[name].quantiser is not None]

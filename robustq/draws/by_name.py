@@ -1,4 +1,4 @@
-"""Perturbations and attacks by their names."""
+"""Build perturbations and attacks from their names."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ from robustq.request.with_setting import is_one_of, join_setting, split_setting
 
 
 def load_perturbations(names: Sequence[str], compat: str | None = None) -> dict[str, AbstractPerturbation]:
-    """The perturbations of these names, aliases or chains of them, by the name that stands in the rows.
+    """The perturbations of some names, aliases or chains, by the name that stands in the rows.
 
     Raises:
-        RequestError: one is unknown, or does not exist in these formulas.
+        RequestError: a name is unknown, or has no formulas of `compat`.
     """
-    found = dict.fromkeys(map(canonical_perturbation, names))
-    return {name if compat is None else f"{compat}:{name}": _load(name, compat) for name in found}
+    canonical_names = dict.fromkeys(map(canonical_perturbation, names))
+    return {name if compat is None else f"{compat}:{name}": _load(name, compat) for name in canonical_names}
 
 
 def _load(name: str, compat: str | None) -> AbstractPerturbation:
-    members = [(part, registry.load("perturbations", part, compat=compat)()) for part in name.split(LINK)]
+    members = [(member, registry.load("perturbations", member, compat=compat)()) for member in name.split(LINK)]
     return Chain(tuple(members)) if len(members) > 1 else members[0][1]
 
 
@@ -49,7 +49,7 @@ def load_one(text: str) -> tuple[str, AbstractPerturbation | AbstractAttack]:
     Raises:
         RequestError: the name is unknown.
     """
-    found: dict[str, AbstractPerturbation | AbstractAttack] = {}
-    found.update(load_attacks([text]) if is_one_of("attacks", text) else {})
-    found.update(load_perturbations([text]) if not found else {})
-    return next(iter(found.items()))
+    by_name: dict[str, AbstractPerturbation | AbstractAttack] = {}
+    by_name.update(load_attacks([text]) if is_one_of("attacks", text) else {})
+    by_name.update(load_perturbations([text]) if not by_name else {})
+    return next(iter(by_name.items()))

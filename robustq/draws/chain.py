@@ -1,4 +1,4 @@
-"""Several perturbations, one after the other."""
+"""A chain: several perturbations, one after the other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,37 +11,37 @@ from robustq.shapes import Image, IntensityRange, Masks
 
 @dataclass(frozen=True)
 class Chain(AbstractPerturbation):
-    """Applies its members in order, at the same level, with the intensity range of the image it was given.
+    """Applies its members in order, all at the same level and with the intensity range of the first image.
 
-    Each member has a generator of its own, seeded from the chain's. A chain need not grow with the level as its members
-    do: blur takes away some of the noise before it.
+    Each member has its own generator, seeded from the chain's. Each member distorts more at a larger
+    level, but the chain need not: blur removes some of the noise that came before it.
 
     Attributes:
-        members: with their names, in order.
+        members: names and perturbations, in order.
     """
 
     members: tuple[tuple[str, AbstractPerturbation], ...]
 
     @property
     def moves_truth(self) -> bool:
-        """Whether a member does."""
+        """Whether a member moves the mask."""
         return any(member.moves_truth for _, member in self.members)
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
         """The image after the last member."""
-        for (_, member), own in zip(self.members, self._generators(generator), strict=True):
-            image = member.apply(image, level, intensity_range, own)
+        for (_, member), member_generator in zip(self.members, self._generators(generator), strict=True):
+            image = member.apply(image, level, intensity_range, member_generator)
         return image
 
     def move(self, mask: Masks, level: float, generator: torch.Generator) -> Masks:
         """The masks, moved by the members that move them."""
-        for (_, member), own in zip(self.members, self._generators(generator), strict=True):
+        for (_, member), member_generator in zip(self.members, self._generators(generator), strict=True):
             if member.moves_truth:
-                mask = member.move(mask, level, own)
+                mask = member.move(mask, level, member_generator)
         return mask
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Those of all members, as `gaussian.sigma`."""
+        """The parameters of all members, each with the member's name before it, such as `gaussian.sigma`."""
         return {
             f"{name}.{parameter}": value
             for name, member in self.members
@@ -49,7 +49,7 @@ class Chain(AbstractPerturbation):
         }
 
     def _generators(self, generator: torch.Generator) -> Iterator[torch.Generator]:
-        """One a member, whatever the others draw."""
+        """One generator per member; its numbers do not depend on how many the other members draw."""
         for _ in self.members:
             seed = int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))
             yield torch.Generator(generator.device).manual_seed(seed)

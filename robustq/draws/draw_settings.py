@@ -1,4 +1,4 @@
-"""What all draws of a run have in common."""
+"""The settings that all draws of a run share."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class DrawSettings:
     """How the draws of a run are made.
 
     Attributes:
-        seed: of the run; the seed of every draw follows from it.
+        seed: seed of the run; the seed of every draw follows from it.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         clip: whether perturbed values are brought back into the intensity range.
     """

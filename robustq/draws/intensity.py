@@ -1,4 +1,4 @@
-"""Images in shares of their intensity range, which is what makes a level mean the same in every unit."""
+"""Images in shares of their intensity range, so that a level means the same in every unit."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from robustq.shapes import Image, IntensityRange
 
 
 def working_dtype(image: Image) -> torch.dtype:
-    """float32, or wider for wider images."""
+    """The dtype to compute in: float32, or wider for wider images."""
     return torch.promote_types(image.dtype, torch.float32)
 
 
@@ -29,17 +29,17 @@ def bounds(image: Image, intensity_range: IntensityRange) -> tuple[Float[Tensor,
 
 
 def per_channel(values: Float[Tensor, "c"]) -> float | list[float]:
-    """One number where all channels agree, else a list: what stands in `parameters`."""
+    """One number where all channels agree, else a list, as `parameters` gives it."""
     numbers = [float(value) for value in values]
     return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
 def in_shares(image: Image, intensity_range: IntensityRange, change: Callable[[Image], Image]) -> Image:
-    """The image x as x + h·(change(u) - u), where u = (x - low)/h holds float64 shares of the range and h is its span.
+    """The image x changed to x + h·(change(u) - u), where h is the span of the range and u = (x - low)/h, in float64.
 
-    Whatever `change` does, the result follows the image through an increasing affine map, keeps its dtype, and keeps
-    the digits of values that `change` leaves alone, even where it computes in float32. A channel without a range is
-    left as it is.
+    Three things hold whatever `change` does. An increasing affine map of the image and its range maps the result in the
+    same way. The dtype is kept. Values that `change` leaves alone keep all their digits, even if `change` computes in
+    float32. A channel whose span is 0 is left as it is.
     """
     wide = image.double()
     low, span = low_and_span(wide, intensity_range)

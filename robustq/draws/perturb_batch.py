@@ -29,18 +29,18 @@ def perturb(
     compat: str | None = None,
     clip: bool = False,
 ) -> Batch:
-    """Perturb each image of a batch with a draw of its own.
+    """Perturb each image of a batch with its own draw.
 
     Args:
         images: (B, C, *S), two or three spatial axes, floating point; a tensor on any device, or an array.
         name: a registered perturbation, such as "gaussian", or a chain, such as "gaussian+blur".
         level: percent, 0 to 100; 0 returns equal values.
-        seed: of the run.
-        draw: number of the draw; another one is other noise.
-        intensity_range: (low, high) for all channels, or one pair a channel; each image's own minimum and maximum by
-            default.
-        keys: what the images are called; the noise of an image follows from its key, the seed, the name and the draw.
-            By default its place in the batch.
+        seed: seed of the run.
+        draw: number of the draw; another number gives other noise.
+        intensity_range: (low, high) for all channels, or one pair per channel; by default the minimum and maximum of
+            each image.
+        keys: one name per image; the noise of an image follows from its key, the seed, the name and the draw. By
+            default the key is the image's place in the batch.
         compat: "paper-code" for the formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range; level 0 is left as it is.
 
@@ -48,16 +48,18 @@ def perturb(
         The perturbed batch, of the same type, shape, dtype and device.
 
     Raises:
-        RequestError: one of these is not usable; the message says what is.
+        RequestError: an argument cannot be used; the message says what can be.
     """
     batch = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
     _check(batch, level)
     names = [str(place) for place in range(len(batch))] if keys is None else [str(key) for key in keys]
     if len(names) != len(batch) or len(set(names)) < len(names):
-        raise RequestError(f"keys={names} do not name {len(batch)} images: give one key an image, all different")
-    ((stated, perturbation),) = load_perturbations([name], compat).items()
+        raise RequestError(f"keys={names} do not name {len(batch)} images: give one key per image, all different")
+    ((canonical_name, perturbation),) = load_perturbations([name], compat).items()
     if perturbation.moves_truth:
-        raise RequestError(f"{stated} moves the mask with the image: stress a dataset with it instead")
+        raise RequestError(
+            f"{canonical_name} moves the mask with the image, and no mask is given here: run robustq stress on data"
+        )
     limits = None if intensity_range is None else _limits(intensity_range, batch.shape[1])
     results = []
     for key, image in zip(names, batch, strict=True):
@@ -69,7 +71,7 @@ def perturb(
             unit="px",
             entry=Entry(key, key),
         )
-        case = perturbation(case, level, draw_generator(seed, key, stated, draw))
+        case = perturbation(case, level, draw_generator(seed, key, canonical_name, draw))
         results.append((clip_case(case) if clip and level else case).image)
     result = torch.stack(results) if results else batch.clone()
     return result.numpy() if isinstance(images, np.ndarray) else result

@@ -1,4 +1,4 @@
-"""Perturbed draws of a case, the same wherever they are asked for."""
+"""Perturbed draws of a case; a draw is the same wherever it is made."""
 
 import json
 from collections.abc import Mapping
@@ -18,18 +18,21 @@ class Perturber:
     """Makes the draws of a run.
 
     Attributes:
-        perturbations: by the name that stands in the rows; attacks among them are aimed at one model.
-        settings: of all draws.
+        perturbations: perturbations by the name that stands in the rows; each attack is aimed at one model.
+        settings: settings of all draws.
     """
 
     perturbations: Mapping[str, AbstractPerturbation | Aimed]
     settings: DrawSettings
 
     def __call__(self, case: Case, perturbation: str, level: float, number: int) -> Case:
-        """Draw `number` of a prepared case; its seed depends on these alone (docs/definitions.md, Draws and seeds).
+        """Draw `number` of a prepared case.
+
+        Its seed depends only on the run's seed, the case, the perturbation and the number (docs/definitions.md, Draws
+        and seeds).
 
         Raises:
-            RequestError: the perturbation gives values that are not finite, which no model could answer.
+            RequestError: the perturbation gives values that are not finite.
         """
         generator = draw_generator(
             self.settings.seed, case.entry.id, perturbation, number, device=self.settings.noise_device
@@ -37,8 +40,8 @@ class Perturber:
         moved = self.perturbations[perturbation](case, level, generator)
         if not moved.image.isfinite().all():
             raise RequestError(
-                f"{perturbation} at {level:g} % gives case {case.entry.id} values that are not finite, which are no "
-                "image: mend the perturbation, or leave it out"
+                f"{perturbation} at {level:g} % gives case {case.entry.id} values that are not finite: correct "
+                "the perturbation, or leave it out"
             )
         return clip(moved) if self.settings.clip else moved
 
@@ -47,7 +50,7 @@ class Perturber:
         return draw_seed(self.settings.seed, case.entry.id, perturbation, number)
 
     def parameters(self, case: Case, perturbation: str, level: float) -> str:
-        """What the level resolves to for this case, JSON."""
+        """What the level resolves to for this case, as JSON."""
         return json.dumps(self.perturbations[perturbation].parameters(level, case.intensity_range))
 
 

@@ -1,4 +1,4 @@
-"""Where a draw goes: random numbers that do not know the level, which then only says how far."""
+"""Random numbers for draws. They do not depend on the level: they give the direction, and the level the distance."""
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ def uniform(generator: torch.Generator, *shape: int, low: float = 0.0, high: flo
 
 
 def strength(generator: torch.Generator) -> float:
-    """How much of the level's effect a draw gets, between one half and 1: draws differ, and none is without effect."""
+    """The share of the level's effect that a draw gets, from 0.5 to 1: draws differ, and each has an effect."""
     return float(uniform(generator, low=0.5))
 
 
@@ -23,5 +23,5 @@ def either_way(generator: torch.Generator) -> float:
 
 
 def choice(generator: torch.Generator, count: int) -> int:
-    """One of 0 to count - 1."""
+    """A random whole number from 0 to count - 1."""
     return int(torch.randint(count, (1,), generator=generator, device=generator.device))

@@ -1,4 +1,4 @@
-"""Randomness that can be replayed: every draw has a generator of its own."""
+"""Seeds and generators: every draw has its own generator, so that it can be repeated."""
 
 import random
 from collections.abc import Iterator
@@ -10,30 +10,30 @@ import torch
 
 
 def draw_seed(run_seed: int, case_id: str, perturbation: str, draw: int) -> int:
-    """The seed of one draw: a stable hash of what names it (docs/definitions.md, Draws and seeds), 63 bits.
+    """The seed of one draw, 63 bits: a stable hash of the arguments (docs/definitions.md, Draws and seeds).
 
-    Neither level nor intensity range enters, so one draw is the same noise at growing strength; nor does the model,
-    so every model sees the same noise.
+    The seed does not depend on level or intensity range, so one draw is the same noise at growing strength. It does
+    not depend on the model either, so every model sees the same noise.
     """
-    # Lengths keep the parts apart whatever characters they hold.
-    parts = [str(part).encode() for part in (run_seed, case_id, perturbation, draw)]
-    text = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    # The length before each value keeps the values apart, whatever characters they hold.
+    values = [str(value).encode() for value in (run_seed, case_id, perturbation, draw)]
+    text = b"".join(len(value).to_bytes(8, "big") + value for value in values)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
 def draw_generator(run_seed: int, case_id: str, perturbation: str, draw: int, device: str = "cpu") -> torch.Generator:
-    """The generator of one draw. Another device is another stream."""
+    """The generator of one draw. The same seed gives different numbers on another device."""
     return torch.Generator(device).manual_seed(draw_seed(run_seed, case_id, perturbation, draw))
 
 
 @contextmanager
 def seeded_globals(generator: torch.Generator) -> Iterator[None]:
-    """Seed the global generators of Python, NumPy and PyTorch from a draw's, and restore them afterwards.
+    """Seed the global generators of Python, NumPy and PyTorch from a draw's generator, and restore them afterwards.
 
     For libraries, such as TorchIO, that draw from them.
     """
     seed = int(torch.randint(2**32, (1,), generator=generator, device=generator.device))
-    python, numpy = random.getstate(), np.random.get_state()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         random.seed(seed)
         np.random.seed(seed)
@@ -41,5 +41,5 @@ def seeded_globals(generator: torch.Generator) -> Iterator[None]:
         try:
             yield
         finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -1,4 +1,4 @@
-"""What a model's bottleneck makes of the images of one case, as tokens."""
+"""The latents of one case: embedding, quantised vectors and codes of its images, as tokens."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from robustq.shapes import Embedding, Images
 
 @dataclass(frozen=True)
 class Latent:
-    """The latents of N images of one case: P tokens each, those of all slices where a 2D model reads a volume.
+    """The latents of N images of one case, with P tokens each: those of all slices where a 2D model reads a volume.
 
     Attributes:
         embedding: e of each token, in the space where the quantiser searches, (N, P, D).
-        quantised: z_q before the output projection, or the feature map itself without codebook, (N, P, D').
-        codes: of each stage, (N, P, Q), or None without a codebook.
+        quantised: z_q before the output projection, or the feature map itself without a quantiser, (N, P, D').
+        codes: codes of each stage, (N, P, Q), or None without a codebook.
         grid: the extents whose product is P: tokens along each axis, slices first.
-        output: the masks that the model answers with, (N, L, *S); None where the decoder was not run.
+        output: masks that the model predicts, (N, L, *S); None where the decoder was not run.
     """
 
     embedding: Float[Tensor, "n p d"]
@@ -36,29 +36,30 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
     """The latents of N images (N, C, *S) of one case.
 
     Args:
-        model: in evaluation mode.
-        images: prepared and of one case, on any device.
-        batch_size: images, or slices, a pass.
-        axis: the spatial axis along which a 2D model reads a volume; None where dimensions agree.
-        output: run the decoder too, in a pass of its own, and keep the masks.
+        model: a segmenter in evaluation mode.
+        images: prepared images of one case, on any device.
+        batch_size: number of images, or of slices, in a pass.
+        axis: the spatial axis along which a 2D model reads a volume; None where model and images have
+            the same number of axes.
+        output: whether the decoder is also run, in a separate pass, and its masks are kept.
     """
     if axis is not None:
-        parts = [_flat(model, to_slices(volume, axis), batch_size) for volume in images]
-        grid = (images.shape[2 + axis], *parts[0][0].shape[2:])
+        volumes = [_flat(model, to_slices(volume, axis), batch_size) for volume in images]
+        grid = (images.shape[2 + axis], *volumes[0][0].shape[2:])
         # All slices of a volume are tokens of one image.
         embedding, quantised, codes = (
-            None if kind[0] is None else torch.stack([_tokens(part).flatten(0, 1) for part in kind])
-            for kind in zip(*parts, strict=True)
+            None if maps[0] is None else torch.stack([_tokens(slices).flatten(0, 1) for slices in maps])
+            for maps in zip(*volumes, strict=True)
         )
     else:
         flat = _flat(model, images, batch_size)
         grid = tuple(flat[0].shape[2:])
-        embedding, quantised, codes = (None if part is None else _tokens(part) for part in flat)
+        embedding, quantised, codes = (None if maps is None else _tokens(maps) for maps in flat)
     assert embedding is not None, "every model has an embedding"
-    assert quantised is not None, "and what comes after it"
+    assert quantised is not None, "every model has quantised vectors"
     batches = predict(model, images, batch_size=batch_size, axis=axis) if output else ()
-    answer = torch.cat([answers.masks for answers in batches]) if output else None
-    return Latent(embedding, quantised, codes, grid, answer)
+    masks = torch.cat([answers.masks for answers in batches]) if output else None
+    return Latent(embedding, quantised, codes, grid, masks)
 
 
 def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:
@@ -70,14 +71,14 @@ def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding,
             searched.append(embedding)
             quantised.append(embedding)
             continue
-        made = model.quantiser(embedding)
+        result = model.quantiser(embedding)
         searched.append(model.quantiser.search_space(embedding))
-        quantised.append(made.quantised)
-        if made.codes is not None:
-            codes.append(made.codes)
+        quantised.append(result.quantised)
+        if result.codes is not None:
+            codes.append(result.codes)
     return torch.cat(searched), torch.cat(quantised), torch.cat(codes) if codes else None
 
 
 def _tokens(maps: Tensor) -> Tensor:
-    """(N, D, *T) as (N, P, D)."""
+    """Maps (N, D, *T) as tokens (N, P, D)."""
     return maps.flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""How the tokens of an image move to first order."""
+"""Tangents: how the tokens of an image move to first order when the image changes."""
 
 import torch
 from jaxtyping import Float
@@ -15,8 +15,8 @@ from robustq.shapes import Image, Images
 def tangents(model: Segmenter, image: Image, directions: Images, *, axis: int | None) -> Float[Tensor, "n p d"]:
     """J·δ of every token for N directions δ (N, C, *S) at one image (C, *S), by forward-mode products (equation 4).
 
-    J is taken in the space where the quantiser searches. The pass of the image itself is shared by all directions, and
-    the Jacobian is never formed.
+    J is the Jacobian of the tokens in the space where the quantiser searches; it is never formed. All directions share
+    the pass of the image itself.
     """
     device = next(model.parameters()).device
 
@@ -28,8 +28,8 @@ def tangents(model: Segmenter, image: Image, directions: Images, *, axis: int | 
         return images[None] if axis is None else to_slices(images, axis)
 
     clean = stacked(image.to(device))
-    # Batched over directions alone, so that vmap computes what depends on the image once.
-    # Forward mode knows PyTorch's plain attention alone.
+    # vmap runs over the directions only, so it computes once what depends on the image alone.
+    # Forward mode supports only PyTorch's plain attention.
     with sdpa_kernel(SDPBackend.MATH):
         moved: Tensor = vmap(lambda direction: jvp(searched, (clean,), (direction,))[1])(
             torch.stack([stacked(direction) for direction in directions.to(device)])

@@ -1,4 +1,4 @@
-"""Our segmenter and its file: from a network to a model, to a bundle and back.
+"""The segmenter: how it is built from a network, how it predicts, and how its bundle is written and read.
 
 May import `request/`, `data/`, `scoring/` and `network/` and what stands below them.
 """

@@ -16,7 +16,7 @@ from robustq.request.quantise import Quantise
 def fresh_network(spec: Spec) -> nn.Module:
     """A fresh network of the architecture that a spec names."""
     assert spec.architecture is not None, "checked by the caller"
-    # The bundle holds the weights: a library's own are not to be downloaded again.
+    # The bundle holds the weights, so a library's pretrained weights are not downloaded again.
     arguments = without_first_weights(spec.architecture, dict(spec.arguments))
     return build_architecture(
         spec.architecture, dims=spec.dims, in_channels=spec.in_channels, classes=spec.classes, **arguments
@@ -31,20 +31,20 @@ def matched_baseline(
     keep_weights: bool,
     is_ours: Callable[[object], bool],
 ) -> tuple[nn.Module, nn.ModuleList, Spec]:
-    """The parts of the segmenter with `identity:D` in place of the quantiser; see `Segmenter.without_quantiser`.
+    """The parts of a segmenter with `identity:D` in place of the quantiser; see `Segmenter.without_quantiser`.
 
     Args:
-        network: of the quantised segmenter; it is copied.
-        inserted: its bottlenecks, one or more.
-        spec: its spec.
+        network: network of the quantised segmenter; it is not changed.
+        inserted: bottlenecks of the quantised segmenter, one or more.
+        spec: spec of the quantised segmenter.
         keep_weights: keep the weights instead of drawing fresh ones.
-        is_ours: whether a hook of the network belongs to the segmenter, so that the copy must not have it.
+        is_ours: says whether a hook of the network belongs to the segmenter; a copy is made without such hooks.
 
     Returns:
         Network, bottlenecks and spec of the baseline.
 
     Raises:
-        RequestError: fresh weights are asked of a network given by hand that cannot draw any.
+        RequestError: fresh weights are needed, and the network was given by hand and cannot draw them.
     """
     spec = spec.but(quantise=Quantise("identity", (inserted[-1].quantiser.dimension,)))
     with torch.random.fork_rng():
@@ -68,12 +68,12 @@ def matched_baseline(
 def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
     """A copy of the network without the hooks of the segmenter that holds it."""
     copied = copy.deepcopy(network)
-    for before, hooks in (
+    for original_hooks, copied_hooks in (
         (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
         (network._forward_pre_hooks, copied._forward_pre_hooks),
     ):
-        for key in [key for key, hook in before.items() if is_ours(hook)]:
-            del hooks[key]
+        for key in [key for key, hook in original_hooks.items() if is_ours(hook)]:
+            del copied_hooks[key]
     return copied
 
 
@@ -85,5 +85,5 @@ def _start_afresh(network: nn.Module) -> None:
         elif next(module.parameters(recurse=False), None) is not None:
             raise RequestError(
                 f"module {name!r} ({type(module).__name__}) cannot draw fresh weights: build the baseline with "
-                "robustq.wrap(fresh_network, 'identity:D') or take keep_weights=True"
+                "robustq.wrap(fresh_network, 'identity:D'), or give keep_weights=True"
             )

@@ -1,4 +1,4 @@
-"""Where a network is cut, and what is inserted there."""
+"""What is inserted where a network is cut: a quantiser between two projections."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ SKIPS = ("keep", "drop", "quantise")
 class Bottleneck(nn.Module):
     """A quantiser between two 1×1 projections, C→D before and D→C after (docs/definitions.md, Symbols).
 
-    The segmenter runs the three one after the other on a feature map (B, C, *T), and keeps what stands between them.
+    The segmenter runs projection, quantiser and projection on a feature map (B, C, *T), and keeps what comes between.
 
     Args:
-        quantiser: what stands between the projections.
-        channels: C.
-        dims: spatial axes of the feature map.
+        quantiser: the module between the projections.
+        channels: C, the number of channels of the feature map.
+        dims: number of spatial axes of the feature map.
     """
 
     def __init__(self, quantiser: AbstractQuantiser, *, channels: int, dims: int) -> None:
@@ -31,12 +31,12 @@ class Bottleneck(nn.Module):
 
 
 def build_bottlenecks(quantise: Quantise, channels: Sequence[int], *, dims: int) -> nn.ModuleList:
-    """Fresh bottlenecks, one for each feature map to quantise, given its channels; none for `none`."""
+    """Fresh bottlenecks, one for each feature map to quantise, whose channels are given; `none` gives no bottleneck."""
     if quantise.name == "none":
         return nn.ModuleList()
     bottlenecks = nn.ModuleList()
-    for count in channels:
+    for channel_count in channels:
         quantiser = quantise.build()
         assert quantiser is not None, "only `none` builds nothing"
-        bottlenecks.append(Bottleneck(quantiser, channels=count, dims=dims))
+        bottlenecks.append(Bottleneck(quantiser, channels=channel_count, dims=dims))
     return bottlenecks

@@ -1,4 +1,4 @@
-"""The bundle: one `.safetensors` file a model, with the weights, and the spec as JSON in its header."""
+"""Write and read a bundle: one `.safetensors` file per model, with the weights, and the spec as JSON in its header."""
 
 import json
 import os
@@ -19,8 +19,8 @@ def save(state: Mapping[str, Tensor], spec: Spec, path: str | os.PathLike[str]) 
 
     Args:
         state: the segmenter's state dict.
-        spec: its spec.
-        path: of the file, *.safetensors.
+        spec: the segmenter's spec.
+        path: path of the file, *.safetensors.
 
     Raises:
         RequestError: the name does not end in .safetensors, or the folder cannot be written.
@@ -36,7 +36,9 @@ def check_name(path: str | os.PathLike[str]) -> Path:
     """The path of a bundle to write, refused unless it ends in .safetensors."""
     target = Path(path)
     if target.suffix != ".safetensors":
-        raise RequestError(f"a bundle is named *.safetensors, not {target.name!r}")
+        raise RequestError(
+            f"a bundle is named *.safetensors, and {target.name!r} is not: give {target.stem}.safetensors"
+        )
     return target
 
 
@@ -48,7 +50,7 @@ def read_spec(path: str | os.PathLike[str]) -> Spec:
     """
     file = Path(path)
     if not file.is_file():
-        raise RequestError(f"no model file {file}: make one with robustq wrap, or mend the path")
+        raise RequestError(f"no model file {file}: correct the path, or make the file with robustq wrap")
     try:
         with safe_open(file, framework="pt") as opened:
             header = (opened.metadata() or {}).get(HEADER)
@@ -61,6 +63,6 @@ def read_spec(path: str | os.PathLike[str]) -> Spec:
     try:
         return Spec.from_dict(json.loads(header))
     except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise RequestError(f"{file} has a spec that cannot be read: {error}") from error
+        raise RequestError(f"{file} has a spec that cannot be read ({error}): make the bundle again") from error
     except RequestError as error:
         raise RequestError(f"{file} cannot be used: {error}") from error

@@ -1,4 +1,4 @@
-"""What a segmenter looks like inside: the cut, the shapes, the cost."""
+"""Describe a segmenter: where it is cut, the shapes at the cut, and how many parameters it has."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from robustq.network.named_site import features_at
 
 @dataclass(frozen=True)
 class Description:
-    """The anatomy of a segmenter for one size of image.
+    """A segmenter's site, shapes and number of parameters, for one size of image.
 
     Attributes:
         site: dotted name of the submodule that is cut.
-        image: (C, *S).
-        features: the bottleneck before the input projection (C', *T).
-        embedding: what enters the quantiser (D, *T).
-        stride: voxels a token along each axis of the padded image; where the extent does not divide, the mean.
-        tokens: tokens a case, or a slice for a 2D model on volumes.
-        skips: feature maps that go around the bottleneck, and what is done to them.
-        parameters: of the whole segmenter.
-        added: of what was inserted, the codebook included.
+        image: shape of the image, (C, *S).
+        features: shape of the bottleneck before the input projection, (C', *T).
+        embedding: shape of the embedding, which enters the quantiser, (D, *T).
+        stride: voxels per token along each axis of the padded image; a mean where the tokens do not divide the extent.
+        tokens: number of tokens per case, or per slice for a 2D model on volumes.
+        skips: how many feature maps go around the bottleneck, and what is done to them, in words.
+        parameters: number of parameters of the whole segmenter.
+        added: number of parameters of the inserted modules, codebook included.
     """
 
     site: str
@@ -37,10 +37,10 @@ class Description:
 
 @torch.no_grad()
 def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
-    """Run one image of zeros of that spatial size up to the bottleneck and look."""
+    """Describe a segmenter for one spatial size: an image of zeros is run up to the bottleneck."""
     spec = model.spec
     example = torch.zeros(1, spec.in_channels, *size)
-    # The segmenter's hook runs first: the features are seen as the decoder sees them, of the same shapes.
+    # The segmenter's hook runs first, so these are the features that the decoder gets; their shapes are the same.
     features = features_at(model.network, spec.site, model.pad(example))
     embedding = model.encode(example)
     tokens = embedding.shape[2:]

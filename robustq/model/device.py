@@ -1,4 +1,4 @@
-"""Where a model computes, and in which precision."""
+"""On which device a model computes, and in which precision."""
 
 import contextlib
 from typing import Literal
@@ -11,14 +11,14 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
-    """The context of a forward pass in that precision."""
+    """The context in which a forward pass computes in that precision."""
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
 
 
 def choose_device(device: str) -> torch.device:
-    """ "auto" is the first GPU, or the processor where there is none.
+    """The device of that name; "auto" is the first GPU, or the CPU where there is no GPU.
 
     Raises:
         RequestError: there is no such device.
@@ -29,12 +29,14 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise RequestError(f"device {device!r} is not here: see robustq doctor, or leave it at auto") from error
+        raise RequestError(
+            f"device {device!r} is not available: robustq doctor lists the devices, and auto chooses one"
+        ) from error
     return chosen
 
 
 def choose_precision(precision: str, device: torch.device) -> Precision:
-    """ "auto" is bf16 where the processor computes in it, else fp32.
+    """The precision of that name; "auto" is bf16 where the device computes in it, else fp32.
 
     Raises:
         RequestError: there is no such precision.

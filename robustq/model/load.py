@@ -1,4 +1,4 @@
-"""From a bundle back to its segmenter."""
+"""Load a bundle: rebuild its segmenter."""
 
 import copy
 import os
@@ -21,32 +21,34 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
     Args:
         path: a bundle.
-        module: the network, where it was given by hand; it is copied, and its weights are replaced. Where its code is
-            not that which was wrapped, the model carries a remark.
+        module: the network, if the bundle's network was given by hand; it is copied, and the copy gets the bundle's
+            weights. If its code differs from the code that was wrapped, the model carries a remark.
 
     Raises:
-        RequestError: the file is missing, truncated, no bundle, of an unknown architecture, or does not fit.
+        RequestError: the file is missing, truncated or no bundle, or its architecture is unknown or does not fit.
     """
     spec = read_spec(path)
     if (spec.architecture is None) != (module is not None):
         raise RequestError(
-            f"{path} holds a network given by hand: pass it, robustq.load(path, module=network), or with "
+            f"{path} holds a network given by hand: pass it with robustq.load(path, module=network), or with "
             "--model-file FILE.py:FUNCTION on the command line"
             if module is None
             else f"{path} names its architecture, {spec.architecture}: load it without module="
         )
     with safe_open(path, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    wrong = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
-    if wrong is not None:
-        raise RequestError(f"{path} holds weights that are no numbers ({wrong}): its training diverged, train it anew")
+    not_finite = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+    if not_finite is not None:
+        raise RequestError(
+            f"{path} holds weights that are NaN or infinite ({not_finite}): its training diverged, train it again"
+        )
     try:
-        with torch.random.fork_rng():  # building draws weights, which are replaced
+        with torch.random.fork_rng():  # building draws weights, which are then replaced
             model = _rebuild(spec, module, tensors)
         model.load_state_dict(tensors)
     except (RequestError, RuntimeError) as error:
-        first = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise RequestError(f"{path} cannot be rebuilt: {first}") from error
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise RequestError(f"{path} cannot be rebuilt: {reason}") from error
     return model.eval()
 
 
@@ -55,7 +57,7 @@ def _rebuild(spec: Spec, module: nn.Module | None, tensors: dict[str, Tensor]) -
     if module is not None and spec.digest != (digest := code_digest(module)):
         remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
         spec = spec.but(digest=digest, remarks=remarks)
-    # The input projections tell how many feature maps are quantised, and how wide each is.
+    # The input projections show how many feature maps are quantised, and how many channels each has.
     widths: list[int] = []
     while (weight := tensors.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:
         widths.append(weight.shape[1])

@@ -1,4 +1,4 @@
-"""The masks a segmenter answers with, for images or volumes, in batches that fit memory."""
+"""Predict masks with a segmenter, for images or volumes, in batches that fit memory."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,9 +17,9 @@ class Answers(NamedTuple):
     """A model's answers to some images.
 
     Attributes:
-        masks: boolean, one a label.
-        codes: of the same pass, those of all slices where a 2D model reads a volume; None without a codebook.
-        probabilities: of each label at each voxel, float32; None unless they were asked for.
+        masks: boolean, one per label.
+        codes: codes of the same pass, those of all slices where a 2D model reads a volume; None without a codebook.
+        probabilities: probability of each label at each voxel, float32; None unless they were asked for.
     """
 
     masks: BatchMasks
@@ -39,18 +39,18 @@ def predict(
     """The answers to images (B, C, *S), batch by batch.
 
     Args:
-        model: in evaluation mode.
-        images: prepared, on any device; they are moved to the model's batch by batch.
-        batch_size: images, or slices, a forward pass.
-        axis: the spatial axis along which a 2D model reads volumes; None where dimensions agree. Then one volume's
-            answer comes at a time.
-        precision: of the forward pass.
-        with_probabilities: give the probabilities too.
+        model: a segmenter in evaluation mode.
+        images: prepared images on any device; each batch is moved to the model's device.
+        batch_size: number of images, or of slices, in a forward pass.
+        axis: the spatial axis along which a 2D model reads volumes; each answer is then that of one volume. None where
+            model and images have the same number of axes.
+        precision: precision of the forward pass.
+        with_probabilities: whether the answers hold probabilities.
     """
     if axis is None:
         device = next(model.parameters()).device
         for batch in images.split(batch_size):
-            # Not around the whole generator: between two answers the caller's own mode holds.
+            # Not around the whole generator: between two answers the caller's gradient mode must hold.
             with torch.no_grad():
                 with autocast(device, precision):
                     parts = model.run(batch.to(device))
@@ -67,14 +67,16 @@ def predict(
             precision=precision,
             with_probabilities=with_probabilities,
         )
-        answered, codes, likely = (
-            None if parts[0] is None else torch.cat(parts) for parts in zip(*slices, strict=True)
+        slice_masks, slice_codes, slice_probabilities = (
+            None if values[0] is None else torch.cat(values) for values in zip(*slices, strict=True)
         )
-        assert answered is not None, "every answer has masks"
+        assert slice_masks is not None, "every answer has masks"
         yield Answers(
-            from_slices(answered, axis)[None], codes, None if likely is None else from_slices(likely, axis)[None]
+            from_slices(slice_masks, axis)[None],
+            slice_codes,
+            None if slice_probabilities is None else from_slices(slice_probabilities, axis)[None],
         )
 
 
 BATCH = {2: 16, 3: 2}
-"""Images, or volumes, a forward pass where nothing else is asked."""
+"""Default number of images (2D) or volumes (3D) in a forward pass."""

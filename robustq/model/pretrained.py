@@ -1,4 +1,4 @@
-"""A trained network that another framework left on disk, as `--arch NAME:PATH` names it."""
+"""Open a network that another framework trained and left on disk, as `--arch NAME:PATH` names it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,20 @@ from robustq.model.weights import Loaded, load_weights
 
 @dataclass(frozen=True)
 class Trained:
-    """What a framework's folder says of the network that it trained. No weight is read yet.
+    """What a framework's folder says about the network that it trained. No weight is read yet.
 
     The settings go into the bundle, so that the network is rebuilt without the folder.
 
     Attributes:
-        architecture: registered name.
+        architecture: registered name of the architecture.
         arguments: settings of the architecture, JSON values.
-        dims: spatial axes.
-        in_channels: image channels.
-        classes: output channels.
+        dims: number of spatial axes.
+        in_channels: number of image channels.
+        classes: number of output channels.
         answer: how outputs become masks.
-        preparation: what was done to a case in training, as far as a preparation can say it.
+        preparation: what was done to a case in training, as far as a preparation can express it.
         checkpoint: a file that `robustq.model.weights.load_weights` reads.
-        remarks: what a reader must know wherever the model appears, such as what the preparation cannot say.
+        remarks: what a reader must know wherever the model appears, such as what the preparation cannot express.
     """
 
     architecture: str
@@ -44,7 +44,7 @@ class Trained:
         """Load the checkpoint into a fresh network.
 
         Raises:
-            RequestError: it is not readable, or is not exactly this network's.
+            RequestError: the checkpoint cannot be read, or its tensors are not exactly those of this network.
         """
         loaded = load_weights(network, self.checkpoint)
         if loaded.missing or loaded.unused:
@@ -60,7 +60,7 @@ class ReadsFolder(Protocol):
     """An architecture that can read the folders in which its framework leaves trained networks."""
 
     def read(self, path: str) -> Trained:
-        """What the folder says of its network.
+        """Read what the folder says about its network.
 
         Raises:
             RequestError: there is no such folder, or it cannot be used.
@@ -69,16 +69,16 @@ class ReadsFolder(Protocol):
 
 
 def open_trained(text: str) -> Trained | None:
-    """What `NAME:PATH` names, or None where the text is no such pair.
+    """The trained network that `NAME:PATH` names, or None where the text does not have that form.
 
     Raises:
         RequestError: the path cannot be used.
     """
     name, colon, path = text.partition(":")
-    known = registry.names("architectures")
-    if not colon or text in known or name not in known:
+    architectures = registry.names("architectures")
+    if not colon or text in architectures or name not in architectures:
         return None
     architecture = registry.load("architectures", name)
     if not isinstance(architecture, ReadsFolder):
-        raise RequestError(f"architecture {name!r} reads no folder, and {path!r} was given after it: leave it out")
+        raise RequestError(f"architecture {name!r} reads no folder, and {path!r} was given after it: give {name} alone")
     return architecture.read(path)

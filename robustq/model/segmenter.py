@@ -26,15 +26,15 @@ from robustq.shapes import BatchMasks, Codes, Embedding, Images
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything of one forward pass.
+    """Everything that one forward pass gives.
 
     Attributes:
         output: what the wrapped network returns, structure unchanged.
-        logits: its class scores at full resolution (B, classes, *S).
+        logits: the network's class scores at full resolution (B, classes, *S).
         embedding: e, after the input projection (B, D, *T); without projections the feature map itself.
         quantised: z_q, before the output projection; the embedding itself where nothing is quantised.
         codes: (B, Q, *T), or None without a codebook.
-        quantiser_loss: float32 scalar with its graph, the skips' share included.
+        quantiser_loss: float32 scalar with its graph; it includes the loss of quantised skips.
     """
 
     output: Any
@@ -46,18 +46,18 @@ class Parts:
 
 
 class _BottleneckReachedError(Exception):
-    """Ends a forward pass that is wanted up to the bottleneck only."""
+    """Ends a forward pass at the bottleneck when the decoder is not needed."""
 
 
 class Segmenter(nn.Module):
-    """A drop-in for the network it wraps: same signature, same output structure.
+    """Can be used in place of the network it wraps: same signature, same output structure.
 
-    The network's own code runs unchanged; a hook on the site's output replaces the bottleneck (and, if so specified,
-    the skips) by its quantised form. Build one with `robustq.wrap` or `robustq.load`.
+    The network's own code runs unchanged; a hook on the site's output replaces the bottleneck by its quantised form,
+    and also the skips if the spec says so. Build one with `robustq.wrap` or `robustq.load`.
 
     Args:
-        network: the wrapped network, an attribute of the same name.
-        bottlenecks: none, one for the bottleneck, or one for every feature map of the site, the bottleneck last.
+        network: the wrapped network, kept as an attribute of the same name.
+        bottlenecks: none, one for the bottleneck, or one for each feature map of the site with the bottleneck last.
         spec: what goes into the bundle besides the weights.
     """
 
@@ -74,19 +74,19 @@ class Segmenter(nn.Module):
         self._quantised: Quantised | None = None
         self._loss: Tensor | None = None
         self.sites: tuple[Site, ...] = ()
-        """The sites that probing found, the one cut first; empty where it was named."""
+        """The sites that probing found, beginning with the one that is cut; empty where the site was named."""
         network.register_forward_pre_hook(self._look, with_kwargs=True)
         find_site(network, spec.site).register_forward_hook(self._cut)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the wrapped network returns, from a quantised bottleneck."""
+        """What the wrapped network returns when its bottleneck is quantised."""
         return self.network(*args, **kwargs)
 
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass.
 
-        Images of a size that the network does not take are padded at their far ends by repeating their border, up to
-        the next multiple that it does; the logits are cropped back.
+        Images of a size that the network does not accept are padded at their far ends by repeating their border, up to
+        the next size that it accepts. The logits are cropped to the size of the images.
         """
         padded = self.pad(images)
         output = self(padded)
@@ -94,7 +94,7 @@ class Segmenter(nn.Module):
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
         assert self._embedding is not None, "the hook has run"
-        assert self._quantised is not None, "it ran to the end"
+        assert self._quantised is not None, "the pass has run to the end"
         return Parts(
             output=output,
             logits=logits,
@@ -106,7 +106,7 @@ class Segmenter(nn.Module):
 
     def encode(self, images: Images) -> Embedding:
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
-        before, self._stop = (self._embedding, self._loss), True
+        last_pass, self._stop = (self._embedding, self._loss), True
         try:
             self(self.pad(images))
         except _BottleneckReachedError:
@@ -115,13 +115,13 @@ class Segmenter(nn.Module):
             self._stop = False
         embedding = self._embedding
         assert embedding is not None, "the hook has run"
-        # Loss and codes stay those of the last whole pass, whatever is looked at between it and its backward pass.
-        self._embedding, self._loss = before
+        # Loss and codes stay those of the last whole pass: `encode` may be called between it and its backward pass.
+        self._embedding, self._loss = last_pass
         return embedding
 
     @contextmanager
     def bypassed(self) -> Iterator[None]:
-        """The network as it was before it was wrapped, as long as the context lasts."""
+        """Within this context the network runs as it did before it was wrapped."""
         self._bypassed = True
         try:
             yield
@@ -129,13 +129,13 @@ class Segmenter(nn.Module):
             self._bypassed = False
 
     def pad(self, images: Tensor) -> Tensor:
-        """Images (B, C, *S), their borders repeated at the far ends up to extents that the network takes."""
-        # F.pad counts from the last axis, a (before, after) pair each.
+        """Images (B, C, *S), padded at the far ends by repeating their border, to extents that the network accepts."""
+        # F.pad takes one (before, after) pair per axis, from the last axis to the first.
         margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
         return F.pad(images, margins, mode="replicate") if any(margins) else images
 
     def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
-        """Boolean masks (B, L, *S), one a label of the spec."""
+        """Boolean masks (B, L, *S), one per label of the spec."""
         return masks(logits, self.spec.answer, len(self.spec.labels))
 
     def probabilities(self, logits: Float[Tensor, "b classes *s"]) -> Float[Tensor, "b l *s"]:
@@ -166,15 +166,17 @@ class Segmenter(nn.Module):
         """The matched baseline: the same architecture and projections with no codebook between them.
 
         Args:
-            keep_weights: keep this model's weights instead of drawing fresh ones. The result carries the remark that
-                it was not trained this way, for a comparison with it would flatter the codebook.
+            keep_weights: keep this model's weights instead of drawing fresh ones. The result carries a remark that it
+                was not trained this way, because a comparison with it makes the codebook look too good.
 
         Raises:
-            RequestError: nothing is quantised here, or the network was given by hand and has parameters that do not
-                know how to start afresh.
+            RequestError: nothing is quantised here, or the network was given by hand and has parameters that
+                cannot be drawn again.
         """
         if self.quantiser is None:
-            raise RequestError("this model has no quantiser to take out: its quantise is none")
+            raise RequestError(
+                "this model has no quantiser to take out, since its quantise is none: use the model as it is"
+            )
         return Segmenter(
             *matched_baseline(
                 self.network,
@@ -194,14 +196,14 @@ class Segmenter(nn.Module):
         save(self.state_dict(), self.spec, path)
 
     def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """The forward pre-hook: how large the images are, which tells the grid of tokens."""
+        """The forward pre-hook: records the size of the images, from which the grid of tokens follows."""
         images = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
         self.image_size = tuple(images.shape[2:])
 
     def _cut(self, module: nn.Module, inputs: Any, output: Any) -> Any:
-        """The forward hook: what the site gave goes in, what the rest of the network sees comes out."""
-        opened = require_features(output, self.image_size, self.spec.site)
-        *skips, bottleneck = opened.maps
+        """The forward hook: gets the site's output, and returns what the rest of the network gets in its place."""
+        features = require_features(output, self.image_size, self.spec.site)
+        *skips, bottleneck = features.maps
         inserted = self._inserted()[-1] if self.bottlenecks and not self._bypassed else None
         self._loss = None
         self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
@@ -213,7 +215,7 @@ class Segmenter(nn.Module):
             quantised: Quantised = inserted.quantiser(self._embedding)
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
-        return opened.put([*self._treat(skips), bottleneck])
+        return features.put([*self._treat(skips), bottleneck])
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:
         if self._bypassed:
@@ -230,9 +232,9 @@ class Segmenter(nn.Module):
         return skips
 
     def __getstate__(self) -> dict[str, Any]:
-        # What the last pass left behind holds a graph: it is neither copied nor pickled.
+        # The results of the last pass hold a graph, so they are neither copied nor pickled.
         return {**self.__dict__, "_embedding": None, "_quantised": None, "_loss": None}
 
     def extra_repr(self) -> str:
-        """The spec in a line."""
+        """The spec in one line."""
         return f"quantise={self.spec.quantise}, site={self.spec.site!r}, skips={self.spec.skips}"

@@ -1,4 +1,4 @@
-"""What a bundle says about its model besides the weights."""
+"""The spec: what a bundle says about its model besides the weights."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -19,12 +19,12 @@ CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 
 CHANGED = "the network's code is not that which was wrapped"
-"""Remark on a model whose bundle was loaded into another network than was wrapped, in which its weights fit."""
+"""Remark on a model whose bundle was loaded into a network with other code than the wrapped one; the weights fit."""
 
 TRAINED_ON = "its codebook was calibrated by k-means, then trained"
 
 _ENTRIES = {"digest": "code"}
-"""By attribute, the entry of the header where another name stands there: bundles of earlier versions are read."""
+"""Attributes whose entry in the header has another name, so that bundles of earlier versions can be read."""
 
 _ATTRIBUTES = {entry: attribute for attribute, entry in _ENTRIES.items()}
 
@@ -34,23 +34,23 @@ class Spec:
     """How to rebuild a segmenter, prepare cases for it and read its answers.
 
     Attributes:
-        architecture: registered name, or None for a network given by hand.
+        architecture: registered name of the architecture, or None for a network given by hand.
         arguments: settings of the architecture, JSON values.
         quantise: the quantiser with its sizes and settings.
         site: dotted name of the module that is cut.
         skips: whether the skips are kept, dropped or quantised too.
-        dims: spatial axes.
-        in_channels: image channels.
-        classes: output channels, background included.
+        dims: number of spatial axes.
+        in_channels: number of image channels.
+        classes: number of output channels, background included.
         answer: how outputs become masks.
         preparation: what is done to a case before the model sees it.
-        seed: the seed of the weights; the training seed, once trained.
-        training: what the training was (epochs, cases, Dice); None for an untrained model.
-        remarks: sentences that stand wherever the model appears.
-        weights: where the network's weights came from, where they were not trained here; "" otherwise.
+        seed: the seed that drew the weights; after a training, the training seed.
+        training: facts about the training (epochs, cases, Dice); None for an untrained model.
+        remarks: sentences that are shown wherever the model appears.
+        weights: where the network's weights came from, if they were not trained here; "" otherwise.
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
-        digest: of the code of a network given by hand (`code_digest`); "" of a named architecture.
+        digest: digest of the code of a network given by hand (`code_digest`); "" for a named architecture.
         multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
     """
 
@@ -83,7 +83,7 @@ class Spec:
                 names = ", ".join(name for _, name in self.preparation.labels)
                 raise RequestError(
                     f"{self.classes} output channels with answer={self.answer} answer for {expected} labels, and "
-                    f"{named} are named ({names}): set --classes or --labels"
+                    f"{named} labels are named ({names}): change --classes or --labels"
                 )
 
     @property
@@ -93,27 +93,29 @@ class Spec:
 
     @property
     def remarks_once_trained(self) -> tuple[str, ...]:
-        """The remarks that hold after a training: fresh weights that were trained with changed code belong to it."""
+        """The remarks that hold after a training: without `CHANGED` if fresh weights were trained with the new code."""
         fresh = self.training is None and not self.weights
-        kept = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
-        return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in kept)
+        remarks = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
+        return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in remarks)
 
     @property
     def seen(self) -> frozenset[str]:
-        """Fingerprints of all cases that its weights were trained on, as far as that is known."""
+        """Fingerprints of all cases that the model's weights were trained on, as far as that is known."""
         return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())
 
     @property
     def chose(self) -> frozenset[str]:
-        """Fingerprints of all cases that chose an epoch of its weights, as far as that is known."""
+        """Fingerprints of all cases that chose an epoch of the model's weights, as far as that is known."""
         return frozenset((self.training or {}).get("validation_cases", ())) | frozenset(self.weights_validation)
 
     @property
     def status(self) -> tuple[str, ...]:
         """What a reader must know wherever the model appears: untrained, or altered after training."""
         if self.weights:
-            known = self.weights_cases is not None
-            cases = f"trained on {len(self.weights_cases or ())} cases" if known else "on which cases is not known"
+            cases_known = self.weights_cases is not None
+            cases = (
+                f"trained on {len(self.weights_cases or ())} cases" if cases_known else "on which cases is not known"
+            )
             origin = f"network's weights: {self.weights}, {cases}"
         else:
             origin = "untrained: its weights are random"
@@ -121,7 +123,7 @@ class Spec:
         return untrained + self.remarks
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values only."""
+        """The spec as JSON values only."""
         entries = {_ENTRIES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
         return {
             **entries,
@@ -136,7 +138,7 @@ class Spec:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Spec":
-        """Rebuild from what `to_dict` gave.
+        """Rebuild a spec from what `to_dict` gave.
 
         Raises:
             RequestError: another version wrote it, or entries are missing or unknown.
@@ -145,7 +147,7 @@ class Spec:
         version = document.pop("version", None)
         if version != VERSION:
             raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
-        known = {_ENTRIES.get(field.name, field.name) for field in fields(cls)}
+        entries = {_ENTRIES.get(field.name, field.name) for field in fields(cls)}
         document = {
             "multiple": 1,
             "weights": "",
@@ -154,9 +156,12 @@ class Spec:
             "code": "",
             **document,
         }  # earlier bundles do not have these
-        if set(document) != known:
-            odd = ", ".join(sorted(set(document) ^ known))
-            raise RequestError(f"its spec does not have the entries of version {VERSION}: {odd}")
+        if set(document) != entries:
+            differing = ", ".join(sorted(set(document) ^ entries))
+            raise RequestError(
+                f"its spec does not have exactly the entries of version {VERSION} (it differs in {differing}): make "
+                "the bundle again"
+            )
         cases = document["weights_cases"]
         return cls(
             **{
@@ -171,12 +176,12 @@ class Spec:
         )
 
     def but(self, **changes: Any) -> "Spec":
-        """The same with some entries changed."""
+        """A copy with some entries changed."""
         return replace(self, **changes)
 
 
 def adopt_labels(spec: Spec, dataset: AbstractDataset) -> Spec:
-    """The spec with the names and mask values that a dataset declares, where the spec's are its default numbers.
+    """The spec with the label names and mask values of a dataset, if the spec's names are the default numbers.
 
     Raises:
         RequestError: the dataset declares another number of labels.

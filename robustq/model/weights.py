@@ -1,4 +1,4 @@
-"""Weights of a network that was trained without robustq."""
+"""Load the weights of a network that was trained without robustq."""
 
 import os
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from robustq.network.checkpoint import _prefixes, _read, _unnest
 
 @dataclass(frozen=True)
 class Loaded:
-    """Which weights came from where.
+    """Which weights were loaded, and from where.
 
     Attributes:
-        file: the checkpoint.
-        under: the entries it was nested under, outermost first, and the prefix its names had.
-        loaded: tensors of the network that were found.
-        missing: tensors of the network that were not, which keep their fresh values.
-        unused: tensors of the file that the network does not have.
+        file: name of the checkpoint.
+        under: the entries in which the state dict was nested, outermost first, and the prefix of its names.
+        loaded: names of the network's tensors that the file has.
+        missing: names of the network's tensors that the file lacks; they keep their fresh values.
+        unused: names of the file's tensors that the network lacks.
         source: spec of the bundle, if the file is one.
     """
 
@@ -35,75 +35,75 @@ class Loaded:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """The entries of a spec that tell where weights came from and what they have seen, as far as that is known."""
+        """The entries of a spec that say where the weights came from, and which cases they have seen if known."""
         source = self.source
-        known = source is not None and (source.training is not None or source.weights_cases is not None)
+        cases_known = source is not None and (source.training is not None or source.weights_cases is not None)
         return {
             "weights": self.text,
-            "weights_cases": tuple(sorted(source.seen)) if source is not None and known else None,
+            "weights_cases": tuple(sorted(source.seen)) if source is not None and cases_known else None,
             "weights_validation": tuple(sorted(source.chose)) if source is not None else (),
         }
 
     @property
     def text(self) -> str:
-        """A line for a reader."""
-        where = f" (under {' / '.join(self.under)})" if self.under else ""
-        told = f"{len(self.loaded)} of {len(self.loaded) + len(self.missing)} tensors from {self.file}{where}"
-        for what, names in (("fresh", self.missing), ("unused", self.unused)):
+        """What was loaded, in one line."""
+        nesting = f" (under {' / '.join(self.under)})" if self.under else ""
+        line = f"{len(self.loaded)} of {len(self.loaded) + len(self.missing)} tensors from {self.file}{nesting}"
+        for kind, names in (("fresh", self.missing), ("unused", self.unused)):
             if names:
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-                told += f"; {what}: {', '.join(names[:3])}{more}"
+                line += f"; {kind}: {', '.join(names[:3])}{more}"
         if self.source is not None and self.source.weights:
-            told += f"; before that, {self.source.weights}"
-            told += ", on which cases is not known" if self.source.weights_cases is None else ""
-        return told
+            line += f"; before that, {self.source.weights}"
+            line += ", on which cases is not known" if self.source.weights_cases is None else ""
+        return line
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
-    """Fill a network from a plain checkpoint of it: `.safetensors`, or what `torch.save` wrote, of which no code runs.
+    """Fill a network from a plain checkpoint: `.safetensors`, or a file of `torch.save`; no code from it is run.
 
     Raises:
-        RequestError: the file is missing, holds anything but tensors, fits no tensor of the network, or one of another
-            shape.
+        RequestError: the file is missing, holds anything but tensors, has no tensor of the network, or has one in
+            another shape.
     """
     file = Path(path)
     state, under = _unnest(_read(file))
-    own = network.state_dict()
+    tensors = network.state_dict()
     source = _source(file)
-    # Of a quantised bundle not all names begin so: its bottlenecks stand beside the network.
+    # In a quantised bundle not all names have this prefix, because its bottlenecks stand beside the network.
     prefix = (
         "network."
         if source is not None
-        else max(_prefixes(state), key=lambda text: sum(name.removeprefix(text) in own for name in state))
+        else max(_prefixes(state), key=lambda beginning: sum(name.removeprefix(beginning) in tensors for name in state))
     )
     if prefix:
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
         under = (*under, f"prefix {prefix}")
-    common = [name for name in own if name in state]
+    common = [name for name in tensors if name in state]
     if not common:
         raise RequestError(
-            f"{file} holds no weight of this network: its names begin {', '.join(list(state)[:3])}, the network's "
-            f"{', '.join(list(own)[:3])}; wrap the architecture that the file was trained with"
+            f"{file} holds no weight of this network: the file's first names are {', '.join(list(state)[:3])}, the "
+            f"network's {', '.join(list(tensors)[:3])}; wrap the architecture that the file was trained with"
         )
     for name in common:
-        if state[name].shape != own[name].shape:
+        if state[name].shape != tensors[name].shape:
             raise RequestError(
                 f"{file} has {name} of shape {tuple(state[name].shape)} where this network has "
-                f"{tuple(own[name].shape)}: wrap with the settings (classes, channels, width) it was trained with"
+                f"{tuple(tensors[name].shape)}: wrap with the settings (classes, channels, width) of its training"
             )
         if not state[name].isfinite().all():
             raise RequestError(
-                f"{file} holds weights that are no numbers ({name}): its training diverged, train it anew"
+                f"{file} holds weights that are NaN or infinite ({name}): its training diverged, train it again"
             )
-    network.load_state_dict({**own, **{name: state[name] for name in common}})
-    missing = tuple(name for name in own if name not in state)
-    unused = tuple(name for name in state if name not in own)
+    network.load_state_dict({**tensors, **{name: state[name] for name in common}})
+    missing = tuple(name for name in tensors if name not in state)
+    unused = tuple(name for name in state if name not in tensors)
     return Loaded(file.name, under, tuple(common), missing, unused, source)
 
 
 def _source(file: Path) -> Spec | None:
-    """The spec of a bundle; None of other checkpoints."""
+    """The spec of a bundle; None for other checkpoints."""
     try:
         return read_spec(file)
     except RequestError:
-        return None  # a bundle of another version is a checkpoint like others
+        return None  # a bundle of another version is read as a plain checkpoint

@@ -1,4 +1,4 @@
-"""From a name, or from any nn.Module, to a segmenter."""
+"""Make a segmenter from the name of an architecture, or from any nn.Module."""
 
 import copy as copies
 from typing import Any
@@ -42,31 +42,31 @@ def wrap(
     """Cut a network at its bottleneck and insert a quantiser there.
 
     Args:
-        network: the name of a registered architecture; or `NAME:PATH`, a network that another framework trained
-            (`robustq.trained`), which then says dims, in_channels, classes, answer and, unless one is given, the
-            preparation; or any nn.Module.
+        network: the name of a registered architecture; or any nn.Module; or `NAME:PATH`, a network that another
+            framework trained (`robustq.model.pretrained`). Its folder then gives dims, in_channels, classes, answer
+            and, unless `preparation` is given, the preparation.
         quantise: `1024x256` (K codes of D channels), `NAME:NUMBERS`, `identity:D` for the matched baseline, `none`
             to insert nothing.
-        dims: spatial axes, 2 or 3.
-        in_channels: image channels.
-        classes: output channels, background included.
-        at: dotted name of the submodule to cut at; its output is a feature map, or a list of them of which the last
-            is cut. By default what the architecture declares as its `site`, else what probing finds
-            (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` has the runners-up.
+        dims: number of spatial axes, 2 or 3.
+        in_channels: number of image channels.
+        classes: number of output channels, background included.
+        at: dotted name of the submodule to cut at; its output is a feature map, or a list of them; the last one of the
+            list is cut. By default the `site` that the architecture declares, or, without one, what probing finds
+            (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` also lists the other candidates.
         example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
             network's stride.
-        skips: keep the other feature maps of the site, drop them (zeros) or quantise each with a quantiser of its own.
+        skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
         preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
-        seed: of the fresh weights. The global generator is left as it was.
-        copy: wrap a copy of a network given by hand, or that network itself.
+        seed: seed of the fresh weights. The global generator is left as it was.
+        copy: whether a network given by hand is copied; otherwise that network itself is wrapped.
         **arguments: settings of a named architecture.
 
     Returns:
         A segmenter whose forward pass has the signature and output structure of the network.
 
     Raises:
-        RequestError: a name, a size or a combination does not exist; the message says what does.
+        RequestError: a name, a size or a combination does not exist; the message says which exist.
     """
     parsed = Quantise.parse(quantise)
     if isinstance(network, str) and (trained := open_trained(network)) is not None:
@@ -83,7 +83,7 @@ def wrap(
             f"{in_channels} in {dims}D: make them equal"
         )
     if parsed.name == "none" and skips == "quantise":
-        raise RequestError("skips=quantise has no quantiser to use with quantise=none: give one, or keep the skips")
+        raise RequestError("skips=quantise has no quantiser to use with quantise=none: give a quantiser, or skips=keep")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if isinstance(network, str):
@@ -94,7 +94,10 @@ def wrap(
         else:
             name, module = None, copies.deepcopy(network) if copy else network
             if arguments:
-                raise RequestError(f"{', '.join(arguments)} set an architecture given by name, not an nn.Module")
+                raise RequestError(
+                    f"{', '.join(arguments)} can be set only on an architecture given by name, and an nn.Module was "
+                    "given: leave it out"
+                )
             if example is None:
                 raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
             if (example.ndim - 2, example.shape[1]) != (dims, in_channels):
@@ -103,11 +106,14 @@ def wrap(
                     f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
                 )
         site = at if at is not None else declared_site(module, name)
-        found = [] if site is not None else find_bottleneck(module, example)
-        site = found[0].name if site is None else site
+        candidates = [] if site is not None else find_bottleneck(module, example)
+        site = candidates[0].name if site is None else site
         features = features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
-            raise RequestError(f"skips={skips} needs a site that gives a list of feature maps; {site!r} gives one")
+            raise RequestError(
+                f"skips={skips} needs a site that gives a list of feature maps, and {site!r} gives a single one: "
+                "choose another site, or give skips=keep"
+            )
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
@@ -130,7 +136,7 @@ def wrap(
         multiple=multiple,
     )
     model = Segmenter(module, bottlenecks, spec)
-    model.sites = tuple(found)
+    model.sites = tuple(candidates)
     model.training = module.training
     return model
 
@@ -140,7 +146,7 @@ def _check_output(network: nn.Module, example: Tensor, classes: int) -> None:
     scores = full_resolution(run_plain(network, example), example.shape[2:])
     if scores.shape[1] != classes:
         raise RequestError(
-            f"the network's output has {scores.shape[1]} channels and classes={classes} was asked: give classes="
+            f"the network's output has {scores.shape[1]} channels and classes={classes} was given: give classes="
             f"{scores.shape[1]}, background included"
         )
 
@@ -151,13 +157,13 @@ def wrap_trained(
     """Wrap a network that another framework trained, with its weights.
 
     Args:
-        trained: what its folder says.
-        quantise: as `wrap` takes it.
-        preparation: instead of the folder's.
-        **arguments: of `wrap`, and settings of the architecture that change no weight.
+        trained: what the folder of the network says.
+        quantise: as in `wrap`.
+        preparation: used instead of the folder's.
+        **arguments: other arguments of `wrap`, and settings of the architecture that change no weight.
 
     Raises:
-        RequestError: the checkpoint cannot be used, or as `wrap` does.
+        RequestError: the checkpoint cannot be used, or `wrap` refuses an argument.
     """
     model = wrap(
         trained.architecture,

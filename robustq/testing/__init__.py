@@ -1,4 +1,4 @@
-"""The contracts as checks that strangers' tests can run; ours run them over every registered name.
+"""Checks of the contracts, for the tests of any project; our tests run them on every registered item.
 
 def test_my_quantiser_keeps_the_contract():
     check_quantiser(MyQuantiser(8, 4))

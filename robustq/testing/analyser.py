@@ -1,4 +1,4 @@
-"""The contract of an analyser as a check that a stranger's tests can run."""
+"""A check that an analyser keeps its contract, for the tests of any project."""
 
 import pandas as pd
 import torch
@@ -21,20 +21,22 @@ def check_analyser(factory: type[AbstractAnalyser]) -> None:
         AssertionError: a promise is broken; the message says which.
     """
     name = factory.__name__
-    assert factory.needs_draws or not factory.needs_tangents, f"{name} needs tangents of draws it does not need"
-    assert factory.canonical_setting("") == "", f"{name} gives no setting the spelling {factory.canonical_setting('')}"
+    assert factory.needs_draws or not factory.needs_tangents, (
+        f"{name} declares needs_tangents without needs_draws: tangents are taken of draws"
+    )
+    assert factory.canonical_setting("") == "", f"{name}.canonical_setting('') is not ''"
     for quantise in ("16x4", "identity:4", "none"):
         for size in ((17, 23), (12, 8, 10)):
             model = wrap("unet", quantise, dims=len(size), width=4, scales=2, groups=2).eval()
-            one, other = (_watch(factory(model), size) for _ in range(2))
-            # NaN does not equal itself; its text does.
-            assert str(one) == str(other), f"{name} finds different things in the same draws of {quantise}"
-            _check_views(factory, one)
+            rows, repeated_rows = (_watch(factory(model), size) for _ in range(2))
+            # NaN does not equal itself, but its text does.
+            assert str(rows) == str(repeated_rows), f"{name} gives different findings for equal draws of {quantise}"
+            _check_views(factory, rows)
 
 
 def _watch(analyser: AbstractAnalyser, size: tuple[int, ...]) -> list[Row]:
     name, model = type(analyser).__name__, analyser.model
-    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    weights = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     cases = [_case(seed, size) for seed in range(3)]
     for case in cases:
         analyser.clean(case, _latent(analyser, case.image[None]))
@@ -47,7 +49,7 @@ def _watch(analyser: AbstractAnalyser, size: tuple[int, ...]) -> list[Row]:
             rows += [_row(name, finding, case) for finding in analyser.end()]
     pieces = _frame([row for row in rows if row.status != FIGURE])
     rows += [_row(name, finding) for finding in analyser.conclude(pieces)]
-    assert all(tensor.equal(before[key]) for key, tensor in model.state_dict().items()), f"{name} changes the model"
+    assert all(tensor.equal(weights[key]) for key, tensor in model.state_dict().items()), f"{name} changes the model"
     return rows
 
 
@@ -57,30 +59,35 @@ def _latent(analyser: AbstractAnalyser, images: torch.Tensor) -> Latent:
 
 def _draws(analyser: AbstractAnalyser, case: Case) -> list[Draws]:
     generator = torch.Generator().manual_seed(7)
-    moved = case.image + LEVEL / 100 * torch.randn(DRAWS, *case.image.shape, generator=generator)
+    perturbed = case.image + LEVEL / 100 * torch.randn(DRAWS, *case.image.shape, generator=generator)
     return [
         Draws(
             first,
-            _latent(analyser, part),
-            tangents(analyser.model, case.image, part - case.image, axis=None) if analyser.needs_tangents else None,
+            _latent(analyser, images),
+            tangents(analyser.model, case.image, images - case.image, axis=None) if analyser.needs_tangents else None,
         )
-        for first, part in zip(range(0, DRAWS, PART), moved.split(PART), strict=True)
+        for first, images in zip(range(0, DRAWS, PART), perturbed.split(PART), strict=True)
     ]
 
 
 def _check_views(factory: type[AbstractAnalyser], rows: list[Row]) -> None:
-    """Tables and figures are made from rows; where rows for figures are missing, the analyser names these figures."""
+    """Tables and figures can be made from rows; if rows for figures are missing, the analyser names these figures."""
     name = factory.__name__
     verdicts = [row for row in rows if row.metric == factory.verdict_metric]
     assert len(verdicts) == (factory.verdict_metric is not None), f"{name} gives {len(verdicts)} verdicts on a model"
-    everything = _frame(rows)
-    older = everything[everything["status"] != FIGURE]
-    factory.grids(older, [MODEL], sample="three cases")
-    drawn = set(factory.figures(everything, [MODEL]))
-    missing = factory.missing_figures(everything, [MODEL])
+    frame = _frame(rows)
+    without_figure_rows = frame[frame["status"] != FIGURE]
+    factory.grids(without_figure_rows, [MODEL], sample="three cases")
+    figures = set(factory.figures(frame, [MODEL]))
+    missing = factory.missing_figures(frame, [MODEL])
     assert not missing, f"{name} cannot draw {', '.join(missing)} from the rows of its own findings"
-    unnamed = drawn - {*factory.figures(older, [MODEL]), *factory.missing_figures(older, [MODEL])}
-    assert not unnamed, f"{name} does not draw {', '.join(unnamed)} without its rows for figures, and does not say so"
+    unnamed = figures - {
+        *factory.figures(without_figure_rows, [MODEL]),
+        *factory.missing_figures(without_figure_rows, [MODEL]),
+    }
+    assert not unnamed, (
+        f"{name} does not draw {', '.join(unnamed)} without rows for figures, and missing_figures does not name them"
+    )
 
 
 def _case(seed: int, size: tuple[int, ...]) -> Case:
@@ -90,7 +97,7 @@ def _case(seed: int, size: tuple[int, ...]) -> Case:
 
 
 def _row(name: str, finding: Finding, case: Case | None = None) -> Row:
-    """The row of a finding, of a piece where a case is given."""
+    """The row of a finding; the finding belongs to a piece if a case is given."""
     value = finding.value
     assert value is None or type(value) is float, f"{name}: {finding.metric} is {value!r}, neither a float nor None"
     assert finding.metric, f"{name} gives a finding without a metric"

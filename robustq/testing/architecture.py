@@ -1,4 +1,4 @@
-"""The contract of an architecture as a check that a stranger's tests can run."""
+"""A check that an architecture keeps its contract, for the tests of any project."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from robustq.network.run_network import run_plain
 
 
 def check_architecture(factory: Callable[..., nn.Module]) -> None:
-    """Check what `Architecture` promises, in the dimensions it does not refuse, for one and several classes.
+    """Check what `Architecture` promises, in 2D and 3D unless it refuses one of them, for one and several classes.
 
     Raises:
         AssertionError: a promise is broken; the message says which.
@@ -30,8 +30,10 @@ def check_architecture(factory: Callable[..., nn.Module]) -> None:
             images = next(accepted_images(network, in_channels=channels, dims=dims))
             logits = full_resolution(run_plain(network, images), images.shape[2:])
             expected = (1, classes, *images.shape[2:])
-            assert logits.shape == expected, f"{name} gives {tuple(logits.shape)} where {expected} was expected"
+            assert logits.shape == expected, f"{name} gives logits of shape {tuple(logits.shape)}, not {expected}"
             if site is not None:
                 bottleneck = features_at(network, site, images)[-1]
-                assert bottleneck.ndim == dims + 2, f"{name}: the site gives {tuple(bottleneck.shape)}"
+                assert bottleneck.ndim == dims + 2, (
+                    f"{name}: the site gives the shape {tuple(bottleneck.shape)}, not that of a feature map in {dims}D"
+                )
     assert accepted, f"{name} refuses both 2 and 3 dimensions"

@@ -1,4 +1,4 @@
-"""The contract of an attack as a check that a stranger's tests can run."""
+"""A check that an attack keeps its contract, for the tests of any project."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,27 +17,27 @@ LEVEL = 10.0
 
 
 def check_attack(attack: AbstractAttack) -> None:
-    """Check what `AbstractAttack` promises, with and without codebook, on images, volumes, and volumes in slices.
+    """Check what `AbstractAttack` promises, on models with and without a codebook, on images, volumes and slices.
 
     Raises:
         AssertionError: a promise is broken; the message says which.
     """
     name = type(attack).__name__
-    tried: tuple[tuple[str, int, tuple[int, ...]], ...] = (
+    settings: tuple[tuple[str, int, tuple[int, ...]], ...] = (
         ("none", 2, (12, 10)),
         ("8x4", 2, (12, 10)),
         ("8x4", 2, (6, 8, 5)),
         ("8x4", 3, (8, 6, 7)),
     )
-    for quantise, dims, size in tried:
+    for quantise, dims, size in settings:
         model = wrap("unet", quantise, dims=dims, in_channels=2, width=4, scales=2, groups=2, seed=0)
         case = _case(size, slice_axis=2 if len(size) > dims else None)
         _check_one(attack, f"{name} on {quantise}, {dims}D, {size}", model, case)
-    assert type(attack).parse(attack.setting) == attack, f"{name}: its setting does not give it again"
+    assert type(attack).parse(attack.setting) == attack, f"{name}: parse(setting) does not give an equal attack"
 
 
 def _case(size: tuple[int, ...], slice_axis: int | None) -> Case:
-    """Independent values of two channels, one of them of wider range, with a corner that is ignored."""
+    """A case of two channels of independent values, the second with a wider range; voxels at one border are ignored."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(2, *size, generator=generator) * torch.tensor([1.0, 7.0]).view(2, *[1] * len(size))
     ignored = torch.zeros(size, dtype=torch.bool)
@@ -52,35 +52,37 @@ def _attacked(attack: AbstractAttack, case: Case, model: Segmenter, level: float
 
 
 def _check_one(attack: AbstractAttack, what: str, model: Segmenter, case: Case) -> None:
-    before, weights = case.image.clone(), {key: value.clone() for key, value in model.state_dict().items()}
-    marked = torch.ones_like(next(model.parameters()))
-    next(model.parameters()).grad = marked.clone()
+    image, weights = case.image.clone(), {key: value.clone() for key, value in model.state_dict().items()}
+    gradient_before = torch.ones_like(next(model.parameters()))
+    next(model.parameters()).grad = gradient_before.clone()
     states = global_states()
     assert attack(case, 0, torch.Generator(), model) is case, f"{what}: level 0 is not the case itself"
     model.train()
-    first, again, other = (_attacked(attack, case, model, seed=seed) for seed in (1, 1, 2))
-    assert all(module.training for module in model.modules()), f"{what}: the model no longer trains"
+    attacked, repeated, other_draw = (_attacked(attack, case, model, seed=seed) for seed in (1, 1, 2))
+    assert all(module.training for module in model.modules()), f"{what}: the model is no longer in training mode"
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert first.equal(_attacked(attack, case, model.eval(), seed=1)), (
-            f"{what}: another result where the model is in evaluation mode, under no_grad and autocast"
+        assert attacked.equal(_attacked(attack, case, model.eval(), seed=1)), (
+            f"{what}: the result differs for a model in evaluation mode, under no_grad and autocast"
         )
-    assert states == global_states(), f"{what}: a global generator was drawn from"
+    assert states == global_states(), f"{what}: random numbers were drawn from a global generator"
     gradients = [parameter.grad for parameter in model.parameters()]
-    assert gradients[0] is not None, f"{what}: a gradient of the weights is gone"
-    assert gradients[0].equal(marked), f"{what}: a gradient of the weights has changed"
-    assert all(gradient is None for gradient in gradients[1:]), f"{what}: the weights have gradients now"
+    assert gradients[0] is not None, f"{what}: a gradient of the weights was removed"
+    assert gradients[0].equal(gradient_before), f"{what}: a gradient of the weights has changed"
+    assert all(gradient is None for gradient in gradients[1:]), f"{what}: weights without a gradient have one now"
     assert all(value.equal(weights[key]) for key, value in model.state_dict().items()), f"{what}: the model has changed"
-    assert case.image.equal(before), f"{what}: the image it was given has changed"
-    assert first.equal(again), f"{what}: equal generators give different results"
-    assert first.equal(other) != attack.random, f"{what}: random is {attack.random}, and draws say otherwise"
-    assert not first.equal(before), f"{what}: nothing has changed"
-    assert first.shape == before.shape, f"{what}: the result has the shape {tuple(first.shape)}"
-    assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
-    assert not first.requires_grad, f"{what}: the result carries a graph"
+    assert case.image.equal(image), f"{what}: the given image has changed"
+    assert attacked.equal(repeated), f"{what}: equal generators give different results"
+    assert attacked.equal(other_draw) != attack.random, f"{what}: random is {attack.random}, which two draws contradict"
+    assert not attacked.equal(image), f"{what}: the attack changes nothing"
+    assert attacked.shape == image.shape, f"{what}: the result has the shape {tuple(attacked.shape)}"
+    assert attacked.dtype == image.dtype, f"{what}: the result has the dtype {attacked.dtype}"
+    assert not attacked.requires_grad, f"{what}: the result carries a graph"
     assert case.mask is not None
     assert case.ignored is not None
-    elsewhere = replace(case, mask=case.mask ^ case.ignored)
-    assert first.equal(_attacked(attack, elsewhere, model, seed=1)), f"{what}: what is ignored plays a part"
+    other_truth = replace(case, mask=case.mask ^ case.ignored)
+    assert attacked.equal(_attacked(attack, other_truth, model, seed=1)), (
+        f"{what}: the mask at ignored voxels changes the result"
+    )
     _check_levels(attack, what, model, case)
 
 

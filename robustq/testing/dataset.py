@@ -1,4 +1,4 @@
-"""The contract of a dataset as a check that a stranger's tests can run."""
+"""A check that a dataset keeps its contract, for the tests of any project."""
 
 from robustq.dataset import AbstractDataset
 
@@ -15,14 +15,18 @@ def check_dataset(dataset: AbstractDataset) -> None:
     assert ids == sorted(set(ids)), f"{name}: ids are not sorted and unique"
     assert len({dataset.fingerprint(entry) for entry in dataset.entries}) == len(ids), f"{name}: fingerprints repeat"
     for entry in (dataset.entries[0], dataset.entries[-1]):
-        case, again = dataset.read(entry), dataset.read(entry)
-        assert case.image.equal(again.image), f"{name}: reading {entry.id} twice gives different images"
-        if case.mask is None or again.mask is None:
-            assert case.mask is again.mask, f"{name}: reading {entry.id} twice gives a mask once"
+        case, repeated = dataset.read(entry), dataset.read(entry)
+        assert case.image.equal(repeated.image), f"{name}: reading {entry.id} twice gives different images"
+        if case.mask is None or repeated.mask is None:
+            assert case.mask is repeated.mask, f"{name}: reading {entry.id} twice gives a mask only once"
         else:
-            assert case.mask.equal(again.mask), f"{name}: reading {entry.id} twice gives different masks"
+            assert case.mask.equal(repeated.mask), f"{name}: reading {entry.id} twice gives different masks"
             assert case.mask.shape == case.image.shape[1:], f"{name}: image and mask of {entry.id} differ in shape"
-        assert case.image.is_floating_point(), f"{name}: the image of {entry.id} is {case.image.dtype}"
-        assert case.intensity_range.shape == (len(case.image), 2), f"{name}: no range for each channel of {entry.id}"
-        assert len(case.spacing) == case.dims, f"{name}: no spacing for each axis of {entry.id}"
-        assert case.entry == entry, f"{name}: the case says that it is {case.entry}, not {entry}"
+        assert case.image.is_floating_point(), (
+            f"{name}: the image of {entry.id} is {case.image.dtype}, not floating point"
+        )
+        assert case.intensity_range.shape == (len(case.image), 2), (
+            f"{name}: {entry.id} does not have one range per channel"
+        )
+        assert len(case.spacing) == case.dims, f"{name}: {entry.id} does not have one spacing per axis"
+        assert case.entry == entry, f"{name}: the entry of the case is {case.entry}, not {entry}"

@@ -1,4 +1,4 @@
-"""What the contracts of perturbations and of attacks have in common."""
+"""Checks that the contracts of perturbations and of attacks share."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ import torch
 
 
 def check_parameters(parameters: Mapping[str, float | list[float]], what: str) -> None:
-    """Check that what a level resolves to can be written with the rows: named, finite, and JSON.
+    """Check that the parameters of a level can be written with the rows: named, finite, and JSON.
 
     Raises:
-        AssertionError: it cannot; the message begins with `what`.
+        AssertionError: they cannot be written; the message begins with `what`.
     """
     assert parameters, f"{what}: no parameters"
     values = np.concatenate([np.ravel(value) for value in parameters.values()])
@@ -22,6 +22,6 @@ def check_parameters(parameters: Mapping[str, float | list[float]], what: str) -
 def global_states() -> tuple[str, list[int]]:
     """The states of NumPy's and torch's global generators, from which no item may draw.
 
-    Not Python's own, from which a type checker may draw while it looks into a list.
+    Python's own generator is left out, because a type checker may draw from it while it looks into a list.
     """
     return str(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()

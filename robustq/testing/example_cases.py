@@ -1,4 +1,4 @@
-"""Small cases that the contract checks show to an item."""
+"""Small cases on which the checks run an item."""
 
 from torch import Tensor
 
@@ -14,15 +14,15 @@ def example_case(
     ignored: Tensor | None = None,
     slice_axis: int | None = None,
 ) -> Case:
-    """A prepared case of one label, with voxels of one pixel along each axis.
+    """A prepared case of one label; its voxels measure one pixel along each axis.
 
     Args:
-        image: (C, *S).
-        mask: boolean, (1, *S).
-        name: of the case and of its patient.
-        intensity_range: (C, 2); the image's own extremes without.
-        ignored: boolean, (*S).
-        slice_axis: along which a 2D model reads a volume.
+        image: image, (C, *S).
+        mask: mask of the label, boolean, (1, *S).
+        name: name of the case and of its group.
+        intensity_range: (low, high) of each channel, (C, 2); by default the channel's minimum and maximum.
+        ignored: voxels that do not count, boolean, (*S).
+        slice_axis: axis along which a 2D model reads the volume.
     """
     return Case(
         image=image,

@@ -1,4 +1,4 @@
-"""The contract of a metric as a check that a stranger's tests can run."""
+"""A check that a metric keeps its contract, for the tests of any project."""
 
 import math
 from typing import get_args
@@ -11,7 +11,7 @@ from robustq.metric import AbstractMetric, Comparison, Missing, Truth, Unit
 
 
 def check_metric(metric: AbstractMetric) -> None:
-    """Check what `AbstractMetric` promises, in two and three dimensions, with odd sizes and uneven voxels.
+    """Check what `AbstractMetric` promises, in 2D and 3D, with odd sizes and with voxels of unequal sides.
 
     Raises:
         AssertionError: a promise is broken; the message says which.
@@ -20,58 +20,68 @@ def check_metric(metric: AbstractMetric) -> None:
     for flag in ("measures_distance", "higher_is_better", "needs_probabilities"):
         assert isinstance(getattr(metric, flag, None), bool), f"{name}.{flag} is not declared as True or False"
     units = [unit for unit in get_args(Unit) if _accepts(metric, unit)]
-    assert units, f"{name} accepts no unit of spacing, neither {' nor '.join(get_args(Unit))}"
+    assert units, f"{name} accepts no unit of spacing: neither {' nor '.join(get_args(Unit))}"
     for shape in ((17, 23), (9, 14, 11)):
         _check_scores(metric, name, shape, units[0])
 
 
 def _accepts(metric: AbstractMetric, unit: Unit) -> bool:
     try:
-        told = metric.unit(unit)
+        score_unit = metric.unit(unit)
     except RequestError:
         return False
-    assert isinstance(told, str), f"{type(metric).__name__}.unit({unit!r}) is {told!r} and not a text"
+    assert isinstance(score_unit, str), f"{type(metric).__name__}.unit({unit!r}) is {score_unit!r}, which is not a text"
     return True
 
 
 def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], unit: Unit) -> None:
-    whole, part, nothing = _cube(shape, 2, 8), _cube(shape, 5, 8), np.zeros(shape, bool)
+    whole_mask, part_mask, empty_mask = _cube(shape, 2, 8), _cube(shape, 5, 8), np.zeros(shape, bool)
     spacing = tuple(0.5 + 0.25 * axis for axis in range(len(shape)))
 
     def score(
         prediction: Bool[np.ndarray, "*s"], truth: Bool[np.ndarray, "*s"], missing: Missing = "diagonal"
     ) -> float:
         comparison = Comparison(prediction, Truth(truth, spacing, unit), missing, _probability(metric, prediction))
-        first, second = metric.score(comparison), metric.score(comparison)
-        assert isinstance(first, float), f"{name} gives {first!r}, which is not a float"
-        assert first == second or (math.isnan(first) and math.isnan(second)), f"{name} scores one pair in two ways"
-        return first
+        value, repeated = metric.score(comparison), metric.score(comparison)
+        assert isinstance(value, float), f"{name} gives {value!r}, which is not a float"
+        assert value == repeated or (math.isnan(value) and math.isnan(repeated)), (
+            f"{name} scores the same pair of masks {value}, then {repeated}"
+        )
+        return value
 
     def worse(first: float, second: float) -> bool:
         return bool(first < second if metric.higher_is_better else first > second)
 
-    before = whole.copy(), part.copy()
-    best, some = score(whole, whole), score(part, whole)
-    assert np.array_equal(whole, before[0]), f"{name} changes the truth"
-    assert np.array_equal(part, before[1]), f"{name} changes the prediction"
-    assert math.isfinite(best), f"{name} scores equal masks {best}"
-    assert math.isnan(score(nothing, nothing)), f"{name} scores two empty masks: there is nothing to score, NaN is due"
-    assert not worse(best, some), f"{name} scores a part ({some}) better than the whole ({best})"
-    missed = score(nothing, whole)
-    assert not worse(some, missed), f"{name} scores a missed label ({missed}) better than a part of it ({some})"
-    dropped = score(nothing, whole, "drop")
+    whole_before, part_before = whole_mask.copy(), part_mask.copy()
+    score_of_whole, score_of_part = score(whole_mask, whole_mask), score(part_mask, whole_mask)
+    assert np.array_equal(whole_mask, whole_before), f"{name} changes the truth"
+    assert np.array_equal(part_mask, part_before), f"{name} changes the prediction"
+    assert math.isfinite(score_of_whole), f"{name} scores equal masks {score_of_whole}"
+    assert math.isnan(score(empty_mask, empty_mask)), (
+        f"{name} scores two empty masks, where there is nothing to score: NaN is expected"
+    )
+    assert not worse(score_of_whole, score_of_part), (
+        f"{name} scores a part ({score_of_part}) better than the whole ({score_of_whole})"
+    )
+    missed = score(empty_mask, whole_mask)
+    assert not worse(score_of_part, missed), (
+        f"{name} scores a missed label ({missed}) better than a part of it ({score_of_part})"
+    )
+    dropped = score(empty_mask, whole_mask, "drop")
     assert math.isnan(dropped) == metric.measures_distance, f"{name} scores a missed label {dropped} under missing=drop"
     if metric.unit(unit) == unit:
-        assert math.isinf(score(nothing, whole, "inf")), f"{name} is a distance and not infinite under missing=inf"
-        doubled = Truth(whole, tuple(2 * step for step in spacing), unit)
-        twice = metric.score(Comparison(part, doubled, probability=_probability(metric, part)))
-        assert math.isclose(twice, 2 * some), (
-            f"{name} is {some} {unit}, and {twice} {unit} when voxels are twice as wide"
+        assert math.isinf(score(empty_mask, whole_mask, "inf")), (
+            f"{name} is a distance, and it is not infinite for a missed label under missing=inf"
+        )
+        doubled = Truth(whole_mask, tuple(2 * step for step in spacing), unit)
+        twice = metric.score(Comparison(part_mask, doubled, probability=_probability(metric, part_mask)))
+        assert math.isclose(twice, 2 * score_of_part), (
+            f"{name} is {score_of_part} {unit}, and {twice} {unit} for voxels that are twice as wide"
         )
 
 
 def _probability(metric: AbstractMetric, prediction: Bool[np.ndarray, "*s"]) -> Float[np.ndarray, "*s"] | None:
-    """Of a model that is fairly sure of what it predicts."""
+    """Probabilities of a model that is fairly sure of its prediction; None if the metric needs none."""
     return np.where(prediction, 0.9, 0.1) if metric.needs_probabilities else None
 
 

@@ -1,4 +1,4 @@
-"""The contract of a perturbation as a check that a stranger's tests can run."""
+"""A check that a perturbation keeps its contract, for the tests of any project."""
 
 from dataclasses import replace
 
@@ -16,9 +16,9 @@ LEVELS = (5.0, 15.0, 40.0, 100.0)
 
 
 def check_perturbation(perturbation: AbstractPerturbation) -> None:
-    """Check what `AbstractPerturbation` promises, grey and RGB, in two and three dimensions, in several dtypes.
+    """Check what `AbstractPerturbation` promises, for several numbers of channels, in 2D and 3D, in several dtypes.
 
-    Of one that moves the truth, too, that image, masks and what is ignored move alike.
+    For a perturbation that moves the truth, also check that image, masks and ignored voxels move in the same way.
 
     Raises:
         AssertionError: a promise is broken; the message says which.
@@ -34,7 +34,7 @@ def check_perturbation(perturbation: AbstractPerturbation) -> None:
 
 
 def _case(channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Case:
-    """An image of independent values, some of them below its declared range."""
+    """A case whose image has independent values, some of them below its declared range."""
     generator = torch.Generator().manual_seed(0)
     image = (4 + torch.rand(channels, *size, generator=generator, dtype=torch.float64) * 8).to(dtype)
     limits = own_range(image)
@@ -48,23 +48,23 @@ def _apply(perturbation: AbstractPerturbation, case: Case, level: float, seed: i
 
 def _check_one(perturbation: AbstractPerturbation, name: str, case: Case) -> None:
     what = f"{name} on {tuple(case.image.shape)} {case.image.dtype}"
-    before = case.image.clone()
+    image = case.image.clone()
     assert perturbation(case, 0, torch.Generator().manual_seed(0)) is case, f"{what}: level 0 is not the case itself"
     states = global_states()
-    first, again, other = (_apply(perturbation, case, 50, seed) for seed in (1, 1, 2))
-    assert states == global_states(), f"{what}: a global generator was drawn from"
-    assert case.image.equal(before), f"{what}: the image it was given has changed"
-    assert first.equal(again), f"{what}: equal generators give different results"
-    assert not first.equal(other), f"{what}: different generators give equal results"
-    assert first.shape == before.shape, f"{what}: the result has the shape {tuple(first.shape)}"
-    assert first.dtype == before.dtype, f"{what}: the result has the dtype {first.dtype}"
+    perturbed, repeated, other_draw = (_apply(perturbation, case, 50, seed) for seed in (1, 1, 2))
+    assert states == global_states(), f"{what}: random numbers were drawn from a global generator"
+    assert case.image.equal(image), f"{what}: the given image has changed"
+    assert perturbed.equal(repeated), f"{what}: equal generators give different results"
+    assert not perturbed.equal(other_draw), f"{what}: different generators give equal results"
+    assert perturbed.shape == image.shape, f"{what}: the result has the shape {tuple(perturbed.shape)}"
+    assert perturbed.dtype == image.dtype, f"{what}: the result has the dtype {perturbed.dtype}"
     for level in (1e-3, 1.0, 100.0):
         assert _apply(perturbation, case, level).isfinite().all(), f"{what}: values are not finite at level {level:g}"
         check_parameters(perturbation.parameters(level, case.intensity_range), f"{what} at level {level:g}")
 
 
 def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int, ...]) -> None:
-    """Masks move as an image of themselves does; without `moves_truth` they are the very same."""
+    """Check that masks move as an image of these masks does; without `moves_truth` they must be the same objects."""
     places = torch.meshgrid(*(torch.linspace(-1, 1, extent) for extent in size), indexing="ij")
     ball = torch.stack([(place - 0.2) ** 2 for place in places]).sum(0) < 0.3
     masks = torch.stack([ball, places[0] + places[1] > 0.5])
@@ -73,20 +73,20 @@ def _check_truth(perturbation: AbstractPerturbation, name: str, size: tuple[int,
     cases = [perturbation(case, 100, torch.Generator().manual_seed(seed)) for seed in range(DRAWS)]
     moved = cases[0]
     if not perturbation.moves_truth:
-        assert moved.mask is masks, f"{name} touches the mask and does not declare moves_truth"
-        assert moved.ignored is ball, f"{name} touches what is ignored and does not declare moves_truth"
+        assert moved.mask is masks, f"{name} changes the mask and does not declare moves_truth"
+        assert moved.ignored is ball, f"{name} changes the ignored voxels and does not declare moves_truth"
         return
     assert moved.mask is not None, f"{name} loses the mask"
-    assert moved.ignored is not None, f"{name} loses what is ignored"
-    assert moved.mask.dtype == torch.bool, f"{name}: moved masks are {moved.mask.dtype}"
+    assert moved.ignored is not None, f"{name} loses the ignored voxels"
+    assert moved.mask.dtype == torch.bool, f"{name}: moved masks are {moved.mask.dtype}, not bool"
     assert moved.mask.shape == masks.shape, f"{name}: moved masks have the shape {tuple(moved.mask.shape)}"
     assert not moved.mask.equal(masks), f"{name} declares moves_truth and leaves the mask where it was"
     assert moved.ignored.equal(moved.mask[0]), f"{name} moves equal masks and ignored voxels to different places"
-    # Noise may come with the move, so that no single voxel tells.
+    # The perturbation may also add noise, so single voxels show nothing.
     with_image = sum(_contrast(moved.image, moved.mask) for moved in cases)
     left_behind = sum(_contrast(moved.image, masks) for moved in cases)
     assert with_image > left_behind, (
-        f"{name}: the mask left where it was fits the moved image better than the moved one"
+        f"{name}: the mask before the move fits the moved image better than the moved mask does"
     )
 
 

@@ -11,20 +11,20 @@ from robustq.dataset import Case
 from robustq.draws.seeds import draw_generator, seeded_globals
 
 DEGREES, SCALE, SHIFT = 10.0, 0.1, 0.05
-"""Rotation up to so many degrees, scale within 1 ± so much, shift up to so much of each extent."""
+"""Largest rotation in degrees, largest change of scale (1 ± this), largest shift as a share of each extent."""
 
 
 def augment(case: Case, *, seed: int, epoch: int) -> Case:
-    """A prepared case turned, scaled and shifted at random, its masks with it (TorchIO's RandomAffine).
+    """A prepared case with its image and masks turned, scaled and shifted at random (TorchIO's RandomAffine).
 
-    In 2D it turns in the plane. What comes in from outside is the image's minimum, and background. One case in one
-    epoch always gets the same transform for a seed, whatever the order of the cases.
+    In 2D the rotation is in the plane. Voxels from outside the image get the image's minimum and count as background.
+    For one seed and epoch, a case always gets the same transform, whatever the order of the cases.
     """
     import torchio
 
     planar = case.dims == 2
     image, masks = case.image, case.mask
-    assert masks is not None, "a case without truth is not trained on"
+    assert masks is not None, "a case without a mask is not used in training"
     size = tuple(image.shape[1:])
     stacked = masks if case.ignored is None else torch.cat([masks, case.ignored[None]])
     subject = torchio.Subject(
@@ -33,8 +33,8 @@ def augment(case: Case, *, seed: int, epoch: int) -> Case:
     )
     generator = draw_generator(seed, case.entry.id, "augmentation", epoch)
     with seeded_globals(generator):
-        moved: Any = _transform(size, planar)(subject)
-    result, truth = moved["image"].data, moved["masks"].data.bool()
+        transformed: Any = _transform(size, planar)(subject)
+    result, truth = transformed["image"].data, transformed["masks"].data.bool()
     if planar:
         result, truth = result[..., 0], truth[..., 0]
     if case.ignored is None:
@@ -43,7 +43,7 @@ def augment(case: Case, *, seed: int, epoch: int) -> Case:
 
 
 def _volume(tensor: Tensor) -> Tensor:
-    """TorchIO knows volumes only: an image becomes one slice."""
+    """The tensor as a volume, because TorchIO takes nothing else: an image becomes one slice."""
     return tensor if tensor.ndim == 4 else tensor.unsqueeze(-1)
 
 
@@ -52,10 +52,10 @@ def _transform(size: tuple[int, ...], planar: bool) -> Any:
     import torchio
 
     shifts = [SHIFT * extent for extent in size]
-    within = (1 - SCALE, 1 + SCALE)
-    # One (low, high) pair an axis; the single slice of an image keeps its place.
+    scales = (1 - SCALE, 1 + SCALE)
+    # One (low, high) pair per axis; the single slice of an image keeps its place.
     return torchio.RandomAffine(
-        scales=(*within, *within, *((1, 1) if planar else within)),
+        scales=(*scales, *scales, *((1, 1) if planar else scales)),
         degrees=(0, 0, DEGREES) if planar else DEGREES,
         translation=(*shifts, 0) if planar else tuple(shifts),
     )

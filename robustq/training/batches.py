@@ -22,7 +22,7 @@ class Item(NamedTuple):
     """One image of a batch: a whole case, or one slice of a volume.
 
     Attributes:
-        entry: the case.
+        entry: entry of the case.
         place: number of the slice, for a 2D model that is trained on volumes; None for a whole case.
     """
 
@@ -31,12 +31,12 @@ class Item(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a training step is given, on the processor.
+    """The input of one training step, on the CPU.
 
     Attributes:
-        images: (B, C, *S).
-        truth: the mask of each label, (B, L, *S).
-        ignored: voxels that do not count, (B, *S).
+        images: images of the items, (B, C, *S).
+        truth: masks of each label, (B, L, *S).
+        ignored: voxels that the loss leaves out, (B, *S).
     """
 
     images: Images
@@ -46,13 +46,13 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Batches:
-    """Gives the batches of any epoch; the same ones each time, whatever was asked for before.
+    """Gives the batches of any epoch: always the same ones for an epoch, whatever was asked for before.
 
     Attributes:
-        cases: prepared; each has a mask.
-        items: what an epoch shows once each.
+        cases: prepared cases; each has a mask.
+        items: the items of an epoch; each is shown once.
         size: number of items in a batch. The last batch of an epoch may have fewer.
-        seed: of the training. The order of the items and the augmentation follow from it and from the epoch's number.
+        seed: seed of the training. The order of the items and the augmentation follow from it and the epoch's number.
         augmented: whether cases are turned, scaled and shifted at random.
     """
 
@@ -66,15 +66,15 @@ class Batches:
         return math.ceil(len(self.items) / self.size)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """All batches of an epoch, the items in the epoch's own order.
+        """All batches of an epoch; each epoch has its own order of the items.
 
         Raises:
             RequestError: the cases of a batch have different shapes.
         """
         order = torch.randperm(len(self.items), generator=draw_generator(self.seed, "", "order", epoch)).tolist()
         for start in range(0, len(order), self.size):
-            chosen = order[start : start + self.size]
-            yield _stack([self.draw(self.items[number], epoch) for number in chosen])
+            numbers = order[start : start + self.size]
+            yield _stack([self.draw(self.items[number], epoch) for number in numbers])
 
     def draw(self, item: Item, epoch: int) -> Case:
         """The case of an item as it is shown in an epoch."""
@@ -85,7 +85,7 @@ class Batches:
 
 
 def items_of(cases: PreparedCases, entries: Sequence[Entry]) -> list[Item]:
-    """What cases give to train on: each itself, or each of its slices where a 2D model reads volumes."""
+    """The items that cases give: each whole case, or each of its slices where a 2D model reads volumes."""
     items: list[Item] = []
     for entry in entries:
         case = cases(entry)
@@ -95,7 +95,7 @@ def items_of(cases: PreparedCases, entries: Sequence[Entry]) -> list[Item]:
 
 
 def slice_of(case: Case, place: int) -> Case:
-    """One slice of a volume, as a 2D case with a name of its own."""
+    """One slice of a volume, as a 2D case with its own name."""
     axis = case.slice_axis
     assert axis is not None, "only volumes are sliced"
     return Case(
@@ -117,9 +117,9 @@ def _stack(cases: Sequence[Case]) -> Batch:
             f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or "
             "--crop to robustq wrap, or train with --batch-size 1"
         )
-    nothing = torch.zeros(shapes[0], dtype=torch.bool)
+    none_ignored = torch.zeros(shapes[0], dtype=torch.bool)
     return Batch(
         torch.stack([case.image for case in cases]),
         torch.stack([case.truth for case in cases]),
-        torch.stack([nothing if case.ignored is None else case.ignored for case in cases]),
+        torch.stack([none_ignored if case.ignored is None else case.ignored for case in cases]),
     )

@@ -1,4 +1,4 @@
-"""Quantise a model that is already trained: projections and codebook from its own features, without a training step."""
+"""Calibrate a trained model: set its projections and codebook from its own features, without a training step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from robustq.training.split import split
 from robustq.training.validate import validate
 
 TOKENS = 2**18
-"""At most so many tokens are kept, evenly taken from the cases."""
+"""Largest number of tokens that are kept; they are taken evenly from the cases."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Calibration:
     """What a calibration did.
 
     Attributes:
-        tokens: on which the codebook was fitted.
-        cases: they came from.
+        tokens: number of tokens on which the codebook was fitted.
+        cases: number of cases that these tokens came from.
         explained: share of the features' variance that the projection to D channels keeps.
-        before: mean Dice of the network as it was, on cases that were not fitted.
-        after: mean Dice with its bottleneck quantised, on the same cases.
-        codes_in_use: on these.
-        validation: how many these are.
+        before: mean Dice of the network as it was, on the held-out cases, on which nothing was fitted.
+        after: mean Dice with the bottleneck quantised, on the held-out cases.
+        codes_in_use: number of codes that were chosen at least once on the held-out cases.
+        validation: number of held-out cases.
     """
 
     tokens: int
@@ -58,8 +58,8 @@ def calibrate(
 ) -> Calibration:
     """Set the projections to the features' principal components and the codebook to their k-means centres, in place.
 
-    The projection before the quantiser keeps the D directions in which the features at the site vary most, and the
-    projection after it undoes that. k-means (mini-batch, scikit-learn) runs on the projected features.
+    The projection before the quantiser keeps the D directions in which the features at the site vary most. The
+    projection after it maps them back. k-means (mini-batch, scikit-learn) runs on the projected features.
 
     Weights and spec of the model change. Each module stays in the mode (training or evaluation) in which it was. A
     calibration that is refused changes nothing.
@@ -67,9 +67,9 @@ def calibrate(
     Args:
         model: a wrapped network with trained weights, whose quantiser has one codebook of vectors.
         data: a dataset or the text of `--data`.
-        validation: share of the cases on which the cost is measured and nothing is fitted.
-        split_seed: of that share, as in training.
-        batch_size: images, or slices, a pass.
+        validation: share of the cases that are held out: Dice is measured on them, and nothing is fitted on them.
+        split_seed: seed that draws the held-out cases, as in training.
+        batch_size: number of images, or of slices, in a pass.
 
     Raises:
         RequestError: the quantiser has no codebook that could be set, or there are fewer tokens than codes.
@@ -77,15 +77,15 @@ def calibrate(
     vectors = None if model.quantiser is None else model.quantiser.vectors
     if vectors is None or len(vectors) > 1 or len(model.bottlenecks) > 1:
         raise RequestError(
-            f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, as "
-            "of vq:KxD"
+            f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, "
+            "such as that of vq:KxD"
         )
     dataset = open_dataset(data) if isinstance(data, str) else data
     spec = adopt_labels(model.spec, dataset)
     cases = PreparedCases(dataset, spec.preparation)
     fitted, held_out = split(cases.check(dataset.entries), validation=validation, seed=split_seed)
     bottleneck = model.bottlenecks[-1]
-    assert isinstance(bottleneck, Bottleneck), "a quantiser stands in one"
+    assert isinstance(bottleneck, Bottleneck), "every quantiser stands in a bottleneck"
     with evaluation_mode(model):
         with model.bypassed():
             before, _ = validate(model, cases, held_out, batch_size=batch_size)
@@ -93,21 +93,21 @@ def calibrate(
         size, dimension = vectors.shape[1:]
         if len(tokens) < size:
             raise RequestError(
-                f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or ask for fewer "
-                "codes"
+                f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or wrap with "
+                "fewer codes"
             )
         mean = tokens.mean(0)
         _, singular, components = np.linalg.svd(np.cov(tokens.T), hermitian=True)
-        kept = components[:dimension]
+        leading_components = components[:dimension]
         embeddings = np.zeros((len(tokens), dimension))
-        embeddings[:, : len(kept)] = (tokens - mean) @ kept.T
+        embeddings[:, : len(leading_components)] = (tokens - mean) @ leading_components.T
         kmeans = MiniBatchKMeans(size, random_state=spec.seed, batch_size=max(1024, size), n_init=3)
         kmeans.fit(embeddings)
-        # From here on the model changes; what could be refused has been refused.
-        _set_projections(bottleneck, torch.from_numpy(kept), torch.from_numpy(mean))
+        # The model changes only from here on, after everything that can be refused.
+        _set_projections(bottleneck, torch.from_numpy(leading_components), torch.from_numpy(mean))
         bottleneck.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])
         after, counts = validate(model, cases, held_out, batch_size=batch_size)
-    assert counts is not None, "there is a codebook"
+    assert counts is not None, "the model has a codebook"
     model.spec = spec.but(remarks=(*spec.remarks, CALIBRATED))
     return Calibration(
         tokens=len(tokens),
@@ -124,16 +124,16 @@ def calibrate(
 def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], batch_size: int) -> np.ndarray:
     """Features at the site as tokens (N, C), float64."""
     device = next(model.parameters()).device
-    found: list[np.ndarray] = []
-    each = max(1, TOKENS // len(entries))
+    tokens_of_cases: list[np.ndarray] = []
+    tokens_per_case = max(1, TOKENS // len(entries))
     for entry in entries:
         case = cases(entry)
         images = case.image[None] if case.slice_axis is None else to_slices(case.image, case.slice_axis)
-        parts: list[Tensor] = []
+        maps: list[Tensor] = []
 
-        def keep(module: object, inputs: object, output: object, parts: list[Tensor] = parts) -> None:
-            opened = require_features(output, model.image_size, model.spec.site)
-            parts.append(opened.maps[-1].flatten(2).transpose(1, 2).cpu())
+        def keep(module: object, inputs: object, output: object, maps: list[Tensor] = maps) -> None:
+            features = require_features(output, model.image_size, model.spec.site)
+            maps.append(features.maps[-1].flatten(2).transpose(1, 2).cpu())
 
         handle = model.network.get_submodule(model.spec.site).register_forward_hook(keep, prepend=True)
         try:
@@ -141,20 +141,20 @@ def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], ba
                 model.encode(batch.to(device))
         finally:
             handle.remove()
-        tokens = torch.cat(parts).flatten(0, 1).double().numpy()
-        found.append(tokens[:: max(1, len(tokens) // each)][:each])
-    return np.concatenate(found)
+        tokens = torch.cat(maps).flatten(0, 1).double().numpy()
+        tokens_of_cases.append(tokens[:: max(1, len(tokens) // tokens_per_case)][:tokens_per_case])
+    return np.concatenate(tokens_of_cases)
 
 
 @torch.no_grad()
 def _set_projections(bottleneck: Bottleneck, components: Tensor, mean: Tensor) -> None:
-    """e = P (x - m) before the quantiser, x = Pᵀ e + m after it; channels beyond those of x stay 0."""
+    """Set e = P (x - m) before the quantiser and x = Pᵀ e + m after it; channels of e beyond those of x stay 0."""
     spatial = bottleneck.project_in.weight.shape[2:]
-    kept = len(components)
-    into = torch.zeros(bottleneck.project_in.weight.shape[:2], dtype=torch.float64)
-    into[:kept] = components
-    bottleneck.project_in.weight.copy_(into.view(*into.shape, *spatial))
-    bottleneck.project_out.weight.copy_(into.T.reshape(*into.T.shape, *spatial))
-    for projection, bias in ((bottleneck.project_in, -into @ mean), (bottleneck.project_out, mean)):
-        assert projection.bias is not None, "projections have one"
+    component_count = len(components)
+    matrix = torch.zeros(bottleneck.project_in.weight.shape[:2], dtype=torch.float64)
+    matrix[:component_count] = components
+    bottleneck.project_in.weight.copy_(matrix.view(*matrix.shape, *spatial))
+    bottleneck.project_out.weight.copy_(matrix.T.reshape(*matrix.T.shape, *spatial))
+    for projection, bias in ((bottleneck.project_in, -matrix @ mean), (bottleneck.project_out, mean)):
+        assert projection.bias is not None, "projections have a bias"
         projection.bias.copy_(bias)

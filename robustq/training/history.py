@@ -10,10 +10,10 @@ class Epoch:
     """One line of the history.
 
     Attributes:
-        epoch: its number, from 1.
-        loss: mean training loss over the steps, with the quantiser's share.
-        quantiser_loss: the quantiser's share of the loss.
-        validation_dice: mean Dice of the validation cases, as docs/definitions.md takes it.
+        epoch: number of the epoch, from 1.
+        loss: mean training loss over the steps, including the quantiser's loss.
+        quantiser_loss: mean loss of the quantiser over the steps.
+        validation_dice: mean Dice of the validation cases, as defined in docs/definitions.md.
         codes_in_use: number of codes that were chosen at least once on the validation cases; None without a codebook.
         perplexity: perplexity of the codes on these cases; None without a codebook.
         seconds: wall time of the epoch.
@@ -33,7 +33,7 @@ class History:
     """The epochs of a training so far.
 
     Attributes:
-        epochs: in order. A training adds one as it ends.
+        epochs: the epochs in order. A training adds each epoch when it ends.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -54,7 +54,7 @@ class History:
         return done < epochs and (done == 0 or done - self.best.epoch < patience)
 
     def write(self, path: Path) -> None:
-        """Write a CSV file with one line an epoch."""
+        """Write a CSV file with one line per epoch."""
         with open(path, "w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()

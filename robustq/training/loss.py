@@ -19,8 +19,8 @@ class SegmentationLoss(nn.Module):
     """The sum of Dice loss and cross-entropy, both in float32, ignored voxels left out.
 
     Softmax: Dice averaged over all channels that occur in the batch, background included, and the categorical
-    cross-entropy. Sigmoid: Dice averaged over the labels, and the binary cross-entropy. Probabilities are taken as
-    they are, and trained as a softmax where there is one channel more than labels.
+    cross-entropy. Sigmoid: Dice averaged over the labels, and the binary cross-entropy. Probabilities: no softmax or
+    sigmoid is applied; the loss is that of softmax where there is one channel more than labels, else that of sigmoid.
 
     Args:
         answer: how outputs become masks.
@@ -29,7 +29,7 @@ class SegmentationLoss(nn.Module):
 
     def __init__(self, answer: str, labels: int) -> None:
         super().__init__()
-        # Its import takes seconds, and only training needs it.
+        # This import takes seconds, and only training needs it.
         from segmentation_models_pytorch.losses import DiceLoss
 
         self.answer, self.labels = answer, labels
@@ -71,7 +71,7 @@ class QuantisedLoss(nn.Module):
     For other people's trainers: they call `model(x)`, then this in place of their criterion.
 
     Args:
-        criterion: called with whatever this is called with.
+        criterion: the criterion; it gets the arguments of this module.
         model: the segmenter whose outputs are judged.
     """
 

@@ -11,19 +11,19 @@ class Recipe:
     """Settings of a training; the defaults are the paper's where it gives them.
 
     Attributes:
-        epochs: at most so many passes over the training cases.
-        batch_size: images (2D) or volumes (3D) a step; by default the paper's, 10 in 2D and 2 in 3D.
-        learning_rate: of AdamW, constant.
-        weight_decay: of AdamW.
-        augmentation: turn, scale and shift the training cases at random.
-        patience: stop after so many epochs without a better validation Dice.
-        validation: share of the cases held out for choosing the epoch, where the data declares no split.
-        split_seed: of that share; equal for models that are to be compared.
-        seed: the training seed (order of cases, augmentation); by default the one that drew the weights.
-        freeze: parts of the network whose weights stay, "encoder" or "decoder"; with both, only what was inserted at
+        epochs: largest number of epochs, that is, of passes over the training cases.
+        batch_size: number of images (2D) or volumes (3D) per step; by default the paper's, 10 in 2D and 2 in 3D.
+        learning_rate: learning rate of AdamW; it stays constant.
+        weight_decay: weight decay of AdamW.
+        augmentation: whether the training cases are turned, scaled and shifted at random.
+        patience: number of epochs without a better validation Dice after which the training stops.
+        validation: share of the cases that are held out to choose the epoch, where the data declares no split.
+        split_seed: seed that draws the held-out cases; models that are to be compared need the same.
+        seed: the training seed (order of cases, augmentation); by default the seed that drew the weights.
+        freeze: parts of the network that are not trained, "encoder" or "decoder"; with both, only what was inserted at
             the bottleneck is trained.
         precision: "fp32", "bf16", or "auto" for bf16 where the device computes in it.
-        device: "auto" for the first GPU, else the processor.
+        device: "cpu", "cuda", or "auto" for the first GPU, else the CPU.
     """
 
     epochs: int = 500
@@ -43,17 +43,17 @@ class Recipe:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise RequestError(f"{name}={value} was asked of the training: give 1 or more")
+                raise RequestError(f"{name}={value} was given for the training: give 1 or more")
         if self.learning_rate <= 0 or self.weight_decay < 0:
             raise RequestError(
-                f"learning_rate={self.learning_rate:g} and weight_decay={self.weight_decay:g} were asked of the "
-                "training: the first must be above 0, the second not below"
+                f"learning_rate={self.learning_rate:g} and weight_decay={self.weight_decay:g} were given "
+                "for the training: give a learning rate above 0, and a weight decay of 0 or more"
             )
         if not 0 < self.validation < 1:
             raise RequestError(
-                f"validation={self.validation:g} is no share of the cases: give a number between 0 and 1"
+                f"validation={self.validation:g} is no share of the cases: give a number above 0 and below 1"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values only."""
+        """The recipe as JSON values only."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""The file from which a killed training goes on."""
+"""The file from which a killed training is resumed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,12 +33,12 @@ class TrainingState:
 
 
 def identity(spec: Spec, recipe: Recipe, fingerprints: Sequence[str]) -> dict[str, Any]:
-    """What must be equal for two trainings to be the same one. The number of epochs and the patience may change.
+    """The facts that must be equal to resume a training. The number of epochs and the patience may change.
 
     Args:
-        spec: of the model, before the training.
-        recipe: of the training.
-        fingerprints: of the training cases, in order.
+        spec: spec of the model before the training.
+        recipe: recipe of the training.
+        fingerprints: fingerprints of the training cases, in order.
     """
     settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "patience")}
     return {"spec": spec.but(training=None).to_dict(), "recipe": settings, "cases": list(fingerprints)}
@@ -51,8 +51,8 @@ class ResumeFile:
     What is read equals what was written, bit for bit. A file is written whole or not at all.
 
     Attributes:
-        path: where it is.
-        identity: of the training; see `identity`.
+        path: path of the file.
+        identity: identity of the training, from the function `identity`.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class ResumeFile:
             torch.save(document, partial)
 
     def read(self) -> TrainingState | None:
-        """The state that was written last, its tensors on the processor; None where there is no file.
+        """The state that was written last, with its tensors on the CPU; None where there is no file.
 
         Raises:
             RequestError: the file cannot be read, or it belongs to another training.
@@ -80,10 +80,10 @@ class ResumeFile:
             return None
         try:
             document = torch.load(self.path, map_location="cpu", weights_only=True)
-            same = document["identity"] == self.identity
+            is_same_training = document["identity"] == self.identity
         except Exception as error:  # torch.load raises whatever the file provokes
             raise RequestError(f"{self.path} cannot be read: delete it to start afresh") from error
-        if not same:
+        if not is_same_training:
             raise RequestError(
                 f"{self.path} is of another training (model, recipe or cases differ): delete it to start "
                 "afresh, or give another --out"

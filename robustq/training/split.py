@@ -1,4 +1,4 @@
-"""Training and validation cases, with no patient on both sides."""
+"""Split cases into training and validation, with no patient on both sides."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,24 @@ from robustq.errors import RequestError
 def split(entries: Sequence[Entry], *, validation: float = 0.2, seed: int = 0) -> tuple[list[Entry], list[Entry]]:
     """The cases to train on and the cases to choose the epoch by.
 
-    Cases declared "train" and "val" are taken as such. Where none is declared "val", whole groups of those declared
-    "train", or of the undeclared ones where there are none, are drawn at random for the validation until it holds at
-    least its share. Cases declared "test" are on neither side.
+    Cases declared "train" or "val" go to that side. Where no case is declared "val", whole groups are drawn at random
+    for the validation, until it holds at least its share or one group is left to train on. They are drawn from the
+    cases declared "train", or from the undeclared cases where there are none. Cases declared "test" are on neither
+    side.
 
     Args:
-        entries: cases, in any order.
+        entries: the cases, in any order.
         validation: share of the cases, above 0 and below 1.
-        seed: of the draw, 0 or more.
+        seed: seed of the draw, 0 or more.
 
     Raises:
-        RequestError: one of the sides would be empty, the declared split tears a group apart, or the share or the seed
-            is not usable.
+        RequestError: one of the sides would be empty, the declared split has a group on two sides, or the share or the
+            seed cannot be used.
     """
     if not 0 < validation < 1 or seed < 0:
         raise RequestError(
-            f"validation={validation:g} with seed={seed} makes no split: give a share between 0 and 1, and a seed of 0 "
-            "or more"
+            f"validation={validation:g} with seed={seed} makes no split: give a share above 0 and below 1, and a seed "
+            "of 0 or more"
         )
     entries = sorted(entries, key=lambda entry: entry.id)
     declared = {side: [entry for entry in entries if entry.split == side] for side in ("train", "val", "test", "")}
@@ -44,26 +45,26 @@ def split(entries: Sequence[Entry], *, validation: float = 0.2, seed: int = 0) -
 
 
 def _check_groups(sides: dict[str, list[Entry]]) -> None:
-    seen: dict[str, str] = {}
+    side_of_group: dict[str, str] = {}
     for side, entries in sides.items():
         for entry in entries:
-            other = seen.setdefault(entry.group, side)
-            if other != side:
+            first_side = side_of_group.setdefault(entry.group, side)
+            if first_side != side:
                 raise RequestError(
-                    f"the declared split has cases of the group {entry.group!r} in {other} and in {side}: put each "
-                    "group on one side"
+                    f"the declared split has cases of the group {entry.group!r} in {first_side} and in {side}: put "
+                    "each group on one side"
                 )
 
 
 def _draw(entries: list[Entry], validation: float, seed: int) -> tuple[list[Entry], list[Entry]]:
     groups = sorted({entry.group for entry in entries})
     chosen: set[str] = set()
-    held = 0
+    held_out = 0
     for place in np.random.default_rng(seed).permutation(len(groups)):
-        if held >= validation * len(entries) or len(chosen) == len(groups) - 1:
+        if held_out >= validation * len(entries) or len(chosen) == len(groups) - 1:
             break
         chosen.add(groups[place])
-        held += sum(entry.group == groups[place] for entry in entries)
+        held_out += sum(entry.group == groups[place] for entry in entries)
     return (
         [entry for entry in entries if entry.group not in chosen],
         [entry for entry in entries if entry.group in chosen],

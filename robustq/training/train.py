@@ -1,4 +1,4 @@
-"""The paper's training recipe, resumable."""
+"""Train a segmenter with the paper's recipe; a killed training can be resumed."""
 
 import math
 import os
@@ -45,20 +45,20 @@ def train(
 ) -> Segmenter:
     """Train a copy of a segmenter and write the bundle of its best epoch by validation Dice.
 
-    Beside the bundle stand `<out>.history.csv`, one line an epoch, and, until the training is over,
-    `<out>.resume.pt`: started again with the same arguments, a killed training goes on after its last whole epoch and
-    ends with the weights of one that was never killed.
+    Two more files stand beside the bundle: `<out>.history.csv`, with one line per epoch, and, until the training is
+    over, `<out>.resume.pt`. Call `train` again with the same arguments to resume a killed training: it goes on after
+    its last whole epoch and ends with the weights of a training that was never killed.
 
     Args:
         model: the segmenter to start from. It is not changed.
         data: a dataset, or the text of `--data`.
         out: the bundle to write, *.safetensors.
         recipe: the settings; the paper's by default.
-        on_step: called with (steps done, steps) after each step of an epoch.
-        on_epoch: called with each epoch as it ends.
+        on_step: called after each step with the number of steps done and the number of steps of the epoch.
+        on_epoch: called with each epoch when it ends.
 
     Returns:
-        The trained copy with its best weights, in evaluation mode on the processor.
+        The trained copy with its best weights, in evaluation mode on the CPU.
 
     Raises:
         RequestError: the data does not suit the model, or the file to resume is of another training.
@@ -119,13 +119,13 @@ class _Trainer:
     """Runs the epochs of a training.
 
     Attributes:
-        model: is trained, on its device.
-        optimiser: of the weights that are learnt.
-        criterion: of outputs against truth.
+        model: the segmenter that is trained, on its device.
+        optimiser: optimiser of the weights that are trained.
+        criterion: loss of outputs against truth.
         frozen: modules that stay in evaluation mode.
-        batches: of the training cases.
+        batches: batches of the training cases.
         validation: the cases that choose the best epoch.
-        precision: of the forward passes.
+        precision: precision of the forward passes.
     """
 
     model: Segmenter
@@ -143,8 +143,8 @@ class _Trainer:
             RequestError: the loss is not finite, or no validation case shows a label.
         """
         start = time.monotonic()
-        # Dropout, sampled codes and restarts of dead codes draw from the global generators: seeded here, an epoch is
-        # the same whether or not the training was killed before it.
+        # Dropout, sampled codes and restarts of dead codes draw from the global generators. They are seeded here, so
+        # that an epoch is the same whether or not the training was killed before it.
         with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
             loss, quantiser_loss = self._take_steps(number, on_step)
         score, counts = validate(
@@ -152,7 +152,7 @@ class _Trainer:
         )
         if math.isnan(score):
             raise RequestError(
-                "no validation case shows a label, so no epoch can be chosen: give --validation or a split"
+                "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
             )
         return Epoch(
             number,
@@ -172,7 +172,7 @@ class _Trainer:
         device = next(self.model.parameters()).device
         losses = []
         for step, batch in enumerate(self.batches.of_epoch(number), start=1):
-            images, truth, ignored = (part.to(device) for part in batch)
+            images, truth, ignored = (tensor.to(device) for tensor in batch)
             with autocast(device, self.precision):
                 parts = self.model.run(images)
             loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
@@ -198,7 +198,7 @@ def _make_trainer(
     device: torch.device,
     precision: Precision,
 ) -> _Trainer:
-    """A model on its device with its frozen parts, and an optimiser of the rest.
+    """The trainer of a model: the model is moved to its device, parts are frozen, and the rest gets an optimiser.
 
     Raises:
         RequestError: nothing is left to train.
@@ -210,12 +210,12 @@ def _make_trainer(
     if recipe.freeze:
         example = batches.draw(batches.items[0], epoch=0).image[None].to(device)
         frozen = freeze(model, recipe.freeze, example)
-    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not learnt:
-        raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: nothing is inserted here")
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: freeze fewer parts")
     return _Trainer(
         model=model,
-        optimiser=torch.optim.AdamW(learnt, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
+        optimiser=torch.optim.AdamW(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
         criterion=SegmentationLoss(model.spec.answer, len(model.spec.labels)),
         frozen=frozen,
         batches=batches,

@@ -1,4 +1,4 @@
-"""How well a segmenter answers for clean cases, and which codes it uses for them."""
+"""Score a segmenter on clean cases, and count the codes that it uses for them."""
 
 import math
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ def validate(
     """Mean Dice over groups (docs/definitions.md, Segmentation metrics), and how often each code was chosen.
 
     Args:
-        model: is scored in evaluation mode. Afterwards each of its modules is in the mode it was in.
-        cases: prepared.
+        model: the segmenter; it is scored in evaluation mode. Afterwards each module has its earlier mode again.
+        cases: prepared cases.
         entries: the cases to score.
-        batch_size: images, or slices, a forward pass.
-        precision: of the forward passes.
+        batch_size: number of images, or of slices, in a forward pass.
+        precision: precision of the forward passes.
 
     Returns:
-        The Dice, NaN where no case shows a label; the counts (Q, K), None without codes.
+        The mean Dice, NaN where no case shows a label; and the counts (Q, K), None without codes.
     """
     scores: dict[str, list[float]] = {}
     quantiser = model.quantiser

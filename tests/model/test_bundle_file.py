@@ -93,7 +93,7 @@ def test_what_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
         ({"version": 99}, "version 99, this robustq reads 1: update robustq"),
         ({"quantise": "16x8"}, "cannot be rebuilt"),
         ({"classes": 3}, "3 output channels with answer=softmax answer for 2 labels"),
-        ({"surprise": 1}, "entries of version 1: surprise"),
+        ({"surprise": 1}, r"exactly the entries of version 1 \(it differs in surprise\)"),
         ({"site": "nowhere"}, "unknown site 'nowhere'"),
         ({"arguments": {"widht": 4}}, "a setting that it does not take"),
     ],
@@ -108,7 +108,7 @@ def test_a_spec_that_cannot_be_followed_is_refused(bundle: Path, changes: dict[s
 def test_a_bundle_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     small().save(tmp_path / "deep" / "model.safetensors")
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["model.safetensors"]
-    with pytest.raises(RequestError, match=r"named \*.safetensors, not 'model.pt'"):
+    with pytest.raises(RequestError, match=r"named \*.safetensors, and 'model\.pt' is not: give model\.safetensors"):
         small().save(tmp_path / "model.pt")
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot write"):

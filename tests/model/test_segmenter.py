@@ -226,7 +226,7 @@ class Answers(torch.nn.Module):
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (Answers(5), "output has 5 channels and classes=2 was asked: give classes=5, background included"),
+        (Answers(5), "output has 5 channels and classes=2 was given: give classes=5, background included"),
         (Answers(2, "logits"), "no entry 'out', only logits, other: give a network that returns its scores"),
     ],
 )

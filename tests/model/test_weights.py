@@ -99,7 +99,7 @@ def test_weights_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
         with pytest.raises(RequestError, match="is no checkpoint that can be read"):
             load_weights(network(), tmp_path / "junk.pt")
     torch.save({name: value * torch.nan for name, value in network().state_dict().items()}, tmp_path / "nan.pt")
-    with pytest.raises(RequestError, match="holds weights that are no numbers"):
+    with pytest.raises(RequestError, match="holds weights that are NaN or infinite"):
         load_weights(network(), tmp_path / "nan.pt")
     with pytest.raises(RequestError, match="no weights file"):
         load_weights(network(), tmp_path / "missing.pt")

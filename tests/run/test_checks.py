@@ -165,7 +165,7 @@ class Secretive(Opinion):
     ("analyser", "sentence"),
     [
         (Silent, "Silent gives 0 verdicts on a model"),
-        (Secretive, "Secretive does not draw points without its rows for figures, and does not say so"),
+        (Secretive, "Secretive does not draw points without rows for figures, and missing_figures does not name them"),
     ],
 )
 def test_a_stranger_is_told_which_promise_the_analyser_breaks(analyser: type, sentence: str) -> None:

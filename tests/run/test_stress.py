@@ -319,7 +319,7 @@ def test_models_that_prepare_differently_are_not_compared() -> None:
         ({"compat": "paper-code", "noise": ["rician"]}, "'rician' has no paper-code formula"),
         ({"data": "fantom"}, "did you mean phantom"),
         ({"data": "phantom:case=3"}, "unexpected keyword argument 'case'; it takes dims=, cases="),
-        ({"device": "abacus"}, "device 'abacus' is not here"),
+        ({"device": "abacus"}, "device 'abacus' is not available"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_words(asked: dict[str, object], words: str) -> None:

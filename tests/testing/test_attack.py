@@ -62,7 +62,7 @@ class Peeping(FGSM):
         (Shrinking(), "does not grow with the level"),
         (Forgetful(), "not finite where the result will be clipped"),
         (Marking(), "a gradient of the weights has changed"),
-        (Peeping(), "what is ignored plays a part"),
+        (Peeping(), "the mask at ignored voxels changes the result"),
     ],
 )
 def test_an_attack_that_breaks_its_promise_is_caught(attack: FGSM, sentence: str) -> None:

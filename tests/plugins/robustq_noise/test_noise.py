@@ -243,12 +243,12 @@ def test_clipping_brings_values_back_into_the_range() -> None:
         ({"level": math.nan}, "level nan is not a percentage"),
         ({"intensity_range": (1, 0)}, "is not a range"),
         ({"intensity_range": [(0, 1)] * 3}, "one such pair for each of the 2 channels"),
-        ({"keys": ["a", "a"]}, "one key an image, all different"),
+        ({"keys": ["a", "a"]}, "one key per image, all different"),
         ({"keys": ["a"]}, "do not name 2 images"),
         ({"images": torch.zeros(2, 3, 4)}, r"give \(B, C, \*S\)"),
         ({"images": torch.zeros(2, 2, 4, 4, dtype=torch.uint8)}, "convert them to floating point"),
         ({"name": "gausian"}, "did you mean gaussian"),
-        ({"name": "affine"}, "affine moves the mask with the image: stress a dataset"),
+        ({"name": "affine"}, "affine moves the mask with the image, and no mask is given here: run robustq stress"),
     ],
 )
 def test_what_cannot_be_perturbed_is_refused_in_words(arguments: dict[str, object], words: str) -> None:
