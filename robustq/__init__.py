@@ -1,4 +1,4 @@
-"""How robust is a segmentation network, why, and would a quantised bottleneck make it more so?
+"""Measure how robust a segmentation network is, why, and whether a quantised bottleneck makes it more robust.
 
 model = robustq.wrap("unet", quantise="1024x256")
 run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
@@ -56,10 +56,11 @@ _HOMES = {
     "train": "training.train",
     "wrap": "model.wrap",
 }
-"""Public name -> the module that defines it; imported when first asked for, so that the command line starts fast."""
+"""Public name -> the module that defines it. A module is imported at the first use of its name, so that the command
+line starts fast."""
 
 _MODULES = ("geometry", "metrics")
-"""Public names that are modules, and their own homes."""
+"""Public names that are modules themselves."""
 
 __all__ = [
     "Analysis",

@@ -1,4 +1,4 @@
-"""The contract of an analyser: what the latents of one model say about its robustness."""
+"""The contract of an analyser, which measures on the latents of one model what explains its robustness."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One measured value. Together with what it was measured on it becomes a row (`robustq.results.rows.Row`).
+    """One measured value. The run adds the model, the case and the perturbation, and stores it as a row
+    (`robustq.results.rows.Row`).
 
     Attributes:
-        metric: what was measured.
-        value: None where there is none; `reason` says why.
-        label: what it belongs to: a code, an element, a token; "" for the whole.
-        unit: of the value.
-        entry: the case it belongs to, where that does not follow from the piece; None for all cases.
-        domain: the domain it belongs to, where it is of several cases; "" for all.
-        perturbation: what it was measured under, where that does not follow from the piece.
-        draw: the draw it belongs to; None for what was measured over all draws.
+        metric: name of the measured quantity.
+        value: the value; None where there is none, and then `reason` says why.
+        label: the code, element or token that the value belongs to; "" where it belongs to the whole.
+        unit: unit of the value.
+        entry: the case that the value belongs to, where the piece does not say it; None for a value of all cases.
+        domain: the domain that a value of several cases belongs to; "" for all domains.
+        perturbation: the perturbation that the value was measured under, where the piece does not say it.
+        draw: number of the draw that the value belongs to; None for a value over all draws.
         reason: why there is no value, or what the value means in words.
-        for_figure: whether only a figure needs the value, such as the place of a point. Its row has the status
-            "figure" and is part of no mean, no table and no summary.
+        for_figure: whether only a figure needs the value, such as the position of a point. Its row has the status
+            "figure"; means, tables and summaries leave it out.
     """
 
     metric: str
@@ -56,8 +57,8 @@ class Draws:
     """Some draws of one case under one perturbation at one level.
 
     Attributes:
-        first: number of the first of them.
-        latent: of the perturbed images, with the model's answer in `latent.output` where the analyser needs it.
+        first: number of the first of these draws.
+        latent: latent of the perturbed images; `latent.output` holds the model's answer if the analyser needs it.
         predicted: J·δ of every token and draw, (N, P, D); None unless the analyser needs it.
     """
 
@@ -67,43 +68,44 @@ class Draws:
 
 
 class AbstractAnalyser(ABC):
-    """Watches the latents of one model.
+    """Measures quantities of one model on its latents.
 
-    The run shows an analyser every clean case (`clean`), also when it resumes a killed run, and then asks what they
-    show (`findings`). Next come the draws, piece by piece; a piece is a case under one perturbation at one level:
-    `begin`, then `observe` for some draws at a time, then `end`, which gives the piece's findings. Last, `conclude`
-    says what follows from the rows of all pieces. What an analyser keeps must not grow with the number of draws.
+    The run calls the methods in this order. First it calls `clean` for every clean case, also when it resumes a killed
+    run, and then `findings`, which gives the findings on the clean cases. Next come the draws, piece by piece; a piece
+    is a case under one perturbation at one level. For each piece the run calls `begin`, then `observe` for some draws
+    at a time, then `end`, which gives the piece's findings. Last it calls `conclude`, which gives the findings that
+    need the rows of all pieces. What an analyser keeps must not grow with the number of draws.
 
-    An analyser that has nothing to say about a model, such as one without a codebook, gives no findings. Where only
-    some quantities do not apply, it gives the others.
+    An analyser that does not apply to a model, such as a model without a codebook, gives no findings. If only some of
+    its quantities do not apply, it gives the others.
 
-    Tables and figures are views of rows: `grids` and `figures` get the rows of a run directory and no analyser, so
-    that a run can be printed and drawn again at any time. What a figure needs beyond the measured values is a finding
-    with `for_figure`.
+    Tables and figures are made from rows: `grids` and `figures` get the rows of a run directory and no analyser, so
+    that a run can be printed and drawn again at any time. If a figure needs more than the measured values, the
+    analyser gives it as findings with `for_figure`.
 
     Args:
         model: in evaluation mode.
         setting: what follows the @ in `--check NAME@SETTING`, in the spelling of `canonical_setting`.
 
     Raises:
-        RequestError: the setting is not understood.
+        RequestError: the setting is not valid.
     """
 
     needs_draws: ClassVar[bool] = False
-    """Whether draws are to be shown at all."""
+    """Whether the analyser needs draws at all."""
 
     needs_tangents: ClassVar[bool] = False
-    """Whether `Draws.predicted` is to be computed."""
+    """Whether the analyser needs `Draws.predicted`."""
 
     needs_output: ClassVar[bool] = False
-    """Whether the analyser is given the model's output, that is, whether the decoder is run. Then every latent that it
-    is shown, in `clean`, `begin` and `observe`, has the masks that the model answers with in `Latent.output`."""
+    """Whether the analyser needs the model's output, so that the decoder is run. Then every latent that `clean`,
+    `begin` and `observe` get holds the masks that the model answers with, in `Latent.output`."""
 
     verdict_metric: ClassVar[str | None] = None
-    """The metric of the finding whose `reason` is the verdict on a model, for an analyser that gives one.
+    """The metric of the finding whose `reason` is the verdict on a model; None for an analyser without a verdict.
 
-    Such an analyser runs in every analysis, asked for or not, and before the others. Its `findings` give one such
-    finding, which heads every table."""
+    An analyser with a verdict runs in every analysis, even if the user did not ask for it, and before the others. Its
+    `findings` give one finding of this metric, and the verdict stands at the head of every table."""
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         if setting:
@@ -115,37 +117,40 @@ class AbstractAnalyser(ABC):
         """The one spelling of a setting, so that `taylor@90.0` and `taylor@90` are one check.
 
         Args:
-            setting: what follows the @; "" where nothing does. What stands for the same as no setting is "".
+            setting: what follows the @; "" where nothing follows.
+
+        Returns:
+            The spelling; "" also for a setting that means the same as no setting.
 
         Raises:
-            RequestError: the setting is not understood; the constructor may say so instead.
+            RequestError: the setting is not valid; the constructor may raise this instead.
         """
         return setting
 
     @abstractmethod
     def clean(self, case: Case, latent: Latent) -> None:
-        """Take notice of a clean case; its latent has N = 1."""
+        """Take in a clean case; its latent has N = 1."""
 
     def findings(self) -> Iterable[Finding]:
-        """What all clean cases together say."""
+        """The findings on all clean cases together."""
         return ()
 
     def begin(self, case: Case, latent: Latent) -> None:
-        """A piece begins: the clean case it is about, with its latent."""
+        """Begin a piece, given its clean case and the latent of that case."""
         return
 
     def observe(self, draws: Draws) -> None:
-        """Some of the piece's draws."""
+        """Take in some of the piece's draws."""
         return
 
     def end(self) -> Iterable[Finding]:
-        """The piece's findings."""
+        """End the piece and give its findings."""
         return ()
 
     def conclude(self, rows: pd.DataFrame) -> Iterable[Finding]:
-        """What follows from this model's rows of all pieces (columns as in `robustq.results.rows.Row`).
+        """The findings that need this model's rows of all pieces (columns as in `robustq.results.rows.Row`).
 
-        Rows that only a figure needs are not among them.
+        Rows that only a figure needs are left out.
         """
         return ()
 
@@ -154,9 +159,9 @@ class AbstractAnalyser(ABC):
         """Tables with all models side by side.
 
         Args:
-            rows: of a whole analysis, without those that only a figure needs.
-            models: in the order in which they are to stand.
-            sample: what the figures were measured on, for titles.
+            rows: the rows of a whole analysis, without the rows that only a figure needs.
+            models: the models in the order of the table.
+            sample: the sample that was measured, in words for titles.
         """
         return ()
 
@@ -165,8 +170,8 @@ class AbstractAnalyser(ABC):
         """Figures by file name, from rows alone. A figure whose rows are missing is left out.
 
         Args:
-            rows: of a whole analysis, with those that only a figure needs.
-            models: in the order in which they are to stand.
+            rows: the rows of a whole analysis, with the rows that only a figure needs.
+            models: the models in the order of the figure.
         """
         return {}
 

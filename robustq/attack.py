@@ -17,19 +17,20 @@ from robustq.shapes import Image, IntensityRange
 
 
 class AbstractAttack(ABC):
-    """Maps a prepared case to an attacked case under a level, a generator and the model that is attacked.
+    """Maps a prepared case to an attacked case, given a level, a generator and the model that is attacked.
 
-    What must hold for every implementation, and is checked by `robustq.testing`:
+    Every implementation keeps these rules, and `robustq.testing` checks them:
 
-    - Level 0 returns the case itself, and a larger level allows all that a smaller one does.
-    - The result depends on nothing but the case, the level, the generator's state and the model. Nothing is taken from
-      a global generator, and an attack that is not `random` takes nothing from the generator either.
-    - The model is left as it was: its weights and their gradients, its buffers, and whether it trains.
-    - Shape, dtype and device are kept; the truth does not move, and what is ignored plays no part.
-    - Nothing is clipped. Where what is returned will be, an attack is told so, and can look for the best that remains.
+    - Level 0 returns the case itself, and a larger level allows every change that a smaller level allows.
+    - The result depends only on the case, the level, the generator's state and the model. An attack takes no number
+      from a global generator; an attack that is not `random` takes none from its own generator either.
+    - The model stays as it was: its weights and their gradients, its buffers, and its training mode.
+    - Shape, dtype and device stay the same; the truth does not move, and ignored voxels have no effect.
+    - An attack clips nothing. If the caller will clip the result, the argument `clip` says so, and the attack can look
+      for the image that is worst after clipping.
 
     An implementation is a frozen dataclass that can be built without arguments. It runs once for each model, on one
-    case at a time, so that what else is computed beside it changes nothing.
+    case at a time, so its result does not depend on the other cases of a batch.
     """
 
     random: ClassVar[bool] = True
@@ -37,10 +38,10 @@ class AbstractAttack(ABC):
 
     @classmethod
     def parse(cls, setting: str) -> "AbstractAttack":
-        """The attack from what follows its name and an `@`, such as `l2` in `pgd@l2`; "" if nothing does.
+        """The attack with a setting, the text after its name and an `@`, such as `l2` in `pgd@l2`; "" without one.
 
         Raises:
-            RequestError: the attack does not take that; the message says what it takes.
+            RequestError: the attack does not take this setting; the message says what it takes.
         """
         if setting:
             raise RequestError(f"this attack takes nothing after @, and {setting!r} was given: leave it out")
@@ -48,7 +49,7 @@ class AbstractAttack(ABC):
 
     @property
     def setting(self) -> str:
-        """The one spelling of its setting, which stands in the rows; "" without."""
+        """The one spelling of the attack's setting, as the rows hold it; "" without a setting."""
         return ""
 
     def __call__(
@@ -66,30 +67,30 @@ class AbstractAttack(ABC):
         """The attacked image, for a level above 0.
 
         Args:
-            case: prepared for the model.
+            case: a case that is prepared for the model.
             level: percent, above 0 and at most 100.
-            generator: the draw's own. Its device says where numbers are drawn.
+            generator: the generator of this draw. Numbers are drawn on its device.
             model: in evaluation mode; gradients are recorded and autocast is off.
-            clip: whether the caller will bring the result back into the intensity range.
+            clip: whether the caller will clip the result to the intensity range.
         """
 
     @abstractmethod
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """What the level resolves to, a list where channels differ.
+        """The quantities that the level stands for, such as a radius; a list where channels differ.
 
-        An L-inf radius is called `epsilon`, that of an L2 ball `rms`: by these an attack is compared with those that
-        are allowed no more.
+        An L-inf radius is called `epsilon`, and the radius of an L2 ball `rms`. By these names, attacks are compared
+        with attacks that are allowed no more.
         """
 
 
 @dataclass(frozen=True)
 class Aimed:
-    """An attack aimed at one model, which makes it a perturbation like others.
+    """An attack together with the model that it is aimed at. It can be used like a perturbation.
 
     Attributes:
-        attack: what is done.
-        model: what it is done to.
-        clip: whether the result will be brought back into the intensity range.
+        attack: the attack.
+        model: the model that is attacked.
+        clip: whether the caller will clip the result to the intensity range.
     """
 
     attack: AbstractAttack
@@ -102,13 +103,13 @@ class Aimed:
         return self.attack(case, level, generator, self.model, self.clip)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Those of the attack."""
+        """The parameters of the attack."""
         return self.attack.parameters(level, intensity_range)
 
 
 @contextmanager
 def _under_attack(model: Segmenter) -> Iterator[None]:
-    """The model in evaluation mode, gradients recorded and autocast off; afterwards all as it was."""
+    """Put the model in evaluation mode, record gradients and switch autocast off; afterwards restore all three."""
     device = next(model.parameters()).device
     with evaluation_mode(model), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         yield

@@ -1,4 +1,4 @@
-"""The contract of a dataset: cases with what it takes to perturb and to score them."""
+"""The contract of a dataset: cases, with all that perturbations and metrics need to know of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from robustq.shapes import Unit as Unit
 
 @dataclass(frozen=True)
 class Entry:
-    """A case before it is read: what a listing shows and a split needs.
+    """The name, group, domain and split of a case, which are known before its image is read.
 
     Attributes:
-        id: unique within the dataset; the image's path relative to the data root without its suffix.
-        group: the patient. Cases of one group never stand on both sides of a split, and are averaged before
-            statistics. The id where nothing else is known.
-        domain: the scanner or hospital, "" where unknown.
-        split: "train", "val" or "test" as the dataset declares it, "" where it declares nothing.
+        id: unique name within the dataset: the image's path relative to the data root, without its suffix.
+        group: the patient; the id where the patient is unknown. Cases of one group never stand on both sides of a
+            split, and are averaged before statistics.
+        domain: the scanner or hospital; "" where it is unknown.
+        split: "train", "val" or "test" as the dataset declares it; "" where it declares nothing.
     """
 
     id: str
@@ -35,16 +35,17 @@ class Case:
     """An image with its mask, as stored or as prepared for a model.
 
     Attributes:
-        image: (C, *S), floating point once read.
-        mask: the stored integer values (*S); or, once prepared, one boolean mask a label (L, *S). None where there is
-            no truth.
+        image: the image (C, *S), in floating point.
+        mask: the stored integer values (*S); in a prepared case, one boolean mask for each label (L, *S). None where
+            there is no truth.
         labels: names of the labels, in the order of a prepared mask's first axis; empty before preparation.
-        ignored: voxels that count nowhere, (*S), or None.
-        slice_axis: once prepared, the spatial axis along which a 2D model reads a volume; None where dimensions agree.
+        ignored: the voxels that no metric counts, (*S); None where there are none.
+        slice_axis: in a prepared case, the spatial axis along which a 2D model reads a volume; None where the model and
+            the case have the same number of axes.
         intensity_range: (C, 2), low and high of each channel in the image's present unit.
         spacing: extent of a voxel along each spatial axis, in `unit`.
         unit: "mm" where the file has a real spacing, else "px".
-        entry: who it is.
+        entry: name, group, domain and split of the case.
     """
 
     image: Float[Tensor, "c *s"]
@@ -64,7 +65,7 @@ class Case:
 
     @property
     def truth(self) -> Bool[Tensor, "l *s"]:
-        """The masks of a prepared case without the ignored voxels. Answers are scored against them.
+        """The masks of a prepared case without the ignored voxels. Answers are scored against these masks.
 
         Raises:
             CaseError: the case has no mask.
@@ -75,20 +76,20 @@ class Case:
 
 
 class AbstractDataset(ABC):
-    """A sequence of cases that is listed at once and read one by one.
+    """A sequence of cases. All are listed at once, and each is read when it is needed.
 
-    Reading is lazy and repeatable: `read` of one entry always gives equal values. An implementation is built
-    from one text (a path, or nothing) and keyword settings, all of which stand in `--data NAME:TEXT,key=value`.
+    Reading is repeatable: `read` of one entry always gives equal values. An implementation is built from one text (a
+    path, or nothing) and keyword settings. The user writes all of them as `--data NAME:TEXT,key=value`.
     """
 
     name: str
-    """What the column `dataset` says: the folder's name, or the registered name."""
+    """Name of the dataset in the column `dataset`: the folder's name, or the registered name."""
 
     labels: Mapping[int, str] | None = None
-    """Raw mask value -> label name, where the dataset declares it; None leaves it to the preparation."""
+    """Stored mask value -> label name, where the dataset declares them; None leaves them to the preparation."""
 
     ignore: int | None = None
-    """Raw mask value that is left out everywhere, where the dataset declares one."""
+    """Stored mask value of the voxels that no metric counts; None where the dataset declares no such value."""
 
     @property
     @abstractmethod
@@ -97,22 +98,22 @@ class AbstractDataset(ABC):
 
     @abstractmethod
     def read(self, entry: Entry) -> Case:
-        """The case as stored: image in its stored unit as float32 (float64 where float32 would lose digits), mask
-        with its stored integer values, or None where there is none.
+        """The case as stored. The image is in its stored unit as float32 (float64 where float32 would lose digits);
+        the mask holds its stored integer values, and is None where there is no mask.
 
         Raises:
-            CaseError: the case cannot be used: a file is unreadable, image and mask differ in shape, values are NaN.
+            CaseError: the case cannot be used: a file is unreadable, image and mask differ in shape, or values are NaN.
         """
 
     @abstractmethod
     def fingerprint(self, entry: Entry) -> str:
-        """Sixteen hexadecimal digits that depend on the stored image alone, not on where it lies: what tells
-        that a case was seen in training."""
+        """Sixteen hexadecimal digits that depend on the stored image alone, not on its path. They show whether a model
+        was trained on the case."""
 
     @property
     def unlisted(self) -> Sequence[Entry]:
-        """Cases that belong to the dataset and are not among its entries, because a setting took a part of it; none by
-        default. They are never read; their fingerprints tell in which domain a model was trained."""
+        """Cases that belong to the dataset but are not among its entries, because a setting selected other cases; none
+        by default. They are never read; their fingerprints show in which domain a model was trained."""
         return ()
 
 

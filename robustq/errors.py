@@ -1,11 +1,11 @@
-"""The two ways in which work is refused: the request was wrong, or one case was."""
+"""The two errors that users see: the request is wrong, or one case cannot be used."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class RequestError(ValueError):
-    """The request cannot be met as it was made.
+    """The request cannot be carried out as it stands.
 
     The message is one sentence for the user: what was given, what is accepted, what to do next. The command
     line prints it without a traceback and ends with exit status 2.
@@ -21,7 +21,7 @@ class CaseError(ValueError):
 
 
 def unknown(what: str, given: str, accepted: Iterable[str]) -> RequestError:
-    """The refusal of a name nobody knows, with the nearest names that exist, or with all of them."""
+    """The error for a name that does not exist. Its message gives the nearest names; all names where none is near."""
     names = sorted(accepted)
     near = get_close_matches(given, names, n=3, cutoff=0.5)
     if near:

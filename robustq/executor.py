@@ -13,23 +13,23 @@ Result = TypeVar("Result")
 class AbstractExecutor(ABC):
     """Computes the batches of a run, in this process or somewhere else.
 
-    What must hold for every implementation, and is checked by `robustq.testing`:
+    Every implementation keeps these rules, and `robustq.testing` checks them:
 
-    - Every batch is computed once, and its result is given as soon as it is there, under the batch's number. The order
-      is free: a run writes each result whole when it comes, so that nothing computed is lost.
-    - The result is what `work` returns for that batch, whatever is computed beside it.
-    - An exception of `work` ends the iteration and reaches the caller as it was raised.
-    - Where the caller stops iterating, no further batch is begun.
+    - Every batch is computed once. Its result is given as soon as it is computed, with the batch's number. The order
+      is free: a run writes each result to a file when it comes, so that no computed result is lost.
+    - The result is what `work` returns for this batch; the other batches do not change it.
+    - An exception of `work` ends the iteration and reaches the caller unchanged.
+    - When the caller stops iterating, no further batch is begun.
 
     An executor that leaves this process hands `work` and the batches over by pickling.
     """
 
     @classmethod
     def parse(cls, setting: str) -> "AbstractExecutor":
-        """The executor from what follows its name and a colon in `--executor NAME:SETTING`; "" if nothing does.
+        """The executor with a setting, the text after the colon in `--executor NAME:SETTING`; "" without one.
 
         Raises:
-            RequestError: the executor does not take that; the message says what it takes.
+            RequestError: the executor does not take this setting; the message says what it takes.
         """
         if setting:
             raise RequestError(f"this executor takes nothing after the colon, and {setting!r} was given: leave it out")
@@ -37,9 +37,9 @@ class AbstractExecutor(ABC):
 
     @abstractmethod
     def results(self, work: Callable[[Batch], Result], batches: Mapping[int, Batch]) -> Iterator[tuple[int, Result]]:
-        """The result of every batch, with its number.
+        """The number and the result of every batch.
 
         Args:
-            work: computes one batch.
-            batches: by number, in the order in which they are best begun.
+            work: function that computes one batch.
+            batches: number of a batch -> batch, in the best order to begin them.
         """

@@ -1,4 +1,4 @@
-"""What an object says of itself, read from its source file: nothing of it is imported or executed."""
+"""The first sentence of an object's docstring, read from its source file without importing or executing it."""
 
 import ast
 import re
@@ -11,16 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 
 MOST_STEPS = 8
-"""How often a name is followed to where it comes from, at most."""
+"""A name is followed through at most this many imports and assignments."""
 
 _SENTENCE = re.compile(r".*?(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bvs)[.!?](?=\s|$)")
 
 
 def first_sentence(place: str) -> str:
-    """The first sentence of the docstring of `module:name`; "" where there is none, or no source to read it from.
+    """The first sentence of the docstring of `module:name`; "" where there is no docstring or no source file.
 
-    An object that is made by assignment says it in a string on the next line; without one, the class that makes it
-    speaks for it. A name that a module imports from another one is looked up there.
+    The docstring of an assigned object is the string on the next line; without such a string, it is the docstring of
+    the class that makes the object. A name that the module imports is looked up in the module it comes from.
 
     Args:
         place: as in an entry point, such as `robustq_vq.vector:VectorQuantiser`.
@@ -32,7 +32,7 @@ def first_sentence(place: str) -> str:
 
 
 def _docstring(module: str, name: str, steps: int) -> str:
-    """Empty where nothing is found in so many steps."""
+    """The docstring of a name; empty where it is not found in this number of steps."""
     statements = list(_statements(_parsed(module))) if steps else []
     for statement, following in reversed(list(pairwise([*statements, None]))):
         match statement:
@@ -57,7 +57,7 @@ def _docstring(module: str, name: str, steps: int) -> str:
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those under `if` and `try` among them, in order."""
+    """The statements of a module in order, with the statements under `if` and `try`."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try):
@@ -65,25 +65,25 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _absolute(module: str, source: str | None, level: int) -> str:
-    """The module that a `from` inside another one names; a relative one begins with `level` dots."""
+    """The full name of the module after `from` inside another module; `level` is the number of its leading dots."""
     if not level:
         return source or ""
     file = _file(module)
     package = module if file is not None and file.name == "__init__.py" else module.rpartition(".")[0]
     try:
         return resolve_name("." * level + (source or ""), package)
-    except ImportError:  # more dots than packages
+    except ImportError:  # there are more dots than packages
         return ""
 
 
 @cache
 def _parsed(module: str) -> Sequence[ast.stmt]:
-    """The statements at the top of a module; none where its source cannot be read."""
+    """The statements at the top level of a module; none where its source cannot be read."""
     file = _file(module)
     if file is None:
         return ()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the compiler thinks of a stranger's code
+        warnings.simplefilter("ignore")  # the compiler may warn of code that is not ours
         try:
             return ast.parse(file.read_bytes()).body
         except (OSError, SyntaxError, ValueError):
@@ -91,11 +91,11 @@ def _parsed(module: str) -> Sequence[ast.stmt]:
 
 
 def _file(module: str) -> Path | None:
-    """The source file of a module. Only its outermost package is asked for: that imports nothing."""
+    """The source file of a module. Only its outermost package is looked up, because this imports nothing."""
     outermost, *inner = module.split(".")
     try:
         spec = find_spec(outermost) if outermost else None
-    except (ImportError, ValueError):  # a module that is imported already and does not say from where
+    except (ImportError, ValueError):  # the module is imported already and does not give its file
         return None
     if spec is None:
         return None

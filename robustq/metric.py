@@ -1,4 +1,4 @@
-"""The contract of a metric: one number from one predicted mask and one truth."""
+"""The contract of a metric: one number from one predicted mask and one true mask."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -15,36 +15,36 @@ from robustq.scoring.truth import Unit as Unit
 class AbstractMetric(ABC):
     """Scores one predicted mask of one label against the truth.
 
-    What must hold for every implementation, and is checked by `robustq.testing`:
+    Every implementation keeps these rules, and `robustq.testing` checks them:
 
-    - The score depends on the comparison alone and leaves the masks as they are. Masks of any number of axes are
-      accepted, and images of any size.
+    - The score depends on the comparison alone, and computing it does not change the masks. Masks may have any number
+      of axes, and images any size.
     - Two empty masks have no score: NaN.
-    - Equal masks have a score that no other prediction betters; a prediction that misses the label does not score
-      better than one that finds a part of it.
-    - A metric that measures distance follows the policy for missing structures, which `Comparison.substitute` knows.
+    - No prediction has a better score than a mask equal to the truth. A prediction that misses the label has no better
+      score than a prediction that finds a part of it.
+    - A metric that measures distance follows the policy for missing structures, which `Comparison.substitute` applies.
 
-    An implementation is a frozen dataclass that can be built without arguments. Distances are shared between metrics
-    by taking them from the comparison (`to_truth`, `to_prediction`) instead of from the masks.
+    An implementation is a frozen dataclass that can be built without arguments. It takes distances from the comparison
+    (`to_truth`, `to_prediction`), not from the masks, so that all metrics share them.
     """
 
     measures_distance: ClassVar[bool]
     """Whether the score is made of boundary distances. Then the policy for missing structures applies, and the number
-    of missed structures stands beside the score wherever it is printed."""
+    of missed structures is printed beside the score."""
 
     higher_is_better: ClassVar[bool]
     """Whether a larger score is a better one."""
 
     needs_probabilities: ClassVar[bool] = False
-    """Whether the score is made of the label's probabilities. Then `Comparison.probability` is given, and the forward
-    passes keep the probabilities for it."""
+    """Whether the score is made of the label's probabilities. Then the forward passes keep the probabilities, and
+    `Comparison.probability` holds them."""
 
     @classmethod
     def parse(cls, setting: str) -> "AbstractMetric":
-        """The metric from what follows its name and an `@`, such as `2mm` in `nsd@2mm`; "" if nothing does.
+        """The metric with a setting, the text after its name and an `@`, such as `2mm` in `nsd@2mm`; "" without one.
 
         Raises:
-            RequestError: the metric does not take that; the message says what it takes.
+            RequestError: the metric does not take this setting; the message says what it takes.
         """
         if setting:
             raise RequestError(f"this metric takes nothing after @, and {setting!r} was given: leave it out")
@@ -52,15 +52,15 @@ class AbstractMetric(ABC):
 
     @property
     def setting(self) -> str:
-        """The one spelling of its setting, so that `nsd@2.0mm` and `nsd@2mm` stand in one column; "" without."""
+        """The one spelling of the metric's setting, so that `nsd@2.0mm` and `nsd@2mm` are one metric; "" if none."""
         return ""
 
     @abstractmethod
     def unit(self, unit: Unit) -> str:
-        """The unit of the score, given the unit of the spacing: that one for a distance, "" for a share.
+        """The unit of the score, given the unit of the spacing: the same unit for a distance, "" for a share.
 
         Raises:
-            RequestError: the metric cannot be computed where spacings have this unit.
+            RequestError: the metric cannot be computed for spacings in this unit.
         """
 
     @abstractmethod
@@ -69,18 +69,18 @@ class AbstractMetric(ABC):
 
 
 def parse_metrics(text: str) -> dict[str, AbstractMetric]:
-    """The metrics of a list such as "dice,hd95,assd,nsd@2mm,hausdorff@99", in its order.
+    """The metrics of a list such as "dice,hd95,assd,nsd@2mm,hausdorff@99", in the order of the list.
 
     Returns:
-        Name, as it will stand in the column `metric`, to metric. What is named twice is computed once.
+        Name in the column `metric` -> metric. A metric that is named twice is computed once.
 
     Raises:
-        RequestError: the list is empty, a name is unknown, or what follows an `@` does not fit the metric.
+        RequestError: the list is empty, a name is unknown, or the metric does not take the setting after the `@`.
     """
     metrics: dict[str, AbstractMetric] = {}
-    for entry in (part.strip() for part in text.split(",")):
+    for entry in (item.strip() for item in text.split(",")):
         if not entry:
-            raise RequestError(f"{text!r} is no list of metrics: give names between commas, as in dice,hd95,nsd@2mm")
+            raise RequestError(f"{text!r} is not a list of metrics: separate names by commas, as in dice,hd95,nsd@2mm")
         name, setting = split_setting("metrics", entry)
         try:
             metric: AbstractMetric = registry.load("metrics", name).parse(setting)

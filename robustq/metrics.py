@@ -1,9 +1,9 @@
 """The metrics as functions of two masks.
 
-Masks are boolean arrays of any number of axes, NumPy's or PyTorch's, or hold 0 and 1. Two empty masks have no value:
-NaN. Where one is empty, the overlap is 0 and a distance follows the policy `missing`, whether the structure was missed
-or invented: "diagonal" gives the largest distance of the image, "inf" infinity, "drop" NaN. Distances are in the unit
-of the spacing: mm, or px where none is given.
+Masks are arrays of NumPy or PyTorch with any number of axes; they are boolean, or hold 0 and 1. Two empty masks have
+no value: NaN. If one of the two masks is empty, the overlap is 0 and a distance follows the policy `missing`, whether
+the structure was missed or invented: "diagonal" gives the largest distance of the image, "inf" gives infinity, "drop"
+gives NaN. Distances are in the unit of the spacing, and in px where no spacing is given.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def dice(prediction: AnyMask, truth: AnyMask) -> float:
     """2|P∩G| / (|P| + |G|), from 0 to 1.
 
     Raises:
-        RequestError: the shapes differ, or a mask holds something else than 0 and 1.
+        RequestError: the shapes differ, or a mask holds another value than 0 and 1.
     """
     return _score("dice", _compare(prediction, truth))
 
@@ -47,11 +47,11 @@ def hd95(
     Args:
         prediction: predicted mask, (*S).
         truth: true mask, (*S).
-        spacing: extent of a voxel along each axis; 1 along each where it is not given.
-        missing: what stands for a distance where one mask is empty.
+        spacing: extent of a voxel along each axis; 1 along each axis if it is not given.
+        missing: policy for the distance if one mask is empty.
 
     Raises:
-        RequestError: as `dice`; the spacing is not one positive number an axis; the policy does not exist.
+        RequestError: as `dice`; the spacing is not one positive number for each axis; the policy does not exist.
     """
     return _score("hd95", _compare(prediction, truth, spacing, missing))
 
@@ -63,7 +63,7 @@ def hausdorff(
     missing: Missing = "diagonal",
     percentile: float = 100.0,
 ) -> float:
-    """The larger of the two directed percentiles; at 100 the maximum, which is Hausdorff's distance.
+    """The larger of the two directed percentiles of the boundary distances; at 100 it is Hausdorff's distance.
 
     Raises:
         RequestError: as `hd95`; the percentile is not above 0 and at most 100.
@@ -74,7 +74,7 @@ def hausdorff(
 def assd(
     prediction: AnyMask, truth: AnyMask, spacing: Sequence[float] | None = None, missing: Missing = "diagonal"
 ) -> float:
-    """The mean distance between the boundaries, over the points of both pooled.
+    """The mean distance between the two boundaries, over the points of both together.
 
     Raises:
         RequestError: as `hd95`.
@@ -89,9 +89,9 @@ def nsd(
     missing: Missing = "diagonal",
     tolerance: float = 2.0,
 ) -> float:
-    """The share of both boundaries that lies within the tolerance of the other, from 0 to 1.
+    """The share of both boundaries that lies within the tolerance of the other boundary, from 0 to 1.
 
-    Where one mask is empty it is 0, under `missing="drop"` NaN.
+    If one mask is empty, it is 0, or NaN under `missing="drop"`.
 
     Args:
         prediction: as `hd95`.
@@ -129,7 +129,7 @@ def _as_mask(array: AnyMask, name: str) -> Bool[np.ndarray, "..."]:
     odd = array[~mask & (array != 0)]
     if odd.size == 0:
         return mask
-    remedy = "threshold it, as scores > 0.5"
+    remedy = "threshold it, as in scores > 0.5"
     if (odd == np.round(odd)).all():
-        remedy = "give one label at a time, as labels == 2"
-    raise RequestError(f"the {name} holds {odd[0]:g}, and a mask holds only 0 and 1: {remedy}")
+        remedy = "give one label at a time, as in labels == 2"
+    raise RequestError(f"the {name} holds {odd[0]:g}, but a mask may hold only 0 and 1: {remedy}")

@@ -1,4 +1,4 @@
-"""The contract of a perturbation: graded, seeded, relative to the intensity range."""
+"""The contract of a perturbation: a graded and seeded change of a case, relative to the intensity range."""
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -11,30 +11,31 @@ from robustq.shapes import Image, IntensityRange, Masks
 
 
 class AbstractPerturbation(ABC):
-    """Maps a case to a perturbed case under a level and a generator.
+    """Maps a case to a perturbed case, given a level and a generator.
 
-    What must hold for every implementation, and is checked by `robustq.testing`:
+    Every implementation keeps these rules, and `robustq.testing` checks them:
 
-    - Level 0 returns the input bit for bit (the base class sees to it).
-    - The result depends on nothing but the image, its intensity range, the level and the generator's state; the
-      generator is consumed in the same way whatever the level, so that one draw is the same noise at growing
-      strength. Nothing is taken from a global generator.
+    - Level 0 returns the input bit for bit (the base class does this).
+    - The result depends only on the image, its intensity range, the level and the generator's state. At every level
+      the same numbers are drawn from the generator, so that one draw is the same noise at growing strength. No number
+      is taken from a global generator.
     - Mean distortion grows with the level.
-    - Rescaling the image by an increasing affine map, range included, rescales the result by the same map.
-    - Shape, dtype and device are kept; nothing is clipped.
+    - If the image and its intensity range are rescaled by an increasing affine map, the result is rescaled by the same
+      map.
+    - Shape, dtype and device stay the same; nothing is clipped.
     """
 
     @property
     def moves_truth(self) -> bool:
-        """Whether the mask moves with the image; False where nothing else is said (`moves_truth = True`).
+        """Whether the mask moves with the image; False unless the implementation sets `moves_truth = True`.
 
-        Then `move` is implemented, what is ignored moves as the mask does, and what was computed from the truth is
-        computed anew for each draw.
+        If it moves, the implementation has a method `move`, ignored voxels move as the mask does, and everything that
+        depends on the truth is computed again for each draw.
         """
         return False
 
     def __call__(self, case: Case, level: float, generator: torch.Generator) -> Case:
-        """The case at a level, in percent from 0 to 100. A case without a mask has none afterwards."""
+        """The perturbed case at a level, in percent from 0 to 100. If a case has no mask, the result has none."""
         check_level(level)
         if level == 0:
             return case
@@ -58,18 +59,18 @@ class AbstractPerturbation(ABC):
             image: any floating dtype, two or three spatial axes, any number of channels.
             level: percent, above 0 and at most 100.
             intensity_range: low and high of each channel, in the image's unit. They may be equal.
-            generator: the draw's own. Its device says where the noise is drawn.
+            generator: the generator of this draw. The noise is drawn on its device.
         """
 
     def move(self, mask: Masks, level: float, generator: torch.Generator) -> Masks:
-        """The mask moved as `apply` moves the image, given a generator in the same state."""
+        """The mask, moved as `apply` moves the image if its generator is in the same state."""
         raise NotImplementedError(f"{type(self).__name__} declares moves_truth and does not implement move")
 
     @abstractmethod
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """What the level resolves to (a standard deviation, a fraction, ...), a list where channels differ.
+        """The quantities that the level stands for, such as a standard deviation; a list where channels differ.
 
-        It is written with the rows, so that a reader can repeat the perturbation with other software.
+        They are stored with the rows, so that a reader can repeat the perturbation with other software.
         """
 
 

@@ -1,4 +1,4 @@
-"""The contract of a quantiser, and what its codes say about the codebook's use."""
+"""The contract of a quantiser, and how evenly codes use a codebook."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
@@ -11,16 +11,16 @@ from robustq.errors import RequestError
 from robustq.shapes import Codebooks, Codes, Embedding
 
 MOST_CODES = 2**20
-"""Codes that a lattice may have: how often each was chosen is counted one by one."""
+"""The largest number of codes of a lattice, because the uses of each code are counted one by one."""
 
 
 class Quantised(NamedTuple):
-    """What a quantiser makes of an embedding.
+    """The result of quantising an embedding.
 
     Attributes:
-        quantised: z_q, shape and dtype of the embedding. Its gradient reaches the embedding.
-        codes: which codebook vector each token got, one stage or group a channel; None without a codebook.
-        loss: what the quantiser adds to the training loss, a float32 scalar with its graph; 0 where it adds nothing.
+        quantised: z_q, with the shape and dtype of the embedding. Its gradient reaches the embedding.
+        codes: index of the codebook vector of each token, one channel for each stage or group; None without a codebook.
+        loss: the quantiser's term of the training loss, a float32 scalar with its graph; 0 without such a term.
     """
 
     quantised: Embedding
@@ -31,12 +31,12 @@ class Quantised(NamedTuple):
 class AbstractQuantiser(nn.Module, ABC):
     """Maps each token of an embedding to one of finitely many vectors.
 
-    In evaluation mode a pass changes no state and draws no random number. In training mode whatever is random follows
-    from torch's global generator, which training seeds anew each epoch. What is learned or gathered is kept in
-    parameters and persistent buffers under stable names, so that a bundle holds all of it.
+    In evaluation mode, a pass changes no state and draws no random number. In training mode, random numbers come from
+    torch's global generator, which training seeds again at each epoch. Parameters and persistent buffers hold
+    everything that is learned or counted, under stable names, so that a bundle holds all of it.
 
-    An implementation takes the numbers of its `--quantise` text as positional arguments, in the order of
-    `grammar`, and its settings as keyword-only arguments kept under their own names. It works for any number of
+    An implementation takes the numbers of its `--quantise` text as positional arguments, in the order of `grammar`, and
+    its settings as keyword-only arguments, which it stores in attributes of the same names. It works for any number of
     spatial axes and keeps the embedding's shape, dtype and device.
     """
 
@@ -44,10 +44,10 @@ class AbstractQuantiser(nn.Module, ABC):
     """The numbers that follow the name in `--quantise`, for example "KxD"; "Lx..." takes one or more."""
 
     space: ClassVar[str] = "embedding"
-    """What `search_space` gives, in words for tables."""
+    """Name of the space that `search_space` gives, as tables print it."""
 
     dimension: int
-    """D, the channels of the embedding it takes: the projection before it maps to this many."""
+    """D, the number of channels of the embedding. The projection before the quantiser maps to D channels."""
 
     @abstractmethod
     def forward(self, embedding: Embedding) -> Quantised:
@@ -55,50 +55,50 @@ class AbstractQuantiser(nn.Module, ABC):
 
     @property
     def vectors(self) -> Codebooks | None:
-        """The codebook vectors of each stage, (Q, K, D), or None where there is no codebook of vectors.
+        """The codebook vectors of each stage, (Q, K, D); None where there is no codebook of vectors.
 
-        In evaluation mode the codes of the first stage are the nearest of its vectors in `search_space`.
+        In evaluation mode, the code of the first stage is the nearest of its vectors in `search_space`.
         """
         return None
 
     @property
     def capacity(self) -> tuple[int, int] | None:
-        """(Q, K): how many stages there are, and how many codes each has; None without codes.
+        """(Q, K): the number of stages, and the number of codes of each stage; None without codes.
 
-        A lattice, which has codes and no `vectors`, gives its own.
+        A lattice has codes but no `vectors`, so it overrides this.
         """
         vectors = self.vectors
         return None if vectors is None else (vectors.shape[0], vectors.shape[1])
 
     def start_from(self, vectors: Codebooks) -> None:
-        """Take these as the codebook vectors of each stage (Q, K, D), without training.
+        """Set the codebook vectors of each stage (Q, K, D) without training.
 
         Raises:
-            RequestError: this quantiser has no vectors that could be set.
+            RequestError: this quantiser has no vectors that can be set.
         """
-        raise RequestError(f"{type(self).__name__} has no codebook that could be set: take vq:KxD or ema:KxD")
+        raise RequestError(f"{type(self).__name__} has no codebook that can be set: take vq:KxD or ema:KxD")
 
     def search_space(self, embedding: Embedding) -> Embedding:
-        """The embedding in the space where distances to `vectors` are taken; the identity unless said otherwise."""
+        """The embedding in the space where distances to `vectors` are measured; by default the embedding itself."""
         return embedding
 
 
 def check_capacity(text: str, size: int) -> None:
-    """Refuse a lattice of more codes than can be counted one by one.
+    """Refuse a lattice with too many codes to count one by one.
 
     Raises:
-        RequestError: there are more than `MOST_CODES`.
+        RequestError: there are more codes than `MOST_CODES`.
     """
     if size > MOST_CODES:
-        raise RequestError(f"{text} has {size:,} codes: take at most {MOST_CODES:,}, which no set of images fills")
+        raise RequestError(f"{text} has {size:,} codes: take at most {MOST_CODES:,}; no set of images uses so many")
 
 
 def usage(codes: Codes, size: int) -> Int[Tensor, "q k"]:
-    """How often each of `size` codes was chosen, one row a stage."""
+    """How often each of `size` codes was chosen, one row for each stage."""
     return torch.stack([torch.bincount(stage.flatten(), minlength=size) for stage in codes.transpose(0, 1)])
 
 
 def perplexity(counts: Int[Tensor, "*q k"]) -> Float[Tensor, "*q"]:
-    """exp(entropy) of the usage, in natural units: 1 when one code takes all, K when all K are used equally."""
+    """exp(entropy) of the usage, with natural logarithms: 1 if one code is used, K if all K are used equally."""
     share = counts.double() / counts.sum(-1, keepdim=True).clamp(min=1)
     return torch.exp(-torch.xlogy(share, share).sum(-1))

@@ -1,6 +1,6 @@
-"""One door for everything that can be exchanged: entry points, ours and strangers' alike.
+"""Finds every exchangeable item, ours and other people's, by its name among the installed entry points.
 
-A kind is the entry-point group `robustq.<kind>`. Listing names imports nothing; loading imports one item.
+Each kind of item has an entry-point group `robustq.<kind>`. Listing names imports no item; loading imports one item.
 """
 
 import inspect
@@ -23,24 +23,24 @@ KINDS = {
     "datasets": "dataset",
     "executors": "executor",
 }
-"""Every kind of item, with the word for one of it."""
+"""Every kind of item -> the word for one item of that kind."""
 
 _ALIASES = "aliases"
 _IMPORTS = "imports"
-"""Group of functions that make an item of a library's own by its name there, as in `torchio:RandomGhosting`."""
+"""Groups of functions. Each makes an item from another library by its name there, as in `torchio:RandomGhosting`."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """What is known of a registered item before it is imported.
+    """A registered item that is not imported yet.
 
     Attributes:
-        name: under which it is listed.
-        value: where it is, `module:class`.
-        aliases: other names it answers to, sorted.
-        compat: other sets of formulas it exists in, such as paper-code, sorted.
+        name: name in the list of items.
+        value: module and class that define it, as `module:class`.
+        aliases: its other names, sorted.
+        compat: other sets of formulas in which it exists, such as paper-code, sorted.
         distribution: the installed distribution that registers it.
-        version: of that distribution.
+        version: version of that distribution.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Item:
 
     @property
     def description(self) -> str:
-        """One sentence on what it does, from its source: the first of its docstring. Empty if it has none."""
+        """The first sentence of the item's docstring, read from its source. Empty if it has no docstring."""
         return first_sentence(self.value)
 
 
 @cache
 def _installed() -> EntryPoints:
-    # Every call of `entry_points` reads the metadata of all that is installed, so there is one.
+    # `entry_points` reads the metadata of every installed distribution, so it is called only once.
     points = entry_points()
     groups = [group for group in points.groups if group.startswith("robustq.")]
     return EntryPoints(point for group in groups for point in points.select(group=group))
@@ -68,17 +68,17 @@ def _installed() -> EntryPoints:
 def _points(group: str) -> dict[str, EntryPoint]:
     points: dict[str, EntryPoint] = {}
     for point in _installed().select(group=f"robustq.{group}"):
-        other = points.setdefault(point.name, point)
-        if other.value != point.value:
+        first = points.setdefault(point.name, point)
+        if first.value != point.value:
             raise RequestError(
-                f"{point.name!r} of robustq.{group} is registered by both {_provider(other)[0]} and "
+                f"{point.name!r} of robustq.{group} is registered by both {_provider(first)[0]} and "
                 f"{_provider(point)[0]}: uninstall one of them"
             )
     return points
 
 
 def _provider(point: EntryPoint) -> tuple[str, str]:
-    # Every entry point that was read from an installed distribution knows it.
+    # An entry point that was read from an installed distribution holds this distribution.
     assert point.dist is not None
     return _name_and_version(point.dist)
 
@@ -95,30 +95,30 @@ def _check_kind(kind: str) -> None:
 
 
 def names(kind: str) -> list[str]:
-    """The names registered for a kind, sorted; aliases are not among them. Imports nothing."""
+    """The names registered for a kind, sorted, without aliases. Imports nothing."""
     _check_kind(kind)
     return sorted(_points(kind))
 
 
 def items(kind: str) -> list[Item]:
-    """What is known of every item of a kind, sorted by name. Imports nothing."""
-    found = []
+    """Every item of a kind, sorted by name. Imports nothing."""
+    listed = []
     for name in names(kind):
         point = _points(kind)[name]
-        found.append(
+        listed.append(
             Item(
                 name,
                 point.value,
                 tuple(
                     sorted(
-                        alias for alias, other in _points(f"{kind}.{_ALIASES}").items() if other.value == point.value
+                        alias for alias, target in _points(f"{kind}.{_ALIASES}").items() if target.value == point.value
                     )
                 ),
                 tuple(compat for compat in compatibilities(kind) if name in _points(f"{kind}.{compat}")),
                 *_provider(point),
             )
         )
-    return found
+    return listed
 
 
 def compatibilities(kind: str) -> list[str]:
@@ -131,17 +131,17 @@ def compatibilities(kind: str) -> list[str]:
 
 
 def _importer(kind: str, name: str) -> EntryPoint | None:
-    """What makes the item `LIBRARY:NAME`, where that library's items can be imported."""
+    """The function that makes the item `LIBRARY:NAME`; None where no such function is registered for the library."""
     library, _, rest = name.partition(":")
     return _points(f"{kind}.{_IMPORTS}").get(library) if rest else None
 
 
 def canonical(kind: str, name: str) -> str:
-    """The name under which an item is listed, given that name or an alias of it; `LIBRARY:NAME` stays as it is where
-    items of that library are imported, whether or not it has one of this name.
+    """The listed name of an item, given this name or an alias. If items of a library can be imported, `LIBRARY:NAME` is
+    returned unchanged, even if the library has no item of this name.
 
     Raises:
-        RequestError: nobody registered such a name; the nearest ones are in the message.
+        RequestError: the name is not registered; the message gives the nearest names.
     """
     _check_kind(kind)
     points = _points(kind)
@@ -155,7 +155,7 @@ def canonical(kind: str, name: str) -> str:
 
 
 def mismatch(item: Callable[..., Any], *arguments: Any, **settings: Any) -> str:
-    """Why an item cannot be called with these arguments, in Python's words; "" where it can."""
+    """Python's message on why an item cannot be called with these arguments; "" where it can be called."""
     try:
         inspect.signature(item).bind(*arguments, **settings)
     except TypeError as error:
@@ -168,8 +168,8 @@ def load(kind: str, name: str, *, compat: str | None = None) -> Any:
 
     Args:
         kind: one of `KINDS`.
-        name: as listed by `names(kind)`, or an alias; or `LIBRARY:NAME`, which gives a function that makes the item.
-        compat: take the item from another set of formulas, the group `robustq.<kind>.<compat>`.
+        name: a name of `names(kind)`, or an alias; or `LIBRARY:NAME`, which gives a function that makes the item.
+        compat: another set of formulas; the item then comes from the group `robustq.<kind>.<compat>`.
 
     Raises:
         RequestError: the name is unknown, or a library it needs is not installed.
@@ -188,7 +188,7 @@ def load(kind: str, name: str, *, compat: str | None = None) -> Any:
         return partial(point.load(), name.partition(":")[2]) if point is importer else point.load()
     except ModuleNotFoundError as error:
         library = error.name or ""
-        # A module missing from inside a package that is there, or from the item's own, is a fault, not a wish.
+        # A module missing inside an installed package, or inside the item's own, is a bug: the error is raised again.
         if "." in library or library in ("", "robustq", point.module.partition(".")[0]):
             raise
         from robustq.requirements import pip_line

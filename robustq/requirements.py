@@ -1,4 +1,4 @@
-"""What robustq asks of its environment, read from its own installed metadata."""
+"""The libraries that robustq needs, which versions are installed, and the pip line for a missing one."""
 
 import re
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from packaging.requirements import Requirement as Parsed
 
 @dataclass(frozen=True)
 class Requirement:
-    """One library robustq leans on.
+    """One library that robustq uses.
 
     Attributes:
-        name: of the distribution, as in `pip install`.
-        bounds: accepted versions such as `>=2.6`; empty if any.
-        extra: the extra of robustq that brings it; None for a core dependency.
-        installed: the version that is here; None if it is missing.
-        met: whether it is here in an accepted version.
+        name: name of the distribution, as in `pip install`.
+        bounds: accepted versions, such as `>=2.6`; empty if all versions are accepted.
+        extra: the extra of robustq that installs it; None for a core dependency.
+        installed: the installed version; None if the library is missing.
+        met: whether an accepted version is installed.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Requirement:
 
 
 def requirements() -> list[Requirement]:
-    """The core dependencies, then those of each extra, in the order of the metadata; other platforms' are left out."""
+    """The core dependencies, then the extras' dependencies, in the order of the metadata, for this platform only."""
     core, optional = [], []
     for line in requires("robustq") or []:
         parsed = Parsed(line)
@@ -41,17 +41,17 @@ def requirements() -> list[Requirement]:
 
 
 def pip_line(library: str) -> str:
-    """The command that brings a missing library: by an extra of robustq where one names it."""
+    """The command that installs a missing library, by an extra of robustq if an extra names the library."""
     wanted = _normalised(library)
-    found = requirements()
-    extras = [requirement.extra for requirement in found if requirement.extra is not None]
-    naming = [one.extra for one in found if _normalised(one.name) == wanted and one.extra is not None]
-    # Of several the one that brings least: `test` names much of what others do.
+    optional = [(_normalised(needed.name), needed.extra) for needed in requirements() if needed.extra is not None]
+    extras = [extra for _, extra in optional]
+    naming = [extra for name, extra in optional if name == wanted]
+    # Among several extras take the smallest one: `test` names many libraries that other extras name too.
     return extra_line(min(naming, key=extras.count)) if naming else f"pip install {library}"
 
 
 def extra_line(extra: str) -> str:
-    """The command that brings an extra of robustq."""
+    """The command that installs an extra of robustq."""
     return f"pip install 'robustq[{extra}]'"
 
 
@@ -60,7 +60,7 @@ def _look_up(parsed: Parsed, extra: str | None) -> Requirement:
         installed = version(parsed.name)
     except PackageNotFoundError:
         installed = None
-    # Someone who installed a pre-release by hand meant it.
+    # A pre-release is accepted: whoever installed one by hand wanted it.
     met = installed is not None and parsed.specifier.contains(installed, prereleases=True)
     return Requirement(parsed.name, str(parsed.specifier), extra, installed, met)
 

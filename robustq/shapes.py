@@ -1,8 +1,8 @@
-"""The letters of every shape in robustq.
+"""The letters that name the axes in every shape of robustq.
 
 b images of a batch · c image channels, or output channels of a network · *s two or three spatial axes of an
 image · d channels of an embedding · *t two or three spatial axes of an embedding · q stages of a quantiser ·
-k vectors of a codebook · l labels (foreground classes) · n tokens or points, one a row
+k vectors of a codebook · l labels (foreground classes) · n tokens or points, one in each row
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Unit = Literal["mm", "px"]
-"""Of a spacing: mm where the file has a real one, else voxels."""
+"""Unit of a spacing: mm where the file has a real spacing, else px, which counts voxels."""
 
 Image = Float[Tensor, "c *s"]
 Images = Float[Tensor, "b c *s"]
@@ -28,5 +28,5 @@ Codebooks = Float[Tensor, "q k d"]
 
 
 def by(extents: Iterable[float]) -> str:
-    """`128 × 96 × 3`, as extents are shown to a reader."""
+    """The extents as text for a reader, such as `128 × 96 × 3`."""
     return " × ".join(str(extent) if isinstance(extent, int) else f"{extent:g}" for extent in extents)

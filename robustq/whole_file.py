@@ -1,4 +1,4 @@
-"""Files that are either complete or not there."""
+"""Writes a file so that it is either complete or missing, never half written."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from robustq.errors import RequestError
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """A temporary path to write to; when the context ends, what was written there gets the name of the target.
+    """Give a temporary path to write to, and rename the written file to the target when the context ends.
 
-    A process that is killed in between leaves the old target, or none, and the folder is made if it is missing.
+    A process that is killed before the end leaves the old target, or no target. The folder is made if it is missing.
 
     Raises:
         RequestError: the folder or the file cannot be written.

@@ -1,4 +1,4 @@
-"""Which values of a stored mask make which label."""
+"""Turns the values of a stored mask into one boolean mask for each label."""
 
 import re
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def mask_value_text(value: MaskValue) -> str:
 
 def parse_mask_value(text: str) -> MaskValue:
     """The mask value of a text such as 3 or 1+2+3."""
-    numbers = tuple(int(part) for part in text.split("+"))
+    numbers = tuple(int(number) for number in text.split("+"))
     return numbers if len(numbers) > 1 else numbers[0]
 
 
@@ -45,32 +45,32 @@ def labels_text(labels: Iterable[tuple[MaskValue, str]]) -> str:
 
 
 def check_labels(labels: Labels, ignore: int | None) -> None:
-    """Refuse labels that no mask can be read with.
+    """Refuse labels that cannot be used to read a mask.
 
     Raises:
-        RequestError: no label is named; two labels have the same name or the same mask value; or a mask value is the
+        RequestError: no label is given; two labels have the same name or the same mask value; or a mask value is the
             background, or is the value that is ignored.
     """
     values = [union(value) for value, _ in labels]
-    every = [number for numbers in values for number in numbers]
-    if not every or not all(values):
-        raise RequestError("no label is named: give at least one, as in 1=lung")
+    numbers = [number for value in values for number in value]
+    if not numbers or not all(values):
+        raise RequestError("no label is given, or a label has no mask value: give at least one label, as in 1=lung")
     if len({*values}) < len(values) or len({name for _, name in labels}) < len(values):
         raise RequestError(f"the labels {labels_text(labels)} repeat a mask value or a name: give each once")
-    if min(every) < 1 or ignore in (0, *every):
+    if min(numbers) < 1 or ignore in (0, *numbers):
         raise RequestError(
-            f"the labels {labels_text(labels)} and the ignored value {ignore} clash, or one is not above 0, the "
-            "background: give each a mask value of its own"
+            f"the labels {labels_text(labels)} and the ignored value {ignore} share a mask value, or have a value that "
+            "is not above 0 (0 is the background): give each a mask value of its own"
         )
 
 
 def boolean_masks(case: Case, labels: Labels, ignore: int | None) -> tuple[Masks | None, Bool[Tensor, "*s"] | None]:
-    """The boolean mask of each label (L, *S) in the mask of a stored case, and the mask of what is ignored.
+    """The boolean mask of each label (L, *S) in the mask of a stored case, and the mask of the ignored voxels.
 
     Args:
-        case: as stored. Its mask may be None; then both results are None.
-        labels: in the order of the masks. A single label also covers a mask that holds only 0 and 255.
-        ignore: the mask value that counts nowhere. Without one, the second result is None.
+        case: a stored case. If its mask is None, both results are None.
+        labels: the labels in the order of the masks. A single label also fits a mask that holds only 0 and 255.
+        ignore: the mask value of the ignored voxels. If it is None, the second result is None.
 
     Raises:
         RequestError: the mask has a value that belongs to no label.
@@ -83,10 +83,10 @@ def boolean_masks(case: Case, labels: Labels, ignore: int | None) -> tuple[Masks
     values = [union(value) for value, _ in labels]
     if present == {255} and len(values) == 1:
         return (mask == 255)[None], ignored
-    strange = sorted(present.difference(*values))
-    if strange:
+    unnamed = sorted(present.difference(*values))
+    if unnamed:
         raise RequestError(
-            f"the mask of case {case.entry.id} has the values {', '.join(map(str, strange[:5]))}, which are none of "
-            f"the labels {labels_text(labels)}: wrap with --classes or --labels to name them, or with --ignore"
+            f"the mask of case {case.entry.id} has the values {', '.join(map(str, unnamed[:5]))}, which are none of "
+            f"the labels {labels_text(labels)}: wrap the model with --classes, --labels or --ignore to name them"
         )
     return torch.stack([torch.isin(mask, torch.tensor(value)) for value in values]), ignored

@@ -1,4 +1,4 @@
-"""How the values of an image are normalised, and its intensity range with them."""
+"""Normalises the values of an image, and its intensity range in the same way."""
 
 import math
 from collections.abc import Callable
@@ -19,17 +19,21 @@ def check_normalisation(
     """Refuse settings from which `value_map` can make no map.
 
     Raises:
-        RequestError: the normalisation is unknown, or the three settings do not go together.
+        RequestError: the normalisation is unknown, or the three settings do not fit together.
     """
     if normalise not in NORMALISATIONS:
         raise unknown("normalisation", normalise, NORMALISATIONS)
     if (normalise == "window") != (window is not None):
-        raise RequestError("normalise=window and a window go together: give both, as in -160..240, or neither")
+        raise RequestError(
+            "normalise=window needs a window such as -160..240, and a window needs normalise=window: give both"
+        )
     if window is not None and not -math.inf < window[0] < window[1] < math.inf:
-        raise RequestError(f"the window {window[0]:g}..{window[1]:g} is empty or endless: give low < high")
+        raise RequestError(
+            f"the window {window[0]:g}..{window[1]:g} is empty or not finite: give two finite numbers, low < high"
+        )
     if standardise is not None and (window is None or not 0 < standardise[1] < math.inf):
         raise RequestError(
-            f"standardise={standardise} needs a window to clip to and a standard deviation above 0: give both"
+            f"standardise={standardise} needs a window to clip to, and a finite standard deviation above 0: give both"
         )
 
 
@@ -39,16 +43,17 @@ def value_map(
     window: tuple[float, float] | None,
     standardise: tuple[float, float] | None,
 ) -> Callable[[Tensor], Tensor]:
-    """The function that normalises an image, made from the image's own values.
+    """The function that normalises an image. It is computed from the image's own values.
 
     The function takes values (C, ...) and keeps their order within each channel. So it also maps the intensity range
     (C, 2).
 
     Args:
-        image: (C, *S). Each channel has a map of its own.
-        normalise: a name of `NORMALISATIONS`; `Preparation` says what each does.
+        image: the image (C, *S). Each channel has its own map.
+        normalise: a name of `NORMALISATIONS`; `Preparation` explains them.
         window: (low, high) of "window".
-        standardise: (mean, standard deviation) to which values within the window are brought; None for [0, 1].
+        standardise: (mean, standard deviation). Values are clipped to the window, then the mean is subtracted and they
+            are divided by the standard deviation. None maps the window to [0, 1].
     """
     if normalise == "none":
         return lambda values: values

@@ -1,4 +1,4 @@
-"""A dataset from the text of `--data`."""
+"""Opens the dataset that the text of `--data` names."""
 
 import inspect
 import re
@@ -14,27 +14,30 @@ def open_dataset(text: str) -> AbstractDataset:
     """The dataset that `--data` names.
 
     Args:
-        text: a path (a folder, a CSV, an nnU-Net or Decathlon folder), or the name of a registered dataset, which may
-            be followed by a path and settings, as in `phantom:dims=3,domain=B` or `folder:/data,group=(p\\d+)`.
+        text: a path (a folder, a CSV, an nnU-Net or Decathlon folder), or the name of a registered dataset. A path and
+            settings may follow the name, as in `phantom:dims=3,domain=B` or `folder:/data,group=(p\\d+)`.
 
     Raises:
-        RequestError: it is neither, or the dataset refuses its settings.
+        RequestError: the text is neither a path nor a name, or the dataset refuses its settings.
     """
     path = Path(text)
     name, colon, rest = text.partition(":")
     if name in registry.names("datasets") and (colon or not path.exists()):
-        # A comma ends a setting only where another begins: a regular expression may hold commas.
-        parts = re.split(r",(?=[a-z_]+=)", rest) if rest else []
-        positional = [] if not parts or re.match(r"[a-z_]+=", parts[0]) else [parts.pop(0)]
-        settings = {key: value for key, _, value in (part.partition("=") for part in parts)}
+        # A comma ends a setting only if another setting follows, because a regular expression may hold commas.
+        arguments = re.split(r",(?=[a-z_]+=)", rest) if rest else []
+        positional = [] if not arguments or re.match(r"[a-z_]+=", arguments[0]) else [arguments.pop(0)]
+        settings = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
         return _build(name, positional, settings)
     if not path.exists():
         near = get_close_matches(name, registry.names("datasets"), n=1)
-        known = f"did you mean {near[0]}?" if near else f"datasets by name are {', '.join(registry.names('datasets'))}"
-        raise RequestError(f"no file or folder {text}, and no dataset of that name: {known}")
+        names = ", ".join(registry.names("datasets"))
+        advice = f"did you mean {near[0]}?" if near else f"give a path, or one of the datasets {names}"
+        raise RequestError(f"{text} is not a file or folder, and no dataset has this name: {advice}")
     if path.is_file():
         if path.suffix.lower() != ".csv":
-            raise RequestError(f"{text} is a file, and not a CSV: give a folder of images and masks, or a CSV of them")
+            raise RequestError(
+                f"{text} is a file but not a CSV: give a folder of images and masks, or a CSV that lists them"
+            )
         return _build("csv", [text], {})
     nnunet = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
     return _build("nnunet" if nnunet else "folder", [text], {})
@@ -42,16 +45,16 @@ def open_dataset(text: str) -> AbstractDataset:
 
 def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
     factory = registry.load("datasets", name)
-    why = registry.mismatch(factory, *positional, **settings)
-    if why:
-        known = signature_words(inspect.signature(factory))
-        raise RequestError(f"dataset {name!r} does not take this: {why}; it takes {known}")
+    mismatch = registry.mismatch(factory, *positional, **settings)
+    if mismatch:
+        accepted = signature_words(inspect.signature(factory))
+        raise RequestError(f"dataset {name!r} does not take these arguments ({mismatch}): it takes {accepted}")
     dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
 
 
 def signature_words(signature: inspect.Signature) -> str:
-    """The settings of a dataset, as in `path, domain=, group=`."""
+    """The arguments of a dataset as text, such as `path, domain=, group=`."""
     return ", ".join(
         name if parameter.default is parameter.empty else f"{name}=" for name, parameter in signature.parameters.items()
     )

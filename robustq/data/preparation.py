@@ -1,4 +1,4 @@
-"""What is done to a case before a model sees it. The bundle of a model holds these settings."""
+"""Prepares a case for a model, with settings that the model's bundle holds."""
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
@@ -41,13 +41,13 @@ class Preparation:
         axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); None for the stored order. It
             does not apply to images with two axes.
         size: number of voxels along each axis to which the case is resized.
-        spacing: or the spacing in mm to which it is resampled.
+        spacing: the spacing in mm to which the case is resampled, instead of `size`.
         crop: number of voxels along each axis to which the case is then cropped or padded, about its centre.
-        labels: mask value, or values, and name of each label, in the order of the masks. Values may be skipped.
-        ignore: mask value of the voxels that count nowhere.
+        labels: the mask value or values of each label, and its name, in the order of the masks. Values may be skipped.
+        ignore: mask value of the voxels that no metric counts.
 
     Raises:
-        RequestError: a field is not usable.
+        RequestError: a field has a value that cannot be used.
     """
 
     dims: int = 2
@@ -64,14 +64,14 @@ class Preparation:
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
-            raise RequestError(f"dims={self.dims} was asked: a model has 2 or 3 spatial axes")
+            raise RequestError(f"dims={self.dims} was given: a model has 2 or 3 spatial axes")
         if self.channels < 1:
-            raise RequestError(f"channels={self.channels} was asked: an image has 1 channel or more")
+            raise RequestError(f"channels={self.channels} was given: an image has 1 channel or more")
         check_normalisation(self.normalise, self.window, self.standardise)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
-            raise RequestError(f"axes={self.axes} is no order of a volume's axes: give one such as (2, 1, 0)")
+            raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
-            raise RequestError("size and spacing were both given: resize to a size, or resample to a spacing")
+            raise RequestError("size and spacing were both given: give one of them")
         for name in ("size", "spacing", "crop"):
             extents = getattr(self, name)
             if extents is None:
@@ -85,12 +85,14 @@ class Preparation:
         check_labels(self.labels, self.ignore)
 
     def __call__(self, case: Case) -> Case:
-        """The prepared case: float32 image, boolean masks (L, *S), the intensity range and spacing carried along.
+        """The prepared case: a float32 image and boolean masks (L, *S), with the intensity range and the spacing that
+        they now have.
 
-        A case without a mask is prepared in the same way, and has none afterwards.
+        A case without a mask is prepared in the same way, and the result has no mask.
 
         Raises:
-            RequestError: the case has other channels, fewer axes or other mask values than the model.
+            RequestError: the case does not fit the model: it has another number of channels, fewer axes or unknown mask
+                values.
         """
         self._check(case)
         case = self._ordered(case)
@@ -124,14 +126,16 @@ class Preparation:
     def _check(self, case: Case) -> None:
         if len(case.image) != self.channels:
             raise RequestError(
-                f"case {case.entry.id} has {len(case.image)} image channels, the model takes {self.channels}: wrap it "
-                f"with --in-channels {len(case.image)}, or convert the images"
+                f"case {case.entry.id} has {len(case.image)} image channels, the model takes {self.channels}: wrap the "
+                f"model with --in-channels {len(case.image)}, or convert the images"
             )
         if case.dims < self.dims:
-            raise RequestError(f"case {case.entry.id} is an image, the model takes volumes: wrap it with --dims 2")
+            raise RequestError(
+                f"case {case.entry.id} is an image, the model takes volumes: wrap the model with --dims 2"
+            )
         if self.spacing is not None and case.unit == "px":
             raise RequestError(
-                f"case {case.entry.id} has no spacing in mm to resample from: give --size instead of --spacing"
+                f"case {case.entry.id} has no spacing in mm, so it cannot be resampled: give --size, not --spacing"
             )
 
     def _ordered(self, case: Case) -> Case:
@@ -151,11 +155,14 @@ class Preparation:
         return extents if extents is None or axis is None else (*extents[:axis], None, *extents[axis:])
 
     def _slice_axis(self, case: Case) -> int | None:
-        """Chosen by the stored spacing: a resize within the slice can make another axis the coarsest."""
+        """The axis along which a 2D model reads a volume; None where the case has no further axis.
+
+        The stored spacing decides, because resizing the slices can make another axis the coarsest.
+        """
         return slice_axis(case.spacing) if case.dims > self.dims else None
 
     def differences(self, other: "Preparation") -> list[str]:
-        """In words, what this and another preparation do differently."""
+        """The fields that differ from another preparation, each as text for a message."""
         return [
             f"{field.name} {getattr(self, field.name)} against {getattr(other, field.name)}"
             for field in fields(self)
@@ -163,20 +170,23 @@ class Preparation:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values only."""
+        """The fields as JSON values."""
         return asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
-        """Rebuild from what `to_dict` gave.
+        """Rebuild a preparation from the result of `to_dict`.
 
         Raises:
-            RequestError: entries are missing, unknown or not usable.
+            RequestError: entries are missing or unknown, or have values that cannot be used.
         """
-        known = {field.name for field in fields(cls)}
+        names = {field.name for field in fields(cls)}
         document = {"standardise": None, "axes": None, **document}  # earlier bundles do not have these
-        if set(document) != known:
-            raise RequestError(f"the preparation lacks or does not know {', '.join(sorted(set(document) ^ known))}")
+        if set(document) != names:
+            raise RequestError(
+                f"the preparation has missing or unknown entries ({', '.join(sorted(set(document) ^ names))}): create "
+                "the bundle again"
+            )
         for name, value in document.items():
             if not _well_formed(name, value):
                 raise RequestError(
@@ -191,7 +201,7 @@ _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standar
 
 
 def _well_formed(name: str, value: Any) -> bool:
-    """Whether a value of a JSON document has the type of the field."""
+    """Whether a value of a JSON document has the type that the field needs."""
     if name == "labels":
         return isinstance(value, dict) and all(map(is_mask_value_text, value))
     if name in _TUPLES:

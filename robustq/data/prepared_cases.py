@@ -1,4 +1,4 @@
-"""Prepared cases: read once where memory allows, with the bad ones set apart."""
+"""Reads and prepares the cases of a dataset, keeps them in memory while they fit, and records unusable cases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 
 MEMORY = 4 * 2**30
-"""Bytes of prepared cases that are kept; further ones are read again each time they are asked for."""
+"""Bytes of prepared cases that are kept in memory. Further cases are read again each time they are needed."""
 
 
 @dataclass
 class PreparedCases:
-    """The cases of a dataset as a model sees them.
+    """The prepared cases of a dataset.
 
     Attributes:
-        dataset: where they are read.
-        preparation: what is done to each.
-        failures: reason by case id, of the cases that `check` found unusable. A case without a mask is one of them.
+        dataset: the dataset that the cases are read from.
+        preparation: the preparation of each case.
+        failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
     """
 
     dataset: AbstractDataset
@@ -28,10 +28,10 @@ class PreparedCases:
     _bytes: int = field(default=0, repr=False)
 
     def __call__(self, entry: Entry) -> Case:
-        """One prepared case. It has no mask where the dataset gives none.
+        """One prepared case. It has no mask if the dataset has none for it.
 
         Raises:
-            CaseError: it cannot be used.
+            CaseError: the case cannot be used.
         """
         if entry.id in self._kept:
             return self._kept[entry.id]
@@ -43,22 +43,22 @@ class PreparedCases:
         return case
 
     def check(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Read all of them once and return those that can be scored; the others stand in `failures`.
+        """Read all entries once and return those whose cases can be scored. `failures` gets the reasons of the others.
 
         Raises:
-            RequestError: none can be used.
+            RequestError: no case can be used.
         """
-        good = []
+        usable = []
         for entry in entries:
             try:
                 if self(entry).mask is None:
                     raise CaseError("it has no mask, so no answer can be scored")
-                good.append(entry)
+                usable.append(entry)
             except CaseError as error:
                 self.failures[entry.id] = str(error)
-        if not good:
+        if not usable:
             identity, reason = next(iter(self.failures.items()))
             raise RequestError(
                 f"none of the {len(entries)} cases of {self.dataset.name} can be used; {identity}: {reason}"
             )
-        return good
+        return usable

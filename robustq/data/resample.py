@@ -1,4 +1,4 @@
-"""Resizing, resampling, cropping and padding, by TorchIO."""
+"""Resizes, resamples, crops and pads images and masks; TorchIO does the resampling."""
 
 import math
 
@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 SMOOTHED_FROM = 2.0
-"""Images that shrink by more than this along an axis are smoothed first; up to it, linear interpolation sees every
-voxel."""
+"""An image that shrinks along an axis by more than this factor is smoothed first. Up to this factor, linear
+interpolation uses every voxel."""
 
 
 def resample(
@@ -21,16 +21,16 @@ def resample(
     size: tuple[int | None, ...] | None,
     spacing_to: tuple[float | None, ...] | None,
 ) -> tuple[Tensor, Tensor | None, tuple[float, ...]]:
-    """An image (C, *S) and boolean masks (L, *S) on another grid over the same extent.
+    """Resample an image (C, *S) and boolean masks (L, *S) to another grid over the same extent.
 
-    Linear for the image, nearest neighbour for the masks.
+    The image is interpolated linearly; a mask takes the nearest voxel.
 
     Args:
         image: floating point.
         masks: boolean, or None.
-        spacing: of the present grid.
-        size: voxels wanted along each axis, None to keep an axis.
-        spacing_to: or the spacing wanted along each axis, None to keep it.
+        spacing: spacing of the present grid.
+        size: number of voxels of the new grid along each axis; None in it keeps an axis.
+        spacing_to: spacing of the new grid along each axis, instead of `size`; None in it keeps an axis.
 
     Returns:
         Image, masks (None where None was given), and the spacing of the new grid.
@@ -47,7 +47,7 @@ def resample(
     if wanted == shape and target == spacing:
         return image, masks, spacing
     flat = image.ndim == 3
-    # Given a spacing alone, TorchIO rounds the number of voxels down, by one too many where 48 comes out as 47.99....
+    # The grid is given in full: from a spacing alone, TorchIO rounds 47.99... voxels down to 47 where 48 is right.
     shifts = [
         ((new - 1) * to - (old - 1) * step) / 2
         for old, new, step, to in zip(shape, wanted, spacing, target, strict=True)
@@ -56,19 +56,19 @@ def resample(
     affine[: len(shifts), 3] = -np.array(shifts)
     transform = torchio.Resample(((*wanted, 1) if flat else wanted, affine))
     image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
-    with torch.random.fork_rng(devices=[]):  # TorchIO asks the global generator whether to resample at all
+    with torch.random.fork_rng(devices=[]):  # TorchIO draws from the global generator whether to resample
         subject = transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing))
     image, masks = _tensors(subject, flat)
     return image, masks, target
 
 
 def crop_or_pad(image: Tensor, masks: Tensor | None, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor | None]:
-    """Cut or pad an image and its masks about the centre, to the extents of `size`; None in it keeps an axis.
+    """Crop or pad an image and its masks about the centre, to the extents of `size`; None in it keeps an axis.
 
-    An image is padded with the minimum of each channel, masks with background. Masks may be None.
+    Each channel of the image is padded with its own minimum, and masks with background. Masks may be None.
 
-    Where the centre falls between two voxels it goes where TorchIO's CropOrPad has it, which would pad all channels
-    with the minimum of them all.
+    The centre may fall between two voxels; then it is rounded as in TorchIO's CropOrPad. CropOrPad itself is not used,
+    because it pads all channels with the minimum over all channels.
     """
     wanted = tuple(old if new is None else new for old, new in zip(image.shape[1:], size, strict=True))
     cut = _about_centre(image, wanted, image.flatten(1).amin(1))
@@ -76,21 +76,22 @@ def crop_or_pad(image: Tensor, masks: Tensor | None, size: tuple[int | None, ...
 
 
 def _about_centre(tensor: Tensor, wanted: tuple[int, ...], fill: Tensor) -> Tensor:
-    """A tensor (C, *S) on the grid `wanted` with the same centre, filled up with one value a channel."""
+    """A tensor (C, *S) on the grid `wanted` with the same centre, padded with one value for each channel."""
     result = fill.view(-1, *[1] * len(wanted)).repeat(1, *wanted)
-    taken, put = [slice(None)], [slice(None)]
+    source, target = [slice(None)], [slice(None)]
     for old, new in zip(tensor.shape[1:], wanted, strict=True):
         common, half = min(old, new), (abs(old - new) + 1) // 2
-        taken.append(slice(half, half + common) if old > new else slice(common))
-        put.append(slice(half, half + common) if new > old else slice(common))
-    result[tuple(put)] = tensor[tuple(taken)]
+        source.append(slice(half, half + common) if old > new else slice(common))
+        target.append(slice(half, half + common) if new > old else slice(common))
+    result[tuple(target)] = tensor[tuple(source)]
     return result
 
 
 def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:
-    """Blurred along the axes that shrink by more than `SMOOTHED_FROM`, as Cardoso et al. (MICCAI 2015) derive it.
+    """The image, blurred along the axes that shrink by more than `SMOOTHED_FROM`. Cardoso et al. (MICCAI 2015) derive
+    the width of the blur.
 
-    TorchIO's own smoothing refuses images of fewer than four voxels along an axis, and so every 2D image.
+    TorchIO's own smoothing refuses images of fewer than four voxels along an axis, so it refuses every 2D image.
     """
     sigmas = [((factor**2 - 1) / (8 * math.log(2))) ** 0.5 if factor > SMOOTHED_FROM else 0.0 for factor in factors]
     if not any(sigmas):
@@ -99,12 +100,12 @@ def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:
 
 
 def _subject(image: Tensor, masks: Tensor | None, spacing: tuple[float, ...]) -> torchio.Subject:
-    """TorchIO knows volumes only: an image becomes one slice."""
+    """The image and masks as TorchIO takes them. TorchIO takes only volumes, so a 2D image becomes one slice."""
     affine = np.diag([*spacing, 1.0])
-    parts = {"image": torchio.ScalarImage(tensor=_volume(image), affine=affine)}
+    images = {"image": torchio.ScalarImage(tensor=_volume(image), affine=affine)}
     if masks is not None:
-        parts["masks"] = torchio.LabelMap(tensor=_volume(masks.to(torch.uint8)), affine=affine)
-    return torchio.Subject(parts)
+        images["masks"] = torchio.LabelMap(tensor=_volume(masks.to(torch.uint8)), affine=affine)
+    return torchio.Subject(images)
 
 
 def _volume(tensor: Tensor) -> Tensor:

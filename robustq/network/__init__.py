@@ -1,4 +1,4 @@
-"""Anybody's nn.Module, seen from outside: how it runs, where it can be cut, what its output means.
+"""Handles any nn.Module from outside: runs it, finds where it can be cut, reads its output.
 
 May import `registry`, `whole_file`, `dataset` and `quantiser` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""What a network given by hand computes, as far as its code tells."""
+"""Computes a digest of the code of a network given by hand, to notice when the network changes."""
 
 import ast
 import inspect
@@ -11,12 +11,12 @@ from torch import nn
 
 
 def code_digest(network: nn.Module) -> str:
-    """Sixteen hexadecimal digits that change when the network's modules, what they print, or their methods do.
+    """Sixteen hexadecimal digits that change when the network's modules, their printed form or their methods change.
 
-    Neither weights nor comments play a part, nor does the code of installed libraries, so that an update of torch
-    changes nothing. Functions that the methods call are not looked into.
+    The digest ignores weights, comments and the code of installed libraries, so that an update of torch does not change
+    it. It also ignores other functions that the methods call.
     """
-    printed = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # where in memory something lies
+    printed = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # without memory addresses
     digest = sha256(printed.encode())
     classes = {owner for module in network.modules() for owner in type(module).__mro__}
     for owner in sorted(classes, key=lambda owner: (owner.__module__, owner.__qualname__)):
@@ -31,7 +31,7 @@ def _installed(method: FunctionType) -> bool:
 
 
 def _code(method: FunctionType) -> str:
-    """Without comments and layout; the name alone of what was typed into an interpreter."""
+    """The source of a method without comments and layout; its name alone where the source cannot be read."""
     try:
         return ast.unparse(ast.parse(dedent(inspect.getsource(method))))
     except (OSError, TypeError, SyntaxError):

@@ -1,4 +1,4 @@
-"""What a site gives, as feature maps; and the same structure with other maps in their place."""
+"""Takes the feature maps out of a site's output, and puts other maps in their place."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
@@ -13,7 +13,7 @@ from robustq.errors import RequestError
 from robustq.shapes import by
 
 _PREFIXES = range(6)
-"""Tokens that may stand before those of the grid: none, a class token, or a few registers."""
+"""Possible numbers of tokens before the tokens of the grid: none, one class token, or a few registers."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Features:
     """The feature maps in a module's output.
 
     Attributes:
-        maps: each (B, C, *T), in the order of the output, the bottleneck last.
-        put: gives the module's output again, structure unchanged, from as many maps.
+        maps: the feature maps, each (B, C, *T), in the order of the output, the bottleneck last.
+        put: function that takes the same number of maps and gives the module's output with these maps in their place.
     """
 
     maps: list[Tensor]
@@ -30,14 +30,15 @@ class Features:
 
 
 def open_features(output: object, size: Sequence[int]) -> Features | None:
-    """The feature maps of a module's output, or None where there are none.
+    """The feature maps of a module's output; None where it has none.
 
-    A feature map is a tensor (B, C, *T) of as many spatial axes as the image; or tokens (B, N, C) that lie on the grid
-    of a square patch, with or without prefix tokens. In a mapping or sequence every such map counts; where there is
-    none, the first entry that holds some. Maps without channels, which some encoders give as placeholders, do not.
+    A feature map is a tensor (B, C, *T) with as many spatial axes as the image; or tokens (B, N, C) on the grid of a
+    square patch, with or without prefix tokens. Of a mapping or sequence, all tensors (B, C, *T) among its entries are
+    taken; if there are none, the feature maps of the first entry that has some. Maps without channels do not count;
+    some encoders give them as placeholders.
 
     Args:
-        output: of a module.
+        output: output of a module.
         size: spatial size of the network's input.
     """
     if isinstance(output, Tensor):
@@ -58,19 +59,19 @@ def require_features(output: object, size: Sequence[int], at: str) -> Features:
     """The feature maps of a site's output.
 
     Raises:
-        RequestError: there are none.
+        RequestError: the output has no feature map.
     """
     opened = open_features(output, size)
     if opened is None:
         raise RequestError(
-            f"site {at!r} gives no feature map (B, C, *T), nor tokens on a grid, nor a list of them, but "
-            f"{_describe(output)}: name another one with --at"
+            f"site {at!r} gives {_describe(output)}, not a feature map (B, C, *T), tokens on a grid or a list of them: "
+            "name another site with --at"
         )
     return opened
 
 
 def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
-    if not output.is_floating_point():  # the indices of a pool, say
+    if not output.is_floating_point():  # for example the indices of a pool
         return None
     if output.ndim == len(size) + 2:
         return Features([output], lambda maps: maps[0]) if output.shape[1] else None
@@ -89,13 +90,13 @@ def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
 
 
 def _grid(count: int, size: Sequence[int]) -> tuple[int, ...] | None:
-    """The grid of so many tokens: that of the square patch which leaves the fewest prefix tokens."""
-    found = []
+    """The grid of `count` tokens, for the size of square patch that leaves the fewest prefix tokens."""
+    candidates = []
     for patch in range(2, max(size) + 1):
         grid = tuple(extent // patch for extent in size)
         if min(grid) > 0 and count - prod(grid) in _PREFIXES:
-            found.append((count - prod(grid), patch, grid))
-    return min(found)[2] if found and count > 1 else None
+            candidates.append((count - prod(grid), patch, grid))
+    return min(candidates)[2] if candidates and count > 1 else None
 
 
 def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
@@ -124,7 +125,8 @@ def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
 
 
 def _like_mapping(output: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:
-    """The same kind of mapping, for a network may ask it for attributes; a dict in place of one that cannot change."""
+    """A mapping of the same type with new entries, because a network may use its attributes; a dict where the mapping
+    cannot be changed."""
     if not isinstance(output, MutableMapping):
         return entries
     changed = copy(output)

@@ -1,4 +1,4 @@
-"""Which images a network takes."""
+"""Finds the image sizes that a network takes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,8 @@ from robustq.network.run_network import run_plain
 from robustq.shapes import by
 
 _EXTENTS = {2: (64, 128, 224, 256, 512), 3: (32, 64, 96, 128)}
-"""Sizes that are tried on a named architecture: a deep one needs more than one token at its bottleneck."""
+"""Extents that are tried on a named architecture. They grow, because a deep network must have more than one token at
+its bottleneck."""
 
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -23,32 +24,33 @@ def accepted_images(
     """Images of zeros that the network runs on, (1, in_channels, *S), from small to large.
 
     Args:
-        network: of a named architecture.
-        in_channels: of the images.
-        dims: spatial axes.
-        size: of the images it is meant for, which is tried where nothing else goes: some networks take one size alone.
+        network: a network of a named architecture.
+        in_channels: number of channels of the images.
+        dims: number of spatial axes.
+        size: size of the images that the network is meant for. It is tried if no other size works, because some
+            networks take only one size.
 
     Raises:
-        RequestError: it runs on none of the sizes tried.
+        RequestError: the network runs on none of the sizes tried.
     """
-    taken = False
+    any_accepted = False
     for extent in _EXTENTS[dims]:
         example = torch.zeros(1, in_channels, *[extent] * dims)
         try:
             run_plain(network, example)
         except RequestError:
             continue
-        taken = True
+        any_accepted = True
         yield example
-    if taken:
+    if any_accepted:
         return
     example = torch.zeros(1, in_channels, *(size or (_EXTENTS[dims][0],) * dims))
     try:
         run_plain(network, example)
     except RequestError as error:
         raise RequestError(
-            f"{error}; nor does it with extents of {', '.join(map(str, _EXTENTS[dims]))}: where a network takes one "
-            "size alone, say it both as --size and as its setting, such as --size 96x96 --set img_size=96"
+            f"{error}; it does not run with extents of {', '.join(map(str, _EXTENTS[dims]))} either: if the network "
+            "takes only one size, give it both as --size and as a setting, such as --size 96x96 --set img_size=96"
         ) from error
     yield example
 
@@ -59,15 +61,15 @@ def probe(
     """The smallest image of zeros on which the network has more than one token at its site.
 
     Args:
-        network: of a named architecture.
-        site: where it is cut, or None where that is to be found: then the second size that the network takes, on which
-            six scales still leave more than one token; or the only one.
-        in_channels: of the images.
-        dims: spatial axes.
+        network: a network of a named architecture.
+        site: where the network is cut. None where the site is not known yet: then the result has the second size that
+            the network takes, on which six scales still leave more than one token; or the only size it takes.
+        in_channels: number of channels of the images.
+        dims: number of spatial axes.
         size: as in `accepted_images`.
 
     Raises:
-        RequestError: there is no such image among the sizes tried.
+        RequestError: no image of the sizes tried is accepted and has more than one token at the site.
     """
     last: Tensor | None = None
     for example in accepted_images(network, in_channels=in_channels, dims=dims, size=size):
@@ -76,17 +78,20 @@ def probe(
         if site is not None and min(features_at(network, site, example)[-1].shape[2:]) > 1:
             return example
         last = example
-    assert last is not None, "it would have been refused"
+    assert last is not None, "accepted_images gives an image or raises an error"
     if site is not None:
-        raise RequestError(f"site {site!r} has one token only, even of images of {by(last.shape[2:])} voxels")
+        raise RequestError(
+            f"site {site!r} has only one token, even for images of {by(last.shape[2:])} voxels: name another with --at"
+        )
     return last
 
 
 def example_of(network: nn.Module, size: Sequence[int], *, in_channels: int) -> Tensor:
-    """An image of zeros, (1, in_channels, *S), of that size; or larger, by the least multiple that the network takes.
+    """An image of zeros, (1, in_channels, *S), with the given size. If the network does not run on it, the extents are
+    rounded up to the smallest multiple that the network takes.
 
     Raises:
-        RequestError: it runs on none of them.
+        RequestError: the network runs on none of these images.
     """
     refusal: RequestError | None = None
     for multiple in _MULTIPLES:
@@ -97,14 +102,15 @@ def example_of(network: nn.Module, size: Sequence[int], *, in_channels: int) -> 
             refusal = refusal or error
             continue
         return example
-    assert refusal is not None, "else one was returned"
+    assert refusal is not None, "the loop returned an image or stored an error"
     raise refusal
 
 
 def find_multiple(network: nn.Module, example: Tensor) -> int:
-    """The smallest m such that the network takes extents that are odd multiples of m, and answers at their size.
+    """The smallest m such that the network takes extents that are odd multiples of m, and gives output of that size.
 
-    1 where it takes any size; also where it takes the example's size alone, for then no padding helps.
+    It is 1 if the network takes any size. It is also 1 if the network takes only the example's size, because then
+    padding does not help.
     """
     extent = max(example.shape[2:])
     for multiple in _MULTIPLES:

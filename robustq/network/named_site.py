@@ -1,4 +1,4 @@
-"""A submodule by its dotted name, and the feature maps that it gives."""
+"""Finds a submodule by its dotted name, and the feature maps that it gives."""
 
 from difflib import get_close_matches
 
@@ -10,10 +10,10 @@ from robustq.network.run_network import run_plain
 
 
 def find_site(network: nn.Module, at: str) -> nn.Module:
-    """The submodule of that dotted name.
+    """The submodule with a dotted name.
 
     Raises:
-        RequestError: there is none; the nearest names are in the message.
+        RequestError: there is no such submodule; the message gives the nearest names.
     """
     sites: dict[str, nn.Module] = dict(network.named_modules())
     if not at or at not in sites:
@@ -23,23 +23,23 @@ def find_site(network: nn.Module, at: str) -> nn.Module:
 
 
 def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
-    """What the site gives for an example: the skips from fine to coarse, if it has any, then the bottleneck.
+    """The feature maps that a site gives for an example: first its skips from fine to coarse, then the bottleneck.
 
     Raises:
         RequestError: the network does not run on the example, the site's output is not a feature map, or the site is
             called more than once, so that the network would be cut at each call.
     """
-    seen: list[object] = []
-    handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    outputs: list[object] = []
+    handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: outputs.append(output))
     try:
         run_plain(network, example)
     finally:
         handle.remove()
-    if not seen:
-        raise RequestError(f"site {at!r} is not reached by a forward pass: name another one with --at")
-    if len(seen) > 1:
+    if not outputs:
+        raise RequestError(f"site {at!r} is not called in a forward pass: name another site with --at")
+    if len(outputs) > 1:
         raise RequestError(
-            f"site {at!r} is called {len(seen)} times in a forward pass, and each would be cut: name a module that is "
-            "called once, such as the convolution before it"
+            f"site {at!r} is called {len(outputs)} times in a forward pass, and the network would be cut at each call: "
+            "name a module that is called once, such as the convolution before it"
         )
-    return require_features(seen[0], example.shape[2:], at).maps
+    return require_features(outputs[0], example.shape[2:], at).maps

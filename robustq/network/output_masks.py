@@ -1,4 +1,4 @@
-"""From a network's output to masks: the one place that knows (docs/definitions.md, From output to masks)."""
+"""Turns a network's output into masks. No other module does this (docs/definitions.md, From output to masks)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,20 +18,20 @@ def default_answer(classes: int) -> str:
 
 
 def count_labels(classes: int, answer: str) -> int:
-    """Labels that a network of so many output channels answers with, where its answer alone decides.
+    """The number of labels of a network, as far as its number of output channels and its answer decide it.
 
-    Softmax spends its first channel on the background. Probabilities of one channel are that label's; of more, they
-    are read like a softmax unless the labels are told.
+    With softmax, the first channel is the background. With probabilities, one channel is one label; several channels
+    are read as with softmax, unless the caller names the labels.
 
     Raises:
-        RequestError: the answer does not exist, or one channel is asked for a softmax.
+        RequestError: the answer does not exist, there is no channel, or softmax has only one channel.
     """
     if answer not in ANSWERS:
         raise unknown("answer", answer, ANSWERS)
     if classes < 1:
-        raise RequestError(f"classes={classes} is no number of output channels: give 1 or more, background included")
+        raise RequestError(f"classes={classes} is not a number of output channels: give 1 or more, with the background")
     if answer == "softmax" and classes < 2:
-        raise RequestError("answer=softmax needs 2 output channels or more: take sigmoid for one")
+        raise RequestError("answer=softmax needs 2 output channels or more: use answer=sigmoid for one channel")
     return classes if answer == "sigmoid" or classes == 1 else classes - 1
 
 
@@ -39,19 +39,19 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
     """The tensor of class scores in a network's output, (B, classes, *S).
 
     Args:
-        output: a tensor; a dict, of which the entry `out` counts; a list or tuple (deep supervision), of which the
-            entry at the size of the input counts; or deep supervision stacked as (B, heads, classes, *S), of which
-            the first head counts.
+        output: a tensor; a dict, whose entry `out` is used; a list or tuple (deep supervision), whose first entry with
+            the size of the input is used; or deep supervision stacked as (B, heads, classes, *S), whose first head is
+            used.
         size: spatial size of the input.
 
     Raises:
-        RequestError: there is no such tensor.
+        RequestError: the output holds no such tensor.
     """
     if isinstance(output, Mapping):
         if "out" not in output:
             raise RequestError(
                 f"the network's output has no entry 'out', only {', '.join(map(str, output))}: give a network that "
-                "returns its scores, alone or under 'out'"
+                "returns its scores, either alone or in an entry 'out'"
             )
         return full_resolution(output["out"], size)
     if isinstance(output, Tensor):
@@ -64,20 +64,22 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
             if isinstance(entry, Tensor) and entry.shape[2:] == tuple(size):
                 return entry
     shape = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"type {type(output).__name__}"
-    raise RequestError(f"the network's output has {shape}, where scores of {tuple(size)} were expected")
+    raise RequestError(
+        f"the network's output has {shape}: give a network that returns scores of spatial size {tuple(size)}"
+    )
 
 
 def exclusive(classes: int, answer: str, labels: int) -> bool:
-    """Whether one class answers at each voxel, the background among them; else each label answers for itself."""
+    """Whether each voxel gets exactly one class, which may be the background; if not, each label has its own mask."""
     return answer == "softmax" or (answer == "probabilities" and classes == labels + 1)
 
 
 def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> BatchMasks:
-    """Boolean masks (B, labels, *S) of class scores.
+    """Boolean masks (B, labels, *S) from class scores.
 
-    Softmax: label i is where channel i + 1 is the largest; the lowest channel wins a tie. Sigmoid: label i is where
-    its channel is above 0.5, masks may overlap. Probabilities: as softmax where there is one channel more than
-    labels, else as sigmoid without applying it.
+    Softmax: label i is where channel i + 1 is the largest; the lowest channel wins a tie. Sigmoid: label i is where the
+    sigmoid of its channel is above 0.5; masks may overlap. Probabilities: as softmax if there is one channel more than
+    labels; else label i is where its channel is above 0.5.
     """
     classes = scores.shape[1]
     if exclusive(classes, answer, labels):
@@ -90,8 +92,8 @@ def masks(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Ba
 def probabilities(scores: Float[Tensor, "b classes *s"], answer: str, labels: int) -> Float[Tensor, "b l *s"]:
     """The probability of each label at each voxel, (B, labels, *S), from class scores.
 
-    Softmax: of the channels after the background's. Sigmoid: of each channel. Probabilities are given as they are,
-    without the background's where there is one channel more than labels.
+    Softmax: the softmax over all channels, without the channel of the background. Sigmoid: the sigmoid of each channel.
+    Probabilities: the channels as they are, without the background if there is one channel more than labels.
     """
     if answer == "softmax":
         return scores.softmax(1)[:, 1:]
@@ -101,6 +103,6 @@ def probabilities(scores: Float[Tensor, "b classes *s"], answer: str, labels: in
 
 
 def class_map(truth: BatchMasks) -> Int[Tensor, "b *s"]:
-    """The class of each voxel, 0 for the background; where labels overlap the last of them."""
+    """The class of each voxel: 0 for the background, and the last label where labels overlap."""
     number = torch.arange(1, truth.shape[1] + 1, device=truth.device).view(1, -1, *[1] * (truth.ndim - 2))
     return (truth * number).amax(1)

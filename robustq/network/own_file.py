@@ -1,4 +1,4 @@
-"""A network from a user's own file."""
+"""Builds a network with a function in a user's own file."""
 
 import importlib.util
 import sys
@@ -10,22 +10,24 @@ from robustq.errors import RequestError
 
 
 def network_from_file(text: str) -> nn.Module:
-    """Call `factory.py:function` without arguments. This executes the file: it is done only where a user names it so.
+    """The network that `factory.py:function` returns when it is called without arguments.
+
+    This executes the file, so it is done only for a file that the user names in this form.
 
     Raises:
-        RequestError: there is no such file or function, it fails, or it returns no nn.Module.
+        RequestError: there is no such file or function, it fails, or it does not return an nn.Module.
     """
     path, colon, function = text.rpartition(":")
     file = Path(path)
     if not colon or not function.isidentifier() or file.suffix != ".py":
-        raise RequestError(f"{text!r} names no function of a file: write factory.py:function")
+        raise RequestError(f"{text!r} does not name a function in a file: write factory.py:function")
     if not file.is_file():
-        raise RequestError(f"no file {file}: mend the path before :{function}")
+        raise RequestError(f"there is no file {file}: correct the path before :{function}")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None, "a .py file has a loader"
     assert spec.loader is not None, "a .py file has a loader"
     module = importlib.util.module_from_spec(spec)
-    # Its neighbours are imported as if Python had been started on it.
+    # The file can import other files of its folder, as if Python had been started with it.
     sys.path.insert(0, str(file.parent.resolve()))
     try:
         spec.loader.exec_module(module)
@@ -36,10 +38,10 @@ def network_from_file(text: str) -> nn.Module:
         network = build()
     except RequestError:
         raise
-    except Exception as error:  # whatever a user's own code raises
+    except Exception as error:  # a user's own code may raise any error
         raise RequestError(f"{text} fails: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(file.parent.resolve()))
     if not isinstance(network, nn.Module):
-        raise RequestError(f"{text} returned a {type(network).__name__}: return an nn.Module")
+        raise RequestError(f"{text} returned a value of type {type(network).__name__}: return an nn.Module")
     return network

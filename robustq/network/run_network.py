@@ -1,4 +1,4 @@
-"""Running a network so that it is afterwards as it was."""
+"""Runs a network in evaluation mode and restores its modes afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from robustq.shapes import by
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards each of its modules trains again that did before."""
+    """Put the model in evaluation mode; afterwards each of its modules that was in training mode is so again."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -24,15 +24,15 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def run_plain(network: nn.Module, images: Tensor) -> object:
-    """What the network returns in evaluation mode; afterwards each of its modules is in the mode it was in.
+    """The output of the network in evaluation mode; afterwards each of its modules has its former mode.
 
     Raises:
-        RequestError: it does not run on images of this shape.
+        RequestError: the network does not run on images of this shape.
     """
     try:
         with evaluation_mode(network):
             output: object = network(images)
-    except RequestError:  # a ValueError too, and in words already
+    except RequestError:  # it is also a ValueError, but its message needs no change
         raise
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         raise RequestError(f"the network does not run on an input of {by(images.shape)}: {error}") from error

@@ -1,4 +1,4 @@
-"""A copy of a network that can be used without changing the network."""
+"""Copies a network, so that the copy can be used without changing the network."""
 
 import copy
 from collections.abc import Iterator
@@ -15,14 +15,15 @@ def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
     """A copy of a network that shares no tensor with it. The gradients of its weights are not copied.
 
     Args:
-        network: is left as it is.
-        copies: what was copied before, by its id; empty at first. Two networks that share weights and are copied with
-            the same `copies` get copies that share weights. A network that is copied twice gets one copy.
+        network: a network, which does not change.
+        copies: id of an object -> its copy, for all objects copied so far; empty at first. Two networks that share
+            weights and are copied with the same `copies` get copies that share weights. A network that is copied twice
+            gets one copy.
 
     Raises:
         RequestError: the network cannot be copied.
     """
-    # PyTorch refuses to copy a tensor with a graph. Networks keep such tensors after a pass, as weight_norm does.
+    # PyTorch refuses to copy a tensor with a graph. Some networks keep such tensors after a pass, as weight_norm does.
     for module in network.modules():
         for tensor in _tensors(vars(module)):
             if not tensor.is_leaf:
@@ -31,8 +32,8 @@ def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
         return copy.deepcopy(network, copies)
     except (RuntimeError, TypeError) as error:
         raise RequestError(
-            f"the network cannot be copied, and it is not changed in place ({error}): save it and give the file, or "
-            "take out of it what cannot be copied"
+            f"the network cannot be copied, and robustq does not change it in place ({error}): save it and give the "
+            "file, or remove from the network what cannot be copied"
         ) from error
 
 
@@ -41,6 +42,6 @@ def _tensors(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
-        yield from (tensor for part in value.values() for tensor in _tensors(part))
+        yield from (tensor for entry in value.values() for tensor in _tensors(entry))
     elif isinstance(value, list | tuple):
-        yield from (tensor for part in value for tensor in _tensors(part))
+        yield from (tensor for entry in value for tensor in _tensors(entry))

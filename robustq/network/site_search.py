@@ -1,4 +1,4 @@
-"""Where a network that declares nothing is cut: found by probing, verified by intervention."""
+"""Finds where to cut a network that declares no site: probing finds candidates, and an intervention verifies them."""
 
 import math
 from collections import Counter
@@ -14,21 +14,21 @@ from robustq.network.run_network import run_plain
 from robustq.shapes import by
 
 _SCALES = (2.0, 1.5, 3.0)
-"""How much larger the second image is: the first of these that the network accepts."""
+"""Factors by which the second image is larger. The first factor that the network accepts is used."""
 
 _CONSIDERED = 6
-"""Sites that are tried by intervention: the choice and the runners-up."""
+"""Number of sites that are verified by intervention: the best one and the runners-up."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where to cut.
+    """A place where a network can be cut.
 
     Attributes:
         name: dotted name of the submodule.
-        extent: of its bottleneck on the example.
-        channels: of its bottleneck.
-        skips: feature maps that stand beside it in its output.
+        extent: extent of its bottleneck for the example.
+        channels: number of channels of its bottleneck.
+        skips: number of further feature maps in its output.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Site:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One call of one module."""
+class _Call:
+    """One call of one module, with the shapes of the feature maps that it gave."""
 
     name: str
     shapes: tuple[tuple[int, ...], ...]
@@ -54,18 +54,18 @@ class _Seen:
 
 
 def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
-    """The site to cut at, first, and the runners-up.
+    """The best site to cut the network at, followed by the runners-up.
 
-    Two images of different size pass the network; a site gives a feature map coarser than the image whose extent
-    grows with the image, so gates and global pools are none. The modules that the network itself calls are looked at
-    first. An encoder that gives a list of maps, of which the last is the coarsest so far, is the site. Else it is the
-    last module at the coarsest extent before anything finer comes back; and where a module reaches a coarser extent
-    inside than any module gives, the search goes on in there. A site counts only if the network's output changes when
-    the site's does.
+    The network runs on two images of different size. A site gives a feature map that is coarser than the image and
+    grows with it, so gates and global pools are not sites. The search begins with the modules that the network itself
+    calls. If an encoder gives a list of maps and the last map is the coarsest so far, the encoder is the site. If there
+    is no such encoder, the site is the last module at the coarsest extent before the extents grow again. If a module
+    reaches a coarser extent inside than any of these modules gives, the search goes on inside that module. A site is
+    accepted only if a change of its output changes the output of the network.
 
     Args:
-        network: left as it was.
-        example: an input (B, C, *S) that it runs on.
+        network: a network, which does not change.
+        example: an input (B, C, *S) that the network runs on.
 
     Raises:
         RequestError: the network does not run on the example, or has no spatial bottleneck.
@@ -80,19 +80,19 @@ def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
             for call in ordered
             if intervention(network, call.name, example) > 0
         ]
-        # A side branch that goes nowhere may be the coarsest: look again without it.
+        # The coarsest modules may be a side branch that does not reach the output: search again without them.
         idle = {call.name for call in ordered}
         calls = [call for call in calls if call.name not in idle]
     if not sites:
         raise RequestError(
             "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
-            f"({by(size)}), grows with it and matters to the output; name one with --at, or give a larger image"
+            f"({by(size)}), grows with it and changes the output; name a submodule with --at, or give a larger image"
         )
     return sites
 
 
-def _order(calls: Sequence[_Seen]) -> list[_Seen]:
-    """The calls by how well they would do as a site."""
+def _order(calls: Sequence[_Call]) -> list[_Call]:
+    """The calls that may be a site, the best first."""
     inside: str | None = None
     while calls:
         siblings = [call for call in calls if _parent(call.name, calls) == inside]
@@ -103,19 +103,19 @@ def _order(calls: Sequence[_Seen]) -> list[_Seen]:
             inside = next((call.name for call in siblings if _within(deeper[0].name, call.name)), deeper[0].name)
             continue
         first = next(place for place, call in enumerate(siblings) if call.cells == coarsest)
-        # After the coarsest extent the way leads up again; what is coarse beyond that belongs to the decoder.
-        beyond = next(
+        # After the coarsest extent, extents grow again. Coarse modules after that point belong to the decoder.
+        decoder = next(
             (place for place, call in enumerate(siblings) if place > first and call.cells > coarsest), len(siblings)
         )
-        chosen = encoder or siblings[beyond - 1]
-        others = [call for call in reversed(siblings[first:beyond]) if call.name != chosen.name]
+        chosen = encoder or siblings[decoder - 1]
+        beside = [call for call in reversed(siblings[first:decoder]) if call.name != chosen.name]
         within = [call for call in reversed(calls) if _within(call.name, chosen.name) and call.cells == chosen.cells]
-        return [chosen, *others, *within]
+        return [chosen, *beside, *within]
     return []
 
 
-def _encoder(siblings: Sequence[_Seen]) -> _Seen | None:
-    """The first call that gives maps from fine to coarse, the last as coarse as anything so far."""
+def _encoder(siblings: Sequence[_Call]) -> _Call | None:
+    """The first call that gives several maps, from fine to coarse, if no earlier call ends in a coarser map."""
     reached = math.inf
     for call in siblings:
         cells = [math.prod(shape[2:]) for shape in call.shapes]
@@ -125,8 +125,8 @@ def _encoder(siblings: Sequence[_Seen]) -> _Seen | None:
     return None
 
 
-def _parent(name: str, calls: Sequence[_Seen]) -> str | None:
-    """The nearest module around this one that was called too; a ModuleList never is."""
+def _parent(name: str, calls: Sequence[_Call]) -> str | None:
+    """The nearest enclosing module that was called too. A ModuleList is never called."""
     around = [call.name for call in calls if name != call.name and _within(name, call.name)]
     return max(around, key=len, default=None)
 
@@ -137,7 +137,7 @@ def _within(name: str, outer: str | None) -> bool:
 
 @torch.no_grad()
 def intervention(network: nn.Module, site: str, example: Tensor) -> float:
-    """How much the output changes, at most, when the bottleneck of a site is replaced by its mean over positions."""
+    """The largest change of the output when the bottleneck of a site is replaced by a constant for each channel."""
     size = example.shape[2:]
     before = list(_tensors(run_plain(network, example)))
     if not before:
@@ -150,7 +150,7 @@ def intervention(network: nn.Module, site: str, example: Tensor) -> float:
         *skips, bottleneck = opened.maps
         axes = tuple(range(2, bottleneck.ndim))
         flat = bottleneck.mean(axes, keepdim=True).expand_as(bottleneck)
-        # Where the image itself is constant the mean changes nothing.
+        # The offset is needed because the mean alone changes nothing where the image is constant.
         return opened.put([*skips, flat + flat.abs().mean() + 1])
 
     handle = network.get_submodule(site).register_forward_hook(flatten)
@@ -158,57 +158,58 @@ def intervention(network: nn.Module, site: str, example: Tensor) -> float:
         after = list(_tensors(run_plain(network, example)))
     finally:
         handle.remove()
-    return max(float((two - one).abs().max()) for one, two in zip(before, after, strict=True))
+    return max(float((changed - scores).abs().max()) for scores, changed in zip(before, after, strict=True))
 
 
-def _watch(network: nn.Module, example: Tensor) -> list[_Seen]:
-    """Every module's feature maps, in the order in which the modules finish."""
-    seen: list[_Seen] = []
+def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
+    """Each call of a module that gives feature maps, in the order in which the calls end."""
+    calls: list[_Call] = []
     handles = []
     size = example.shape[2:]
     for name, module in network.named_modules():
         if not name:
             continue
 
-        def look(module: nn.Module, inputs: object, output: object, name: str = name) -> None:
+        def record(module: nn.Module, inputs: object, output: object, name: str = name) -> None:
             opened = open_features(output, size)
             if opened is not None:
-                seen.append(_Seen(name, tuple(tuple(feature.shape) for feature in opened.maps)))
+                calls.append(_Call(name, tuple(tuple(feature.shape) for feature in opened.maps)))
 
-        handles.append(module.register_forward_hook(look))
+        handles.append(module.register_forward_hook(record))
     try:
         run_plain(network, example)
     finally:
         for handle in handles:
             handle.remove()
-    return seen
+    return calls
 
 
-def _scaling(network: nn.Module, example: Tensor) -> list[_Seen]:
-    """The calls whose extent grows with the image on every axis; all, where the network runs on one size only.
+def _scaling(network: nn.Module, example: Tensor) -> list[_Call]:
+    """The calls whose extent grows with the image on every axis; all calls if the network runs on only one size.
 
-    Modules that are called more than once, such as an activation that all layers share, are no site: each call would
-    be cut.
+    A module that is called more than once, such as an activation that all layers share, is not a site, because the
+    network would be cut at each call.
     """
-    seen = _watch(network, example)
-    times = Counter(call.name for call in seen)
-    calls = [call for call in seen if times[call.name] == 1]
+    every_call = _watch(network, example)
+    times = Counter(call.name for call in every_call)
+    calls = [call for call in every_call if times[call.name] == 1]
     for scale in _SCALES:
         larger = nn.functional.interpolate(example, scale_factor=scale, mode="nearest")
         try:
-            after = {call.name: call.extent for call in _watch(network, larger)}
+            grown = {call.name: call.extent for call in _watch(network, larger)}
         except RequestError:
             continue
         return [
             call
             for call in calls
-            if call.name in after and all(two > one for one, two in zip(call.extent, after[call.name], strict=True))
+            if call.name in grown
+            and all(large > small for small, large in zip(call.extent, grown[call.name], strict=True))
         ]
     return calls
 
 
 def _tensors(output: object) -> Iterator[Tensor]:
-    """Every tensor of floats in a network's output, in its order."""
+    """Every floating-point tensor in a network's output, in the order of the output."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
             yield output

@@ -1,4 +1,4 @@
-"""What an option's text means: levels, names, quantisers, checks, values. Never imports torch.
+"""Reads the text of options: levels, names, quantisers, checks, values. Never imports torch.
 
 May import `registry`, `whole_file`, `dataset` and `quantiser` and what stands below them.
 """

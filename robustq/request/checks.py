@@ -1,4 +1,4 @@
-"""`--check`: which analysers are asked for, and with which settings."""
+"""Reads `--check`: which analysers the user asks for, and with which settings."""
 
 from robustq import registry
 from robustq.request.with_setting import join_setting, split_setting
@@ -7,19 +7,20 @@ ALL = "all"
 
 
 def parse_checks(text: str) -> list[str]:
-    """The checks of a text such as "codebook,taylor@90", in its order, each once; "all" is every registered analyser.
+    """The checks of a text such as "codebook,taylor@90", in its order, each once. "all" means all registered analysers.
 
-    A name without a setting is left out where the same name stands with one, so that "all,taylor@90" asks for taylor
-    once. Whether two settings are one, such as 90 and 90.0, is known to the analyser (`canonical_setting`).
+    If the text has a name both with a setting and without one, the name without one is left out, so that
+    "all,taylor@90" asks for taylor once. Only the analyser can tell whether two settings are the same, such as 90 and
+    90.0 (`canonical_setting`).
 
     Raises:
         RequestError: a name is unknown, or nothing follows an @.
     """
-    written = [part.strip() for part in text.split(",") if part.strip()]
-    parts = [name for part in written for name in (registry.names("analysers") if part == ALL else [part])]
+    written = [check.strip() for check in text.split(",") if check.strip()]
+    checks = [name for check in written for name in (registry.names("analysers") if check == ALL else [check])]
     settings: dict[str, list[str]] = {}
-    for part in parts:
-        name, setting = split_setting("analysers", part)
+    for check in checks:
+        name, setting = split_setting("analysers", check)
         settings.setdefault(name, []).append(setting)
     return [
         join_setting(name, setting)

@@ -1,4 +1,4 @@
-"""The levels of a run, from the command line or from Python."""
+"""Reads and checks the levels of a run, from the command line or from Python."""
 
 from collections.abc import Sequence
 
@@ -8,25 +8,25 @@ ACCEPTED = "give percentages from 0 to 100, such as 0,1,10,20,30"
 
 
 def parse_levels(text: str) -> tuple[float, ...]:
-    """Read `0,1,10,20,30`.
+    """The levels of a text such as `0,1,10,20,30`.
 
     Raises:
-        RequestError: something in it is not a percentage.
+        RequestError: an entry is not a percentage.
     """
-    parts = [part.strip() for part in text.split(",")]
+    entries = [entry.strip() for entry in text.split(",")]
     try:
-        return check_levels([float(part) for part in parts])
+        return check_levels([float(entry) for entry in entries])
     except ValueError as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError(f"--levels {text!r} has something that is not a number: {ACCEPTED}") from error
+        raise RequestError(f"--levels {text!r} has an entry that is not a number: {ACCEPTED}") from error
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
-    """The levels in growing order, each once, level 0 always among them.
+    """The levels in growing order, each once. Level 0 is added if it is missing.
 
     Raises:
-        RequestError: one is not a percentage, or there is none.
+        RequestError: a level is not a percentage, or no level is given.
     """
     if not levels:
         raise RequestError(f"no level was given: {ACCEPTED}")

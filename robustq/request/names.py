@@ -1,6 +1,6 @@
-"""How perturbations are asked for: names, chains of them, and the groups that belong to a modality.
+"""Reads the names of perturbations and attacks: single names, chains of names, and presets for a modality.
 
-Nothing here imports torch: what the words alone show to be wrong is answered at once.
+This module never imports torch, so that a wrong name is reported at once.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from robustq.errors import RequestError, unknown
 from robustq.request.with_setting import join_setting, split_setting
 
 LINK = "+"
-"""Joins the members of a chain."""
+"""Joins the names of a chain."""
 
 CLEAN = "clean"
-"""Stands for every perturbation at level 0, which is computed once a case."""
+"""Name in the rows for every perturbation at level 0, which is computed once for each case."""
 
 PRESETS = {
     "mri": (
@@ -26,23 +26,26 @@ PRESETS = {
         *("blur", "defocus", "pixelate", "jpeg", "affine"),
     ),
 }
-"""What may happen to an image of a modality, from acquisition to storage. `all` stands for every registered name."""
+"""Modality -> perturbations that may happen to its images, from acquisition to storage. The preset `all` has every
+registered name."""
 
 
 def canonical_perturbation(text: str) -> str:
-    """The name that stands in the rows for a name, an alias, or a chain of them, whose order is kept.
+    """The name in the rows for a perturbation's name, an alias, or a chain of names. The order of a chain is kept.
 
     Raises:
         RequestError: a name is unknown or missing.
     """
-    parts = [part.strip() for part in text.split(LINK)]
-    if not all(parts):
-        raise RequestError(f"{text!r} names no perturbation: give a name such as gaussian, or a chain as gaussian+blur")
-    return LINK.join(registry.canonical("perturbations", part) for part in parts)
+    names = [name.strip() for name in text.split(LINK)]
+    if not all(names):
+        raise RequestError(
+            f"{text!r} lacks the name of a perturbation: give a name such as gaussian, or a chain such as gaussian+blur"
+        )
+    return LINK.join(registry.canonical("perturbations", name) for name in names)
 
 
 def canonical_attack(text: str) -> str:
-    """The name of an attack with its setting, such as pgd@l2, in which the name is the registered one.
+    """The registered name of an attack with its setting, such as pgd@l2.
 
     Raises:
         RequestError: the name is unknown, or nothing follows the @.
@@ -51,24 +54,24 @@ def canonical_attack(text: str) -> str:
 
 
 def transferred(attack: str, source: str) -> str:
-    """What stands in the rows where an attack aimed at the model `source` is shown to another one."""
+    """The name in the rows for an attack that was aimed at the model `source` and is applied to another model."""
     return f"{attack} (from {source})"
 
 
 def is_transferred(perturbation: str) -> bool:
-    """Whether that is what stands there."""
+    """Whether a name in the rows is one that `transferred` gives."""
     return " (from " in perturbation
 
 
 def asked_perturbations(noise: Sequence[str] | None, preset: str | None = None) -> list[str]:
-    """The canonical names that `--noise` and `--preset` ask for, each once; gaussian where neither is given.
+    """The canonical names that `--noise` and `--preset` ask for, each once; gaussian if neither is given.
 
     Args:
-        noise: names or chains, several in one text by commas.
+        noise: texts with one or more names or chains, separated by commas.
         preset: one of `PRESETS`, or all.
 
     Raises:
-        RequestError: a name, or the preset, is unknown.
+        RequestError: a name or the preset is unknown.
     """
     grouped: Sequence[str] = ()
     if preset is not None:
@@ -76,5 +79,5 @@ def asked_perturbations(noise: Sequence[str] | None, preset: str | None = None) 
         if preset not in groups:
             raise unknown("preset", preset, groups)
         grouped = groups[preset]
-    named = [part for text in noise or () for part in text.split(",")]
+    named = [name for text in noise or () for name in text.split(",")]
     return list(dict.fromkeys(map(canonical_perturbation, [*named, *grouped] or ["gaussian"])))

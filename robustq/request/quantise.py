@@ -1,4 +1,4 @@
-"""The text of `--quantise`: which quantiser, how large, with which settings."""
+"""Reads the text of `--quantise`: which quantiser, of which size, with which settings."""
 
 import inspect
 import re
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from robustq import registry
 from robustq.errors import RequestError
 
-if TYPE_CHECKING:  # what the words alone show to be wrong is answered before torch is imported
+if TYPE_CHECKING:  # a wrong text is reported before torch is imported
     from robustq.quantiser import AbstractQuantiser
 
 ACCEPTED = "KxD such as 1024x256, NAME:NUMBERS such as fsq:8x5x5x5 or identity:256, or none"
 
 MOST = 2**31
-"""Numbers that a quantiser's sizes may multiply to: 8 GiB of float32."""
+"""Largest product of a quantiser's sizes: this many float32 numbers take 8 GiB."""
 
 Setting = int | float | str
 
@@ -39,22 +39,22 @@ class Quantise:
         """Read the text.
 
         Raises:
-            RequestError: it does not follow the grammar, or the quantiser does not exist.
+            RequestError: the text does not follow the grammar, or the quantiser does not exist.
         """
         if text.strip().lower() == "none":
             return cls("none")
-        head, *options = (part.strip() for part in text.split(","))
+        head, *options = (item.strip() for item in text.split(","))
         if head in registry.names("quantisers"):
             raise RequestError(f"--quantise {text!r} gives no size: write {head}:NUMBERS, such as {head}:256")
         name, colon, numbers = head.rpartition(":")
-        if re.fullmatch(r"[A-Za-z][\w-]*(:[A-Za-z][\w-]*)?", head):  # vqp:residual without numbers is a name too
+        if re.fullmatch(r"[A-Za-z][\w-]*(:[A-Za-z][\w-]*)?", head):  # vqp:residual is a name without numbers
             raise unknown_quantiser(head)
         name = registry.canonical("quantisers", name) if colon else "vq"
         if not re.fullmatch(r"\d+(x\d+)*", numbers) or (name == "vq" and numbers.count("x") != 1):
             raise RequestError(f"--quantise {text!r} is not a quantiser: write {ACCEPTED}")
         sizes = tuple(int(number) for number in numbers.split("x"))
         if 0 in sizes:
-            raise RequestError(f"--quantise {text!r} has a size of 0: every number must be 1 or more")
+            raise RequestError(f"--quantise {text!r} has a size of 0: give numbers of 1 or more")
         return cls(name, sizes, tuple(_setting(option, text) for option in options))
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Quantise:
         """A fresh quantiser, or None for "none".
 
         Raises:
-            RequestError: the quantiser takes other numbers or settings.
+            RequestError: the quantiser does not take these numbers or settings.
         """
         if self.name == "none":
             return None
@@ -79,14 +79,15 @@ class Quantise:
             )
         if prod(self.numbers) > MOST:
             raise RequestError(
-                f"--quantise {self} asks for {prod(self.numbers):,} numbers: that does not fit any memory, take fewer "
+                f"--quantise {self} asks for {prod(self.numbers):,} numbers, more than any memory holds: take fewer "
                 "codes or channels"
             )
         if registry.mismatch(factory, *self.numbers, **dict(self.settings)):
             parameters = inspect.signature(factory).parameters
-            known = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
+            accepted = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
             raise RequestError(
-                f"--quantise {self} has a setting that {self.name} does not take: it takes {', '.join(known) or 'none'}"
+                f"--quantise {self} has a setting that {self.name} does not take: it takes "
+                f"{', '.join(accepted) or 'none'}"
             )
         try:
             return factory(*self.numbers, **dict(self.settings))
@@ -95,16 +96,17 @@ class Quantise:
 
 
 def accepts(grammar: str, count: int) -> bool:
-    """Whether a quantiser of that grammar takes so many numbers.
+    """Whether a quantiser with this grammar takes this count of numbers.
 
-    "KxD" takes two. A grammar that ends in "x..." takes any more of its last number: "Lx..." one or more.
+    "KxD" takes two numbers. In a grammar that ends in "x...", the last number may be repeated: "Lx..." takes one number
+    or more.
     """
     named = grammar.removesuffix("x...").count("x") + 1
     return count >= named if grammar.endswith("x...") else count == named
 
 
 def unknown_quantiser(name: str) -> RequestError:
-    """The refusal of a quantiser nobody knows."""
+    """The error for a quantiser that does not exist."""
     try:
         registry.canonical("quantisers", name)
     except RequestError as error:
@@ -115,7 +117,9 @@ def unknown_quantiser(name: str) -> RequestError:
 def _setting(option: str, text: str) -> tuple[str, Setting]:
     key, equals, value = option.partition("=")
     if not equals or not key or not value:
-        raise RequestError(f"--quantise {text!r} has {option!r} where a setting such as loss=norm was expected")
+        raise RequestError(
+            f"--quantise {text!r} has {option!r}, which is not a setting: write NAME=VALUE, such as loss=norm"
+        )
     for number in (int, float):
         try:
             return key, number(value)

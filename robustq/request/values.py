@@ -1,4 +1,4 @@
-"""Values that an option gives as text: 128x128, LOW..HIGH, VALUE=NAME,... and KEY=VALUE."""
+"""Reads values that an option gives as text: 128x128, LOW..HIGH, VALUE=NAME,... and KEY=VALUE."""
 
 from typing import TypeVar
 
@@ -8,29 +8,29 @@ Number = TypeVar("Number", int, float)
 
 
 def numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number, ...] | None:
-    """`128x128` as numbers; None for None.
+    """The numbers of a text such as `128x128`; None for None.
 
     Args:
         option: name of the option, for the message.
-        text: what was given to it.
+        text: value of the option.
         kind: int or float.
 
     Raises:
-        RequestError: a part is no such number.
+        RequestError: an entry is not a number of this kind.
     """
     if text is None:
         return None
     try:
-        return tuple(kind(part) for part in text.split("x"))
+        return tuple(kind(number) for number in text.split("x"))
     except ValueError as error:
         raise RequestError(f"{option} {text!r} is not a list of numbers: write them as in 128x128") from error
 
 
 def window(text: str | None) -> tuple[float, float] | None:
-    """`-160..240` as the lower and the upper end; None for None.
+    """The lower and the upper end of a text such as `-160..240`; None for None.
 
     Raises:
-        RequestError: it is not written so.
+        RequestError: the text is not of this form.
     """
     if text is None:
         return None
@@ -42,24 +42,25 @@ def window(text: str | None) -> tuple[float, float] | None:
 
 
 def labels(text: str | None) -> tuple[tuple[int, str], ...] | None:
-    """`1=lung,5=heart` as mask values and names; None for None.
+    """The mask values and names of a text such as `1=lung,5=heart`; None for None.
 
     Raises:
-        RequestError: it is not written so.
+        RequestError: the text is not of this form.
     """
     if text is None:
         return None
-    pairs = [(value.strip(), name.strip()) for value, _, name in (part.partition("=") for part in text.split(","))]
+    pairs = [(value.strip(), name.strip()) for value, _, name in (pair.partition("=") for pair in text.split(","))]
     if not all(value.isdecimal() and name for value, name in pairs):
         raise RequestError(f"--labels {text!r} is not a list of labels: write VALUE=NAME,... as in 1=lung,5=heart")
     return tuple((int(value), name) for value, name in pairs)
 
 
 def setting(text: str) -> tuple[str, int | float | str]:
-    """`width=16` as a name and a value: a whole number, else a number, else the text itself.
+    """The name and the value of a text such as `width=16`. The value is a whole number if it can be read as one, else a
+    number, else the text itself.
 
     Raises:
-        RequestError: it is not written so.
+        RequestError: the text is not of this form.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():

@@ -1,4 +1,4 @@
-"""`NAME@SETTING`, as in `nsd@2mm`, `pgd@l2` or `taylor@90`: the only place that splits such a text."""
+"""Splits and joins `NAME@SETTING`, as in `nsd@2mm`, `pgd@l2` or `taylor@90`. No other module splits such a text."""
 
 from robustq import registry
 from robustq.errors import RequestError
@@ -7,10 +7,10 @@ _AT = "@"
 
 
 def split_setting(kind: str, text: str) -> tuple[str, str]:
-    """The registered name of an item, and its setting as it was written; "" without one.
+    """The registered name of an item, and its setting as written; "" without a setting.
 
     Args:
-        kind: of the item, one of `robustq.registry.KINDS`.
+        kind: kind of the item, one of `robustq.registry.KINDS`.
         text: `NAME` or `NAME@SETTING`; the name may be an alias.
 
     Raises:
@@ -20,16 +20,16 @@ def split_setting(kind: str, text: str) -> tuple[str, str]:
     name = registry.canonical(kind, written)
     if at and not setting:
         raise RequestError(
-            f"{registry.KINDS[kind]} {text.strip()!r} names no setting after the @: leave the @ out, or write one"
+            f"{registry.KINDS[kind]} {text.strip()!r} has no setting after the @: write one, or leave the @ out"
         )
     return name, setting
 
 
 def join_setting(name: str, setting: str) -> str:
-    """The text that `split_setting` splits."""
+    """The text that `split_setting` splits into this name and setting."""
     return f"{name}{_AT}{setting}" if setting else name
 
 
 def is_one_of(kind: str, text: str) -> bool:
-    """Whether the name, with or without a setting, is that of a registered item of this kind; aliases do not count."""
+    """Whether a text, with or without a setting, names a registered item of this kind; aliases do not count."""
     return text.partition(_AT)[0] in registry.names(kind)

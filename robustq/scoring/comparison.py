@@ -1,4 +1,4 @@
-"""One predicted mask against one truth, and the boundary distances between them, computed once."""
+"""Compares one predicted mask with one true mask. Boundary distances are computed once for all metrics."""
 
 import math
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ Missing = Literal["diagonal", "inf", "drop"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One predicted mask against one truth.
+    """The comparison of one predicted mask with one true mask.
 
-    The boundary distances are computed when first asked for and shared by every metric that is given this object.
+    The boundary distances are computed at their first use and shared by all metrics that get this object.
 
     Attributes:
         prediction: the predicted mask, (*S).
-        truth: the true one.
-        missing: what a distance is when only one of the two masks is empty: the image's `diagonal`, `inf`, or no
+        truth: the true mask.
+        missing: policy for a distance when only one of the two masks is empty: the image's `diagonal`, `inf`, or no
             value (`drop`).
-        probability: of the label at each voxel as the model gives it, (*S), NaN at ignored voxels; None where no
-            metric asked for it.
+        probability: the model's probability of the label at each voxel, (*S), NaN at ignored voxels; None where no
+            metric needs it.
 
     Raises:
         RequestError: the shapes differ, or the policy does not exist.
@@ -45,36 +45,34 @@ class Comparison:
             raise unknown("policy for missing structures", self.missing, get_args(Missing))
         if self.prediction.shape != self.truth.mask.shape:
             given, expected = by(self.prediction.shape), by(self.truth.mask.shape)
-            raise RequestError(
-                f"the prediction has shape {given} and the truth {expected}: bring both to one grid before comparing"
-            )
+            raise RequestError(f"the prediction has shape {given} and the truth {expected}: give both on the same grid")
 
     @cached_property
     def volume(self) -> int:
-        """Voxels of the prediction."""
+        """Number of voxels of the prediction."""
         return int(np.count_nonzero(self.prediction))
 
     @cached_property
     def overlap(self) -> int:
-        """Voxels that both masks hold."""
+        """Number of voxels that both masks hold."""
         box = self.truth.box
         return 0 if box is None else int(np.count_nonzero(self.prediction[box] & self.truth.mask[box]))
 
     @property
     def missed(self) -> bool:
-        """Whether the label is present and nothing of it was predicted."""
+        """Whether the label is present but no voxel of it was predicted."""
         return self.volume == 0 and not self.truth.empty
 
     @property
     def measurable(self) -> bool:
-        """Whether both masks hold something, so that there are distances between them."""
+        """Whether neither mask is empty, so that there are distances between them."""
         return self.volume > 0 and not self.truth.empty
 
     @property
     def substitute(self) -> float:
-        """What stands for a distance where there is none to measure, in the truth's unit.
+        """The value of a distance that cannot be measured because a mask is empty, in the truth's unit.
 
-        NaN if both masks are empty; else by the policy, whichever of the two is empty.
+        It is NaN if both masks are empty. If one mask is empty, the policy decides, whichever mask it is.
         """
         if self.missing == "drop" or (self.volume == 0 and self.truth.empty):
             return math.nan
@@ -84,33 +82,33 @@ class Comparison:
     def to_truth(self) -> Float[np.ndarray, " n"]:
         """Distance of each point of the predicted boundary to the true boundary, in no order, in the truth's unit.
 
-        Both masks hold something.
+        Neither mask may be empty.
         """
         return self._distances[0]
 
     @property
     def to_prediction(self) -> Float[np.ndarray, " m"]:
-        """Distance of each point of the true boundary to the predicted boundary; as `to_truth`."""
+        """Distance of each point of the true boundary to the predicted boundary; otherwise as `to_truth`."""
         return self._distances[1]
 
     @cached_property
     def _distances(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"]]:
-        truth, own = self.truth, bounding_box(self.prediction)
-        assert own is not None, "asked only where both masks hold something"
-        assert truth.box is not None, "asked only where both masks hold something"
-        box = enclosing(own, truth.box)
+        truth, predicted_box = self.truth, bounding_box(self.prediction)
+        assert predicted_box is not None, "distances need a predicted mask that is not empty"
+        assert truth.box is not None, "distances need a true mask that is not empty"
+        box = enclosing(predicted_box, truth.box)
         predicted = boundary(self.prediction[box])
         true = np.zeros_like(predicted)
         true[place(truth.box, box)] = truth.boundary
-        # A point of both boundaries is at distance 0 and need not be searched for.
-        alone = points(predicted & ~true, truth.spacing, box)
-        lost = points(true & ~predicted, truth.spacing, box)
-        everywhere = points(predicted, truth.spacing, box)
-        to_truth, to_prediction = np.zeros(len(everywhere)), np.zeros(truth.tree.n)
-        if len(alone):
-            to_truth[: len(alone)] = truth.tree.query(alone)[0]
-        if len(lost):
-            # Asked only once: what balancing such a tree costs is not won back.
-            tree = cKDTree(everywhere, leafsize=LEAF, balanced_tree=False, compact_nodes=False)
-            to_prediction[: len(lost)] = tree.query(lost)[0]
+        # A point that is on both boundaries has distance 0, so it needs no search.
+        only_predicted = points(predicted & ~true, truth.spacing, box)
+        only_true = points(true & ~predicted, truth.spacing, box)
+        all_predicted = points(predicted, truth.spacing, box)
+        to_truth, to_prediction = np.zeros(len(all_predicted)), np.zeros(truth.tree.n)
+        if len(only_predicted):
+            to_truth[: len(only_predicted)] = truth.tree.query(only_predicted)[0]
+        if len(only_true):
+            # This tree is queried only once, so balancing it would cost more time than it saves.
+            tree = cKDTree(all_predicted, leafsize=LEAF, balanced_tree=False, compact_nodes=False)
+            to_prediction[: len(only_true)] = tree.query(only_true)[0]
         return to_truth, to_prediction

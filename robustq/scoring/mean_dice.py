@@ -1,4 +1,4 @@
-"""Mean Dice of one answer to one case."""
+"""Computes the mean Dice of a model's answer to one case."""
 
 import math
 
@@ -12,11 +12,11 @@ from robustq.shapes import Masks
 
 
 def mean_dice(masks: Masks, case: Case) -> float:
-    """Mean over the labels that the truth shows; NaN where it shows none.
+    """Mean Dice over the labels that the truth shows; NaN where it shows no label.
 
     Args:
         masks: a model's answer to the case, (L, *S), on the CPU.
-        case: prepared.
+        case: a prepared case.
     """
     dice = registry.load("metrics", "dice")()
     counted = masks if case.ignored is None else masks & ~case.ignored

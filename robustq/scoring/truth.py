@@ -1,4 +1,4 @@
-"""The true mask of one label, and what depends on it alone."""
+"""The true mask of one label, with everything that depends on it alone."""
 
 import math
 from functools import cached_property
@@ -12,36 +12,36 @@ from robustq.scoring.boundary import Box, boundary, bounding_box, points
 from robustq.shapes import Unit as Unit
 
 LEAF = 32
-"""Points a leaf of a tree: on boundaries of a few thousand points a third faster than SciPy's default of 16."""
+"""Points in each leaf of a tree. For a few thousand points this is a third faster than SciPy's default of 16."""
 
 
 class Truth:
-    """The true mask of one label, and what depends on it alone, such as its boundary.
+    """The true mask of one label, with everything that depends on it alone, such as its boundary.
 
-    Everything is computed when first asked for and kept; besides the mask, what is kept is no larger than the label's
-    box and boundary.
+    Everything is computed at its first use and kept. Beside the mask, the kept data are no larger than the label's box
+    and boundary.
 
     Args:
-        mask: the label, (*S), any number of axes.
-        spacing: extent of a voxel along each axis, in `unit`; 1 along each where it is not given.
+        mask: mask of the label, (*S), any number of axes.
+        spacing: extent of a voxel along each axis, in `unit`; 1 along each axis if it is not given.
         unit: "mm" where the image has a real spacing, else "px".
 
     Raises:
-        RequestError: the mask has no axis, or the spacing is not one positive number an axis.
+        RequestError: the mask has no axis, or the spacing is not one positive number for each axis.
     """
 
     def __init__(
         self, mask: Bool[np.ndarray, "*s"], spacing: tuple[float, ...] | None = None, unit: Unit = "px"
     ) -> None:
         if mask.ndim == 0:
-            raise RequestError("a mask needs at least one axis, and a single value was given")
+            raise RequestError("a single value was given as a mask: give an array with at least one axis")
         self.mask = mask
         self.spacing = (1.0,) * mask.ndim if spacing is None else _check_spacing(spacing, mask.ndim)
         self.unit = unit
 
     @cached_property
     def box(self) -> Box | None:
-        """The smallest box around the label, None if it is absent."""
+        """The smallest box around the label; None if the label is absent."""
         return bounding_box(self.mask)
 
     @property
@@ -51,17 +51,17 @@ class Truth:
 
     @cached_property
     def volume(self) -> int:
-        """Voxels of the label."""
+        """Number of voxels of the label."""
         return int(np.count_nonzero(self.mask))
 
     @cached_property
     def boundary(self) -> Bool[np.ndarray, "*box"]:
-        """The boundary, cut out along `box`. The label is present."""
+        """The boundary, cut out along `box`. The label must be present."""
         return boundary(self.mask[self._present_box])
 
     @cached_property
     def tree(self) -> cKDTree:
-        """The boundary's points, in `unit`, ready to be asked for the nearest one. The label is present."""
+        """A search tree for the nearest point of the boundary; positions are in `unit`. The label must be present."""
         return cKDTree(points(self.boundary, self.spacing, self._present_box), leafsize=LEAF)
 
     @property
@@ -71,7 +71,7 @@ class Truth:
 
     @property
     def _present_box(self) -> Box:
-        assert self.box is not None, "asked only of a label that is present"
+        assert self.box is not None, "the label must be present"
         return self.box
 
 
@@ -79,11 +79,15 @@ def _check_spacing(spacing: tuple[float, ...], dims: int) -> tuple[float, ...]:
     """The spacing as floats.
 
     Raises:
-        RequestError: it has another length than the mask has axes, or an entry is not a positive number.
+        RequestError: its length is not the mask's number of axes, or an entry is not a positive finite number.
     """
     given = tuple(float(extent) for extent in spacing)
     if len(given) != dims:
-        raise RequestError(f"the spacing {given} has {len(given)} entries for a mask of {dims} axes: give one an axis")
+        raise RequestError(
+            f"the spacing {given} has {len(given)} entries for a mask of {dims} axes: give one number for each axis"
+        )
     if not all(math.isfinite(extent) and extent > 0 for extent in given):
-        raise RequestError(f"the spacing {given} is not one positive finite number an axis")
+        raise RequestError(
+            f"the spacing {given} has an entry that is not valid: give one positive finite number for each axis"
+        )
     return given

@@ -176,7 +176,7 @@ def test_a_bad_case_among_good_ones_ends_with_status_3(wrapped: Path, tmp_path: 
         (("stress", "--levels", "0,101"), "not a percentage"),
         (("stress", "--model", "nowhere.safetensors"), "no model file"),
         (("stress", "--data", "fantom"), "did you mean phantom"),
-        (("stress", "--data", "/nowhere"), "no file or folder /nowhere"),
+        (("stress", "--data", "/nowhere"), "/nowhere is not a file or folder"),
         (("stress", "--levls", "0"), "--levels"),
         (("compare", "/nowhere", "--baseline", "a"), "no run in /nowhere"),
         (("list", "perturbation"), "did you mean perturbations"),

@@ -121,7 +121,7 @@ def test_a_mask_of_0_and_255_is_binary() -> None:
         (
             case(4, 4, channels=3),
             Preparation(),
-            "has 3 image channels, the model takes 1: wrap it with --in-channels 3",
+            "has 3 image channels, the model takes 1: wrap the model with --in-channels 3",
         ),
         (case(4, 4), Preparation(dims=3), "is an image, the model takes volumes"),
         (case(2, 2, mask=torch.tensor([[1, 4]] * 2)), Preparation(), "has the values 4, which are none of the labels"),
@@ -137,11 +137,11 @@ def test_a_case_that_does_not_fit_the_model_is_refused(stored: Case, preparation
     [
         ({"dims": 4}, "2 or 3 spatial axes"),
         ({"normalise": "zscore"}, "did you mean z-score"),
-        ({"normalise": "window"}, "go together"),
+        ({"normalise": "window"}, "normalise=window needs a window"),
         ({"size": (0, 8)}, "does not fit a 2D model"),
         ({"size": (8, 8), "spacing": (1.0, 1.0)}, "both given"),
         ({"labels": ((1, "a"), (1, "b"))}, "repeat a mask value"),
-        ({"labels": ((1, "a"),), "ignore": 1}, "clash"),
+        ({"labels": ((1, "a"),), "ignore": 1}, "share a mask value"),
     ],
 )
 def test_a_preparation_that_makes_no_sense_is_refused(settings: dict[str, object], words: str) -> None:
@@ -214,9 +214,12 @@ def test_a_preparation_of_an_earlier_bundle_is_read() -> None:
     ("fields", "words"),
     [
         ({"standardise": (0.0, 1.0)}, "needs a window to clip to"),
-        ({"standardise": (0.0, 0.0), "normalise": "window", "window": (0.0, 1.0)}, "a standard deviation above 0"),
-        ({"axes": (0, 1)}, "no order of a volume's axes"),
-        ({"labels": (((), "nothing"),)}, "no label is named"),
+        (
+            {"standardise": (0.0, 0.0), "normalise": "window", "window": (0.0, 1.0)},
+            "a finite standard deviation above 0",
+        ),
+        ({"axes": (0, 1)}, "not an order of a volume's axes"),
+        ({"labels": (((), "nothing"),)}, "a label has no mask value"),
         ({"labels": (((0, 1), "all"),)}, "0, the background|not above 0"),
     ],
 )

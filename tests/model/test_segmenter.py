@@ -183,7 +183,7 @@ def test_it_works_under_jvp_and_autocast() -> None:
     [
         ({"network": "unett"}, "unknown architecture 'unett': did you mean unet?"),
         ({"network": "unet", "at": "encodr"}, "unknown site 'encodr': did you mean encoder"),
-        ({"network": "unet", "depth": 3}, "a setting that it does not take"),
+        ({"network": "unet", "depth": 3}, "does not take all of these settings"),
         ({"network": "unet", "skips": "kep"}, "unknown skips 'kep': did you mean keep"),
         ({"network": "unet", "quantise": "none", "skips": "quantise"}, "no quantiser to use"),
         ({"network": "unet", "at": "head", "skips": "drop"}, "needs a site that gives a list"),

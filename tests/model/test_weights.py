@@ -92,11 +92,13 @@ def test_weights_that_do_not_fit_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="could run code"):
         load_weights(network(), tmp_path / "text.pt")
     (tmp_path / "empty.pt").write_bytes(b"")
-    with pytest.raises(RequestError, match=r"is no checkpoint that can be read \(EOFError.*\): give what torch.save"):
+    with pytest.raises(
+        RequestError, match=r"cannot be read as a checkpoint \(EOFError.*\): give a file that torch.save"
+    ):
         load_weights(network(), tmp_path / "empty.pt")
     for junk in (b"junk", b"\x80\x02}q\x00", b"PK\x03\x04"):  # each makes an unpickler fail in its own way
         (tmp_path / "junk.pt").write_bytes(junk)
-        with pytest.raises(RequestError, match="is no checkpoint that can be read"):
+        with pytest.raises(RequestError, match="cannot be read as a checkpoint"):
             load_weights(network(), tmp_path / "junk.pt")
     torch.save({name: value * torch.nan for name, value in network().state_dict().items()}, tmp_path / "nan.pt")
     with pytest.raises(RequestError, match="holds weights that are NaN or infinite"):
@@ -270,7 +272,7 @@ def test_a_network_comes_from_a_file_that_is_named_and_from_no_other(tmp_path: P
     assert built(noise(1, 1, 8, 8)).shape == (1, 2, 8, 8)
     for text, words in {
         f"{file}:nett": "has no function 'nett': it has .*net",
-        f"{file}:five": "returned a int",
+        f"{file}:five": "returned a value of type int",
         f"{file}:fails": "KeyError",
         f"{file}": "factory.py:function",
         f"{tmp_path / 'none.py'}:net": "no file",

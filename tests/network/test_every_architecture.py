@@ -158,7 +158,9 @@ def test_a_module_that_is_called_more_than_once_is_no_site() -> None:
     assert model.spec.site == "three"  # the activation after it would be cut three times
     assert not {site.name for site in model.sites} & {"activation", "pool"}
     assert model.run(image).codes.shape == (2, 1, 8, 8)
-    with pytest.raises(RequestError, match=r"'activation' is called 3 times in a forward pass, and each would be cut"):
+    with pytest.raises(
+        RequestError, match=r"'activation' is called 3 times in a forward pass, and the network would be cut at each"
+    ):
         robustq.wrap(Reusing(), "8x4", at="activation", example=image)
 
 

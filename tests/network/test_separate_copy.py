@@ -62,5 +62,5 @@ def test_a_network_that_keeps_tensors_of_its_last_pass_can_be_stressed() -> None
 def test_a_network_that_cannot_be_copied_is_refused_in_words() -> None:
     network = nn.Sequential(nn.ReLU())
     network.lock = threading.Lock()
-    with pytest.raises(RequestError, match="the network cannot be copied, and it is not changed in place"):
+    with pytest.raises(RequestError, match="the network cannot be copied, and robustq does not change it in place"):
         separate_copy(network, {})

@@ -78,7 +78,7 @@ def test_a_chain_takes_the_papers_formulas_where_all_its_members_have_them() -> 
 
 @pytest.mark.parametrize("text", ["gaussian+", "+", "", "gaussian++blur"])
 def test_a_missing_member_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="names no perturbation"):
+    with pytest.raises(RequestError, match="lacks the name of a perturbation"):
         canonical_perturbation(text)
 
 

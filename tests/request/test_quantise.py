@@ -40,7 +40,7 @@ def test_the_settings_reach_the_quantiser() -> None:
         ("vqq:8x4", "unknown quantiser 'vqq': did you mean vq?"),
         ("vq", "gives no size: write vq:NUMBERS"),
         ("idntity", "unknown quantiser 'idntity': did you mean identity?"),
-        ("8x4,norm", "'norm' where a setting such as loss=norm was expected"),
+        ("8x4,norm", "'norm', which is not a setting: write NAME=VALUE"),
     ],
 )
 def test_what_the_words_alone_show_to_be_wrong_is_refused_when_read(text: str, words: str) -> None:

@@ -52,7 +52,7 @@ def test_words_are_checked_without_torch() -> None:
 
 
 def test_an_at_without_a_setting_is_refused() -> None:
-    with pytest.raises(RequestError, match="analyser 'taylor@' names no setting after the @"):
+    with pytest.raises(RequestError, match="analyser 'taylor@' has no setting after the @"):
         parse_checks("taylor@")
 
 

@@ -37,9 +37,9 @@ def test_levels_are_read_sorted_made_unique_and_begin_at_0() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0,a", "'0,a' has something that is not a number"),
-        ("", "something that is not a number"),
-        ("0,,1", "something that is not a number"),
+        ("0,a", "'0,a' has an entry that is not a number"),
+        ("", "an entry that is not a number"),
+        ("0,,1", "an entry that is not a number"),
         ("-1", "level -1 is not a percentage"),
         ("0,101", "level 101 is not a percentage"),
         ("nan", "level nan is not a percentage"),

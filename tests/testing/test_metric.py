@@ -78,8 +78,8 @@ def test_the_name_in_a_column_can_be_given_again(text):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "no list of metrics"),
-        ("dice,", "no list of metrics"),
+        ("", "not a list of metrics"),
+        ("dice,", "not a list of metrics"),
         ("dicee", "unknown metric 'dicee': did you mean dice"),
         ("dice@2", "metric 'dice@2': this metric takes nothing after @"),
         ("nsd", "metric 'nsd': it needs a tolerance"),

@@ -350,7 +350,7 @@ def test_an_attack_is_named_with_its_norm_and_steps(text: str, name: str, attack
         ("pgd@0", "'0' is no norm and number of steps"),
         ("pgd@l2-", "'l2-' is no norm and number of steps"),
         ("pgd@-3", "'-3' is no norm and number of steps"),
-        ("pgd@", "names no setting after the @"),
+        ("pgd@", "has no setting after the @"),
         ("fgsm@40", "'40' is no norm: give linf or l2"),
     ],
 )

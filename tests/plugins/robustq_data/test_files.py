@@ -206,7 +206,7 @@ def test_images_without_masks_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda root: root / "nowhere", "no file or folder"),
+        (lambda root: root / "nowhere", "is not a file or folder"),
         (lambda root: root, "has no folder images/"),
         (lambda root: (root / "images").mkdir() or root, "no folder masks/ or labels/"),
         (lambda root: [(root / name).mkdir() for name in ("images", "masks")] and root, "holds no image"),

@@ -243,10 +243,10 @@ def test_a_single_value_is_no_mask():
     [
         ((1.0,), "has 1 entries for a mask of 2 axes"),
         ((1.0, 1.0, 1.0), "has 3 entries for a mask of 2 axes"),
-        ((1.0, 0.0), "not one positive finite number"),
-        ((1.0, -2.0), "not one positive finite number"),
-        ((1.0, math.nan), "not one positive finite number"),
-        ((math.inf, 1.0), "not one positive finite number"),
+        ((1.0, 0.0), "one positive finite number"),
+        ((1.0, -2.0), "one positive finite number"),
+        ((1.0, math.nan), "one positive finite number"),
+        ((math.inf, 1.0), "one positive finite number"),
     ],
 )
 def test_a_spacing_that_is_none_is_refused(spacing, sentence):

@@ -265,7 +265,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(
     monkeypatch.chdir(tmp_path)
     file = results / "fold_0" / "checkpoint_final.pth"
     torch.save(torch.load(file, weights_only=False) | {"init_args": Bomb()}, file)
-    with pytest.raises(RequestError, match=r"checkpoint_final.pth is no checkpoint of tensors alone"):
+    with pytest.raises(RequestError, match=r"checkpoint_final.pth is not a checkpoint of tensors alone"):
         robustq.wrap(f"nnunet:{results}", "16x4")
     assert not (tmp_path / "went-off").exists()
 

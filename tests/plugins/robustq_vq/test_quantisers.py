@@ -462,5 +462,5 @@ def test_what_makes_no_quantiser_is_refused_in_words(text: str, words: str) -> N
 
 def test_a_lattice_and_a_sphere_are_not_calibrated() -> None:
     for text in ("fsq:5x5", "lfq:4", "cosine:8x4"):
-        with pytest.raises(RequestError, match="no codebook that could be set"):
+        with pytest.raises(RequestError, match="no codebook that can be set"):
             Quantise.parse(text).build().start_from(torch.zeros(1, 8, 4))
