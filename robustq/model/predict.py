@@ -12,6 +12,9 @@ from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import BatchMasks, Codes, Images
 
+BATCH = {2: 16, 3: 2}
+"""Default number of images (2D) or volumes (3D) in a forward pass."""
+
 
 class Answers(NamedTuple):
     """A model's answers to some images.
@@ -76,7 +79,3 @@ def predict(
             slice_codes,
             None if slice_probabilities is None else from_slices(slice_probabilities, axis)[None],
         )
-
-
-BATCH = {2: 16, 3: 2}
-"""Default number of images (2D) or volumes (3D) in a forward pass."""

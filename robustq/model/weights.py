@@ -10,7 +10,7 @@ from torch import nn
 from robustq.errors import RequestError
 from robustq.model.bundle_file import read_spec
 from robustq.model.spec import Spec
-from robustq.network.checkpoint import _prefixes, _read, _unnest
+from robustq.network.checkpoint import prefixes, read_checkpoint, unnest
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
             another shape.
     """
     file = Path(path)
-    state, under = _unnest(_read(file))
+    state, under = unnest(read_checkpoint(file))
     tensors = network.state_dict()
     source = _source(file)
     # In a quantised bundle not all names have this prefix, because its bottlenecks stand beside the network.
     prefix = (
         "network."
         if source is not None
-        else max(_prefixes(state), key=lambda beginning: sum(name.removeprefix(beginning) in tensors for name in state))
+        else max(prefixes(state), key=lambda beginning: sum(name.removeprefix(beginning) in tensors for name in state))
     )
     if prefix:
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}

@@ -29,7 +29,12 @@ _NUMBERS: list[Any] = [
 one runs no code of the file."""
 
 
-def _read(file: Path) -> object:
+def read_checkpoint(file: Path) -> object:
+    """What a checkpoint holds: tensors, in entries that trainers put around them. No code of the file is run.
+
+    Raises:
+        RequestError: there is no such file, or it holds anything but tensors, numbers and text.
+    """
     if not file.is_file():
         raise RequestError(f"there is no weights file {file}: correct the path")
     try:
@@ -50,7 +55,12 @@ def _read(file: Path) -> object:
         ) from error
 
 
-def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The state dict in a checkpoint, and the names of the entries around it, the outermost first.
+
+    Raises:
+        RequestError: the checkpoint holds no state dict.
+    """
     entries: tuple[str, ...] = ()
     while isinstance(document, Mapping):
         tensors = {str(name): value for name, value in document.items() if isinstance(value, Tensor)}
@@ -65,7 +75,7 @@ def _unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     )
 
 
-def _prefixes(state: Mapping[str, Tensor]) -> list[str]:
+def prefixes(state: Mapping[str, Tensor]) -> list[str]:
     """The combinations of `PREFIXES` that at least one name begins with, also the empty one. Not all names need to have
     the prefix, because the weights of a loss may stand beside those of the network."""
     combinations = [""]
