@@ -126,10 +126,10 @@ def _as_mask(array: AnyMask, name: str) -> Bool[np.ndarray, "..."]:
     if array.dtype == bool:
         return array
     mask: np.ndarray = array == 1
-    odd = array[~mask & (array != 0)]
-    if odd.size == 0:
+    invalid = array[~mask & (array != 0)]
+    if invalid.size == 0:
         return mask
     remedy = "threshold it, as in scores > 0.5"
-    if (odd == np.round(odd)).all():
+    if (invalid == np.round(invalid)).all():
         remedy = "give one label at a time, as in labels == 2"
-    raise RequestError(f"the {name} holds {odd[0]:g}, but a mask may hold only 0 and 1: {remedy}")
+    raise RequestError(f"the {name} holds {invalid[0]:g}, but a mask may hold only 0 and 1: {remedy}")
