@@ -17,17 +17,17 @@ def architecture_grid(
     Args:
         summary: what `robustq.statistics.summarise_by_architecture` gave.
         metric: one of its metrics.
-        caption: what the runs are.
-        notes: what must be said of models and sample.
-        distance: whether the metric depends on the policy for missing structures, so that misses are counted.
+        caption: names the runs in the title.
+        notes: notes on models and sample.
+        distance: whether the policy for missed structures applies to the metric; their number is then printed.
     """
     rows = summary[summary["metric"] == metric]
     unit = str(rows["unit"].iloc[0])
     levels = sorted(rows["level"].unique())
     sections = []
-    for perturbation, part in rows.groupby("perturbation", sort=False):
+    for perturbation, rows_of_perturbation in rows.groupby("perturbation", sort=False):
         lines = []
-        for architecture, curve in part.groupby("architecture", sort=False):
+        for architecture, curve in rows_of_perturbation.groupby("architecture", sort=False):
             cells = [
                 mean_sd(row["mean"], row["sd"], 2 if unit else 3) + missed_text(row["missed"], distance)
                 for row in curve.sort_values("level").to_dict("records")
@@ -35,16 +35,22 @@ def architecture_grid(
             lines.append([str(architecture), *cells, str(int(curve["seeds"].min()))])
         sections.append((str(perturbation), lines))
     what = f"{metric} [{unit}]" if unit else metric
-    told = [
-        "Each figure: first the mean over groups for each trained network, then mean ± sample standard deviation over "
-        "these networks. seeds: how many networks, each with a training seed of its own.",
+    reading_notes = [
+        "Each figure: the mean over groups (patients) for each trained network, then mean ± sample standard deviation "
+        "over these networks.",
+        "seeds: the number of networks behind a figure, each trained with another seed.",
         *rows["note"].unique(),
     ]
     if np.isinf(rows["mean"].to_numpy(float)).any():
-        told.append(
-            "∞: a network missed a structure, which counts as infinitely far; stress with --missing diagonal for means."
+        reading_notes.append(
+            "∞: a network missed a structure, which counts as infinitely far away. To get finite means, run robustq "
+            "stress again with --missing diagonal."
         )
     if distance:
-        told.append("missed: answers without the structure that the truth shows, one for each case, label and draw.")
+        reading_notes.append(
+            "missed: how many answers lack a structure that the true mask shows; each case, label and draw has one "
+            "answer."
+        )
     header = ["architecture", *(percent(level) for level in levels), "seeds"]
-    return Grid(f"{what} by architecture, {caption}", header, sections, [note for note in (*told, *notes) if note])
+    printed_notes = [note for note in (*reading_notes, *notes) if note]
+    return Grid(f"{what} by architecture, {caption}", header, sections, printed_notes)

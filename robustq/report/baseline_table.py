@@ -1,4 +1,4 @@
-"""The table of a comparison: every other model against the baseline, paired by group."""
+"""The table of a comparison of models with a baseline, paired by group."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -13,45 +13,49 @@ from robustq.report.numbers import median_iqr, missed_text, number, p_value, per
 def comparison_grid(
     compared: pd.DataFrame, metric: str, *, caption: str, notes: Sequence[str] = (), distance: bool = False
 ) -> Grid:
-    """Both means, their difference with its interval, and the tests, one section a model and perturbation.
+    """Both means, their difference with its interval, and the tests; one section for each model and perturbation.
 
     Args:
         compared: what `robustq.statistics.compare` gave.
         metric: one of its metrics.
-        caption: what the runs are.
-        notes: what must be said of models and sample.
-        distance: whether the metric depends on the policy for missing structures, so that misses are counted.
+        caption: names the runs in the title.
+        notes: notes on models and sample.
+        distance: whether the policy for missed structures applies to the metric; their number is then printed.
     """
     rows = compared[compared["metric"] == metric]
     unit = str(rows["unit"].iloc[0])
     digits = 2 if unit else 3
     by_label = "label" in rows
     infinite = bool(np.isinf(rows[["mean", "baseline_mean"]].to_numpy(float)).any())
-    sections, own = [], []
-    for (model, perturbation), part in rows.groupby(["model", "perturbation"], sort=False):
+    sections, row_notes = [], []
+    for (model, perturbation), comparisons in rows.groupby(["model", "perturbation"], sort=False):
         lines = []
-        for row in part.to_dict("records"):
+        for row in comparisons.to_dict("records"):
             cells = _figures(row, digits, infinite, distance)
             lines.append([percent(row["level"]), *([row["label"]] if by_label else []), *cells])
             if row["note"]:
-                own.append(str(row["note"]))
+                row_notes.append(str(row["note"]))
         sections.append((f"{model}, {perturbation}", lines))
     baseline = str(rows["baseline"].iloc[0])
     what = f"{metric} [{unit}]" if unit else metric
     average = "median (quartiles)" if infinite else "mean"
-    family = "perturbations and levels above 0" + (" and labels; at level 0, over labels" if by_label else "")
-    told = [
-        f"Each figure: the {average} over the groups in which both the model and {baseline} have a value.",
+    family = ", levels above 0 and labels; at level 0, all labels" if by_label else " and levels above 0"
+    reading_notes = [
+        f"Each figure: the {average} over the groups (patients) in which both the model and {baseline} have a value.",
         f"difference: the model minus {baseline}, averaged over groups, with its 95 % interval (expanded percentile "
         "bootstrap over groups). Where the interval contains 0, there may be no difference.",
-        f"p: Wilcoxon signed-rank test. p (Holm): corrected because many tests are made, here over all {family}.",
-        *dict.fromkeys(own),
+        "p: the p-value of the Wilcoxon signed-rank test. p (Holm): the same, corrected by Holm's method for the "
+        f"number of tests, which are all perturbations{family}.",
+        *dict.fromkeys(row_notes),
     ]
     if distance:
-        told.append("missed: answers without the structure that the truth shows, one for each case, label and draw.")
+        reading_notes.append(
+            "missed: how many answers lack a structure that the true mask shows; each case, label and draw has one "
+            "answer."
+        )
     figures = [f"baseline {average}", f"model {average}", "difference [95 % interval]", "p", "p (Holm)", "groups"]
     header = ["level", *(["label"] if by_label else []), *figures]
-    return Grid(f"{what} minus {baseline}, {caption}", header, sections, [*told, *notes])
+    return Grid(f"{what} minus {baseline}, {caption}", header, sections, [*reading_notes, *notes])
 
 
 def _figures(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> list[str]:

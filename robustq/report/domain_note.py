@@ -8,11 +8,11 @@ from robustq.report.numbers import count, listed
 
 @dataclass(frozen=True)
 class TrainingCases:
-    """Where the cases come from that a model was trained on.
+    """How many of the cases that a model was trained on belong to one domain.
 
     Attributes:
-        here: how many of them belong to the domain.
-        shown: how many of them are among the cases of the run that belong to the domain.
+        here: number of these cases that belong to the domain.
+        shown: number of these cases that belong to the domain and are also cases of the run.
         complete: whether the domain of every case that the model was trained on is known.
     """
 
@@ -25,26 +25,26 @@ def domain_note(title: str, cases: int, training: Mapping[str, TrainingCases]) -
     """A sentence such as `Domain A (12 cases): the models were trained on other cases of this domain.`
 
     Args:
-        title: names the domain.
-        cases: of the run that belong to it.
-        training: by model; models that were never trained are left out.
+        title: names the domain, such as `Domain A`.
+        cases: number of cases of the run that belong to the domain.
+        training: for each model, the counts of its training cases; models that were never trained are left out.
     """
     head = f"{title} ({count(cases, 'case')})"
     if not training:
         return f"{head}."
-    trained = [model for model, each in training.items() if each.here]
-    elsewhere = [model for model, each in training.items() if not each.here and each.complete]
-    unknown = [model for model, each in training.items() if not each.here and not each.complete]
-    other = "" if any(each.shown for each in training.values()) else "other "
-    told = []
+    trained = [model for model, counts in training.items() if counts.here]
+    elsewhere = [model for model, counts in training.items() if not counts.here and counts.complete]
+    unknown = [model for model, counts in training.items() if not counts.here and not counts.complete]
+    other = "" if any(counts.shown for counts in training.values()) else "other "
+    clauses = []
     if trained:
-        told.append(f"{_who(trained, training)} trained on {other}cases of this domain")
-        told += [f"{_who(elsewhere, training)} not"] if elsewhere else []
+        clauses.append(f"{_who(trained, training)} trained on {other}cases of this domain")
+        clauses += [f"{_who(elsewhere, training)} not"] if elsewhere else []
     elif not unknown:
-        told.append("no model was trained on cases of this domain")
+        clauses.append("no model was trained on cases of this domain")
     if unknown:
-        told.append(f"it is not known whether {_who(unknown, training)} trained on cases of this domain")
-    return f"{head}: {'; '.join(told)}."
+        clauses.append(f"it is not known whether {_who(unknown, training)} trained on cases of this domain")
+    return f"{head}: {'; '.join(clauses)}."
 
 
 def _who(models: list[str], all_models: Mapping[str, TrainingCases]) -> str:

@@ -1,4 +1,4 @@
-"""A table before it is drawn, so that every view shows the same figures."""
+"""A table as cells of text, so that terminal, Markdown, LaTeX and CSV show the same figures."""
 
 import csv
 import io
@@ -23,10 +23,10 @@ class Grid:
 
     Attributes:
         title: what the figures are, with unit and sample.
-        header: one entry a column; the first column holds names.
-        sections: name of a section ("" for none) and its rows.
-        notes: what a reader must know to read the figures; they stand below them.
-        heads: what a reader must know before the figures, such as that a bottleneck is dead; stands above them.
+        header: one entry for each column; the first column holds names.
+        sections: for each section, its name ("" for none) and its rows.
+        notes: what a reader must know to read the figures; printed below them.
+        heads: what a reader must know before the figures, such as that a bottleneck is dead; printed above them.
     """
 
     title: str
@@ -36,17 +36,17 @@ class Grid:
     heads: Sequence[str] = field(default=())
 
     def to_rich(self) -> Sheet:
-        """For the terminal and for notebooks."""
-        # Title and notes stand outside the table, which would break them at its own width.
+        """The table for a terminal or a notebook."""
+        # Title and notes stand outside the table, because the table would break their lines at its own width.
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        # Narrow terminals break a cell between figure and deviation rather than cutting it.
-        for place, name in enumerate(self.header):
-            justify: Literal["left", "right"] = "left" if place == 0 else "right"
-            table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=place == 0)
+        # In a narrow terminal, a cell is broken between figure and deviation and not cut off.
+        for column, name in enumerate(self.header):
+            justify: Literal["left", "right"] = "left" if column == 0 else "right"
+            table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=column == 0)
         for section, rows in self.sections:
             table.add_section()
             if section:
-                # A long name in the first column would leave no room for the figures.
+                # A long section name is broken at its commas: in one line it would leave no room for the figures.
                 table.add_row(Text(section.replace(", ", "\n"), style="bold"), *[""] * (len(self.header) - 1))
             for row in rows:
                 table.add_row(*map(Text, row))
@@ -54,7 +54,7 @@ class Grid:
         return Sheet(*above, table, *(Text(note, style="dim") for note in self.notes))
 
     def to_markdown(self) -> str:
-        """A GitHub table, title above and notes below."""
+        """A GitHub table with the title above it and the notes below it."""
         heads = [*(f"- {head}" for head in self.heads), ""] if self.heads else []
         lines = [f"**{self.title}**", "", *heads, _bar(self.header), _bar(["---", *["---:"] * (len(self.header) - 1)])]
         for section, rows in self.sections:
@@ -64,7 +64,7 @@ class Grid:
         return "\n".join([*lines, "", *[f"- {note}" for note in self.notes]]).rstrip() + "\n"
 
     def to_latex(self) -> str:
-        """A table environment with booktabs rules; needs `\\usepackage{booktabs}`."""
+        """A table environment with booktabs rules; the document needs `\\usepackage{booktabs}`."""
         lines = [
             r"\begin{table}",
             r"\centering",
@@ -81,7 +81,7 @@ class Grid:
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
     def to_csv(self) -> str:
-        """Cells as they are printed, the section in a column of its own; title and notes as comments."""
+        """The cells as printed, with the section as the first column; title and notes are comments."""
         text = io.StringIO()
         text.writelines(f"# {line}\n" for line in (self.title, *self.heads, *self.notes))
         writer = csv.writer(text, lineterminator="\n")
@@ -124,5 +124,5 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
-def _sentences(parts: Sequence[str]) -> str:
-    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
+def _sentences(texts: Sequence[str]) -> str:
+    return " ".join(text if text.endswith(".") else f"{text}." for text in texts)

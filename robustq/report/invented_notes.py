@@ -1,4 +1,4 @@
-"""What is said under figures of labels that a model answers and the truth does not show."""
+"""The note on labels that a model answers although the truth does not show them."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,24 @@ from robustq.statistics.invented_labels import Invented
 
 
 def invented_notes(found: Sequence[Invented], total: int) -> list[str]:
-    """What must be said under figures in which these answers have no part.
+    """The note under figures that leave these answers out.
 
     Args:
         found: what `invented` gave.
-        total: labels of cases there are, shown or not.
+        total: number of all pairs of a case and a label, whether or not the truth shows the label.
     """
-    clean = {each.model: each for each in found if each.level == 0}
+    clean = {answers.model: answers for answers in found if answers.level == 0}
     if not clean:
         return []
-    told = []
-    for model, each in clean.items():
-        worst = max((other for other in found if other.model == model), key=lambda other: other.share)
-        more = f" (at most {number(worst.share)}, under {worst.perturbation} at {percent(worst.level)})"
-        told.append(f"{model} {number(each.share)}" + (more if worst.share > each.share else ""))
+    shares = []
+    for model, answers in clean.items():
+        curve = [point for point in found if point.model == model]
+        worst = max(curve, key=lambda point: point.share)
+        most = f" (at most {number(worst.share)}, under {worst.perturbation} at {percent(worst.level)})"
+        shares.append(f"{model} {number(answers.share)}" + (most if worst.share > answers.share else ""))
     absent = next(iter(clean.values())).absent
     return [
-        f"For {absent} of the {total} labels of all cases, the true mask does not show the label. Such a label has no "
-        f"score and is in no figure above. Share of these that a model answers all the same, at {percent(0)}: "
-        f"{'; '.join(told)}."
+        f"In {absent} of the {total} pairs of a case and a label, the true mask does not show the label. Such a pair "
+        "has no score and is in no figure above. Share of these pairs in which a model answers the label all the same, "
+        f"at {percent(0)}: {'; '.join(shares)}."
     ]

@@ -1,4 +1,4 @@
-"""What is said under the figures of attacks, above all where an attack makes a model look too robust."""
+"""Notes under the figures of attacks; they warn where an attack makes a model look too robust."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,17 +7,17 @@ from robustq.report.numbers import count, listed, number, percent
 from robustq.statistics.masked_gradients import MATTERS, Masked, rivals
 
 MASKED = "Masked gradients make a model look robust, because its own gradients mislead the attack."
-"""Said once, before what the check for them found."""
+"""Printed once, before the result of the check for masked gradients."""
 
 
 def masking_notes(
     asked: Mapping[str, Any], metrics: Sequence[str], norms: Mapping[str, str], found: Sequence[Masked]
 ) -> list[str]:
-    """What must be said under the figures of attacks.
+    """The notes under the figures of attacks.
 
     Args:
-        asked: the entry of that name in `run.json`.
-        metrics: of the run.
+        asked: the entry `asked` of `run.json`.
+        metrics: metrics of the run.
         norms: as in `suspects`.
         found: what `suspects` gave.
     """
@@ -28,8 +28,8 @@ def masking_notes(
     if asked["transfer_from"] is not None:
         notes.insert(
             0,
-            "ATTACK (from MODEL): the images that the attack made for that model, shown to another one. Without these "
-            "words, each model is shown the images that were made for itself.",
+            "ATTACK (from MODEL): the attack made its images for that model, and they are shown to another model. "
+            "Without these words, each model is shown the images that were made for itself.",
         )
     ended = [model["name"] for model in asked["models"] if model["spec"]["answer"] == "probabilities"]
     if ended:
@@ -50,18 +50,18 @@ def masking_notes(
         return [
             *notes,
             f"{MASKED} No sign of this was found: at the same level, no other attack that may change the image as much "
-            f"or less, made for this model or for another, lowers Dice by more than {MATTERS:g} below the model's own "
-            "attack. This is no proof that a better attack would not do more harm.",
+            f"or less, made for this model or for another, leaves a Dice more than {MATTERS:g} below the Dice under "
+            "the model's own attack. This is no proof: a better attack could still do more harm.",
         ]
     sentences = []
-    for attack, model in dict.fromkeys((each.attack, each.model) for each in found):
-        here = [each for each in found if (each.attack, each.model) == (attack, model)]
-        sentences.append(_sentence(model, attack, [each for each in here if each.certain] or here))
+    for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in found):
+        levels = [suspect for suspect in found if (suspect.attack, suspect.model) == (attack, model)]
+        sentences.append(_sentence(model, attack, [suspect for suspect in levels if suspect.certain] or levels))
     return [*notes, MASKED, *sentences]
 
 
 def _draw_notes(attacks: Mapping[str, int], asked: int) -> list[str]:
-    """How many draws an attack has, where that needs a word."""
+    """Notes on the number of draws of an attack and on what they are."""
     single = [name for name, draws in attacks.items() if draws < asked]
     drawn = [name for name, draws in attacks.items() if draws > 1]
     notes = []
@@ -71,25 +71,25 @@ def _draw_notes(attacks: Mapping[str, int], asked: int) -> list[str]:
     if drawn:
         begins = "begins" if len(drawn) == 1 else "begin"
         notes.append(
-            f"{listed(drawn)} {begins} at a random point: the figures are means over these starts. An adversary would "
-            "keep the worst start, and leave a lower Dice than this mean."
+            f"{listed(drawn)} {begins} at a random point in each draw: the figures are means over these starting "
+            "points. A real attacker would keep the worst one, and Dice would be lower than this mean."
         )
     return notes
 
 
-def _sentence(model: str, attack: str, found: Sequence[Masked]) -> str:
-    """What is said of an attack on a model, given the levels at which another did more harm: certain ones, or all."""
-    worst = min(found, key=lambda each: each.stronger - each.direct)
-    levels = listed([percent(level) for level in sorted({each.level for each in found})])
+def _sentence(model: str, attack: str, suspects: Sequence[Masked]) -> str:
+    """The note on an attack on a model, from the suspects among its levels: the certain ones, or all if none is."""
+    worst = min(suspects, key=lambda suspect: suspect.stronger - suspect.direct)
+    levels = listed([percent(level) for level in sorted({suspect.level for suspect in suspects})])
     makes = "makes" if worst.certain else "may make"
     what = (
         f"{attack} {makes} {model} look more robust than it is at {levels}: {worst.rival} may change the image no more "
-        f"and does more harm (at {percent(worst.level)}, Dice over all cases {number(worst.stronger)} instead of "
-        f"{number(worst.direct)})."
+        f"and does more harm (at {percent(worst.level)}, mean Dice over all cases is {number(worst.stronger)} instead "
+        f"of {number(worst.direct)})."
     )
     if worst.certain:
         return (
-            f"{what} The gradients of {model} are masked, or {attack} is too weak: figures under {attack} are no "
-            "evidence of robustness there."
+            f"{what} The gradients of {model} are masked, or {attack} is too weak: at these levels, figures under "
+            f"{attack} are no evidence of robustness."
         )
-    return f"{what} With {count(worst.groups, 'group')} this can be chance too."
+    return f"{what} With {count(worst.groups, 'group')} this can also be chance."

@@ -1,11 +1,11 @@
-"""How figures are printed: the same everywhere."""
+"""Formats figures in the same way for every table and note."""
 
 import math
 from collections.abc import Sequence
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure with so many decimals; – where there is none, ∞ where it is infinite."""
+    """A figure with `digits` decimals; – where there is none, ∞ where it is infinite."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -15,7 +15,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def mean_sd(mean: float, sd: float, digits: int = 3) -> str:
     """`0.950 ± 0.021`; the mean alone where there is no deviation."""
-    # The space behind the sign does not break.
+    # The space after the sign is a no-break space.
     return number(mean, digits) if math.isnan(sd) else f"{number(mean, digits)} ±\N{NO-BREAK SPACE}{number(sd, digits)}"
 
 
@@ -41,22 +41,22 @@ def listed(names: Sequence[str]) -> str:
 
 
 def missed_text(count: float, distance: bool) -> str:
-    """` (3 missed)` beside a distance; nothing where none was."""
+    """` (3 missed)` next to a distance; "" where no structure was missed, and for other metrics."""
     return f" ({int(count)} missed)" if distance and count else ""
 
 
 def p_value(p: float) -> str:
-    """Three decimals; `< 0.001` below."""
+    """Three decimals; `< 0.001` for smaller values."""
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
 def draws_a_level(count: int) -> str:
-    """`10 draws a level above 0`, where nothing is drawn."""
+    """`10 draws a level above 0`: at level 0 nothing is drawn."""
     return "1 draw a level" if count == 1 else f"{count} draws a level above 0"
 
 
 def plain(value: object) -> object:
-    """A JSON document's values: NaN becomes null, infinity "inf"."""
+    """The values of a JSON document: NaN becomes null, infinity becomes "inf"."""
     if isinstance(value, dict):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -67,7 +67,7 @@ def plain(value: object) -> object:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """A figure with so many significant digits: for what may be small by nature."""
+    """A figure with `digits` significant digits, for values that can be very small."""
     if value is None or not math.isfinite(value):
         return number(value)
     return f"{value:.{digits}g}"

@@ -1,4 +1,4 @@
-"""What must be said of the sample under every table."""
+"""Notes on the sample, printed under every table."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ ONE_NETWORK = (
     "Each model is one trained network, and another training seed can give other figures: a claim about an "
     "architecture needs at least 3 training seeds."
 )
-"""Said wherever a line is a model; a line that is an architecture tells its seeds itself."""
+"""Printed under tables with a line for each model; a table of architectures has a column of seeds instead."""
 
 
 def sample_notes(asked: Mapping[str, Any]) -> list[str]:
-    """What the sample is: patients, failed cases, cases that took part in training, training seeds behind a model.
+    """Notes on patients, failed cases, cases that took part in training, and training seeds.
 
     Args:
-        asked: the entry of that name in `run.json`.
+        asked: the entry `asked` of `run.json`.
     """
     cases = asked["data"]["cases"]
     groups = {case["group"] for case in cases}
     notes = []
     if len(groups) < len(cases):
         notes.append(
-            f"A group is a patient: the {len(cases)} cases come from {len(groups)} patients, and the cases of one "
-            "patient are averaged before anything else is computed."
+            f"A group is a patient: the {len(cases)} cases come from {len(groups)} patients, and the values of "
+            "one patient's cases are averaged first, so that each patient counts once."
         )
     failures = asked["data"]["failures"]
     if failures:
@@ -37,13 +37,13 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
         )
     specs = {model["name"]: Spec.from_dict(model["spec"]) for model in asked["models"]}
     notes += _grid_notes(asked, next(iter(specs.values())))
-    for title, part in _parts(cases).items():
-        notes += _training_notes(title, part, specs)
+    for title, cases_of_domain in _by_domain(cases).items():
+        notes += _training_notes(title, cases_of_domain, specs)
     trainings = {name: spec.training for name, spec in specs.items() if spec.training}
     if len({_recipe(training) for training in trainings.values()}) > 1:
-        told = ", ".join(f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items())
+        epochs = ", ".join(f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items())
         notes.append(
-            f"The models were trained by different recipes ({told}), so a difference between them can come from the "
+            f"The models were trained by different recipes ({epochs}), so a difference between them can come from the "
             "training."
         )
     if any(spec.training or spec.weights for spec in specs.values()):
@@ -52,25 +52,24 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
 
 
 def _grid_notes(asked: Mapping[str, Any], spec: Spec) -> list[str]:
-    """What a model sees of a case where that is not the case as it is stored."""
+    """A note where models see cases at another size or spacing than that of the files."""
     size, spacing = spec.preparation.size, spec.preparation.spacing
     if not (size or spacing):
         return []
-    grid = (
-        f"size {'×'.join(map(str, size))}" if size else f"spacing {'×'.join(f'{each:g}' for each in spacing or ())} mm"
-    )
+    lengths = [f"{length:g}" for length in spacing or ()]
+    grid = f"size {'×'.join(map(str, size))}" if size else f"spacing {'×'.join(lengths)} mm"
     note = (
-        f"A model sees every case at the {grid}: cases are perturbed and answers are scored there, not at the size of "
-        "the files, where figures can differ."
+        f"Every case is brought to the {grid} before it is perturbed, and answers are scored there, not at the size of "
+        "the files. At the size of the files, figures can differ."
     )
     metrics = parse_metrics(",".join(asked.get("metrics", ["dice"])))
     if any(metric.measures_distance for metric in metrics.values()):
-        note += " Distances are still in mm, or in px of the files where these say no mm."
+        note += " Distances are still in mm, or in pixels of the files where the files give no spacing in mm."
     return [note]
 
 
-def _parts(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The cases by what a sentence calls them: by domain, where there are several."""
+def _by_domain(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The cases of each domain, by the words that name them in a sentence; all cases if there is one domain."""
     domains = sorted({case["domain"] for case in cases})
     if len(domains) < 2:
         return {"": list(cases)}
@@ -81,7 +80,7 @@ def _parts(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, An
 
 
 def _training_notes(title: str, cases: Sequence[Mapping[str, Any]], specs: Mapping[str, Spec]) -> list[str]:
-    """Which of the cases took part in the training of a model, and what follows."""
+    """Notes on cases that took part in the training of a model, which can make figures look too good."""
     fingerprints = {case["fingerprint"] for case in cases}
     chose = {name: len(fingerprints & spec.chose) for name, spec in specs.items() if fingerprints & spec.chose}
     seen = {name: len(fingerprints & spec.seen) for name, spec in specs.items() if fingerprints & spec.seen}
@@ -89,8 +88,8 @@ def _training_notes(title: str, cases: Sequence[Mapping[str, Any]], specs: Mappi
     notes = []
     if chose:
         notes.append(
-            f"{max(chose.values())} of the {sample} also chose, by clean Dice, which epoch of the training of "
-            f"{listed([*chose])} was kept: figures on these cases can be better than on new ones."
+            f"The training of {listed([*chose])} used {max(chose.values())} of the {sample} to choose, by Dice without "
+            "noise, which epoch to keep: figures on these cases can be better than on new ones."
         )
     if seen:
         notes.append(
@@ -101,6 +100,6 @@ def _training_notes(title: str, cases: Sequence[Mapping[str, Any]], specs: Mappi
 
 
 def _recipe(training: Mapping[str, Any]) -> str:
-    """What was asked of a training, without what may differ between two trained alike."""
-    asked = {key: value for key, value in training["recipe"].items() if key not in ("seed", "device")}
-    return json.dumps([asked, training["dataset"], sorted(training["training_cases"])], sort_keys=True)
+    """The settings of a training as text, without seed and device, which can differ between two equal trainings."""
+    settings = {key: value for key, value in training["recipe"].items() if key not in ("seed", "device")}
+    return json.dumps([settings, training["dataset"], sorted(training["training_cases"])], sort_keys=True)

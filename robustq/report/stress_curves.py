@@ -1,4 +1,4 @@
-"""What the table and the figure of a stress run show: plain data, so that neither has to know a run."""
+"""The data that the table and the figure of a stress run show, so that neither needs the run itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ class DomainCurves:
     """The curves of the cases of one domain, or of all cases.
 
     Attributes:
-        name: of the domain, "" for cases without one; None where the domains are not told apart.
-        rows: of one metric, as `robustq.statistics.summarise` gives them.
-        codes: by model, the codes in use on the clean cases, as text.
+        name: name of the domain, "" for cases without one; None if the domains are not kept apart.
+        rows: rows of one metric, as `robustq.statistics.summarise` gives them.
+        codes: for each model, the codes in use on the clean cases, as text.
         trained: models that were trained on cases of this domain, as far as that is known.
-        about: how many cases these are, and which models were trained on cases of this domain; "" without a domain.
+        about: sentence on the number of cases and on the models trained on this domain; "" without a domain.
     """
 
     name: str | None
@@ -26,7 +26,7 @@ class DomainCurves:
 
     @property
     def title(self) -> str:
-        """`domain A`; "" where the domains are not told apart."""
+        """`domain A`; "" if the domains are not kept apart."""
         return "" if self.name is None else f"domain {self.name}" if self.name else "no domain"
 
 
@@ -35,19 +35,19 @@ class StressCurves:
     """A metric of a stress run by model, perturbation and level.
 
     Attributes:
-        metric: as asked for.
-        unit: of the metric, "" without.
-        is_share: whether the metric has no unit and higher is better, so that retention and AUDC mean something.
+        metric: text of the metric, such as "nsd@2mm".
+        unit: unit of the metric, "" if it has none.
+        is_share: whether the metric has no unit and higher is better, so that retention and AUDC have a meaning.
         measures_distance: whether the policy for missed structures applies.
         data: name of the dataset.
-        models: names, in the order of the lines.
-        perturbations: as asked for; each attack with the model whose attack is transferred, by the name that stands
-            in the rows.
-        draws: by perturbation, the draws of a level above 0.
+        models: names of the models, in the order of the lines.
+        perturbations: for each perturbation or attack, its transfers: the name in the rows, and the model that the
+            attack was made for.
+        draws: for each perturbation, the number of draws at a level above 0.
         missing: the policy for missed structures.
-        domains: the domains apart, those that a model was trained in first; a single entry without a name where there
-            is one domain or none.
-        notes: what must be said of models, attacks and sample.
+        domains: the curves of each domain, with the domains in which a model was trained first; a single entry without
+            a name if there is one domain or none.
+        notes: notes on models, attacks and sample.
     """
 
     metric: str
@@ -64,7 +64,7 @@ class StressCurves:
 
     @property
     def rows(self) -> pd.DataFrame:
-        """Those of all domains."""
+        """The rows of all domains."""
         return pd.concat([domain.rows for domain in self.domains], ignore_index=True)
 
     @property

@@ -15,44 +15,44 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 4
-"""Panels side by side."""
+"""Largest number of panels side by side."""
 
 DASHES = ("--", ":", "-.")
-"""By the model whose attack is shown."""
+"""Line styles of transferred attacks, by the model that the attack was made for."""
 
 
 def curve_figure(curves: StressCurves) -> "Figure":
-    """One panel a perturbation and domain, one line a model, mean ± sd over groups as a band.
+    """One panel for each perturbation and domain, one line for each model, and mean ± sd over groups as a band.
 
-    The domains of a perturbation stand side by side. In the panel of an attack each model stands under its own; what it
-    is under another model's is broken, without band.
+    The domains of a perturbation stand side by side. In the panel of an attack, a solid line with a band shows a model
+    under its own attack, and a broken line without band shows it under the attack made for another model.
     """
-    # Its import takes half a second, and a table does without. No pyplot: it would keep a global state.
+    # Imported here because the import takes half a second and tables do without it. pyplot would keep a global state.
     from matplotlib.figure import Figure
 
-    shown = list(product(curves.perturbations, curves.domains))
-    # Where they fit, all domains of a perturbation stand in one row.
-    columns = min(len(shown), COLUMNS - COLUMNS % len(curves.domains) or COLUMNS)
-    high = ceil(len(shown) / columns)
-    figure = Figure(figsize=(max(6, 1.2 + 3.2 * columns), 0.5 + 2.9 * high), layout="constrained")
-    panels = figure.subplots(high, columns, sharey=True, squeeze=False).flatten()
-    for panel, (perturbation, domain) in zip(panels, shown, strict=False):
+    contents = list(product(curves.perturbations, curves.domains))
+    # If they fit, all domains of a perturbation stand in one row.
+    columns = min(len(contents), COLUMNS - COLUMNS % len(curves.domains) or COLUMNS)
+    rows = ceil(len(contents) / columns)
+    figure = Figure(figsize=(max(6, 1.2 + 3.2 * columns), 0.5 + 2.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
+    for panel, (perturbation, domain) in zip(panels, contents, strict=False):
         _draw(panel, curves, domain, perturbation)
         panel.set_title(_title(curves, domain, perturbation), fontsize="large" if domain.name is None else "medium")
         panel.set_xlabel("level [%]")
         panel.grid(alpha=0.3)
-    for panel in panels[len(shown) :]:
+    for panel in panels[len(contents) :]:
         panel.set_axis_off()
     for panel in panels[::columns]:
         panel.set_ylabel(curves.label)
     if curves.is_share:
         panels[0].set_ylim(_lowest(curves.rows), 1.005)
-    _explain(list(panels[: len(shown)]))
+    _explain(list(panels[: len(contents)]))
     return figure
 
 
 def _draw(panel: "Axes", curves: StressCurves, domain: DomainCurves, perturbation: str) -> None:
-    """The lines of all models, those of transferred attacks broken."""
+    """Draw the lines of all models; those of transferred attacks are broken."""
     for place, model in enumerate(curves.models):
         level, mean, sd = _curve(domain.rows, perturbation, model)
         panel.plot(level, mean, marker="o", markersize=3, label=model, color=f"C{place}")
@@ -74,24 +74,24 @@ def _title(curves: StressCurves, domain: DomainCurves, perturbation: str) -> str
 
 
 def _lowest(rows: pd.DataFrame) -> float:
-    """The tenth at or below all that is drawn of a share: from 0 on, curves between 0.9 and 1 cannot be told apart."""
+    """Where the axis of a share begins, a tenth: on an axis from 0, curves between 0.9 and 1 would look the same."""
     drawn = (rows["mean"] - rows["sd"].fillna(0)).to_numpy(float)
     return max(0.0, floor(10 * float(np.nanmin(drawn))) / 10) if np.isfinite(drawn).any() else 0.0
 
 
 def _curve(rows: pd.DataFrame, perturbation: str, model: str) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Levels, means and deviations of a model, 0 where there is none; empty where it was not shown that."""
-    shown = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
-    level, mean, sd = (shown[name].to_numpy(float) for name in ("level", "mean", "sd"))
+    """Levels, means and deviations (0 if missing) of a model; empty if it was not shown the perturbation."""
+    curve = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
+    level, mean, sd = (curve[name].to_numpy(float) for name in ("level", "mean", "sd"))
     return level, mean, np.nan_to_num(sd)
 
 
 def _explain(panels: "list[Axes]") -> None:
-    """One legend, in the last panel that says something no panel before it did."""
-    told: set[str] = set()
+    """Draw one legend, in the last panel with a line that no earlier panel has."""
+    earlier: set[str] = set()
     chosen = panels[0]
     for panel in panels:
         labels = {str(line.get_label()) for line in panel.lines}
-        if not labels <= told:
-            told, chosen = told | labels, panel
+        if not labels <= earlier:
+            earlier, chosen = earlier | labels, panel
     chosen.legend(frameon=False, fontsize="small")

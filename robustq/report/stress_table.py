@@ -1,4 +1,4 @@
-"""The table of a stress run: every model at every level, one section a perturbation and domain."""
+"""The table of a stress run: every model at every level, one section for each perturbation and domain."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -15,25 +15,25 @@ LOW = 0.5
 """A clean Dice below this makes retention meaningless: there is little to retain."""
 
 MISSING = {
-    "diagonal": "A structure that a model misses counts as far away as possible: by the diagonal of the image.",
+    "diagonal": "A structure that a model misses counts as far away as possible: as far as the diagonal of the image.",
     "inf": "A structure that a model misses counts as infinitely far away.",
     "drop": "A structure that a model misses is left out for this model alone, so the models are scored on different "
-    "samples: robustq compare scores both on the same.",
+    "samples. robustq compare scores two models on the same sample.",
 }
-"""By the policy for missed structures, what it means for the figures."""
+"""For each policy for missed structures, the sentence that explains it."""
 
 
 def curve_grid(curves: StressCurves) -> Grid:
     """Mean ± sd over groups for each model and level, with retention, AUDC and codes in use."""
     rows = curves.rows
     if rows.empty:
-        title = f"{curves.metric} on {curves.data}: no value, for no truth shows a label"
+        title = f"{curves.metric} on {curves.data}: no value, because no true mask shows a label"
         return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes)
     levels = sorted(rows["level"].unique())
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
-    # Where misses are left out the levels have different samples, and no curve runs through them.
-    whole = all(domain.rows["groups"].nunique() == 1 for domain in curves.domains if len(domain.rows))
-    curve_figures = curves.is_share and len(levels) > 1 and whole
+    # If misses are left out, levels can have different samples, and a curve over them has no meaning.
+    same_sample = all(domain.rows["groups"].nunique() == 1 for domain in curves.domains if len(domain.rows))
+    curve_figures = curves.is_share and len(levels) > 1 and same_sample
     header = ["model", *(percent(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
     sections = []
@@ -52,8 +52,9 @@ def _title(curves: StressCurves, infinite: bool) -> str:
     average = "median (quartiles)" if infinite else "mean ± sd"
     least, groups = int(curves.rows["groups"].min()), int(curves.rows["groups"].max())
     over = count(groups, "group") if least == groups else f"{least} to {groups} groups"
-    each = " a domain" if len(curves.domains) > 1 else ""
-    return f"{curves.label} on {curves.data}: {average} over {over}{each}, {draws_a_level(max(curves.draws.values()))}"
+    per_domain = " a domain" if len(curves.domains) > 1 else ""
+    draws = draws_a_level(max(curves.draws.values()))
+    return f"{curves.label} on {curves.data}: {average} over {over}{per_domain}, {draws}"
 
 
 def _curve(domain: DomainCurves, perturbation: str, model: str) -> pd.DataFrame:
@@ -72,8 +73,8 @@ def _lines(
         digits = 2 if curves.unit else 3
         cells = [_cell(row, digits, infinite, curves.measures_distance) for row in curve.to_dict("records")]
         if curve_figures:
-            means, at = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
-            cells += [number(float(retention(at, means)[-1])), number(audc(at, means))]
+            means, levels = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
+            cells += [number(float(retention(levels, means)[-1])), number(audc(levels, means))]
         yield [model, *cells, domain.codes[model]]
 
 
@@ -86,9 +87,12 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bo
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:
-    """How the figures of the table are read."""
+    """Notes on how to read the figures of the table."""
     spread = "median over groups, quartiles in brackets" if infinite else "mean over groups ± their standard deviation"
-    notes = [f"Each figure: the mean over draws, labels and cases of a group (a patient), then the {spread}."]
+    notes = [
+        "Each figure: the mean over draws (random repetitions of the noise), labels and cases of a group (a patient), "
+        f"then the {spread}."
+    ]
     if curve_figures:
         notes += [
             f"retention: the mean at {percent(highest)} divided by the mean at {percent(0)}; 1 means that nothing is "
@@ -97,17 +101,19 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "this range; 1 is perfect.",
         ]
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
-        notes.append("codes in use: the codes of the codebook that the unperturbed cases use; – without a codebook.")
+        notes.append(
+            "codes in use: how many codes of its codebook a model uses for the unperturbed cases; – without a codebook."
+        )
     if curves.measures_distance:
         notes.append(
-            f"{MISSING[curves.missing]} missed: how many answers, one for each case, label and draw, are without the "
-            "structure."
+            f"{MISSING[curves.missing]} missed: how many answers lack a structure that the true mask "
+            "shows; each case, label and draw has one answer."
         )
     return notes
 
 
 def _little(curves: StressCurves, curve_figures: bool) -> list[str]:
-    """Of which models retention means little."""
+    """Notes on models whose retention means little."""
     if not curve_figures:
         return []
     notes = []

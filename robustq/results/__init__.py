@@ -1,4 +1,4 @@
-"""What a run directory holds, and how it is read. Nothing here computes.
+"""What a run directory holds, and how it is written and read. Nothing here runs a model.
 
 May import `analyser` and `draws/` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""An analysis that was computed: its verdicts, tables, figures and rows."""
+"""The result of an analysis: its verdicts, tables, figures and rows."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Analysis(Stored):
-    """What `robustq.analyse` returns; also reads a run directory that it wrote."""
+    """What `robustq.analyse` returns; it can also be opened from a run directory that an analysis wrote."""
 
     command = "analyse"
 
@@ -44,7 +44,7 @@ class Analysis(Stored):
 
     @cached_property
     def _analysers(self) -> "dict[str, type[AbstractAnalyser] | RequestError]":
-        """By check its class, or why it cannot be loaded here, where the run may have been computed elsewhere."""
+        """For each check, its class, or the error if it is not installed here: a run can come from another machine."""
         loaded: dict[str, type[AbstractAnalyser] | RequestError] = {}
         for text in self.asked["checks"]:
             try:
@@ -54,20 +54,20 @@ class Analysis(Stored):
         return loaded
 
     def verdicts(self) -> list[str]:
-        """A line a model: the verdict of each check that gives one, and what must be known of the model."""
+        """One line for each model: the verdict of each check that gives one, and the remarks on the model."""
         rows = self.directory.rows(before=1).to_pandas()
-        loaded = [each for each in self._analysers.values() if not isinstance(each, RequestError)]
+        loaded = [analyser for analyser in self._analysers.values() if not isinstance(analyser, RequestError)]
         metrics = [analyser.verdict_metric for analyser in loaded if analyser.verdict_metric is not None]
         lines = []
         for model in self.models:
-            own = rows[rows["model"] == model]
-            verdicts = [reason for metric in metrics for reason in own[own["metric"] == metric]["reason"]]
+            model_rows = rows[rows["model"] == model]
+            verdicts = [reason for metric in metrics for reason in model_rows[model_rows["metric"] == metric]["reason"]]
             if verdicts:
                 lines.append(f"{model}: {'; '.join([*verdicts, *self.remarks()[model]])}")
         return lines
 
     def grids(self) -> list[Grid]:
-        """Every table of every check, headed by the verdicts.
+        """Every table of every check, with the verdicts above it.
 
         Raises:
             RequestError: a check is not installed here.
@@ -75,13 +75,13 @@ class Analysis(Stored):
         data = self.asked["data"]
         groups = len({case["group"] for case in data["cases"]})
         sample = f"{data['name']}, {groups} groups"
-        drawn = f"{sample}, {self.asked['draws']} draws a level"
+        sample_and_draws = f"{sample}, {self.asked['draws']} draws a level"
         rows = measured(self._frame)
         grids: list[Grid] = []
         for loaded in self._analysers.values():
             if isinstance(loaded, RequestError):
                 raise loaded
-            grids += loaded.grids(rows, self.models, sample=drawn if loaded.needs_draws else sample)
+            grids += loaded.grids(rows, self.models, sample=sample_and_draws if loaded.needs_draws else sample)
         heads, notes = self.verdicts(), self.sample_notes()
         return [replace(grid, heads=heads, notes=[*grid.notes, *notes]) for grid in grids]
 
@@ -94,7 +94,7 @@ class Analysis(Stored):
         frame = measured(self._frame)
         frame = frame[frame["label"] == ""]
         per_case = frame[frame["case"] != ""]
-        whole = frame[(frame["case"] == "") & frame["value"].notna()]
+        overall = frame[(frame["case"] == "") & frame["value"].notna()]
         document = {
             "run": str(self.directory.path),
             "checks": self.asked["checks"],
@@ -103,7 +103,7 @@ class Analysis(Stored):
             "draws": self.asked["draws"],
             "verdicts": self.verdicts(),
             "per_case": [] if per_case.empty else _records(summarise(group_means(per_case))),
-            "overall": _records(whole[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
+            "overall": _records(overall[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},
             "failures": self.failures,
             "notes": self.sample_notes(),
@@ -146,6 +146,6 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    # Through object, so that a missing seed is None and not pandas' own mark.
+    # As objects, so that a missing seed becomes None and not pandas' mark for a missing value.
     clean = frame.astype(object).where(frame.notna(), None)
     return [{str(key): value for key, value in record.items()} for record in clean.to_dict("records")]

@@ -1,4 +1,4 @@
-"""How much of a codebook a run uses."""
+"""Counts the codes of a codebook that a run uses."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class CodesInUse:
     """How much of a codebook the clean cases use.
 
     Attributes:
-        used: codes chosen at least once, over all stages; None without a codebook.
-        size: codes there are, over all stages.
-        perplexity: exp(entropy of the usage), mean over stages.
+        used: number of codes chosen at least once, over all stages; None without a codebook.
+        size: number of codes, over all stages.
+        perplexity: exp(entropy of the usage), the mean over stages.
     """
 
     used: int | None
@@ -31,8 +31,8 @@ class CodesInUse:
 
 
 def codes_in_use(spec: Spec, usage: pd.DataFrame) -> CodesInUse:
-    """How much of its codebook a model used, from its rows `code_usage`."""
-    with torch.random.fork_rng():  # building draws a codebook, and asking for a table is no reason to
+    """How much of its codebook a model used, from its rows of the metric `code_usage`."""
+    with torch.random.fork_rng():  # building draws a random codebook, and a table must not advance the generator
         quantiser = spec.quantise.build()
     capacity = None if quantiser is None else quantiser.capacity
     if capacity is None:

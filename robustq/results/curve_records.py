@@ -9,7 +9,7 @@ from robustq.statistics import audc, retention, worst_level
 
 
 def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """One value for each model, perturbation and metric.
+    """One JSON object for each model, perturbation and metric.
 
     Args:
         frame: what `robustq.statistics.summarise` gave.

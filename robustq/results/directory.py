@@ -1,4 +1,4 @@
-"""The run directory: what was asked, the rows as they come, and the compacted results."""
+"""The run directory: the request, the rows as they are computed, and the compacted results."""
 
 import json
 import os
@@ -18,8 +18,7 @@ _FILES = {
     "analyse": ("analysis.json", "analysis-"),
     "minimal": ("minimal.json", "minimal-"),
 }
-"""By command: what it was asked, and what the names of its other files begin with."""
-
+"""For each command: the name of its request file, and the prefix of its other files."""
 
 _LATER = ("severity",)
 """Columns that run directories of earlier versions do not have."""
@@ -30,12 +29,12 @@ class RunDirectory:
 
     Every file is written under a temporary name and renamed, so that a run killed at any moment leaves whole files
     only. A stress run, an analysis and a search of minimal levels can share a directory: the analysis writes
-    `analysis.json`, `rows/analysis-*.parquet` and `analysis-summary.json`, the search the like with `minimal`, and
-    `results.parquet` holds the rows of all.
+    `analysis.json`, `rows/analysis-*.parquet` and `analysis-summary.json`; the search writes the same files with
+    `minimal` in their names; `results.parquet` holds the rows of all.
 
     Args:
-        path: the directory; made by `begin`.
-        command: whose files are meant: "stress", "analyse" or "minimal".
+        path: the directory, which `begin` creates.
+        command: the command whose files are written and read: "stress", "analyse" or "minimal".
     """
 
     def __init__(self, path: str | os.PathLike[str], command: str = "stress") -> None:
@@ -45,21 +44,21 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether a run began here."""
+        """Whether a run of this command began here."""
         return (self.path / self._name).is_file()
 
     def begin(self, document: dict[str, Any]) -> None:
-        """Start a run, or go on with it.
+        """Start a run, or continue the run that began here.
 
         Args:
-            document: what `run.json` (or its like) says. Its entry `asked` decides whether a run that began here
-                is the same.
+            document: contents of the request file (`run.json`, ...). A run that began here is the same if its entry
+                `asked` is the same.
 
         Raises:
-            RequestError: the directory holds another run, or something else, or cannot be written.
+            RequestError: the directory holds another run or other files, or cannot be written.
         """
         if self.exists:
-            # Through JSON and back, as what is on disk went.
+            # To JSON and back, as the document on disk was.
             asked = json.loads(json.dumps(document["asked"]))
             differing = [key for key, value in asked.items() if self.read()["asked"].get(key) != value]
             if differing:
@@ -78,16 +77,16 @@ class RunDirectory:
         self._write(self._name, document)
 
     def read(self) -> dict[str, Any]:
-        """What `run.json`, or its like, says.
+        """The contents of the request file (`run.json`, ...).
 
         Raises:
-            RequestError: there is no run here, or it cannot be read.
+            RequestError: the directory has no run of this command, or the file cannot be read.
         """
         if not self.exists:
             others = [command for command in _FILES if RunDirectory(self.path, command).exists]
-            there = f" (robustq {' and '.join(others)} wrote here)" if others else ""
+            writers = f" (robustq {' and '.join(others)} wrote here)" if others else ""
             raise RequestError(
-                f"no run in {self.path}: it has no {self._name}{there}; robustq {self.command} --out makes one"
+                f"no run in {self.path}: it has no {self._name}{writers}; create one with robustq {self.command} --out"
             )
         try:
             document: dict[str, Any] = json.loads((self.path / self._name).read_text())
@@ -96,23 +95,23 @@ class RunDirectory:
         return document
 
     def has(self, batch: int) -> bool:
-        """Whether the rows of a batch are there."""
+        """Whether the rows of a batch are written."""
         return self._rows(batch).is_file()
 
     def write(self, batch: int, rows: list[Row]) -> None:
-        """Write the rows of a batch, whole."""
+        """Write the rows of a batch into one file, which is complete or missing."""
         with whole_file(self._rows(batch)) as partial:
             pq.write_table(to_table(rows), partial)
 
     def compact(self) -> None:
-        """Gather all rows, those of a stress run before those of other commands, into `results.parquet`."""
+        """Gather all rows in `results.parquet`: first those of a stress run, then those of other commands."""
         with whole_file(self.path / "results.parquet") as partial:
             pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
 
     def rows(self, *, before: int | None = None) -> pa.Table:
-        """This command's rows so far, in the order of the batches; those of the batches before a number, if given."""
-        parts = sorted((self.path / "rows").glob(f"{self._prefix}{'[0-9]' * 6}.parquet"))
-        return _gather([part for part in parts if before is None or part < self._rows(before)])
+        """This command's rows so far, in the order of the batches; with `before`, only those of batches before it."""
+        files = sorted((self.path / "rows").glob(f"{self._prefix}{'[0-9]' * 6}.parquet"))
+        return _gather([file for file in files if before is None or file < self._rows(before)])
 
     def summarise(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
@@ -126,35 +125,35 @@ class RunDirectory:
             partial.write_text(json.dumps(document, indent=1))
 
 
-def _gather(parts: list[Path]) -> pa.Table:
-    return pa.concat_tables([SCHEMA.empty_table(), *map(_read_rows, parts)])
+def _gather(files: list[Path]) -> pa.Table:
+    return pa.concat_tables([SCHEMA.empty_table(), *map(_read_rows, files)])
 
 
-def _read_rows(part: Path) -> pa.Table:
+def _read_rows(file: Path) -> pa.Table:
     """The rows of one file. Columns that an earlier version did not write hold "".
 
     Raises:
-        RequestError: the file is damaged, or a newer version wrote columns that this one does not know.
+        RequestError: the file is damaged, or a newer version wrote columns that this version does not know.
     """
     try:
-        table = pq.read_table(part)
+        table = pq.read_table(file)
         unknown_columns = sorted(set(table.column_names) - set(SCHEMA.names))
         if unknown_columns:
             raise RequestError(
-                f"{part} has the columns {', '.join(unknown_columns)}, which this version of robustq does not know: a "
-                "newer version wrote it, update robustq to read it"
+                f"{file} has the columns {', '.join(unknown_columns)}, which this version of robustq does not know: a "
+                "newer version wrote the file, update robustq to read it"
             )
         for name in set(SCHEMA.names) - set(table.column_names):
             if name not in _LATER:
-                raise RequestError(f"{part} has no column {name}: it is no file of rows, delete it")
+                raise RequestError(f"{file} has no column {name}, so it is not a file of rows: delete it")
             table = table.append_column(name, pa.array([""] * len(table), pa.string()))
         return table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowInvalid, OSError) as error:
         raise RequestError(
-            f"{part} cannot be read ({error}): delete it and run the same again, which computes its rows anew"
+            f"{file} cannot be read ({error}): delete it and run the same command again, which computes its rows again"
         ) from error
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that figures depend on."""
+    """Versions of the libraries that figures depend on."""
     return {library: version(library) for library in ("robustq", "torch", "numpy", "scipy", "torchio")}

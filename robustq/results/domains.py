@@ -1,4 +1,4 @@
-"""The domains of a run's cases, and which models were trained in which."""
+"""The domains of a run's cases, and the models that were trained on each domain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from robustq.report.domain_note import TrainingCases, domain_note
 class Domains:
     """The domains of the cases that a run scored.
 
-    A run of an earlier version did not write down in which domains its models were trained: then only the cases that it
-    scored tell.
+    A run of an earlier version did not record the domains in which its models were trained. For such a run, only the
+    cases that it scored show this.
 
     Attributes:
-        document: what `run.json` says.
+        document: contents of `run.json`.
     """
 
     document: Mapping[str, Any]
 
     @property
     def names(self) -> list[str]:
-        """Those first in which most models were trained; "" for cases without a domain."""
+        """Names of the domains, those in which most models were trained first; "" for cases without a domain."""
         return sorted(self._cases, key=lambda domain: (-len(self.trained(domain)), domain))
 
     @property
     def told_apart(self) -> list[str]:
-        """The domains where there are several; empty where there is nothing to tell apart."""
+        """The names of the domains if there are several; empty if there is one."""
         return self.names if len(self.names) > 1 else []
 
     def cases(self, domain: str) -> int:
-        """How many cases of a domain were scored."""
+        """Number of cases of a domain that were scored."""
         return len(self._cases[domain])
 
     def trained(self, domain: str) -> list[str]:
@@ -41,13 +41,13 @@ class Domains:
         return [model for model in self._specs if self._counts(model).get(domain)]
 
     def about(self, domain: str) -> str:
-        """How many cases of a domain were scored, and which models were trained on cases of it, in a sentence."""
+        """A sentence on the number of cases of a domain and on the models that were trained on cases of it."""
         training = {}
         for model, spec in self._specs.items():
             if spec.training or spec.weights:
                 counts = self._counts(model)
-                known = spec.weights_cases is not None or not spec.weights
-                complete = known and sum(counts.values()) >= len(spec.seen)
+                recorded = spec.weights_cases is not None or not spec.weights
+                complete = recorded and sum(counts.values()) >= len(spec.seen)
                 training[model] = TrainingCases(counts.get(domain, 0), self._scored(model, domain), complete)
         return domain_note(f"Domain {domain}" if domain else "No domain", self.cases(domain), training)
 
@@ -64,10 +64,10 @@ class Domains:
         return {model["name"]: Spec.from_dict(model["spec"]) for model in self.document["asked"]["models"]}
 
     def _counts(self, model: str) -> Mapping[str, int]:
-        """By domain, the cases that a model was trained on."""
+        """For each domain, the number of cases that a model was trained on."""
         counts: Mapping[str, Mapping[str, int]] = self.document.get("training_domains", {})
         return counts.get(model) or {domain: self._scored(model, domain) for domain in self._cases}
 
     def _scored(self, model: str, domain: str) -> int:
-        """How many of the scored cases of a domain a model was trained on."""
+        """Number of scored cases of a domain that a model was trained on."""
         return sum(fingerprint in self._specs[model].seen for fingerprint in self._cases[domain])

@@ -1,4 +1,4 @@
-"""The minimal levels that a search found, as its run directory holds them."""
+"""The result of a search of minimal levels: its rows, its table and its notes."""
 
 import json
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from robustq.results.stored import Stored
 from robustq.statistics.group_means import describe
 
 METRIC = "minimal_level"
-"""What the rows of a search measure."""
+"""Metric of the rows of a search."""
 
 MOST = 100.0
-"""The largest level, and where a search ends."""
+"""The largest level, in percent; a search goes no further."""
 
 STEPS = tuple(MOST * step / 10 for step in range(1, 11))
-"""Levels that are tried before bisection: Dice may rise again with the level, as under JPEG-like compression."""
+"""Levels tried before bisection, because Dice can rise again with the level, as under JPEG-like compression."""
 
 
 @dataclass(frozen=True)
 class MinimalLevel:
-    """Where a search ended.
+    """The result of a search for one model and one case.
 
     Attributes:
-        level: percent, the smallest level tried at which mean Dice is below the threshold; 100 if `censored`; 0 where
-            the clean case is below it already.
-        above: the largest level tried below that one at which it is not, less than the resolution away; 100 if
-            `censored`; None at level 0.
-        censored: mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
+        level: percent, the smallest level tried at which mean Dice is below the threshold; 100 if `censored`; 0 if mean
+            Dice of the clean case is below the threshold.
+        above: percent, the largest level tried below `level` at which mean Dice is not below the threshold, no further
+            away than the resolution; 100 if `censored`; None if `level` is 0.
+        censored: whether mean Dice is below the threshold at none of the levels tried, 10, 20, ... 100.
         clean: mean Dice at level 0.
         dice: mean Dice at `level`.
-        absent: draws at `level` that have no Dice, for they move every label out of the image.
+        absent: number of draws at `level` that have no Dice, because they move every label out of the image.
     """
 
     level: float
@@ -48,23 +48,24 @@ class MinimalLevel:
 
 
 class MinimalLevels(Stored):
-    """What `robustq.minimal_levels` returns, and what a run directory is read as."""
+    """What `robustq.minimal_levels` returns; it can also be opened from a run directory that a search wrote."""
 
     command = "minimal"
 
     @property
     def failures(self) -> dict[str, str]:
-        """Reason by case id, of the cases in which nothing could be searched."""
+        """For the id of each case that could not be searched, the reason."""
         failed = self._rows[self._rows["status"] == "failed"]
         return dict(failed[["case", "reason"]].itertuples(index=False))
 
     def to_frame(self) -> pd.DataFrame:
-        """model, domain, case, group, and the entries of `robustq.MinimalLevel`; one row a model and case."""
-        found = self._rows[self._rows["status"] == "ok"]
-        entries = [json.loads(parameters) for parameters in found["parameters"]]
-        entries = [{field: each[field] for field in MinimalLevel.__dataclass_fields__} for each in entries]
-        told = found[["model", "domain", "case", "group"]].reset_index(drop=True)
-        return pd.concat([told, pd.DataFrame(entries, columns=list(MinimalLevel.__dataclass_fields__))], axis=1)
+        """model, domain, case, group, and the entries of `robustq.MinimalLevel`; one row for each model and case."""
+        rows = self._rows[self._rows["status"] == "ok"]
+        fields = list(MinimalLevel.__dataclass_fields__)
+        documents = [json.loads(parameters) for parameters in rows["parameters"]]
+        entries = [{field: document[field] for field in fields} for document in documents]
+        cases = rows[["model", "domain", "case", "group"]].reset_index(drop=True)
+        return pd.concat([cases, pd.DataFrame(entries, columns=fields)], axis=1)
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
@@ -72,17 +73,18 @@ class MinimalLevels(Stored):
         return frame
 
     def by_group(self) -> pd.DataFrame:
-        """Mean level over the cases of each group, a censored case counted as 100, and whether there is such a case."""
+        """Mean level over the cases of each group (100 for a censored case), and whether one of them is censored."""
         grouped = self.to_frame().groupby(["model", "group"], sort=False, as_index=False)
         return grouped.agg(level=("level", "mean"), censored=("censored", "any"))
 
     def grid(self) -> Grid:
-        """Median and quartiles over groups, one line a model, and what must be known to read them."""
+        """Median and quartiles over groups, one line for each model, with the notes needed to read them."""
         cases = self.to_frame()
         lines = []
-        for model, part in self.by_group().groupby("model", sort=False):
-            own = cases[cases["model"] == model]
-            lines.append([str(model), _spread(part), str((own["level"] == 0).sum()), str(own["censored"].sum())])
+        for model, groups in self.by_group().groupby("model", sort=False):
+            searched = cases[cases["model"] == model]
+            at_once, never = (searched["level"] == 0).sum(), searched["censored"].sum()
+            lines.append([str(model), _spread(groups), str(at_once), str(never)])
         asked = self.asked
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
@@ -91,25 +93,33 @@ class MinimalLevels(Stored):
         return Grid(title, ["model", "level", "at once", "never"], [("", lines)], self.notes())
 
     def notes(self) -> list[str]:
-        """What must be known to read the figures."""
-        told = [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
+        """Notes on how to read the figures, on models and on the sample."""
+        remarks_on_models = [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
         unsearched = len(self.failures) - len(self.asked["data"]["failures"])
         cases = len(self.asked["data"]["cases"])
         left_out = (
-            [f"{unsearched} of the {cases} cases are left out: the truth shows no label, or none at a level tried"]
+            [
+                f"Left out: {unsearched} of the {cases} cases, because the true mask shows no label, or none at a "
+                "level that was tried."
+            ]
             if unsearched
             else []
         )
         absent = int(self.to_frame()["absent"].sum())
-        moved = [f"{count(absent, 'draw')} at the levels found moved every label out of the image and have no Dice"]
-        aimed = ["each model under its own attack: robustq stress --attack looks for masked gradients, this does not"]
+        moved = [f"At the levels found, {count(absent, 'draw')} moved every label out of the image and have no Dice."]
+        aimed = [
+            "Each model is shown its own attack. Where its gradients mislead the attack, a model looks more robust "
+            "than it is: robustq stress --attack looks for such masked gradients, this search does not."
+        ]
         aimed = aimed if is_one_of("attacks", self.asked["perturbation"]) else []
         return [
-            *told,
-            f"by steps of {STEPS[0]:g} points, then bisection to {self.asked['resolution']:g}; a dip of mean Dice "
-            f"between two steps is missed; {draws_a_level(self.asked['draws'])}",
-            "at once: cases that are below without any change, counted as 0",
-            f"never: cases that are below at no step up to {percent(MOST)}, counted as that, so that figures are ≥",
+            *remarks_on_models,
+            f"The search goes up in steps of {STEPS[0]:g} percentage points until mean Dice is below the threshold. "
+            f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
+            f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_a_level(self.asked['draws'])}.",
+            "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
+            f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. Their "
+            f"level counts as {percent(MOST)}, and figures that depend on this are marked ≥ (at least).",
             *aimed,
             *(moved if absent else []),
             *left_out,
@@ -117,15 +127,15 @@ class MinimalLevels(Stored):
         ]
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The request, the figures and the notes as JSON values."""
         asked = {key: value for key, value in self.asked.items() if key not in ("models", "data")}
         document = {
             "run": str(self.directory.path),
             **asked,
             "data": self.asked["data"]["name"],
             "models": {
-                str(model): describe(part["level"].to_numpy(float))._asdict()
-                for model, part in self.by_group().groupby("model", sort=False)
+                str(model): describe(groups["level"].to_numpy(float))._asdict()
+                for model, groups in self.by_group().groupby("model", sort=False)
             },
             "cases": self.to_frame().astype(object).to_dict("records"),
             "failures": self.failures,
@@ -137,11 +147,11 @@ class MinimalLevels(Stored):
 
 
 def _spread(groups: pd.DataFrame) -> str:
-    """Median and quartiles of levels; a figure that would be larger if censored cases were, has a ≥."""
-    known = describe(groups["level"].to_numpy(float))
-    larger = describe(groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float))
+    """Median and quartiles of levels; ≥ marks a figure that would grow if the levels of censored cases grew."""
+    lower = describe(groups["level"].to_numpy(float))
+    upper = describe(groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float))
     median, q1, q3 = (
-        ("" if one == other else "≥ ") + number(one, 2)
-        for one, other in zip((known.median, known.q1, known.q3), (larger.median, larger.q1, larger.q3), strict=True)
+        ("" if low == high else "≥ ") + number(low, 2)
+        for low, high in zip((lower.median, lower.q1, lower.q3), (upper.median, upper.q1, upper.q3), strict=True)
     )
     return f"{median} ({q1}–{q3})"

@@ -1,4 +1,4 @@
-"""A row: one measured value, and what it was measured on."""
+"""A row: one measured value, with what it was measured on."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -23,21 +23,22 @@ class Row:
         domain: scanner or hospital, "" where unknown.
         case: case id.
         group: patient.
-        perturbation: canonical name; "clean" where none is meant.
+        perturbation: canonical name of the perturbation; "clean" if the row belongs to none.
         level: percent.
-        parameters: what the level resolved to, JSON.
-        draw: number of the draw; 0 at level 0; None for what was measured over all draws.
-        seed: of the draw's generator; None at level 0, where nothing is drawn.
-        training_seed: of the model; None if it is untrained.
-        label: name of the label; for `code_usage` the number of the code.
-        metric: as asked for (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the truth does
-            not show; `code_usage`, how often the clean case's tokens chose a code; `minimal_level`, in percent.
-        value: None where there is none.
-        unit: of the value, "" without.
-        status: "ok"; "missed" where the label is in the truth and not in the answer; "failed" for a case that could not
+        parameters: parameters that follow from the level, as JSON.
+        draw: number of the draw; 0 at level 0; None for a value measured over all draws.
+        seed: seed of the draw's generator; None at level 0, where nothing is drawn.
+        training_seed: training seed of the model; None if it is untrained.
+        label: name of the label; for `code_usage`, the number of the code.
+        metric: text of the metric (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the
+            truth does not show; `code_usage`, how often the tokens of the clean case chose a code; `minimal_level`, in
+            percent.
+        value: the measured value; None where there is none.
+        unit: unit of the value, "" if it has none.
+        status: "ok"; "missed" if the label is in the truth and not in the answer; "failed" for a case that could not
             be used; "figure" for a value that only a figure needs, which is part of no mean and no table.
-        reason: why it failed.
-        severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" where levels were asked for.
+        reason: why the case failed.
+        severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" if levels were given.
     """
 
     model: str
@@ -70,7 +71,7 @@ def to_table(rows: list[Row]) -> pa.Table:
 
 
 def blank_row(dataset: AbstractDataset, entry: Entry | None) -> Row:
-    """A row of the clean case that says nothing yet; of the whole dataset where no case is meant."""
+    """A row of a clean case without model, metric and value; without `entry`, a row of the whole dataset."""
     return Row(
         model="",
         dataset=dataset.name,
@@ -90,5 +91,5 @@ def blank_row(dataset: AbstractDataset, entry: Entry | None) -> Row:
 
 
 def of_model(name: str, model: Segmenter) -> dict[str, Any]:
-    """The columns that tell a model."""
+    """The columns that identify a model."""
     return {"model": name, "training_seed": model.spec.seed if model.spec.training else None}

@@ -14,68 +14,71 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of all runs.
 
     Raises:
-        RequestError: their cases, noise or levels differ, so that their rows cannot be paired.
+        RequestError: the settings, preparations or cases of two runs differ, so that their rows cannot be paired.
     """
     first, *others = runs
     for other in others:
         for setting in _SHARED:
             if first.asked[setting] != other.asked[setting]:
                 raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
-        mine, theirs = (run.spec(run.models[0]).preparation for run in (first, other))
-        differences = mine.differences(theirs)
+        first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
+        differences = first_preparation.differences(other_preparation)
         if differences:
             raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
-        one, two = _cases(first), _cases(other)
-        if one != two:
-            identity = min({*one.items()} ^ {*two.items()})[0]
-            here, there = (
-                f"image {cases[identity]} as case {identity}" if identity in cases else f"no case {identity}"
-                for cases in (one, two)
+        first_cases, other_cases = _cases(first), _cases(other)
+        if first_cases != other_cases:
+            identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
+            first_text, other_text = (
+                f"{len(cases)}, image {cases[identity]} as case {identity}"
+                if identity in cases
+                else f"{len(cases)}, no case {identity}"
+                for cases in (first_cases, other_cases)
             )
-            raise _refused(first, other, "cases", f"{len(one)}, {here}", f"{len(two)}, {there}")
+            raise _refused(first, other, "cases", first_text, other_text)
     return pd.concat([run.to_frame() for run in runs], ignore_index=True)
 
 
 def remarks(runs: Sequence[Run]) -> list[str]:
-    """What must be said of the models and the sample wherever the runs' figures stand."""
-    told = {}
+    """Notes on models and sample, for every table of figures of these runs."""
+    remark_of = {}
     for run in runs:
         codes = run.codes()
         for model in run.models:
             training = run.spec(model).training
-            parts = [f"training seed {run.spec(model).seed}"] if training else []
-            parts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
-            told[model] = "; ".join([*parts, *run.remarks()[model]])
-    notes = [f"{model}: {text}" for model, text in told.items() if text]
+            texts = [f"training seed {run.spec(model).seed}"] if training else []
+            texts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
+            remark_of[model] = "; ".join([*texts, *run.remarks()[model]])
+    notes = [f"{model}: {remark}" for model, remark in remark_of.items() if remark]
     shared = (note for run in runs for note in (*run.attack_notes(), *run.invented_notes(), *run.sample_notes()))
     return [*notes, *dict.fromkeys(shared)]
 
 
 def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
-    """Which trained models are set against a baseline of another training seed."""
+    """A note on the models that were trained with another seed than the baseline, if there are any."""
     specs = {model: run.spec(model) for run in runs for model in run.models}
     seeds = {model: spec.seed for model, spec in specs.items() if spec.training}
     if baseline not in seeds:
         return []
     others = [model for model, seed in seeds.items() if seed != seeds[baseline]]
-    told = f"{', '.join(others)}: trained with another seed than {baseline}, which can be a part of the difference."
-    return [told] if others else []
+    names = ", ".join(others)
+    note = f"{names}: trained with another seed than {baseline}, which can cause part of the difference."
+    return [note] if others else []
 
 
 def _cases(run: Run) -> dict[str, str]:
-    """Fingerprint of the image by case id."""
+    """For each case id, the fingerprint of the image."""
     return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
 
 
-def _refused(first: Run, other: Run, setting: str, one: str, two: str) -> RequestError:
+def _refused(first: Run, other: Run, setting: str, first_text: str, other_text: str) -> RequestError:
     return RequestError(
-        f"{first.directory.path} and {other.directory.path} differ in {setting} ({one} against {two}), so "
-        "their rows cannot be paired: stress the models with the same settings and cases"
+        f"{first.directory.path} and {other.directory.path} differ in {setting} ({first_text} against {other_text}), "
+        "so their rows cannot be paired: stress the models with the same settings and cases"
     )
 
 
 def architectures(runs: Sequence[Run]) -> dict[str, str]:
-    """Model -> what it is an instance of: its architecture and its quantiser."""
+    """For each model, the name of its architecture: the network and the quantiser."""
     return {
         model: f"{run.spec(model).architecture or 'network'} {run.spec(model).quantise}"
         for run in runs

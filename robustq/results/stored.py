@@ -1,4 +1,4 @@
-"""What is read from a run directory, whichever command wrote it."""
+"""Reads what the run directories of all commands have in common."""
 
 import os
 import weakref
@@ -11,15 +11,15 @@ from robustq.results.directory import RunDirectory
 
 
 class Stored:
-    """What was asked of a command, and of which models and cases; the figures are for those who know what they mean.
+    """The request of a run and its models and cases. Subclasses read the rows of their command.
 
     Args:
         path: the run directory.
-        temporary: remove the directory when this is no longer used.
+        temporary: remove the directory when this object is no longer used.
     """
 
     command: ClassVar[str]
-    """Whose files are read, as in `RunDirectory`."""
+    """The command whose files are read, as in `RunDirectory`."""
 
     def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
         self.directory = RunDirectory(path, self.command)
@@ -29,7 +29,7 @@ class Stored:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What was asked: perturbations, levels, draws, seed, models, data and the rest."""
+        """The entry `asked` of the request file: perturbations, levels, draws, seed, models, data and more settings."""
         asked: dict[str, Any] = self.document["asked"]
         return asked
 
@@ -40,7 +40,7 @@ class Stored:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Reason by case id, of the cases that could not be used."""
+        """For the id of each case that could not be used, the reason."""
         return dict(self.asked["data"]["failures"])
 
     def spec(self, model: str) -> Spec:
@@ -48,9 +48,9 @@ class Stored:
         return Spec.from_dict(next(entry["spec"] for entry in self.asked["models"] if entry["name"] == model))
 
     def remarks(self) -> dict[str, tuple[str, ...]]:
-        """By model, what a reader must know wherever it appears (untrained, altered)."""
+        """For each model, the remarks that stand wherever it appears, such as that it is untrained or altered."""
         return {model: self.spec(model).status for model in self.models}
 
     def sample_notes(self) -> list[str]:
-        """What the sample is: failed cases, cases that chose the epoch, training seeds behind a model."""
+        """Notes on patients, failed cases, cases that took part in training, and training seeds."""
         return sample_notes(self.asked)

@@ -1,4 +1,4 @@
-"""A run that was computed: its rows, its table, its figure."""
+"""The result of a stress run: its rows, tables, figures and notes."""
 
 import json
 from collections.abc import Sequence
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 
 class Run(Stored):
-    """What `robustq.stress` returns, and what a run directory is read as."""
+    """What `robustq.stress` returns; it can also be opened from a run directory that a stress run wrote."""
 
     command = "stress"
 
     @property
     def metrics(self) -> list[str]:
-        """Metrics that were asked for."""
+        """The texts of the metrics of the run."""
         return list(self.asked["metrics"])
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.results.rows.Row`."""
-        # Nullable integers: a seed has more digits than a float, and level 0 has none.
+        # Nullable integers: a seed has more digits than a float can hold, and level 0 has no seed.
         frame: pd.DataFrame = self.directory.rows().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame
 
@@ -59,7 +59,7 @@ class Run(Stored):
         return summarise(group_means(frame[frame["metric"].isin(self.metrics)]))
 
     def codes(self, domain: str | None = None) -> dict[str, CodesInUse]:
-        """By model, the codes in use on the clean cases.
+        """For each model, the codes in use on the clean cases.
 
         Args:
             domain: take the cases of this domain alone; None takes all.
@@ -73,21 +73,21 @@ class Run(Stored):
 
     @cached_property
     def domains(self) -> Domains:
-        """The domains of the cases, and which models were trained in which."""
+        """The domains of the cases, and the models that were trained on each domain."""
         return Domains(self.document)
 
     @property
     def shown(self) -> list[str]:
-        """What the models were shown: perturbations, then attacks, each followed by those transferred."""
+        """What the models were shown: perturbations, then attacks, each attack followed by its transfers."""
         attacks, models = self.asked.get("attacks", {}), self.models
-        found = set(self._frame["perturbation"])
+        computed = set(self._frame["perturbation"])
         transfers = {attack: [transferred(attack, source) for source in models] for attack in attacks}
-        named = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
-        return [name for name in named if name in found]
+        names = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
+        return [name for name in names if name in computed]
 
     def masked_gradients(self) -> list[Masked]:
-        """Where an attack that is allowed no more, maybe transferred, hurt a model more than its own, beyond chance."""
-        return [each for each in self._suspects if each.certain]
+        """Where another attack that may change the image no more did a model more harm than its own, beyond chance."""
+        return [suspect for suspect in self._suspects if suspect.certain]
 
     @cached_property
     def _suspects(self) -> list[Masked]:
@@ -96,14 +96,14 @@ class Run(Stored):
 
     @cached_property
     def _norms(self) -> dict[str, str]:
-        """By attack, what its radius is measured in; "" where its parameters do not say."""
+        """For each attack, the measure of its radius; "" if its parameters do not show it."""
         rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
-        told = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
+        parameters = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
         attacks = self.asked.get("attacks", {})
-        return {name: next(iter(WITHIN.keys() & told.get(name, {}).keys()), "") for name in attacks}
+        return {name: next(iter(WITHIN.keys() & parameters.get(name, {}).keys()), "") for name in attacks}
 
     def attack_notes(self) -> list[str]:
-        """What must be said under the figures of attacks."""
+        """The notes under the figures of attacks."""
         return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
 
     @cached_property
@@ -112,7 +112,7 @@ class Run(Stored):
         return invented(self._frame)
 
     def invented_notes(self) -> list[str]:
-        """What must be said of labels that the truth does not show."""
+        """The note on labels that a model answers although the truth does not show them."""
         total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
         return invented_notes(self.invented, total)
 
@@ -124,8 +124,8 @@ class Run(Stored):
         """
         metric = metric or self.metrics[0]
         (measure,) = parse_metrics(metric).values()
-        parts: Sequence[str | None] = self.domains.told_apart or [None]
-        domains = [self._domain_curves(domain, metric) for domain in parts]
+        names: Sequence[str | None] = self.domains.told_apart or [None]
+        domains = [self._domain_curves(name, metric) for name in names]
         units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
         attacks = self.asked.get("attacks", {})
         asked = self.asked["perturbations"]
@@ -189,8 +189,8 @@ class Run(Stored):
                 for domain in self.domains.told_apart
             ],
             "failures": self.failures,
-            "masked_gradients": [each._asdict() for each in self.masked_gradients()],
-            "invented": [each._asdict() for each in self.invented],
+            "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
+            "invented": [answers._asdict() for answers in self.invented],
             "notes": [*self.attack_notes(), *self.invented_notes(), *self.sample_notes()],
         }
         clean = plain(document)
@@ -198,7 +198,7 @@ class Run(Stored):
         return clean
 
     def table(self, metric: str | None = None) -> "Sheet":
-        """The models side by side, one section a perturbation and domain: a rich table (`rich.print` shows it).
+        """The models side by side, one section for each perturbation and domain: a rich table (`rich.print` shows it).
 
         Args:
             metric: one of the run's metrics, the first by default.
@@ -208,7 +208,7 @@ class Run(Stored):
         return curve_grid(self.curves(metric)).to_rich()
 
     def plot(self, metric: str | None = None) -> "Figure":
-        """A metric against level, one panel a perturbation and domain: a matplotlib figure (`savefig` writes it).
+        """A metric against level, a panel for each perturbation and domain: a matplotlib figure (`savefig` writes it).
 
         Args:
             metric: one of the run's metrics, the first by default.

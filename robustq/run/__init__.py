@@ -1,4 +1,4 @@
-"""Doing it: plan the pieces, compute them, write their rows.
+"""Plans the pieces of a run, computes them and writes their rows.
 
 May import `results/`, `training/` and `executor` and what stands below them.
 """

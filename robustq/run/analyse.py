@@ -1,4 +1,4 @@
-"""The analysis of models' latents: clean cases first, then draws, piece by piece."""
+"""Analyses the latents of models: first on clean cases, then on draws, piece by piece."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -46,22 +46,22 @@ def analyse(
     """Analyse what the latents of models do under noise, with the draws that `robustq.stress` shows them.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
+        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; by default as in `robustq.stress`. What depends on a domain is given
-            for each domain.
+        data: a dataset or the text of `--data`; by default as in `robustq.stress`. Figures that depend on the
+            domain are given for each domain.
         check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
-        levels: percent, 0 to 100; the other levels are compared with level 0, which is always computed.
+        levels: percent, 0 to 100; level 0 is always computed, and the other levels are compared with it.
         draws: random realisations of each perturbation at each level (the paper has 100).
-        seed: of the run, as in `robustq.stress`.
-        split: which cases, as in `robustq.stress`.
+        seed: seed of the run, as in `robustq.stress`.
+        split: which cases are used, as in `robustq.stress`.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
         batch_size: images, or slices, for each pass of the encoder; 16 in 2D and 2 in 3D by default.
-        out: the run directory, which may be that of a stress run. An analysis that was killed there goes on. By
+        out: the run directory, which may be that of a stress run. An analysis that was killed there is continued. By
             default a temporary directory, which is removed with the returned analysis.
-        device: of the models.
+        device: device of the models.
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         on_verdict: called with the verdict on each model (is its bottleneck alive?) before any draw is shown.
@@ -77,9 +77,9 @@ def analyse(
     perturbations = load_perturbations(noise, compat)
     levels = [level for level in check_levels(levels) if level > 0]
     if not perturbations or not levels:
-        raise RequestError("an analysis needs one perturbation and one level above 0, or more")
+        raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
     if draws < 2:
-        raise RequestError(f"draws={draws} was asked: give 2 or more, for a variance needs two")
+        raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     noise_device = str(choose_device(noise_device))
@@ -90,9 +90,9 @@ def analyse(
         for name, model in subjects.models.items()
     }
     cases = [entry.id for entry in subjects.good]
-    shown = any(analyser.needs_draws for analyser in classes.values())
-    number = dict.fromkeys(perturbations, draws)
-    batches = plan(cases, number, levels, batch_size=batch_size, clean=False) if shown else []
+    needs_draws = any(analyser.needs_draws for analyser in classes.values())
+    draws_of = dict.fromkeys(perturbations, draws)
+    batches = plan(cases, draws_of, levels, batch_size=batch_size, clean=False) if needs_draws else []
 
     recording = Recording.of("analyse", subjects, out=out, executor=executor, on_progress=on_progress)
     directory = recording.directory
@@ -119,8 +119,8 @@ def analyse(
     rows = measured(directory.rows(before=last).to_pandas())
     concluded = [
         row
-        for name, named in analysers.items()
-        for analyser in named.values()
+        for name, analysers_of_model in analysers.items()
+        for analyser in analysers_of_model.values()
         for row in watcher.rows(name, analyser.conclude(rows[rows["model"] == name]))
     ]
     recording.end(last, concluded)
@@ -130,7 +130,7 @@ def analyse(
 
 
 def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:
-    """The checks as the analysis that began here wrote them, where it meant the same.
+    """The checks in the spelling of the analysis that began here, if that analysis has the same checks.
 
     Earlier versions wrote a setting as it was typed, such as taylor@90.0.
     """
@@ -139,5 +139,5 @@ def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:
     written: list[str] = directory.read()["asked"]["checks"]
     try:
         return written if list(load_checks(written)) == checks else checks
-    except RequestError:  # a check that is not installed here, so another analysis
+    except RequestError:  # one of its checks is not installed here, so it is another analysis
         return checks

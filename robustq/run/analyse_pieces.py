@@ -1,4 +1,4 @@
-"""From a batch of pieces of an analysis to its rows."""
+"""Computes the rows of an analysis from batches of pieces."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,17 +25,17 @@ class Watcher:
     batch_size: int
 
     def watch_clean(self) -> list[Row]:
-        """Show every clean case to every analyser; the rows of their findings."""
+        """Show every clean case to every analyser, and return the rows of their findings."""
         for entry in self.subjects.good:
             case = self.subjects.cases(entry)
-            for name, named in self.analysers.items():
-                latents = self._latents(name, list(named.values()), case, case.image[None])
-                for analyser, latent_shown in zip(named.values(), latents, strict=True):
-                    analyser.clean(case, latent_shown)
+            for name, analysers in self.analysers.items():
+                latents = self._latents(name, list(analysers.values()), case, case.image[None])
+                for analyser, clean_latent in zip(analysers.values(), latents, strict=True):
+                    analyser.clean(case, clean_latent)
         return [
             row
-            for name, named in self.analysers.items()
-            for analyser in named.values()
+            for name, analysers in self.analysers.items()
+            for analyser in analysers.values()
             for row in self.rows(name, analyser.findings())
         ]
 
@@ -46,14 +46,14 @@ class Watcher:
     def _watch(self, piece: Piece) -> Iterator[Row]:
         case = self.subjects.cases(next(entry for entry in self.subjects.good if entry.id == piece.case))
         watching = {
-            name: [analyser for analyser in named.values() if analyser.needs_draws]
-            for name, named in self.analysers.items()
+            name: [analyser for analyser in analysers.values() if analyser.needs_draws]
+            for name, analysers in self.analysers.items()
         }
         for name, watchers in watching.items():
             latents = self._latents(name, watchers, case, case.image[None])
-            for analyser, latent_shown in zip(watchers, latents, strict=True):
-                analyser.begin(case, latent_shown)
-        # Of a volume that is read slice by slice one draw at a time fills a batch.
+            for analyser, clean_latent in zip(watchers, latents, strict=True):
+                analyser.begin(case, clean_latent)
+        # One draw of a volume that is read slice by slice already fills a batch.
         step = self.batch_size if case.slice_axis is None else 1
         for first in range(0, piece.draws, step):
             numbers = range(first, min(first + step, piece.draws))
@@ -77,21 +77,21 @@ class Watcher:
         predicted = None
         if any(analyser.needs_tangents for analyser in watchers):
             predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
-        for analyser, latent_shown in zip(watchers, latents, strict=True):
-            analyser.observe(Draws(first, latent_shown, predicted if analyser.needs_tangents else None))
+        for analyser, drawn_latent in zip(watchers, latents, strict=True):
+            analyser.observe(Draws(first, drawn_latent, predicted if analyser.needs_tangents else None))
 
     def _latents(
         self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor
     ) -> list[Latent]:
-        """What each analyser is shown of the images; the decoder is run where one of them needs the output."""
-        answered = any(analyser.needs_output for analyser in watchers)
+        """The latents of the images for each analyser; the decoder runs only if one of them needs the output."""
+        output_needed = any(analyser.needs_output for analyser in watchers)
         model = self.subjects.models[name]
-        full = latent(model, images, batch_size=self.batch_size, axis=case.slice_axis, output=answered)
+        full = latent(model, images, batch_size=self.batch_size, axis=case.slice_axis, output=output_needed)
         bare = replace(full, output=None)
         return [full if analyser.needs_output else bare for analyser in watchers]
 
     def rows(self, model: str, findings: Iterable[Finding], piece: Piece | None = None) -> Iterator[Row]:
-        """The rows of one model's findings, of a piece or of the clean cases."""
+        """The rows of the findings on one model, for a piece or, without `piece`, for the clean cases."""
         entries = {entry.id: entry for entry in self.subjects.good}
         for finding in findings:
             entry = finding.entry if piece is None else entries[piece.case]

@@ -1,4 +1,4 @@
-"""The analysers of an analysis, loaded by the texts of `--check`."""
+"""Loads the analysers of an analysis from the texts of `--check`."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from robustq.request.with_setting import join_setting, split_setting
 
 
 def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
-    """The classes of analysers by check, each check in its one spelling, such as "taylor@90".
+    """For each check in its canonical spelling, such as "taylor@90", the class of its analyser.
 
-    Analysers that give a verdict come first, whether or not they were asked for.
+    Analysers that give a verdict are always loaded and come first.
 
     Args:
         texts: as `robustq.request.checks.parse_checks` gives them.
@@ -24,7 +24,7 @@ def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
         name, written = split_setting("analysers", text)
         spelling = join_setting(name, registry.load("analysers", name).canonical_setting(written))
         if spellings.setdefault(name, spelling) != spelling:
-            raise RequestError(f"{spellings[name]} and {spelling} were both asked for: an analysis takes one of them")
+            raise RequestError(f"{spellings[name]} and {spelling} were both asked for: give one of them")
     verdicts = [name for name in registry.names("analysers") if _gives_verdict(name)]
     return {
         spellings.get(name, name): registry.load("analysers", name) for name in dict.fromkeys([*verdicts, *spellings])
@@ -34,6 +34,6 @@ def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
 def _gives_verdict(name: str) -> bool:
     try:
         analyser: type[AbstractAnalyser] = registry.load("analysers", name)
-    except RequestError:  # its library is not installed; where it was asked for, that was said before
+    except RequestError:  # its library is not installed; if the check was asked for, it was refused before
         return False
     return analyser.verdict_metric is not None

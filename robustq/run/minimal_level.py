@@ -1,4 +1,4 @@
-"""The smallest level at which a model's answer to a case is no longer good enough."""
+"""Searches the smallest level at which a model's mean Dice on a case falls below a threshold."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
 from robustq.scoring.mean_dice import mean_dice
 
 FINEST = 0.001
-"""The finest resolution, far above what tells two levels apart."""
+"""The finest resolution, in percent; it is far larger than the rounding of a level."""
 
 
 def minimal_level(
@@ -37,56 +37,57 @@ def minimal_level(
 ) -> MinimalLevel:
     """The smallest level at which mean Dice falls below a threshold, by steps of 10 points and then by bisection.
 
-    Mean Dice is over draws, then over the labels that the truth shows; a draw that moves all of them out of the image
-    is left out. The levels 10, 20, ... 100 are tried until one is below, and the ten points before it are halved until
-    the level is known closely enough. A dip between two steps is missed, and of several crossings within a step one is
-    found. The draws are those of `robustq.stress`: the same at every level, and for every model.
+    Mean Dice is over draws, then over the labels that the truth shows. A draw that moves all of them out of the image
+    is left out. The levels 10, 20, ... 100 are tried until mean Dice is below the threshold at one of them. Then the
+    ten points before it are halved until the level is known to the resolution. The search misses a dip between two
+    steps; if the curve crosses the threshold several times within a step, it finds one crossing. The draws are those of
+    `robustq.stress`: the same at every level and for every model.
 
     Args:
-        model: on any device. It is left as it was.
-        case: prepared for the model, `model.spec.preparation(dataset.read(entry))`.
-        perturbation: or an attack, which is aimed at the model: by name as in `robustq.stress`, or an object, which the
-            name of its class stands for where seeds are made.
+        model: the segmenter, on any device; it is left unchanged.
+        case: the case, prepared for the model by `model.spec.preparation(dataset.read(entry))`.
+        perturbation: a perturbation, or an attack, which is aimed at the model. Give a name as in `robustq.stress`, or
+            an object; the seeds of an object are made with the name of its class.
         threshold: Dice, above 0 and at most 1.
-        resolution: percent; the search ends when it knows the level as closely as that.
-        draws: random realisations; one of an attack without randomness.
-        seed: of the run.
+        resolution: percent; the search ends when the level is known to this resolution.
+        draws: number of random realisations; an attack without randomness always has one.
+        seed: seed of the run.
         clip: bring perturbed values back into the intensity range.
 
     Raises:
         RequestError: a number is out of its range.
-        CaseError: the truth shows no label, or no draw at a level that is tried shows one.
+        CaseError: the truth shows no label, or shows none in any draw of a level that is tried.
     """
     check_search(threshold, resolution, draws)
     if not case.truth.any():
         raise CaseError("the truth shows no label, so that there is no Dice")
-    name, found = (
+    name, opened = (
         load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
     )
-    number = 1 if isinstance(found, AbstractAttack) and not found.random else draws
+    number = 1 if isinstance(opened, AbstractAttack) and not opened.random else draws
     perturber = Perturber(
-        {name: Aimed(found, model, clip) if isinstance(found, AbstractAttack) else found},
+        {name: Aimed(opened, model, clip) if isinstance(opened, AbstractAttack) else opened},
         DrawSettings(seed, clip=clip),
     )
 
     @cache
     def scores(level: float) -> list[float]:
         cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else (case,)
-        return [_answer_dice(model, each) for each in cases]
+        return [_answer_dice(model, perturbed) for perturbed in cases]
 
     def dice(level: float) -> float:
-        known = [score for score in scores(level) if not math.isnan(score)]
-        if not known:
+        valid = [score for score in scores(level) if not math.isnan(score)]
+        if not valid:
             raise CaseError(f"at {level:g} % every draw of {name} moves all labels out of the image: there is no Dice")
-        return sum(known) / len(known)
+        return sum(valid) / len(valid)
 
     with evaluation_mode(model):
-        ended = bisect(dice, threshold, resolution)
-        return replace(ended, absent=sum(map(math.isnan, scores(ended.level))))
+        result = bisect(dice, threshold, resolution)
+        return replace(result, absent=sum(map(math.isnan, scores(result.level))))
 
 
 def bisect(dice: Callable[[float], float], threshold: float, resolution: float) -> MinimalLevel:
-    """The smallest level found at which a function of the level is below a threshold, and what is known of it."""
+    """The smallest level tried at which a function of the level is below a threshold, as the result of a search."""
     clean = dice(0.0)
     if clean < threshold:
         return MinimalLevel(0.0, None, False, clean, clean)
@@ -101,14 +102,14 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
 
 
 def _answer_dice(model: Segmenter, case: Case) -> float:
-    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN where it shows none."""
+    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN if it shows none."""
     size = BATCH[2 if case.slice_axis is not None else case.dims]
     answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
     return mean_dice(torch.cat([masks.cpu() for masks, *_ in answers])[0], case)
 
 
 def check_search(threshold: float, resolution: float, draws: int) -> None:
-    """Refuse what no search can be made with.
+    """Refuse settings with which no search is possible.
 
     Raises:
         RequestError: a number is out of its range.

@@ -1,4 +1,4 @@
-"""Minimal levels of several models on the cases of a dataset: the search, and what it found."""
+"""Searches the minimal levels of several models on the cases of a dataset."""
 
 import os
 from collections.abc import Callable
@@ -38,17 +38,17 @@ def minimal_levels(
         models: as in `robustq.stress`; None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; None as in `robustq.stress`.
         perturbation: a perturbation, chain or attack by name.
-        threshold: Dice.
-        resolution: percent.
-        draws: random realisations a level; one of an attack without randomness.
-        seed: of the run.
-        split: which cases, as in `robustq.stress`.
+        threshold: Dice, as in `robustq.minimal_level`.
+        resolution: percent, as in `robustq.minimal_level`.
+        draws: random realisations at each level; an attack without randomness has one.
+        seed: seed of the run.
+        split: which cases are used, as in `robustq.stress`.
         clip: bring perturbed values back into the intensity range.
-        out: the run directory, which may be that of a stress run. A search that was killed there goes on. Without, a
-            temporary directory that lives as long as what is returned.
-        device: of the models.
+        out: the run directory, which may be that of a stress run. A search that was killed there is continued.
+            None for a temporary directory, which is removed with the returned result.
+        device: device of the models.
         executor: where the batches of pieces are computed, one of `robustq list executors`.
-        on_progress: told after each case.
+        on_progress: called after each case.
 
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
@@ -73,6 +73,6 @@ def minimal_levels(
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
     recording.compute(batches, Searcher(subjects, settings))
     recording.end(len(batches))
-    found = MinimalLevels(recording.directory.path, temporary=recording.temporary)
-    recording.directory.summarise(found.summary())
-    return found
+    result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
+    recording.directory.summarise(result.summary())
+    return result

@@ -1,4 +1,4 @@
-"""From a piece of a search to its row."""
+"""Computes the rows of a search of minimal levels from batches of pieces."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from robustq.run.subjects import Subjects
 
 @dataclass(frozen=True)
 class Searcher:
-    """Searches every model's minimal level on a case and turns them into rows."""
+    """Searches the minimal level of every model on a case and turns the results into rows."""
 
     subjects: Subjects
     settings: dict[str, Any]
@@ -35,13 +35,13 @@ class Searcher:
         models = self.subjects.models
         try:
             return [
-                self._found(row, minimal_level(models[row.model], case, piece.perturbation, **self.settings))
+                self._row(row, minimal_level(models[row.model], case, piece.perturbation, **self.settings))
                 for row in rows
             ]
-        except CaseError as error:  # of one model; without it the others would be compared on other cases
+        except CaseError as error:  # if one model has none, all fail: models are compared on the same cases
             return [replace(row, status="failed", reason=str(error)) for row in rows]
 
-    def _found(self, row: Row, found: MinimalLevel) -> Row:
-        asked = {name: self.settings[name] for name in ("threshold", "resolution")}
-        told = json.dumps({**asdict(found), **asked})
-        return replace(row, level=found.level, value=found.level, unit="%", parameters=told)
+    def _row(self, row: Row, result: MinimalLevel) -> Row:
+        settings = {name: self.settings[name] for name in ("threshold", "resolution")}
+        parameters = json.dumps({**asdict(result), **settings})
+        return replace(row, level=result.level, value=result.level, unit="%", parameters=parameters)

@@ -1,4 +1,4 @@
-"""The models of a run, opened so that they can stand side by side."""
+"""Opens the models of a run and checks that they can be compared."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from robustq.network.separate_copy import separate_copy
 from robustq.run.demonstration import demonstration_pair
 
 Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
-"""Bundles, named by their file names; or segmenters and bundles by name. A run copies the segmenters, and leaves those
-that were given as they were."""
+"""Bundles, named by their file names; or segmenters and bundles by name. A run copies the segmenters and leaves the
+originals unchanged."""
 
 
 def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
-    """Bundles by the names of their files, without the ending.
+    """Bundles by the names of their files, without the suffix.
 
     Raises:
-        RequestError: two have one name.
+        RequestError: two files have the same name.
     """
     named = {path.stem: path for path in map(Path, paths)}
     if len(named) < len(paths):
@@ -34,7 +34,11 @@ def open_models(
     models: Models | None,
     dataset: AbstractDataset,
 ) -> dict[str, Segmenter]:
-    """The segmenters by name, refused where they cannot be compared."""
+    """The segmenters by name.
+
+    Raises:
+        RequestError: no model is given, or the models cannot be compared.
+    """
     if models is None:
         if dataset.name != "phantom":
             raise RequestError(
@@ -58,6 +62,6 @@ def open_models(
         if differences:
             raise RequestError(
                 f"{first[0]} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
-                "cannot stand side by side: stress them in runs of their own"
+                "cannot be compared: stress each in a separate run"
             )
     return opened

@@ -1,4 +1,4 @@
-"""What a run computes, in which order, and what shares a batch."""
+"""Plans a run: its pieces, their order and their batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -32,15 +32,15 @@ def plan(
 ) -> list[list[Piece]]:
     """Batches of pieces, ordered by case so that what depends on a case alone is computed once.
 
-    A batch holds pieces until it fills `batch_size` perturbed images, and no piece is split between batches. The
-    plan is written down, so that a resumed run repeats the batches. Without `clean`, level 0 is no piece.
+    A batch takes pieces up to `batch_size` perturbed images. No piece is split: a larger piece is a batch of its own.
+    The plan is written to the run directory, so that a resumed run repeats the batches.
 
     Args:
-        cases: ids.
-        draws: how many of each perturbation, by its name.
+        cases: ids of the cases.
+        draws: for the name of each perturbation, its number of draws.
         levels: percent.
-        batch_size: images a batch.
-        clean: plan level 0 too.
+        batch_size: images in a batch.
+        clean: whether level 0 is planned too.
     """
     above = [level for level in levels if level > 0]
     pieces = [
@@ -53,7 +53,7 @@ def plan(
     ]
     batches: list[list[Piece]] = [[]]
     for piece in pieces:
-        if batches[-1] and sum(other.draws for other in batches[-1]) + piece.draws > batch_size:
+        if batches[-1] and sum(planned.draws for planned in batches[-1]) + piece.draws > batch_size:
             batches.append([])
         batches[-1].append(piece)
     return [batch for batch in batches if batch]

@@ -1,4 +1,4 @@
-"""Batches of pieces, computed by an executor, each written whole when its rows are there."""
+"""Computes batches of pieces with an executor and writes the rows of each batch when they are complete."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        done: pieces whose rows are written.
-        total: pieces there are.
-        resumed: of those done, the pieces that an earlier, killed run had written.
+        done: number of pieces whose rows are written.
+        total: number of all pieces.
+        resumed: number of pieces that an earlier, killed run had written; they are counted in `done`.
     """
 
     done: int
@@ -26,10 +26,10 @@ class Progress:
 
 
 def open_executor(text: str) -> AbstractExecutor:
-    """The executor that `--executor` names, such as "local", or `NAME:SETTING`.
+    """The executor for a text of `--executor`, such as "local", or `NAME:SETTING`.
 
     Raises:
-        RequestError: nobody registered such a name, or the executor does not take the setting.
+        RequestError: no executor has this name, or the executor does not accept the setting.
     """
     name, _, setting = text.partition(":")
     executor: AbstractExecutor = registry.load("executors", name).parse(setting)
@@ -45,7 +45,7 @@ def compute(
     *,
     first: int = 0,
 ) -> None:
-    """Write the rows of every batch that is not there yet; the first of them has the number `first`."""
+    """Compute and write the rows of every batch that is not written yet; the number of the first batch is `first`."""
     waiting = {number: batch for number, batch in enumerate(batches, first) if not directory.has(number)}
     total = sum(map(len, batches))
     resumed = done = total - sum(map(len, waiting.values()))

@@ -1,4 +1,4 @@
-"""What stress, analyse and minimal have in common: a run directory that is begun, filled and closed."""
+"""Begins, fills and completes the run directory of stress, analyse and minimal."""
 
 import os
 import tempfile
@@ -16,12 +16,12 @@ from robustq.run.subjects import Subjects
 
 @dataclass(frozen=True)
 class Recording:
-    """Writes what a command computes of its subjects.
+    """Writes what a command computes from its models and cases.
 
     Attributes:
         subjects: models and cases.
         directory: where the command writes.
-        temporary: whether the directory goes when its reader is no longer used.
+        temporary: whether the directory is removed when its reader is no longer used.
         executor: computes the batches.
         on_progress: called after each batch of pieces.
     """
@@ -45,28 +45,28 @@ class Recording:
         """The recording of a command.
 
         Args:
-            command: whose files are written, as in `RunDirectory`.
+            command: the command whose files are written, as in `RunDirectory`.
             subjects: models and cases.
             out: the run directory; None for a temporary one.
             executor: as in `--executor`.
             on_progress: called after each batch of pieces.
 
         Raises:
-            RequestError: there is no such executor.
+            RequestError: no executor has this name, or the executor does not accept the setting.
         """
         path = tempfile.mkdtemp(prefix="robustq-") if out is None else out
         return cls(subjects, RunDirectory(path, command), out is None, open_executor(executor), on_progress)
 
     def begin(self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
-        """Write what was asked, the plan and how it is computed; or go on with the same run.
+        """Write the request, the plan, the device and the versions; or continue the same run.
 
         Args:
-            asked: decides whether a run that began in the directory is the same; models and data are added.
+            asked: settings that a run that began in the directory must share to be the same; models and data are added.
             batches: the plan.
-            **entries: what else stands beside these.
+            **entries: further entries of the request file.
 
         Raises:
-            RequestError: the directory holds another run, or something else, or cannot be written.
+            RequestError: the directory holds another run or other files, or cannot be written.
         """
         self.directory.begin(
             {
@@ -81,10 +81,10 @@ class Recording:
     def compute(
         self, batches: Sequence[Sequence[Piece]], work: Callable[[Sequence[Piece]], list[Row]], *, first: int = 0
     ) -> None:
-        """Write the rows of every batch that is not there yet; the first of them has the number `first`."""
+        """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`."""
         compute(self.directory, batches, work, self.on_progress, self.executor, first=first)
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
-        """Write the last rows, under that number, with those of the cases that could not be used; gather all rows."""
+        """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""
         self.directory.write(number, [*rows, *self.subjects.failed_rows()])
         self.directory.compact()

@@ -1,4 +1,4 @@
-"""Plan, evaluate, store: the stress run."""
+"""Plans, evaluates and stores a stress run."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -49,32 +49,32 @@ def stress(
     """Show every model the same perturbed cases at graded levels, and measure its answers.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. Without, the bundled
+        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
             demonstration pair.
-        data: a dataset or the text of `--data`; the built-in phantom by default. Without models, cases of the phantom
-            that had no part in the training of the demonstration pair.
+        data: a dataset or the text of `--data`; the built-in phantom by default. For the demonstration pair,
+            these are cases of the phantom that took no part in its training.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
-            Gaussian by default where no attack is named.
-        attack: attacks by name, with a setting after an @ where wanted, such as "pgd" or "pgd@l2". They see each model.
-        transfer_from: the model whose attacks are shown to all others as well, as theirs are to it; by default the
-            first matched baseline, else the first model without codebook, else the first.
-        levels: percent, 0 to 100. Level 0 is always run, once a case.
-        draws: random realisations of each perturbation at each level above 0; one of an attack without randomness.
-        seed: of the run; every draw's seed follows from it, the case, the perturbation and the draw's number.
-        metrics: as in `--metrics`, for example "dice,hd95,nsd@2mm".
-        missing: what the distance to a missed structure is: "diagonal", "inf" or "drop".
-        split: "held-out" leaves out the cases that any of the models was trained on; or the cases of a declared split;
-            or all.
+            The default is Gaussian noise if no attack is named.
+        attack: attacks by name; a setting follows an @, as in "pgd@l2". Each model is attacked.
+        transfer_from: the source model of transfers: its attacks are also shown to all other models, and theirs to it.
+            The default is the first matched baseline, else the first model without codebook, else the first model.
+        levels: percent, 0 to 100. Level 0 is always run, once for each case.
+        draws: random realisations of each perturbation at each level above 0; an attack without randomness has one.
+        seed: seed of the run. The seed of a draw follows from it, the case, the perturbation and the draw's number.
+        metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm".
+        missing: policy for the distance to a missed structure: "diagonal", "inf" or "drop".
+        split: "held-out" leaves out the cases that any of the models was trained on; "train", "val" and "test" take the
+            cases of this split of the dataset; "all" takes every case.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
-        batch_size: images, or slices, a forward pass; 16 in 2D and 2 in 3D by default.
-        out: the run directory. A run that was killed there goes on. Without, a temporary directory that lives as long
-            as the returned run.
-        device: of the models.
+        batch_size: images, or slices, for each forward pass; 16 in 2D and 2 in 3D by default.
+        out: the run directory. A run that was killed there is continued. By default a temporary directory, which is
+            removed with the returned run.
+        device: device of the models.
         executor: where the batches of pieces are computed, one of `robustq list executors`.
-        noise_device: "cpu", or "cuda" for another stream of noise.
-        precision: of the forward passes: "fp32", "bf16", "fp16" or "auto".
-        on_progress: told after each batch of pieces.
+        noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
+        precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
+        on_progress: called after each batch of pieces.
 
     Returns:
         The run, with a table, a figure and all rows.
@@ -86,9 +86,11 @@ def stress(
     attacks = load_attacks(attack)
     if not perturbations and not attacks:
         raise RequestError("no perturbation was named: give one or more, such as gaussian")
-    twice = next((name for name in attacks if name in perturbations), None)
-    if twice is not None:
-        raise RequestError(f"{twice!r} is both a perturbation and an attack here: stress with one, then with the other")
+    ambiguous = next((name for name in attacks if name in perturbations), None)
+    if ambiguous is not None:
+        raise RequestError(
+            f"{ambiguous!r} is both a perturbation and an attack here: stress with one, then with the other"
+        )
     if transfer_from is not None and not attacks:
         raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
     levels = check_levels(levels)
@@ -106,14 +108,14 @@ def stress(
     for text, metric in chosen_metrics.items():
         # Refuses a tolerance in mm on px data.
         if len({metric.unit(unit) for unit in units}) > 1:
-            told = ", ".join(f"{case} in {unit}" for unit, case in units.items())
-            raise RequestError(f"{text} of cases with different units ({told}) has no mean: stress them apart")
+            examples = ", ".join(f"{case} in {unit}" for unit, case in units.items())
+            raise RequestError(f"{text} of cases with different units ({examples}) has no mean: stress them apart")
     batch_size = batch_size or subjects.batch_size
     source = choose_source(subjects.models, transfer_from) if attacks else None
-    attack_draws = {name: draws if one.random else 1 for name, one in attacks.items()}
-    number = {**dict.fromkeys(perturbations, draws), **attack_draws}
-    # An attack takes long and one case at a time: what is computed is written piece by piece.
-    batches = plan([entry.id for entry in good], number, levels, batch_size=1 if attacks else batch_size)
+    attack_draws = {name: draws if opened.random else 1 for name, opened in attacks.items()}
+    draws_of = {**dict.fromkeys(perturbations, draws), **attack_draws}
+    # An attack is slow and takes one case at a time, so its rows are written piece by piece.
+    batches = plan([entry.id for entry in good], draws_of, levels, batch_size=1 if attacks else batch_size)
 
     recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
     asked = {
@@ -130,8 +132,8 @@ def stress(
         "noise_device": noise_device,
         "precision": choose_precision(precision, subjects.device),
     }
-    seen = {name: model.spec.seen for name, model in subjects.models.items()}
-    recording.begin(asked, batches, training_domains=training_domains(cases.dataset, seen))
+    training_cases = {name: model.spec.seen for name, model in subjects.models.items()}
+    recording.begin(asked, batches, training_domains=training_domains(cases.dataset, training_cases))
     settings = DrawSettings(seed, noise_device, clip)
     evaluator = Evaluator(
         models=subjects.models,

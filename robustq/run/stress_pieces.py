@@ -1,4 +1,4 @@
-"""From a batch of pieces to its rows."""
+"""Computes the rows of a stress run from batches of pieces."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,33 +24,33 @@ from robustq.run.plan import Piece
 
 
 class _Draw(NamedTuple):
-    """One perturbed case, and under which names its answers stand in the rows of each model that is shown it."""
+    """A perturbed case, and the names under which each model's answers are stored."""
 
     piece: Piece
     number: int
     case: Case
     truths: Sequence[Truth]
-    rows: Row  # what all rows of this draw share
-    shown: Mapping[str, Sequence[str]]
+    shared: Row  # the columns that all rows of this draw share
+    names: Mapping[str, Sequence[str]]  # for each model that is shown the case
 
 
 @dataclass
 class Evaluator:
     """Shows every perturbed draw to every model and measures the answers.
 
-    The perturbed draws of a batch are made once, at most `batch_size` at a time, whatever their number; attacked draws
-    once for each model that is attacked.
+    The perturbed draws of a batch are made once, at most `batch_size` at a time. Draws of an attack are made once for
+    each attacked model.
 
     Attributes:
-        models: by name, in evaluation mode.
-        cases: prepared, alike for all models.
-        entries: by case id.
+        models: models by name, in evaluation mode.
+        cases: prepared cases, the same for all models.
+        entries: entries by case id.
         perturber: makes the draws that all models are shown.
-        attacker: makes those that are aimed at one model.
-        metrics: by the text that stands in the rows.
-        batch_size: images, or slices, a forward pass.
-        missing: what a distance to a missed structure is.
-        precision: of the forward passes.
+        attacker: makes the draws that are aimed at one model.
+        metrics: metrics by the text that stands in the rows.
+        batch_size: images, or slices, for each forward pass.
+        missing: policy for the distance to a missed structure.
+        precision: precision of the forward passes.
     """
 
     models: Mapping[str, Segmenter]
@@ -68,18 +68,18 @@ class Evaluator:
         """The rows of a batch, in the order of pieces, draws, models, labels and metrics."""
         rows: list[Row] = []
         draws = (
-            self._draw(piece, number, perturber, shown)
+            self._draw(piece, number, perturber, names)
             for piece in batch
             for number in range(piece.draws)
-            for perturber, shown in self._views(piece.perturbation)
+            for perturber, names in self._views(piece.perturbation)
         )
-        for made in _chunks(draws, self.batch_size):
-            for _, alike in groupby(made, key=lambda draw: draw.case.image.shape):
-                rows += self._answer(list(alike))
+        for chunk in _chunks(draws, self.batch_size):
+            for _, same_shape in groupby(chunk, key=lambda draw: draw.case.image.shape):
+                rows += self._answer(list(same_shape))
         return rows
 
     def _views(self, perturbation: str) -> Sequence[tuple[Perturber, Mapping[str, Sequence[str]]]]:
-        """Who makes the draws of a perturbation, and under which names each model's answers to them stand."""
+        """What makes the draws of a perturbation, and the names under which each model's answers are stored."""
         if perturbation == CLEAN:
             names = {model: [*self.perturber.perturbations, *self.attacker.names(model)] for model in self.models}
             return [(self.perturber, names)]
@@ -87,22 +87,22 @@ class Evaluator:
             return [(self.perturber, {model: [perturbation] for model in self.models})]
         return self.attacker.views(perturbation)
 
-    def _draw(self, piece: Piece, number: int, perturber: Perturber, shown: Mapping[str, Sequence[str]]) -> _Draw:
+    def _draw(self, piece: Piece, number: int, perturber: Perturber, names: Mapping[str, Sequence[str]]) -> _Draw:
         entry = self.entries[piece.case]
         clean = self.cases(entry)
         shared = replace(
             blank_row(self.cases.dataset, entry), perturbation=piece.perturbation, level=piece.level, draw=number
         )
         if piece.perturbation == CLEAN:
-            return _Draw(piece, number, clean, self._truth(clean), shared, shown)
+            return _Draw(piece, number, clean, self._truth(clean), shared, names)
         name, level = piece.perturbation, piece.level
         case = perturber(clean, name, level, number)
         truths = _truths(case) if perturber.perturbations[name].moves_truth else self._truth(clean)
         parameters, seed = perturber.parameters(clean, name, level), perturber.seed_of(clean, name, number)
-        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), shown)
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), names)
 
     def _truth(self, case: Case) -> Sequence[Truth]:
-        """What depends on the unmoved truth alone; kept for one case, for pieces are ordered by case."""
+        """The truths of an unperturbed case. They are kept for one case, because pieces are ordered by case."""
         if case.entry.id not in self._truths:
             self._truths.clear()
             self._truths[case.entry.id] = _truths(case)
@@ -111,10 +111,10 @@ class Evaluator:
     def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
         axis = draws[0].case.slice_axis
         for name, model in self.models.items():
-            seen = [draw for draw in draws if name in draw.shown]
-            if not seen:
+            draws_of_model = [draw for draw in draws if name in draw.names]
+            if not draws_of_model:
                 continue
-            images = torch.stack([draw.case.image for draw in seen])
+            images = torch.stack([draw.case.image for draw in draws_of_model])
             answers = predict(
                 model,
                 images,
@@ -123,21 +123,21 @@ class Evaluator:
                 precision=self.precision,
                 with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
             )
-            remaining = iter(seen)
+            remaining = iter(draws_of_model)
             for masks, codes, probabilities in answers:
                 for place, answer in enumerate(masks.cpu()):
                     draw = next(remaining)
-                    shared = replace(draw.rows, **of_model(name, model))
-                    own = None if probabilities is None else probabilities[place].cpu()
-                    measured = list(self._measure(answer, own, draw, shared))
-                    for perturbation in draw.shown[name]:
+                    shared = replace(draw.shared, **of_model(name, model))
+                    answer_probabilities = None if probabilities is None else probabilities[place].cpu()
+                    measured = list(self._measure(answer, answer_probabilities, draw, shared))
+                    for perturbation in draw.names[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
                     if draw.piece.perturbation == CLEAN and codes is not None:
-                        # A volume's slices share one answer, so all of its codes are its own.
+                        # The slices of a volume give one answer, so all codes belong to it.
                         yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
 
     def _measure(self, answer: Tensor, probabilities: Tensor | None, draw: _Draw, shared: Row) -> Iterator[Row]:
-        """The metrics of every label that the truth shows, and what was invented of the others."""
+        """Rows of the metrics of every label that the truth shows, and rows of the invented parts of other labels."""
         case = draw.case
         voxel = math.prod(case.spacing)
         if probabilities is not None and case.ignored is not None:
@@ -170,7 +170,7 @@ def _truths(case: Case) -> list[Truth]:
 
 
 def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:
-    """How often the case's tokens chose each code; of several stages, each code named with its stage."""
+    """How often the tokens of a case chose each code; with several stages, the label names the stage too."""
     quantiser = model.quantiser
     capacity = None if quantiser is None else quantiser.capacity
     if capacity is None:

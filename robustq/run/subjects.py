@@ -1,4 +1,4 @@
-"""What a run is about: models that can stand side by side, the cases they are shown, and how both are written down."""
+"""The subjects of a run: the models, the cases that they are shown, and what `run.json` says about both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ class Subjects:
     """Models and the cases they are shown.
 
     Attributes:
-        models: by name, in evaluation mode on the device, all with the same preparation. None of them is an object that
-            the caller gave.
-        cases: prepared; the unusable ones stand in its `failures`.
-        good: the cases that can be used.
-        chosen: these and the unusable ones.
-        device: of the models.
+        models: models by name, in evaluation mode on the device, all with the same preparation. None of them is an
+            object that the caller gave.
+        cases: prepared cases; its `failures` hold the unusable ones.
+        good: entries of the cases that can be used.
+        chosen: entries of the usable and the unusable cases.
+        device: device of the models.
     """
 
     models: Mapping[str, Segmenter]
@@ -44,14 +44,14 @@ class Subjects:
     def gather(
         cls, models: Models | None, data: AbstractDataset | str | None, *, split: str, device: str
     ) -> "Subjects":
-        """Open the models, choose the cases, and read each once.
+        """Open the models, choose the cases, and read each case once.
 
         Args:
             models: None for the bundled demonstration pair.
-            data: a dataset or the text of `--data`; None for the phantom, of which the demonstration pair is shown
-                cases that it has not seen.
-            split: "held-out" leaves out the cases that any of the models was trained on; or a declared split; or all.
-            device: "auto", or a device's name.
+            data: a dataset or the text of `--data`; None for the phantom, or, for the demonstration pair, for cases of
+                the phantom that took no part in its training.
+            split: one of `SPLITS`. "held-out" leaves out the cases that any of the models was trained on.
+            device: "auto", or the name of a device.
 
         Raises:
             RequestError: the models cannot be compared, or no case can be used.
@@ -69,7 +69,7 @@ class Subjects:
 
     @property
     def batch_size(self) -> int:
-        """Images, or volumes, a forward pass where nothing else is asked."""
+        """Default number of images, or volumes, for each forward pass."""
         return BATCH[self.cases.preparation.dims]
 
     def describe(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Subjects:
         }
 
     def failed_rows(self) -> list[Row]:
-        """One row a model for each case that could not be used."""
+        """One row for each model and each case that could not be used."""
         return [
             replace(blank_row(self.cases.dataset, entry), **of_model(name, model), status="failed", reason=reason)
             for entry in self.chosen
@@ -102,7 +102,7 @@ class Subjects:
 
 
 def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: str) -> list[Entry]:
-    """The cases to score."""
+    """The entries of the cases to score."""
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     entries = list(dataset.entries)
@@ -110,17 +110,17 @@ def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: st
         return entries
     if split == "held-out":
         seen = {case for model in models.values() for case in model.spec.seen}
-        kept = [entry for entry in entries if not seen or dataset.fingerprint(entry) not in seen]
-        if not kept:
+        held_out = [entry for entry in entries if not seen or dataset.fingerprint(entry) not in seen]
+        if not held_out:
             raise RequestError(
                 f"all {len(entries)} cases of {dataset.name} were seen in training by one of the models: give other "
-                "data, or --split all and say so"
+                "data, or --split all, and say so where you report the figures"
             )
-        return kept
-    kept = [entry for entry in entries if entry.split == split]
-    if not kept:
+        return held_out
+    declared = [entry for entry in entries if entry.split == split]
+    if not declared:
         raise RequestError(f"{dataset.name} declares no case of the split {split!r}: leave --split at held-out")
-    return kept
+    return declared
 
 
 def _describe(name: str, model: Segmenter) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Statistics that can stand in a paper: averages by group, curves, intervals, paired tests.
+"""Statistics for a paper: means by group, curves over levels, intervals, paired tests.
 
-A list of the public names; each is defined in the file of its subject.
+This file lists the public names; each is defined in the file of its subject.
 
 May import `request/`, `data/`, `scoring/` and `network/` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""Models against a baseline, paired by group (docs/definitions.md, Comparing two models)."""
+"""Compares models with a baseline, paired by group (docs/definitions.md, Comparing two models)."""
 
 import numpy as np
 import pandas as pd
@@ -29,32 +29,34 @@ def compare(
     seed: int = 0,
     confidence: float = CONFIDENCE,
 ) -> pd.DataFrame:
-    """Every other model minus the baseline, for each perturbation, level and metric that both have.
+    """Subtract the baseline from every other model, for each perturbation, level and metric that both have.
 
-    A value that one side lacks (`missing=drop`) is left out on the other, row by row, before anything is averaged.
+    A row is used only if both models have a value for it; with `missing=drop` one of them can lack it. The other rows
+    are left out before anything is averaged.
 
-    The family that Holm's correction is over: one model beside the baseline and one metric, all perturbations and
-    levels above 0, times the labels if kept apart. Level 0 is one test outside of it, the same under every
-    perturbation; with labels kept apart it is corrected over these.
+    Holm's correction is over a family of tests: all perturbations and levels above 0 of one model and one metric, and
+    all labels if they are kept apart. Level 0 is the same test under every perturbation and stands outside this
+    family: it is not corrected, or, if labels are kept apart, corrected over the labels.
 
     Args:
-        frame: rows of one run or several, with the columns of `robustq.results.rows.Row`; transferred attacks are left
-            out.
+        frame: rows of one run or several, with the columns of `robustq.results.rows.Row`; rows of transferred attacks
+            are left out.
         baseline: name of the model that is subtracted.
         by_label: keep the labels apart.
-        resamples: bootstrap resamples of the groups.
-        seed: of the resampling, the same for every row.
+        resamples: number of bootstrap resamples of the groups.
+        seed: seed of the resampling; every row of the table uses the same.
         confidence: nominal coverage of the intervals.
 
     Returns:
-        model, baseline, metric, unit, perturbation, level (, label); `groups`; `mean`, `median`, `q1`, `q3`, `missed`
-        of the model and with `baseline_` before them of the baseline; `difference`, `low`, `high`, `p`, `p_holm`, NaN
-        where there is none, and `note`, which says why or what limits them.
+        One row for each test, with the columns model, baseline, metric, unit, perturbation, level (, label); `groups`,
+        the number of groups that have a value; `mean`, `median`, `q1`, `q3` and `missed` of the model, and the same of
+        the baseline with the prefix `baseline_`; `difference`, `low`, `high`, `p` and `p_holm`, which are NaN where
+        there is no value; and `note`, which says why there is none or what limits them.
 
     Raises:
-        RequestError: the baseline is not among the models or alone; a name stands for several trained networks; a row
-            stands twice with different values; the cases, levels, draws, seeds or labels of two models differ; or no
-            metric is common to them.
+        RequestError: the baseline is not among the models, or it is the only model; a name stands for several trained
+            networks; a row occurs twice with different values; the cases, levels, draws, seeds or labels of two models
+            differ; or a model and the baseline have no metric in common.
     """
     names = [str(name) for name in frame["model"].unique()]
     if baseline not in names:
@@ -73,8 +75,8 @@ def compare(
             raise RequestError(
                 f"{name!r} and {baseline!r} have no metric in common: stress both with the same --metrics"
             )
-        for metric, part in means.groupby("metric"):
-            tests = _tests(part, by_label, resamples, seed, confidence)
+        for metric, metric_means in means.groupby("metric"):
+            tests = _tests(metric_means, by_label, resamples, seed, confidence)
             tests.insert(0, "metric", metric)
             tests.insert(0, "baseline", baseline)
             tests.insert(0, "model", name)
@@ -86,39 +88,43 @@ def _rows_of(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame[frame["model"] == name]
     seeds = rows["training_seed"].unique()
     if len(seeds) > 1:
-        told = ", ".join(map(str, seeds))
+        seed_list = ", ".join(map(str, seeds))
         raise RequestError(
-            f"{name!r} stands for {len(seeds)} trained networks (training seeds {told}): give each a name of its own"
+            f"{name!r} stands for {len(seeds)} trained networks (training seeds {seed_list}): give each its own name"
         )
     rows = rows.drop_duplicates([*_ROW, "seed", "parameters", "value", "status"])
-    twice = scores(rows)
-    twice = twice[twice.duplicated(_ROW)]
-    if len(twice):
-        where = ", ".join(f"{column} {twice.iloc[0][column]}" for column in _ROW if twice.iloc[0][column] != "")
-        raise RequestError(f"{name!r} has two different values for {where}: compare runs of one and the same model")
+    scored = scores(rows)
+    repeated = scored[scored.duplicated(_ROW)]
+    if len(repeated):
+        row = repeated.iloc[0]
+        where = ", ".join(f"{column} {row[column]}" for column in _ROW if row[column] != "")
+        raise RequestError(
+            f"{name!r} has two different values for {where}: compare only runs in which this name stands for the same "
+            "model"
+        )
     return rows
 
 
 def _paired_means(model: pd.DataFrame, baseline: pd.DataFrame, by_label: bool) -> pd.DataFrame:
-    """The group means of both, side by side, over the rows in which both have a value."""
+    """The group means of model and baseline, side by side, over the rows in which both have a value."""
     both = scores(model).merge(scores(baseline), on=_ROW, suffixes=("", "_baseline"))
     valid = both["value"].notna() & both["value_baseline"].notna()
     sides = [
         both.assign(model="", training_seed=0, value=both[f"value{side}"].where(valid), status=both[f"status{side}"])
         for side in ("", "_baseline")
     ]
-    first, second = (group_means(side, by_label=by_label) for side in sides)
-    return first.assign(baseline_value=second["value"], baseline_missed=second["missed"])
+    model_means, baseline_means = (group_means(side, by_label=by_label) for side in sides)
+    return model_means.assign(baseline_value=baseline_means["value"], baseline_missed=baseline_means["missed"])
 
 
 def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confidence: float) -> pd.DataFrame:
-    """One row for each test of one metric, its family corrected."""
+    """One row for each test of one metric; p-values are corrected over their families."""
     keys = ["unit", "perturbation", "level", *(["label"] if by_label else [])]
     rows = []
-    # One infinite distance makes medians of the whole metric, so that no test of it stands beside them.
+    # If one distance is infinite, the whole table of this metric prints medians, and none of its rows has a test.
     infinite = bool(np.isinf(means[["value", "baseline_value"]].to_numpy(float)).any())
-    for key, part in means.groupby(keys):
-        sides = [part[column].to_numpy(float) for column in ("value", "baseline_value")]
+    for key, pairs in means.groupby(keys):
+        sides = [pairs[column].to_numpy(float) for column in ("value", "baseline_value")]
         difference = paired_difference(*sides, resamples=resamples, seed=seed, confidence=confidence)
         test = SignedRank(np.nan, INFINITE) if infinite else signed_rank(*sides)
         described = [describe(values) for values in sides]
@@ -127,32 +133,32 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
                 **dict(zip(keys, key, strict=True)),
                 "groups": difference.groups,
                 **{column: getattr(described[0], column) for column in _SIDE},
-                "missed": part["missed"].sum(),
+                "missed": pairs["missed"].sum(),
                 **{f"baseline_{column}": getattr(described[1], column) for column in _SIDE},
-                "baseline_missed": part["baseline_missed"].sum(),
+                "baseline_missed": pairs["baseline_missed"].sum(),
                 "difference": difference.estimate,
                 "low": difference.low,
                 "high": difference.high,
                 "p": test.p,
                 "p_holm": np.nan,
                 "differing": int(np.count_nonzero(np.nan_to_num(sides[0] - sides[1]))) if not infinite else 0,
-                "note": _join(test.reason, _dropped(len(part), difference.groups)),
+                "note": _join(test.reason, _dropped(len(pairs), difference.groups)),
             }
         )
     tests = pd.DataFrame(rows)
     clean = tests["level"] == 0
-    families = [tests.index[~clean], *(part.index for _, part in tests[clean].groupby("perturbation"))]
+    families = [tests.index[~clean], *(same.index for _, same in tests[clean].groupby("perturbation"))]
     for family in families:
         tests.loc[family, "p_holm"] = holm(tests.loc[family, "p"].to_numpy(float))
         for row in family:
             limit = smallest_attainable_p(int(tests.loc[row, "differing"]), len(family))
             if tests.loc[row, "level"] == 0 and not by_label:
-                continue  # one test on its own: its p says itself how small it could be
+                continue  # one test alone is not corrected, so its own p shows how small it can be
             if limit > 0.05 and not np.isnan(tests.loc[row, "p"]):
                 where = "at level 0" if tests.loc[row, "level"] == 0 else "above level 0"
                 limited = (
-                    f"{len(family)} tests {where} on {tests.loc[row, 'differing']} groups that differ: p (Holm) cannot "
-                    f"fall below {limit:.3g}, however large the difference"
+                    f"With {len(family)} tests {where} and {tests.loc[row, 'differing']} groups in which the models "
+                    f"differ, p (Holm) cannot fall below {limit:.3g}, however large the difference is."
                 )
                 tests.loc[row, "note"] = _join(str(tests.loc[row, "note"]), limited)
     return tests.drop(columns="differing")
@@ -161,8 +167,8 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
 def _dropped(groups: int, paired: int) -> str:
     if groups == paired:
         return ""
-    return f"{groups - paired} of {groups} groups left out: no value for one of the two models"
+    return f"Left out: {groups - paired} of {groups} groups, because one of the two models has no value there."
 
 
 def _join(*notes: str) -> str:
-    return "; ".join(filter(None, notes))
+    return " ".join(filter(None, notes))

@@ -1,4 +1,4 @@
-"""From the rows of a run to the rows of a table (docs/definitions.md, Segmentation metrics)."""
+"""Averages the rows of a run into the rows of a table (docs/definitions.md, Segmentation metrics)."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 GROUP = ("dataset", "group")
-"""The columns that tell one group from another: the unit of every statistic."""
+"""The columns that identify a group. The group is the unit of every statistic."""
 
 
 _CURVE = ("model", "training_seed", "perturbation", "level", "metric", "unit")
 
 
 class Description(NamedTuple):
-    """What a table says of a sample: number, mean, sample sd (NaN for one value), median and quartiles."""
+    """What a table says of a sample: number of values, mean, sample sd (NaN for one value), median, quartiles."""
 
     size: int
     mean: float
@@ -24,23 +24,24 @@ class Description(NamedTuple):
 
 
 def scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that hold a score: no case that failed, no value that only a figure needs, and no count of codes."""
+    """The rows that hold a score: without failed cases, values that only a figure needs, and counts of codes."""
     return frame[~frame["status"].isin(["failed", "figure"]) & (frame["metric"] != "code_usage")]
 
 
 def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
-    """One value a group: the mean over draws, then scored labels, then the cases of the group.
+    """One value for each group: the mean over draws, then over scored labels, then over the cases of the group.
 
     Args:
         frame: rows of runs, with the columns of `robustq.results.rows.Row`.
         by_label: keep the labels apart.
 
     Returns:
-        model, training_seed, perturbation, level, metric, unit (, label), dataset, group; `value`, NaN where
-        no row has one and infinite where one is; `missed`, in how many rows the label was missed. Sorted by these.
+        The columns model, training_seed, perturbation, level, metric, unit (, label), dataset, group, by which the rows
+        are sorted; `value`, NaN if no row has a value and infinite if one is infinite; `missed`, the number of rows in
+        which the label was missed.
     """
     curve = [*_CURVE, "label"] if by_label else list(_CURVE)
-    # Sums of floats depend on their order, and a resumed run stores its rows in another one.
+    # Sums of floats depend on their order, and a resumed run stores its rows in another order.
     rows = scores(frame).sort_values("draw", kind="stable")
     rows = rows.assign(missed=rows["status"] == "missed")
     per_label = _reduce(rows, [*_CURVE, "label", *GROUP, "case"])
@@ -49,26 +50,26 @@ def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
 
 
 def summarise(means: pd.DataFrame) -> pd.DataFrame:
-    """One table row for each model, perturbation, level and metric (and label), over the groups.
+    """Describe the groups in one table row for each model, perturbation, level and metric (and label).
 
     Args:
-        means: what `group_means` gave, or a part of it, such as one domain.
+        means: what `group_means` gave, or some of its rows, such as those of one domain.
 
     Returns:
-        The columns before `dataset`, then `groups` that have a value, `mean`, sample `sd` (NaN for one group),
-        `median`, `q1`, `q3` and `missed`. An infinite value makes the mean infinite and leaves no sd: print the median
-        and the quartiles there.
+        The columns before `dataset`, then `groups`, the number of groups that have a value, `mean`, sample `sd` (NaN
+        for one group), `median`, `q1`, `q3` and `missed`. If a value is infinite, the mean is infinite and the sd is
+        NaN: print the median and the quartiles there.
     """
     curve = [name for name in means.columns if name not in (*GROUP, "value", "missed")]
     rows = []
-    for key, part in means.groupby(curve, dropna=False):
-        count, *described = describe(part["value"].to_numpy(float))
-        rows.append([*key, count, *described, part["missed"].sum()])
+    for key, groups in means.groupby(curve, dropna=False):
+        count, *described = describe(groups["value"].to_numpy(float))
+        rows.append([*key, count, *described, groups["missed"].sum()])
     return pd.DataFrame(rows, columns=[*curve, "groups", *Description._fields[1:], "missed"])
 
 
 def describe(values: np.ndarray) -> Description:
-    """The description of the values that are not NaN; infinite ones are kept."""
+    """Describe the values that are not NaN; infinite values are kept."""
     values = np.sort(values[~np.isnan(values)])
     if values.size == 0:
         return Description(0, *[np.nan] * 5)
@@ -84,7 +85,7 @@ def describe(values: np.ndarray) -> Description:
 
 
 def _quantile(ordered: np.ndarray, share: float) -> float:
-    """Linearly interpolated; NumPy's is NaN beside an infinite value."""
+    """Linearly interpolated quantile; NumPy's would be NaN next to an infinite value."""
     place = share * (len(ordered) - 1)
     low, high = ordered[int(np.floor(place))], ordered[int(np.ceil(place))]
     return float(low if low == high else low + (place % 1) * (high - low))

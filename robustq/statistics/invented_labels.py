@@ -1,4 +1,4 @@
-"""What models invent: answers of a label that the truth does not show, of which there is no Dice."""
+"""Measures invented labels: a model answers a label that the truth does not show, so there is no Dice for it."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ CASE_LABEL = ["dataset", "domain", "case", "label"]
 
 
 class Invented(NamedTuple):
-    """How often a model answers a label that is not there.
+    """How often a model answers labels that the truth does not show, at one level of one perturbation.
 
     Attributes:
-        model: who answers.
-        perturbation: as it stands in the rows.
+        model: name of the model.
+        perturbation: name of the perturbation, as in the rows.
         level: percent.
-        absent: labels of cases that the truth does not show, in at least one draw.
-        share: of the answers to these that hold a voxel of the label: the mean over draws, then over labels of cases.
-        volume: of what was answered, likewise averaged, what was not invented counted as 0.
-        unit: of the volume, such as mm3 or px2.
+        absent: number of pairs of a case and a label that the truth does not show, in at least one draw.
+        share: share of the answers to these pairs that hold a voxel of the label: the mean over draws, then over pairs.
+        volume: volume of the label in these answers, averaged in the same way; 0 in an answer without the label.
+        unit: unit of the volume, such as mm3 or px2.
     """
 
     model: str
@@ -30,19 +30,20 @@ class Invented(NamedTuple):
 
 
 def invented(rows: pd.DataFrame) -> list[Invented]:
-    """By model, perturbation, level and unit of volume; empty where every truth shows every label.
+    """Invented labels by model, perturbation, level and unit of volume; empty if every truth shows every label.
 
     Args:
-        rows: of a run, with its auxiliary metrics.
+        rows: rows of a run, including those of the metrics `invented` and `invented_volume`.
     """
-    found = []
+    summaries = []
     keys = ["model", "perturbation", "level", *CASE_LABEL, "draw"]
     shares = rows[rows["metric"] == "invented"].set_index(keys)["value"].rename("share")
     volumes = rows[rows["metric"] == "invented_volume"].set_index(keys)[["value", "unit"]]
     answers = volumes.rename(columns={"value": "volume"}).join(shares).reset_index()
     curve = ["model", "perturbation", "level", "unit"]
     means = answers.groupby([*curve, *CASE_LABEL], sort=False)[["share", "volume"]].mean()
-    for (model, perturbation, level, unit), part in means.groupby(curve, sort=False):
-        share, volume = float(part["share"].mean()), float(part["volume"].mean())
-        found.append(Invented(str(model), str(perturbation), float(str(level)), len(part), share, volume, str(unit)))
-    return found
+    for (model, perturbation, level, unit), pairs in means.groupby(curve, sort=False):
+        share, volume = float(pairs["share"].mean()), float(pairs["volume"].mean())
+        summary = Invented(str(model), str(perturbation), float(str(level)), len(pairs), share, volume, str(unit))
+        summaries.append(summary)
+    return summaries

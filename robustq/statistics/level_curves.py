@@ -1,4 +1,4 @@
-"""What a curve over levels says in one number (docs/definitions.md, Robustness of one model)."""
+"""Summarises a curve over levels: retention, AUDC, worst level (docs/definitions.md, Robustness of one model)."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,14 +9,14 @@ Curve = Float[np.ndarray, " _"]
 
 
 def retention(levels: Curve, values: Curve) -> Curve:
-    """Each level's value over that of level 0; NaN where the latter is 0.
+    """Each level's value divided by the value at level 0; NaN if the latter is 0.
 
     Args:
-        levels: percent, each once, in any order; 0 among them.
+        levels: percent, each once and in any order; level 0 is among them.
         values: mean Dice, or another share, at these levels.
 
     Raises:
-        RequestError: level 0 is missing, a level stands twice, or the lengths differ.
+        RequestError: level 0 is missing, a level occurs twice, or the lengths differ.
     """
     _check(levels, values)
     clean = values[levels == 0][0]
@@ -24,14 +24,14 @@ def retention(levels: Curve, values: Curve) -> Curve:
 
 
 def audc(levels: Curve, values: Curve) -> float:
-    """The trapezoidal area under the curve from level 0, divided by the span: 1 is perfect for Dice.
+    """The trapezoidal area under the curve from level 0, divided by the highest level; 1 is perfect for Dice.
 
     Raises:
-        RequestError: as `retention`; or level 0 is the only one, and there is no span.
+        RequestError: as `retention`; or level 0 is the only level.
     """
     _check(levels, values)
     if len(levels) < 2:
-        raise RequestError("level 0 alone spans no area under a curve: give at least one level above 0")
+        raise RequestError("a curve with level 0 alone has no area: give at least one level above 0")
     order = np.argsort(levels)
     return float(np.trapezoid(values[order], levels[order]) / levels.max())
 
@@ -50,8 +50,8 @@ def worst_level(levels: Curve, values: Curve, *, higher_is_better: bool = True) 
 
 def _check(levels: Curve, values: Curve) -> None:
     if len(levels) != len(values):
-        raise RequestError(f"{len(levels)} levels cannot carry {len(values)} values: give one a level")
+        raise RequestError(f"{len(levels)} levels and {len(values)} values were given: give one value for each level")
     if len(np.unique(levels)) != len(levels):
-        raise RequestError(f"a level stands twice in {levels.tolist()}: give one value a level")
+        raise RequestError(f"a level occurs twice in {levels.tolist()}: give each level once")
     if 0 not in levels:
-        raise RequestError(f"level 0 is not among the levels {levels.tolist()}: it is what the others are set against")
+        raise RequestError(f"level 0 is not among the levels {levels.tolist()}: add it and its value")

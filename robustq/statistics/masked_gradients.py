@@ -1,4 +1,4 @@
-"""Whether an attack misjudges a model: where one that is allowed no more hurts more."""
+"""Looks for masked gradients: a model's own attack does less harm than another that may change the image no more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -10,26 +10,29 @@ from robustq.statistics.group_means import GROUP
 from robustq.statistics.paired_tests import paired_difference
 
 MATTERS = 0.005
-"""By how much less Dice a rival must leave: half a point changes no conclusion, and no attack is that exact."""
-
+"""Smallest loss of Dice that counts: half a point changes no conclusion, and no attack is that exact."""
 
 WITHIN = {"epsilon": ("epsilon",), "rms": ("rms", "epsilon")}
-"""By what a radius is measured in, the measures of balls inside: the L-inf ball of a level lies in its L2 ball."""
+"""For the measure of an attack's radius, the measures of rivals that may change the image no more.
+
+At equal level, the L-inf ball (`epsilon`) lies inside the L2 ball (`rms`).
+"""
 
 
 class Masked(NamedTuple):
-    """An attack that hurt a model less than a rival at the same level, as where gradients are masked.
+    """An attack that did a model less harm than a rival at the same level, as happens with masked gradients.
 
     Attributes:
-        model: that was shown both.
-        attack: its own attack, by name.
-        rival: what hurt more, as it stands in the rows: an attack that is allowed no more, its own or transferred.
+        model: name of the model that was shown both attacks.
+        attack: name of the model's own attack.
+        rival: name, as in the rows, of the attack that did more harm. It may change the image no more than `attack`,
+            and was made for the model itself or transferred.
         level: percent, above 0.
-        groups: that have Dice under both.
-        direct: mean Dice under its own attack.
+        groups: number of groups that have Dice under both attacks.
+        direct: mean Dice under the model's own attack.
         stronger: mean Dice under the rival.
-        low: of the 95 % interval of stronger - direct, paired by group; NaN for a single group.
-        high: likewise.
+        low: lower end of the 95 % interval of stronger - direct, paired by group; NaN for a single group.
+        high: upper end of this interval; NaN for a single group.
     """
 
     model: str
@@ -44,24 +47,25 @@ class Masked(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """By more than chance: the interval lies below 0. Of a single group there is none, and the means decide."""
+        """Whether this is more than chance: the interval lies below 0. A single group has none: its Dice decides."""
         return not self.high >= 0
 
 
 def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str]) -> list[Masked]:
-    """Every model, attack and level at which a rival leaves less Dice by more than `MATTERS`, be it by chance.
+    """Every model, attack and level at which Dice under a rival is lower by more than `MATTERS`, even if by chance.
 
     Args:
-        means: what `group_means` gave; without the metric `dice` nothing can be found.
-        norms: by the name of each direct attack, what its radius is measured in; "" is compared with itself alone.
-        models: names.
+        means: what `group_means` gave; without the metric `dice` the result is empty.
+        norms: for the name of each direct attack, the measure of its radius; if this is "", the only rivals are its own
+            transfers.
+        models: names of the models.
     """
     dice = means[means["metric"] == "dice"].set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
-    known = set(zip(dice.index.get_level_values(0), dice.index.get_level_values(1), strict=True))
-    found = []
+    evaluated = set(zip(dice.index.get_level_values(0), dice.index.get_level_values(1), strict=True))
+    masked = []
     for model in models:
         for attack, rival in rivals(norms, models):
-            if not {(model, attack), (model, rival)} <= known:
+            if not {(model, attack), (model, rival)} <= evaluated:
                 continue
             for level in dice[model, rival].index.unique("level"):
                 if level == 0:
@@ -69,16 +73,16 @@ def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str
                 stronger, direct = dice[model, rival, level].align(dice[model, attack, level])
                 if (stronger - direct).mean() < -MATTERS:
                     gap = paired_difference(stronger.to_numpy(float), direct.to_numpy(float))
-                    told = (gap.groups, float(direct.mean()), float(stronger.mean()), gap.low, gap.high)
-                    found.append(Masked(model, attack, rival, float(level), *told))
-    return found
+                    figures = (gap.groups, float(direct.mean()), float(stronger.mean()), gap.low, gap.high)
+                    masked.append(Masked(model, attack, rival, float(level), *figures))
+    return masked
 
 
 def rivals(norms: Mapping[str, str], models: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every direct attack with everything that is allowed no more than it."""
+    """Pairs of a direct attack and a rival: an attack, direct or transferred, that may change the image no more."""
     for attack, norm in norms.items():
-        for other in norms:
-            if other == attack or norms[other] in WITHIN.get(norm, ()):
-                yield from ((attack, transferred(other, source)) for source in models)
-                if other != attack:
-                    yield attack, other
+        for rival in norms:
+            if rival == attack or norms[rival] in WITHIN.get(norm, ()):
+                yield from ((attack, transferred(rival, source)) for source in models)
+                if rival != attack:
+                    yield attack, rival

@@ -1,4 +1,4 @@
-"""Two models on the same groups: interval, test and correction (docs/definitions.md, Comparing two models)."""
+"""Compares two models on the same groups: interval, test and correction (docs/definitions.md, Comparing two models)."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,26 @@ from robustq.errors import RequestError
 from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval
 
 FEWEST = 6
-"""Groups below which no p-value is given: with five the smallest possible one is 2/2^5 = 0.0625."""
+"""Smallest number of groups for a p-value: with five groups the smallest possible p is 2/2^5 = 0.0625."""
 
-INFINITE = "infinite distances: no test and no difference, medians instead (a missed structure is infinitely far)"
-"""Why there is no test where a missed structure counts as infinitely far."""
+INFINITE = (
+    "Some distances are infinite, because a missed structure counts as infinitely far away: there is no difference and "
+    "no test, and medians are printed instead of means."
+)
+"""Reason for a missing test where a missed structure counts as infinitely far away."""
 
 Values = Float[np.ndarray, " _"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate from paired groups.
+    """An estimate from paired groups, with its interval.
 
     Attributes:
-        groups: pairs that have a value on both sides.
-        estimate: NaN where there is none.
+        groups: number of groups that have a value on both sides.
+        estimate: the estimate, NaN where there is none.
         low: lower end of the interval, NaN where there is none.
-        high: upper end.
+        high: upper end of the interval, NaN where there is none.
     """
 
     groups: int
@@ -41,7 +44,7 @@ class SignedRank:
 
     Attributes:
         p: two-sided; NaN where no test was made.
-        reason: why none was made, in one sentence; "" if one was.
+        reason: why no test was made, in one sentence; "" if one was made.
     """
 
     p: float
@@ -54,14 +57,14 @@ def paired_difference(
     """Mean of first - second over the groups, with its bootstrap interval.
 
     Args:
-        first: one value a group, NaN where there is none.
-        second: of the same groups in the same order.
-        resamples: bootstrap resamples of the groups.
-        seed: of the resampling.
+        first: one value for each group, NaN where there is none.
+        second: values of the same groups in the same order.
+        resamples: number of bootstrap resamples of the groups.
+        seed: seed of the resampling.
         confidence: nominal coverage of the interval.
 
     Returns:
-        No estimate where a value is infinite, no interval for fewer than two groups.
+        The mean and its interval; no estimate if a value is infinite, no interval for fewer than two groups.
 
     Raises:
         RequestError: the numbers of groups differ.
@@ -79,12 +82,13 @@ def paired_difference(
 def paired_ratio(
     first: Values, second: Values, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
 ) -> Interval:
-    """Mean of first / mean of second, resampled as a ratio of means; arguments as `paired_difference`.
+    """Mean of first / mean of second over the groups, with its bootstrap interval; each resample is such a ratio.
 
-    With a model's values at a level and at level 0 it is the retention with its interval.
+    With the values of a model at a level and at level 0, this is the retention with its interval. The arguments are
+    those of `paired_difference`.
 
     Returns:
-        As `paired_difference`; no estimate where the mean of `second` is 0, no interval where a resampled one is.
+        As `paired_difference`; no estimate if the mean of `second` is 0, no interval if a resampled mean of it is 0.
     """
     first, second = _valid_pairs(first, second)
     if len(first) == 0 or not _finite(first, second) or second.mean() == 0:
@@ -96,7 +100,7 @@ def paired_ratio(
 
 
 def signed_rank(first: Values, second: Values) -> SignedRank:
-    """The two-sided Wilcoxon signed-rank test as scipy makes it, zero differences left out; all zero: p = 1.
+    """The two-sided Wilcoxon signed-rank test of scipy, without zero differences; p = 1 if all are zero.
 
     Args:
         first: as `paired_difference`.
@@ -108,12 +112,12 @@ def signed_rank(first: Values, second: Values) -> SignedRank:
     first, second = _valid_pairs(first, second)
     groups = len(first)
     if groups < FEWEST:
-        counted = f"{groups} group{'' if groups == 1 else 's'}"
+        counted = "1 group is" if groups == 1 else f"{groups} groups are"
         floor = min(1.0, 2 / 2**groups)
-        return SignedRank(np.nan, f"{counted}: too few for a test, whose p could not fall below {floor:.3g}")
+        return SignedRank(np.nan, f"{counted} too few for a test: its p could not fall below {floor:.3g}.")
     if not _finite(first, second):
         return SignedRank(np.nan, INFINITE)
-    # Means of floats differ in their last bits, which must neither make nor break a tie of ranks.
+    # Means of floats differ in their last bits: rounding keeps these from making or breaking a tie of ranks.
     differences = np.round(first - second, 12 - _magnitude(first - second))
     if not differences.any():
         return SignedRank(1.0)
@@ -123,8 +127,8 @@ def signed_rank(first: Values, second: Values) -> SignedRank:
 def holm(p: Values) -> Values:
     """The p-values of one family corrected by Holm's step-down method.
 
-    A test that was not made (NaN) stays NaN, and counts in the size of the family: leaving it out would make the
-    others look better for its absence.
+    A test that was not made (NaN) stays NaN but counts in the size of the family: without it, the other p-values would
+    be smaller.
     """
     order = np.argsort(p, kind="stable")  # NaN last
     factors = len(p) - np.arange(len(p))
@@ -139,16 +143,20 @@ def _magnitude(values: Values) -> int:
 
 
 def smallest_attainable_p(groups: int, tests: int) -> float:
-    """The smallest Holm-corrected p that so many groups can give in a family of so many tests: tests · 2 / 2^groups.
+    """The smallest Holm-corrected p that is possible: tests · 2 / 2^groups, at most 1.
 
-    Groups without a difference do not count.
+    Args:
+        groups: number of groups whose difference is not zero.
+        tests: number of tests in the family.
     """
     return min(1.0, tests * 2.0 ** (1 - groups))
 
 
 def _valid_pairs(first: Values, second: Values) -> tuple[Values, Values]:
     if len(first) != len(second):
-        raise RequestError(f"{len(first)} values cannot be paired with {len(second)}: give one a group on both sides")
+        raise RequestError(
+            f"{len(first)} values cannot be paired with {len(second)}: give one for each group on both sides"
+        )
     valid = ~(np.isnan(first) | np.isnan(second))
     return first[valid], second[valid]
 

@@ -115,12 +115,12 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     assert len(json.loads(result.stdout)["curves"]) == 4
     result = robustq("compare", "run", "--baseline", "base-trained", "--format", "markdown", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "5 groups: too few for a test" in result.stdout
+    assert "5 groups are too few for a test" in result.stdout
     assert "needs at least 3 training seeds" in result.stdout
     result = robustq("compare", "run", "--by", "architecture", "--json", cwd=tmp_path)
     document = json.loads(result.stdout)
     assert document["rows"]
-    assert "1 of at least 3 training seeds" in document["rows"][0]["note"]
+    assert "1 training seed, too few for a claim" in document["rows"][0]["note"]
     assert not any("each model is one" in note for note in document["notes"])  # a line is an architecture here
 
 

@@ -225,7 +225,7 @@ def test_weights_that_are_handed_on_twice_still_tell_what_they_have_seen(tmp_pat
     held_out = robustq.stress({"three": last}, data, levels=[10], draws=1)
     assert len(held_out.asked["data"]["cases"]) == 1
     assert any(
-        note.startswith("1 of the 1 case also chose, by clean Dice, which epoch of the training of")
+        "used 1 of the 1 case to choose, by Dice without noise, which epoch to keep" in note
         for note in held_out.sample_notes()
     )
 

@@ -94,7 +94,7 @@ def test_rows_for_figures_are_part_of_no_mean_no_table_and_no_summary(run: Path,
     figure = frame["status"] == "figure"
     assert 1000 < figure.sum() < 0.8 * len(frame)
     pd.testing.assert_frame_equal(group_means(frame), group_means(frame[~figure]))
-    assert Values(frame)._found.keys() == Values(frame[~figure])._found.keys()
+    assert Values(frame)._mean_and_sd.keys() == Values(frame[~figure])._mean_and_sd.keys()
     copy = tmp_path / "old"
     old, new = Analysis(of_an_earlier_version(run, copy)), Analysis(run)
     assert old.grids() == new.grids()

@@ -222,7 +222,7 @@ def test_masked_gradients_are_said_in_a_sentence_and_in_the_summary() -> None:
         )
         for note in (note.replace("\N{NO-BREAK SPACE}", " ") for note in summary["notes"])
     )
-    assert any("no evidence of robustness there" in note for note in curve_grid(run.curves("dice")).notes)
+    assert any("no evidence of robustness." in note for note in curve_grid(run.curves("dice")).notes)
 
 
 def means_of(direct: list[float], transfer: list[float], level: float = 5.0) -> pd.DataFrame:
@@ -244,13 +244,13 @@ def said(found: list[Masked], norms: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("direct", "transfer", "certain", "words"),
     [
-        ([0.80, 0.90, 0.85], [0.70, 0.82, 0.74], True, "no evidence of robustness there"),
+        ([0.80, 0.90, 0.85], [0.70, 0.82, 0.74], True, "are no evidence of robustness"),
         ([0.80, 0.90, 0.85], [0.90, 0.95, 0.95], False, "No sign of this was found"),
-        ([0.80, 0.90, 0.85], [0.40, 0.99, 0.94], False, "With 3 groups this can be chance too"),
+        ([0.80, 0.90, 0.85], [0.40, 0.99, 0.94], False, "With 3 groups this can also be chance"),
         ([0.0050, 0.0060], [0.0035, 0.0040], False, "No sign of this was found"),  # nothing is left to lose
-        ([0.80, 0.90, 0.85], [0.796, 0.896, 0.846], False, "lowers Dice by more than 0.005 below"),
-        ([0.80, 0.90, 0.85], [0.792, 0.890, 0.841], True, "no evidence of robustness there"),
-        ([0.80], [0.70], True, "no evidence of robustness there"),
+        ([0.80, 0.90, 0.85], [0.796, 0.896, 0.846], False, "leaves a Dice more than 0.005 below"),
+        ([0.80, 0.90, 0.85], [0.792, 0.890, 0.841], True, "are no evidence of robustness"),
+        ([0.80], [0.70], True, "are no evidence of robustness"),
         ([0.80, float("nan")], [0.70, float("nan")], True, "are no evidence"),  # a patient without that label
     ],
 )
@@ -276,13 +276,15 @@ def test_masking_is_said_of_the_levels_at_which_it_was_seen() -> None:
     assert found.low <= -0.295 <= found.high < 0
     asked = {"attacks": {"pgd": 4}, "draws": 4, "transfer_from": "plain", "models": []}
     transfers, starts, explanation, sentence = masking_notes(asked, ["dice"], norms, [found])
-    assert transfers.startswith("ATTACK (from MODEL): the images that the attack made for that model")
-    assert starts.startswith("pgd begins at a random point: the figures are means over these starts.")
+    assert transfers.startswith("ATTACK (from MODEL): the attack made its images for that model")
+    assert starts.startswith(
+        "pgd begins at a random point in each draw: the figures are means over these starting points."
+    )
     assert explanation.startswith("Masked gradients make a model look robust")
     assert sentence.replace("\N{NO-BREAK SPACE}", " ") == (
         "pgd makes vq look more robust than it is at 30 %: pgd (from plain) may change the image no more and does more "
-        "harm (at 30 %, Dice over all cases 0.555 instead of 0.850). The gradients of vq are masked, or pgd is too "
-        "weak: figures under pgd are no evidence of robustness there."
+        "harm (at 30 %, mean Dice over all cases is 0.555 instead of 0.850). The gradients of vq are masked, or pgd is "
+        "too weak: at these levels, figures under pgd are no evidence of robustness."
     )
 
 

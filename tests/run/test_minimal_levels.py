@@ -187,8 +187,12 @@ def test_a_table_has_a_line_for_every_model_and_says_what_it_takes_for_granted()
     grid = found.grid()
     ((_, lines),) = grid.sections
     assert [line[0] for line in lines] == ["unet", "vq-unet"]
-    assert any("a dip of mean Dice between two steps is missed; 1 draw a level" in note for note in grid.notes)
-    assert any("robustq stress --attack looks for masked gradients, this does not" in note for note in grid.notes)
+    assert any(
+        "a dip of mean Dice between two steps. Mean Dice is taken over 1 draw a level." in note for note in grid.notes
+    )
+    assert any(
+        "robustq stress --attack looks for such masked gradients, this search does not" in note for note in grid.notes
+    )
     assert any("were seen in training" in note for note in grid.notes)
     frame = found.to_frame()
     assert len(frame) == 4
@@ -247,7 +251,7 @@ def test_a_search_shares_the_directory_of_a_stress_run(tmp_path: Path) -> None:
 def test_what_a_search_wrote_is_not_taken_for_a_stress_run(tmp_path: Path) -> None:
     searched(tmp_path)
     with pytest.raises(
-        RequestError, match=r"has no run.json \(robustq minimal wrote here\); robustq stress --out makes"
+        RequestError, match=r"has no run.json \(robustq minimal wrote here\); create one with robustq stress --out"
     ):
         Run(tmp_path)
 

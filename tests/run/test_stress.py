@@ -121,7 +121,9 @@ def test_a_file_of_rows_that_is_damaged_is_named_and_once_deleted_computed_anew(
     whole = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked).to_frame()
     damaged = sorted((tmp_path / "rows").iterdir())[1]
     damaged.write_bytes(b"")
-    with pytest.raises(RequestError, match=rf"{damaged.name} cannot be read .*: delete it and run the same again"):
+    with pytest.raises(
+        RequestError, match=rf"{damaged.name} cannot be read .*: delete it and run the same command again"
+    ):
         robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked)
     damaged.unlink()
     again = robustq.stress({"m": model()}, "phantom:cases=2", out=tmp_path, **asked)
@@ -227,7 +229,9 @@ def test_a_bad_case_among_good_ones_is_recorded_and_the_run_goes_on() -> None:
 
 def test_a_label_that_the_truth_does_not_show_is_invented_not_scored() -> None:
     run = flawed_run()
-    assert any(note.startswith("For 1 of the 4 labels of all cases") for note in curve_grid(run.curves("dice")).notes)
+    assert any(
+        note.startswith("In 1 of the 4 pairs of a case and a label") for note in curve_grid(run.curves("dice")).notes
+    )
     assert [(each["level"], each["share"], each["volume"]) for each in run.summary()["invented"]] == [
         (0, 1, 192),
         (10, 1, 192),
@@ -252,7 +256,7 @@ def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) ->
     trained = robustq.train(model(), "phantom:cases=5,domain=A", tmp_path / "m.safetensors", recipe)
     scored = robustq.stress([tmp_path / "m.safetensors"], "phantom:cases=5,domain=A", levels=[0])
     assert len(scored.asked["data"]["cases"]) == 5 - len(trained.spec.training["training_cases"])
-    assert any("also chose, by clean Dice, which epoch" in note for note in scored.sample_notes())
+    assert any("to choose, by Dice without noise, which epoch" in note for note in scored.sample_notes())
     everything = robustq.stress({"m": trained}, "phantom:cases=5,domain=A", levels=[0], split="all")
     assert any("were seen in training" in note for note in everything.sample_notes())
     with pytest.raises(RequestError, match="declares no case of the split 'test'"):
@@ -267,8 +271,8 @@ def test_models_that_are_set_against_a_baseline_of_another_training_seed_are_nam
         return made
 
     run = robustq.stress({"a": trained(0), "b": trained(0), "c": trained(1)}, "phantom:cases=1", levels=[0])
-    assert seed_notes([run], "a") == ["c: trained with another seed than a, which can be a part of the difference."]
-    assert seed_notes([run], "c") == ["a, b: trained with another seed than c, which can be a part of the difference."]
+    assert seed_notes([run], "a") == ["c: trained with another seed than a, which can cause part of the difference."]
+    assert seed_notes([run], "c") == ["a, b: trained with another seed than c, which can cause part of the difference."]
     untrained = robustq.stress({"a": model(), "b": model(seed=1)}, "phantom:cases=1", levels=[0])
     assert seed_notes([untrained], "a") == []
 
@@ -398,7 +402,7 @@ def test_a_metric_that_nothing_has_is_drawn_as_an_empty_panel() -> None:
     run = robustq.stress({"m": small("none", classes=3, preparation=preparation)}, Empty(), levels=[10], draws=1)
     shown = io.StringIO()
     Console(file=shown, width=120).print(run.table())
-    assert "dice on flawed: no value, for no truth shows a label" in shown.getvalue()
+    assert "dice on flawed: no value, because no true mask shows a label" in shown.getvalue()
     assert run.summary()["curves"] == []
     (panel,) = run.plot().axes
     assert all(len(line.get_xdata()) == 0 for line in panel.lines)

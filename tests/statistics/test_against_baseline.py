@@ -71,7 +71,8 @@ def test_labels_kept_apart_multiply_the_family():
     assert clean["p_holm"].tolist() == pytest.approx(holm(clean["p"].to_numpy()))
     assert smallest_attainable_p(8, 8) > 0.05
     assert table.loc[above, "note"].unique().tolist() == [
-        "8 tests above level 0 on 8 groups that differ: p (Holm) cannot fall below 0.0625, however large the difference"
+        "With 8 tests above level 0 and 8 groups in which the models differ, p (Holm) cannot fall below 0.0625, "
+        "however large the difference is."
     ]
     assert clean["note"].unique().tolist() == [""]
 
@@ -83,7 +84,7 @@ def test_few_groups_get_an_interval_and_no_p():
 
     assert table[["difference", "low", "high"]].notna().all(axis=None)
     assert table[["p", "p_holm"]].isna().all(axis=None)
-    assert table["note"].str.contains("5 groups: too few for a test").all()
+    assert table["note"].str.contains("5 groups are too few for a test").all()
 
 
 def test_equal_models_differ_by_nothing_with_p_one():
@@ -111,7 +112,7 @@ def test_what_one_side_lacks_is_left_out_on_the_other_before_averaging():
     vq, unet = ([means(group=g, label=x) for g, x in pairs] for means, pairs in ((lacking, _kept()), (whole, _kept())))
     by_group = [np.array(v[:1] + [np.mean(v[i : i + 2]) for i in range(1, len(v), 2)]) for v in (vq, unet)]
     assert (line["groups"], line["mean"], line["baseline_mean"]) == (7, by_group[0].mean(), by_group[1].mean())
-    assert "1 of 8 groups left out: no value for one of the two models" in line["note"]
+    assert "Left out: 1 of 8 groups, because one of the two models has no value there." in line["note"]
 
 
 def _kept() -> list[tuple[int, str]]:
@@ -134,7 +135,7 @@ def test_infinite_distances_are_told_by_medians_and_missed_structures_are_counte
     assert table["median"].tolist() == [4.5] * 6
     assert (table["missed"] == np.where(table["level"] == 0, 2, 4)).all()
     assert (table["baseline_missed"] == 0).all()
-    assert table["note"].str.contains("infinite distances: no test and no difference, medians instead").all()
+    assert table["note"].str.contains("Some distances are infinite, .* no difference and no test").all()
 
 
 def test_runs_that_repeat_the_baseline_alike_may_be_compared_together_and_others_not():

@@ -32,17 +32,17 @@ def test_fewer_than_three_training_seeds_are_no_claim_about_an_architecture():
     (line,) = summarise_by_architecture(rows, {"a": "unet", "b": "unet"}).to_dict("records")
 
     assert line["seeds"] == 2
-    assert "2 of at least 3 training seeds" in line["note"]
+    assert "2 training seeds, too few for a claim" in line["note"]
 
 
 def test_two_networks_of_one_seed_or_of_other_cases_are_no_samples_of_an_architecture():
     same = frame([row(model="a"), row(model="b")])
-    with pytest.raises(RequestError, match="'a' and 'b', both unet, have the training seed 0"):
+    with pytest.raises(RequestError, match="'a' and 'b', both unet, have the same training seed 0"):
         summarise_by_architecture(same, {"a": "unet", "b": "unet"})
 
     other = frame([row(model="a"), row(model="b", training_seed=1, case="9")])
     with pytest.raises(RequestError, match="their cases differ"):
         summarise_by_architecture(other, {"a": "unet", "b": "unet"})
 
-    with pytest.raises(RequestError, match="none of the models c stands"):
+    with pytest.raises(RequestError, match="none of the models c is in these rows"):
         summarise_by_architecture(same, {"c": "unet"})

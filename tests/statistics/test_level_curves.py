@@ -42,9 +42,9 @@ def test_nothing_is_retained_of_nothing():
     ("levels", "values", "sentence"),
     [
         ([1.0, 10.0], [0.5, 0.5], "level 0 is not among the levels"),
-        ([0.0, 10.0, 10.0], [0.5, 0.5, 0.5], "stands twice"),
-        ([0.0, 10.0], [0.5], "2 levels cannot carry 1 values"),
-        ([0.0], [0.5], "level 0 alone spans no area"),
+        ([0.0, 10.0, 10.0], [0.5, 0.5, 0.5], "occurs twice"),
+        ([0.0, 10.0], [0.5], "2 levels and 1 values were given"),
+        ([0.0], [0.5], "level 0 alone has no area"),
     ],
 )
 def test_a_curve_that_is_none_is_refused(levels, values, sentence):
