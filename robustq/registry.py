@@ -26,6 +26,8 @@ KINDS = {
 """Every kind of item -> the word for one item of that kind."""
 
 _ALIASES = "aliases"
+"""Group of other names for the items of a kind."""
+
 _IMPORTS = "imports"
 """Groups of functions. Each makes an item from another library by its name there, as in `torchio:RandomGhosting`."""
 

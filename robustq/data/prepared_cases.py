@@ -36,7 +36,7 @@ class PreparedCases:
         if entry.id in self._kept:
             return self._kept[entry.id]
         case = self.preparation(self.dataset.read(entry))
-        size = case.image.nbytes + (0 if case.mask is None else case.mask.nbytes)
+        size = sum(part.nbytes for part in (case.image, case.mask, case.ignored) if part is not None)
         if self._bytes + size <= MEMORY:
             self._kept[entry.id] = case
             self._bytes += size

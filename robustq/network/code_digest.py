@@ -14,7 +14,7 @@ def code_digest(network: nn.Module) -> str:
     """Sixteen hexadecimal digits that change when the network's modules, their printed form or their methods change.
 
     The digest ignores weights, comments and the code of installed libraries, so that an update of torch does not change
-    it. It also ignores other functions that the methods call.
+    it. It also ignores other functions that the methods call. The docstring of a method is part of its code here.
     """
     printed = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # without memory addresses
     digest = sha256(printed.encode())
