@@ -1,9 +1,9 @@
-"""What does each perturbation look like? One PNG a family, levels side by side, on a case of any data set.
+"""What does each perturbation look like? Draw one PNG for each, with levels side by side, on a case of any dataset.
 
     python benchmarks/pictures.py DATA --out /tmp/pictures [--case ID] [--levels 0,10,30,60,100] [--noise all]
 
-Grey runs over the intensity range, values beyond it are shown in red (above) and blue (below); the mask is outlined.
-Of a volume the middle slice along the coarsest axis is shown. Pictures of patients stay out of the repository.
+Grey covers the intensity range; values beyond it are red (above) or blue (below). The mask is outlined. For a volume,
+the middle slice along the coarsest axis is drawn. Never add pictures of patients to the repository.
 """
 
 import argparse

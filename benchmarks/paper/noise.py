@@ -1,10 +1,10 @@
-"""Tables 4 to 6 on your data: UNet, its matched baseline and VQ-UNet under noise, over several training seeds.
+"""Make Tables 4 to 6 on your data: UNet, its matched baseline and VQ-UNet under noise, with several training seeds.
 
     python benchmarks/paper/noise.py DATA --size 128x128 --epochs 30 --seeds 0,1,2 --out runs/montgomery
     python benchmarks/paper/noise.py DATA --dims 3 --crop 48x64x48 --classes 3 --epochs 6 --seeds 0 --out runs/hippo
 
-Every network gets the same cases, recipe and noise; a finished training or run is not repeated. One `robustq` command a
-step, as a user would type them.
+Every network gets the same cases, recipe and noise; a finished training or run is not repeated. Each step is one
+`robustq` command, as a user would type it.
 """
 
 import argparse
@@ -42,8 +42,10 @@ def main() -> None:
                 robustq("train", fresh, "--data", arguments.data, "--epochs", arguments.epochs, "--out", trained)
             models += ["--model", trained]
         runs.append(arguments.out / f"run-s{seed}")
-        asked = ("--noise", arguments.noise, "--levels", arguments.levels, "--draws", arguments.draws)
-        robustq("stress", *models, "--data", arguments.data, *asked, "--metrics", arguments.metrics, "--out", runs[-1])
+        options = ("--noise", arguments.noise, "--levels", arguments.levels, "--draws", arguments.draws)
+        robustq(
+            "stress", *models, "--data", arguments.data, *options, "--metrics", arguments.metrics, "--out", runs[-1]
+        )
         robustq("compare", runs[-1], "--baseline", f"baseline-s{seed}")
     if len(runs) > 1:
         robustq("compare", *runs, "--by", "architecture")

@@ -1,12 +1,12 @@
-"""Every quantiser on one task, with the same training: which of them is robust, and how much of it do they use?
+"""Which quantiser is robust, and how many of its codes are used? Every quantiser is trained alike on one task.
 
     python benchmarks/paper/quantisers.py DATA --size 128x128 --epochs 30 --seeds 0,1,2 --out runs/quantisers
     python benchmarks/paper/quantisers.py phantom --size 64x64 --classes 4 --epochs 1 --seeds 0 --only vq --out runs/q
 
-Every quantiser that is registered is trained, the library's among them where it is installed; codebooks have 1024
-vectors of 256 channels, or as near to 1024 codes as their kind comes. The table has the mean over seeds, with the
-sample sd of more than one: Dice of clean cases and at 30 %, codes in use, perplexity, and relative latent variance at
-30 %. A finished training, run or analysis is not repeated. One `robustq` command a step, as a user would type them.
+Every registered quantiser is trained, and those of vector-quantize-pytorch too if it is installed. A codebook has 1024
+vectors of 256 channels; other kinds have about 1024 codes. The table shows means over seeds (± sample sd if there are
+several): Dice of clean cases and at 30 %, codes in use, perplexity, and relative latent variance at 30 %. A finished
+training, run or analysis is not repeated. Each step is one `robustq` command, as a user would type it.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def robustq(*words: object) -> str:
 
 
 def quantisers(only: str) -> dict[str, str]:
-    """The texts of `--quantise`, by a name that can stand in a file's."""
+    """The texts of `--quantise`, by a name that fits into a file name."""
     names = only.split(",") if only else registry.names("quantisers")
     texts = {name: f"{name}:{SIZES[registry.load('quantisers', name).grammar]}" for name in names}
     return {"none": "none"} | {name.replace(":", "-"): text for name, text in texts.items()}
@@ -59,18 +59,18 @@ def train(arguments: argparse.Namespace, wrapping: list[str], name: str, quantis
 
 
 def figures(arguments: argparse.Namespace, models: list[Path], seed: str) -> dict[str, dict[str, float]]:
-    """By model: what the table shows, of one seed."""
-    asked = ("--data", arguments.data, "--noise", arguments.noise, "--draws", arguments.draws, "--json")
-    chosen = [word for model in models for word in ("--model", model)]
+    """The figures that the table shows, for one seed, by model."""
+    options = ("--data", arguments.data, "--noise", arguments.noise, "--draws", arguments.draws, "--json")
+    model_options = [word for model in models for word in ("--model", model)]
     levels = f"0,{LEVEL}"
     stressed = json.loads(
-        robustq("stress", *chosen, *asked, "--levels", levels, "--out", arguments.out / f"stress-s{seed}")
+        robustq("stress", *model_options, *options, "--levels", levels, "--out", arguments.out / f"stress-s{seed}")
     )
     analysed = json.loads(
         robustq(
             "analyse",
             *models,
-            *asked,
+            *options,
             "--levels",
             str(LEVEL),
             "--check",
@@ -79,19 +79,19 @@ def figures(arguments: argparse.Namespace, models: list[Path], seed: str) -> dic
             arguments.out / f"latents-s{seed}",
         )
     )
-    found: dict[str, dict[str, float]] = {}
+    by_model: dict[str, dict[str, float]] = {}
     for curve in stressed["curves"]:
         if curve["metric"] == "dice":
             dice = {point["level"]: point["mean"] for point in curve["levels"]}
-            found.setdefault(curve["model"], {}).update({"clean": dice[0], "noisy": dice[LEVEL]})
+            by_model.setdefault(curve["model"], {}).update({"clean": dice[0], "noisy": dice[LEVEL]})
     for model, described in stressed["models"].items():
         codes = described["codes"]
         if codes["used"] is not None:
-            found[model].update({key: codes[key] for key in ("used", "size", "perplexity")})
+            by_model[model].update({key: codes[key] for key in ("used", "size", "perplexity")})
     for row in analysed["per_case"]:
         if row["metric"] == "relative":
-            found[row["model"]]["relative"] = row["mean"]
-    return found
+            by_model[row["model"]]["relative"] = row["mean"]
+    return by_model
 
 
 def main() -> None:
@@ -102,30 +102,30 @@ def main() -> None:
     parser.add_argument("--epochs", default="30")
     parser.add_argument("--draws", default="10")
     parser.add_argument("--noise", default="gaussian", help="one perturbation")
-    parser.add_argument("--only", default="", help="quantisers by comma; all by default")
+    parser.add_argument("--only", default="", help="quantisers, separated by commas; by default all")
     arguments, wrapping = parser.parse_known_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     texts = quantisers(arguments.only)
     seeds = arguments.seeds.split(",")
-    found = {}
+    by_seed = {}
     for seed in seeds:
         models = [train(arguments, wrapping, name, text, seed) for name, text in texts.items()]
-        found[seed] = figures(arguments, models, seed)
+        by_seed[seed] = figures(arguments, models, seed)
     table = Table(
         title=f"Quantisers on {arguments.data}, {arguments.noise}, {arguments.epochs} epochs, seeds {arguments.seeds}"
     )
     for header in ("quantiser", "Dice clean", f"Dice at {LEVEL} %", "codes used", "perplexity", "relative variance"):
         table.add_column(header, justify="left" if header == "quantiser" else "right")
     for name, text in texts.items():
-        rows = [found[seed][f"{name}-s{seed}"] for seed in seeds]
+        rows = [by_seed[seed][f"{name}-s{seed}"] for seed in seeds]
         used = f"{_mean_sd(rows, 'used', 0)} of {rows[0]['size']:.0f}" if "used" in rows[0] else "–"
-        figures_of = [_mean_sd(rows, key, digits) for key, digits in (("perplexity", 1), ("relative", 3))]
-        table.add_row(text, _mean_sd(rows, "clean", 4), _mean_sd(rows, "noisy", 4), used, *figures_of)
+        cells = [_mean_sd(rows, key, digits) for key, digits in (("perplexity", 1), ("relative", 3))]
+        table.add_row(text, _mean_sd(rows, "clean", 4), _mean_sd(rows, "noisy", 4), used, *cells)
     Console(width=120).print(table)
 
 
 def _mean_sd(rows: list[dict[str, float]], key: str, digits: int) -> str:
-    """Over seeds; – where a quantiser has no such figure."""
+    """Mean and sd over seeds; "–" if a quantiser has no such figure."""
     values = [row[key] for row in rows if row.get(key) is not None]
     return mean_sd(np.mean(values), np.std(values, ddof=1) if len(values) > 1 else np.nan, digits) if values else "–"
 

@@ -1,8 +1,8 @@
-"""How long does PGD take beside that of torchattacks (Kim, 2020), and how far does each get?
+"""How long does our PGD take, compared with that of torchattacks (Kim, 2020), and how far does each raise the loss?
 
-The bundled UNet and VQ-UNet on one case of the phantom, L-inf, radius 1 % of the range, 20 steps of a quarter of it
-from a random start. Both in turn, several times, one thread; the medians and their ratio are printed, with the
-cross-entropy of the clean image and of those the two end at.
+Both attack the bundled UNet and VQ-UNet on one case of the phantom: L-inf, radius 1 % of the range, 20 steps of a
+quarter of the radius, from a random start. They run in turn, several times, on one thread. The medians and their ratio
+are printed, with the cross-entropy of the clean image and of the images after each attack.
 
     .venv/bin/pip install --no-deps torchattacks tqdm requests
     .venv/bin/python benchmarks/speed/attacks.py
@@ -37,7 +37,7 @@ def main() -> None:
         model = robustq.load(path)
         case = adopt_labels(model.spec, data).preparation(data.read(data.entries[0]))
         low, high = case.intensity_range[0].tolist()
-        # torchattacks knows images between 0 and 1 only, and brings them back there.
+        # torchattacks takes only images between 0 and 1, and clips its result to this range.
         case = replace(
             case, image=(case.image - low) / (high - low), intensity_range=torch.tensor([[0.0, 1.0]]).double()
         )
@@ -45,7 +45,7 @@ def main() -> None:
         (ours,) = load_attacks(["pgd"]).values()
         theirs = torchattacks.PGD(model, eps=LEVEL / 100, alpha=LEVEL / 400, steps=20, random_start=True)
         times: dict[str, list[float]] = {"ours": [], "torchattacks": []}
-        reached: dict[str, list[float]] = {"ours": [], "torchattacks": []}
+        losses: dict[str, list[float]] = {"ours": [], "torchattacks": []}
 
         def entropy(image: torch.Tensor, model: robustq.Segmenter = model, target: torch.Tensor = target) -> float:
             with torch.no_grad():
@@ -53,19 +53,18 @@ def main() -> None:
 
         for repetition in range(REPETITIONS):
             start = time.perf_counter()
-            mine = ours(case, LEVEL, torch.Generator().manual_seed(repetition), model).image[None]
+            our_image = ours(case, LEVEL, torch.Generator().manual_seed(repetition), model).image[None]
             times["ours"].append(time.perf_counter() - start)
             start = time.perf_counter()
-            other = theirs(case.image[None], target)
+            their_image = theirs(case.image[None], target)
             times["torchattacks"].append(time.perf_counter() - start)
-            reached["ours"].append(entropy(mine))
-            reached["torchattacks"].append(entropy(other))
-        (mine_time, other_time), (mine_loss, other_loss) = (
-            [statistics.median(values) for values in each.values()] for each in (times, reached)
-        )
+            losses["ours"].append(entropy(our_image))
+            losses["torchattacks"].append(entropy(their_image))
+        our_time, their_time = (statistics.median(values) for values in times.values())
+        our_loss, their_loss = (statistics.median(values) for values in losses.values())
         print(
-            f"{name}: ours {mine_time:.2f} s, torchattacks {other_time:.2f} s, ratio {mine_time / other_time:.2f}; "
-            f"cross-entropy clean {entropy(case.image[None]):.4f}, ours {mine_loss:.4f}, torchattacks {other_loss:.4f}"
+            f"{name}: ours {our_time:.2f} s, torchattacks {their_time:.2f} s, ratio {our_time / their_time:.2f}; "
+            f"cross-entropy clean {entropy(case.image[None]):.4f}, ours {our_loss:.4f}, torchattacks {their_loss:.4f}"
         )
 
 

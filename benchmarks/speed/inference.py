@@ -1,8 +1,8 @@
-"""How long do the metrics take beside the network whose answer they score?
+"""How long do the metrics take, compared with the network whose masks they score?
 
-The paper's 3D UNet (16 to 256 channels, 14 classes) answers for one 96³ volume; Dice, HD95 and ASSD of 13 labels are
-scored against a truth that has been seen before, as in a stress run. Both in turn, several times, one thread; the
-medians and their ratio are printed.
+The paper's 3D UNet (16 to 256 channels, 14 classes) segments one 96³ volume; Dice, HD95 and ASSD of 13 labels are
+scored against a truth that was scored before, as in a stress run. Network and metrics run in turn, several times, on
+one thread. The medians and their ratio are printed.
 
     .venv/bin/python benchmarks/speed/inference.py
 """

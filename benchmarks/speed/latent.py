@@ -1,11 +1,12 @@
-"""What does an analysis cost beside the encoder it watches?
+"""How long does an analysis take, compared with the encoder that it observes?
 
-The paper's UNet with 1024x256. Each quantity and its peer run in turn, several times, one thread; medians and ratios
-are printed.
+The network is the paper's UNet with 1024x256. Each of three quantities and its reference run in turn, several times, on
+one thread. Medians and ratios are printed.
 
-- a forward-mode product, all draws of a case sharing the pass of the image, against one encoder pass an image;
-- latent variance of 100 draws at 5 levels, noise, search and statistics included, against as many encoder passes;
-- exact margins of 4096 tokens against 1024 vectors, beside the straightforward array of all differences.
+- Forward-mode products Jδ, where all draws of a case share one pass of the image; reference: one encoder pass for each
+  image.
+- Latent variance of 100 draws at 5 levels, with noise, search and statistics; reference: as many encoder passes.
+- Exact margins of 4096 tokens and 1024 vectors; reference: the array of all differences.
 
     .venv/bin/python benchmarks/speed/latent.py
 """
@@ -37,21 +38,21 @@ BATCH = 16
 DRAWS, LEVELS = 100, (1, 5, 10, 20, 30)
 
 
-def in_turn(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
-    """Medians of the seconds both take, run alternately after one run that does not count."""
+def in_turn(quantity: Callable[[], object], reference: Callable[[], object]) -> tuple[float, float]:
+    """The median seconds of both, run alternately; the first run of each does not count."""
     times: tuple[list[float], list[float]] = ([], [])
     for repetition in range(REPETITIONS + 1):
-        for kept, work in zip(times, (one, other), strict=True):
+        for seconds, work in zip(times, (quantity, reference), strict=True):
             start = time.perf_counter()
             work()
             if repetition:
-                kept.append(time.perf_counter() - start)
+                seconds.append(time.perf_counter() - start)
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-def tell(what: str, seconds: tuple[float, float], per: float = 1.0) -> None:
-    one, other = seconds
-    print(f"{what}: {one:.3f} s against {other:.3f} s, ratio {one / other * per:.2f}", flush=True)
+def tell(title: str, seconds: tuple[float, float], per: float = 1.0) -> None:
+    quantity, reference = seconds
+    print(f"{title}: {quantity:.3f} s against {reference:.3f} s, ratio {quantity / reference * per:.2f}", flush=True)
 
 
 @torch.no_grad()
@@ -89,8 +90,8 @@ def main() -> None:
             for first in range(0, DRAWS, BATCH):
                 numbers = range(first, min(first + BATCH, DRAWS))
                 images = torch.stack([perturber(case, "gaussian", level, number).image for number in numbers])
-                seen = latent(model, images, batch_size=BATCH, axis=None)
-                analyser.observe(Draws(first, seen, None))
+                noisy = latent(model, images, batch_size=BATCH, axis=None)
+                analyser.observe(Draws(first, noisy, None))
             list(analyser.end())
 
     images = image.expand(DRAWS * len(LEVELS), -1, -1, -1)
@@ -101,16 +102,16 @@ def main() -> None:
 
 
 def spelled_out(tokens: Tensor, codebook: Tensor) -> Tensor:
-    """Margins from the differences of every token and vector, 16 tokens at a time."""
-    found = []
+    """Margins from the differences of every token and every vector, 16 tokens at a time."""
+    blocks = []
     vectors = codebook.double()
     apart = torch.cdist(vectors, vectors)
-    for part in tokens.double().split(16):
-        distances = (part[:, None] - vectors).square().sum(2)
+    for block in tokens.double().split(16):
+        distances = (block[:, None] - vectors).square().sum(2)
         least, chosen = distances.min(1)
         faces = (distances - least[:, None]) / (2 * apart[chosen])
-        found.append(faces.nan_to_num(nan=torch.inf).amin(1))
-    return torch.cat(found)
+        blocks.append(faces.nan_to_num(nan=torch.inf).amin(1))
+    return torch.cat(blocks)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How long do HD95 and ASSD take, beside MONAI's two functions on the same masks?
+"""How long do HD95 and ASSD take, compared with MONAI's two functions on the same masks?
 
-A stress run shows the same truth to hundreds of predictions. Here 20 predictions of one case are scored label by
-label, by both in turn, several times; the medians and their ratio are printed. One thread.
+A stress run compares one truth with hundreds of predictions. Here 20 predictions of one case are scored label by label,
+by robustq and MONAI in turn, several times, on one thread. The medians and their ratio are printed.
 
     .venv/bin/python benchmarks/speed/metrics.py
 """
@@ -32,7 +32,7 @@ CASES = [((96, 96, 96), 13, (1.0, 1.2, 2.0)), ((512, 512), 2, (0.7, 0.7))]
 
 
 def organs(shape: tuple[int, ...], labels: int, generator: np.random.Generator) -> np.ndarray:
-    """Rough ellipsoids, positive inside, about as steep as a distance in voxels."""
+    """Rough ellipsoids as fields: positive inside, and about as steep as a distance in voxels."""
     grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
     centres = generator.uniform(0.2, 0.8, (labels, len(shape))) * shape
     radii = generator.uniform(0.06, 0.2, (labels, len(shape))) * shape
@@ -85,7 +85,7 @@ def main() -> None:
     for shape, labels, spacing in CASES:
         inside = organs(shape, labels, generator)
         truth = inside > 0
-        # From nearly right to poor, as under a growing level.
+        # From nearly right to poor, as under growing noise.
         predictions = [
             np.stack([field + ripple(shape, 3, 0.5 + 0.1 * step, generator) for field in inside]) > 0
             for step in range(PREDICTIONS)
@@ -94,14 +94,14 @@ def main() -> None:
         runs = [lambda p=predictions, t=truth, s=spacing, f=f: f(p, t, s) for f in (ours, monai)]
         difference = np.abs(runs[0]() / runs[1]() - 1).max()
         times = [[seconds(run) for run in runs] for _ in range(REPETITIONS)]
-        mine, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+        our_time, monai_time = (statistics.median(column) for column in zip(*times, strict=True))
         table.add_row(
             " × ".join(map(str, shape)),
             str(labels),
             f"{dice:.2f}",
-            f"{mine:.3f}",
-            f"{theirs:.3f}",
-            f"{theirs / mine:.1f}",
+            f"{our_time:.3f}",
+            f"{monai_time:.3f}",
+            f"{monai_time / our_time:.1f}",
             f"{difference:.1e}",
         )
     Console().print(table)

@@ -1,4 +1,4 @@
-"""robustq analyse: why is it robust, or not."""
+"""The command robustq analyse, which looks inside models to see why they are robust or not."""
 
 from datetime import datetime
 from pathlib import Path
@@ -56,29 +56,29 @@ def analyse(
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
 ) -> int:
-    """Look inside models: what noise does at the bottleneck.
+    """Look inside models to see what noise does at the bottleneck.
 
-    It says why a model is robust, or why it is not. Without models, the demonstration runs: two small models that come
+    The results say why a model is robust or not. Without models, the demonstration runs: two small models that come
     with robustq, on the phantom.
     """
-    # What the words alone show to be wrong is answered before torch is imported.
-    asked = parse_levels(levels)
-    names = asked_perturbations(noise, preset)
+    # Wrong options are refused here, before the slow import of torch.
+    parsed_levels = parse_levels(levels)
+    noise_names = asked_perturbations(noise, preset)
     parse_checks(check)
-    named = bundles.named(models, model)
+    paths = bundles.named(models, model)
 
     from robustq.run.analyse import analyse as analyse_models
 
-    opened = bundles.open_bundles(named, model_file)
+    models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
         analysis = analyse_models(
-            opened,
+            models_by_name,
             data,
             check=check,
-            noise=names,
-            levels=asked,
+            noise=noise_names,
+            levels=parsed_levels,
             draws=draws,
             seed=seed,
             split=split,

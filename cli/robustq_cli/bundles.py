@@ -1,4 +1,4 @@
-"""Bundles that a command line names, and the user's own file that some of them need."""
+"""Opens the bundles that a command names, with the user's own network file where a bundle needs it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def named(words: Sequence[Path] | None, options: Sequence[Path] | None) -> list[Path] | None:
-    """The models that a command line names by words and by `--model`, in this order; None if it names none.
+    """The model files given as plain words, then those given by `--model`; None if none is given.
 
     Raises:
-        RequestError: one of them does not exist.
+        RequestError: a file does not exist.
     """
     paths = [*(words or ()), *(options or ())]
     check_files(paths)
@@ -23,15 +23,15 @@ def named(words: Sequence[Path] | None, options: Sequence[Path] | None) -> list[
 
 
 def one(words: Sequence[Path] | None, options: Sequence[Path] | None) -> Path:
-    """The model of a command that takes one.
+    """The model file of a command that takes exactly one.
 
     Raises:
-        RequestError: none or several are named, or it does not exist.
+        RequestError: no file or several files are given, or the file does not exist.
     """
     paths = named(words, options) or []
     if len(paths) != 1:
         given = " and ".join(map(str, paths)) or "none"
-        raise RequestError(f"one model can be trained at a time, and {given} was named: name one, --model FILE")
+        raise RequestError(f"one model can be trained at a time, but the command names {given}: give one --model FILE")
     return paths[0]
 
 
@@ -39,22 +39,22 @@ def check_files(paths: Sequence[Path] | None) -> None:
     """Refuse a bundle that does not exist, before torch is imported.
 
     Raises:
-        RequestError: there is no such file.
+        RequestError: the file does not exist.
     """
     for path in paths or ():
         if not path.is_file():
-            raise RequestError(f"no model file {path}: make one with robustq wrap, or mend the path")
+            raise RequestError(f"there is no model file {path}: make one with robustq wrap, or correct the path")
 
 
 def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[str, Segmenter | Path] | None":
-    """The models by file name. Those that were wrapped from the user's own network are opened with it.
+    """The models by file name: the path of a bundle, or an opened segmenter if it needs the user's own network.
 
     Args:
-        paths: of bundles; None for the bundled demonstration pair.
-        model_file: as in `--model-file`; the file is executed if it is given.
+        paths: paths of bundles; None for the demonstration pair.
+        model_file: text of `--model-file`, or None; the file is executed.
 
     Raises:
-        RequestError: two bundles have one name, none needs the file, or one needs it and cannot be rebuilt.
+        RequestError: two bundles have the same name, no bundle needs the file, or a bundle cannot be rebuilt with it.
     """
     from robustq.model.bundle_file import read_spec
     from robustq.model.load import load
@@ -63,25 +63,25 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
 
     if model_file is None:
         return None if paths is None else dict(by_file_name(paths))
-    named = by_file_name(paths or ())
-    own = [name for name, path in named.items() if read_spec(path).architecture is None]
-    if not own:
+    paths_by_name = by_file_name(paths or ())
+    own_names = [name for name, path in paths_by_name.items() if read_spec(path).architecture is None]
+    if not own_names:
         raise RequestError(
-            f"no bundle here needs --model-file {model_file}: each of them names its architecture, so leave it out"
+            f"no bundle here needs --model-file {model_file}, since each one names its architecture: leave it out"
         )
     console.say(f"executing {model_file}")
     network = network_from_file(model_file)
-    return {name: load(path, module=network) if name in own else path for name, path in named.items()}
+    return {name: load(path, module=network) if name in own_names else path for name, path in paths_by_name.items()}
 
 
 def open_bundle(path: Path, model_file: str | None) -> "Segmenter":
-    """One model, as `open_bundles` opens several.
+    """Open one model, as `open_bundles` opens several.
 
     Raises:
-        RequestError: as there.
+        RequestError: as in `open_bundles`.
     """
     from robustq.model.load import load
 
-    opened = open_bundles([path], model_file) or {}
-    (model,) = opened.values()
+    models = open_bundles([path], model_file) or {}
+    (model,) = models.values()
     return load(model) if isinstance(model, Path) else model

@@ -1,4 +1,4 @@
-"""How the help of a command looks: panels, flags without a type, and worked examples at the end."""
+"""Sets how the help of a command looks: panels, flags without a type, and examples at the end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ OUTPUT = "Output"
 """Panels of options, in the order in which commands show them."""
 
 WIDEST = 77
-"""Characters of an example's command: it stays on one line of a terminal of 80 columns, so that it can be copied."""
+"""Largest length of an example's command: it stays on one line of an 80-column terminal and can be copied."""
 
 
 class Command(TyperCommand):
-    """A command whose `--help` does not list itself."""
+    """A command whose help does not list the option `--help`."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # the types are private to typer
         """The options and arguments."""
@@ -37,7 +37,7 @@ class Group(TyperGroup):
 
 
 def _without_types(params: list[Any]) -> list[Any]:
-    """Neither a flag, which takes no value, nor an argument shows a type such as <bool> or <list[Path]>."""
+    """The parameters, changed so that flags and arguments show no type such as <bool> or <list[Path]>."""
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
@@ -47,15 +47,15 @@ def _without_types(params: list[Any]) -> list[Any]:
 
 
 def prose(docstring: str | None) -> str:
-    """A docstring as help: each paragraph is one line, which the terminal breaks where it ends."""
+    """A docstring as help text: each paragraph becomes one line, and the terminal wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in (docstring or "").split("\n\n"))
 
 
 def examples(*pairs: Sequence[str]) -> str:
-    """The end of a help text.
+    """The examples at the end of a help text.
 
     Args:
-        *pairs: what an example is for, and its commands, a line each.
+        *pairs: what an example is for, then its commands, one on each line.
     """
     lines = ["[bold]Examples[/]"]
     for purpose, *commands in pairs:

@@ -1,4 +1,4 @@
-"""robustq compare: models against a baseline."""
+"""The command robustq compare, which compares models with a baseline or summarises architectures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -38,7 +38,7 @@ Baseline = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=STATISTICS,
-        help="Name of the model that the others are compared with, as in the tables of robustq stress.",
+        help="Name of the model that the others are comparison with, as in the tables of robustq stress.",
     ),
 ]
 By = Annotated[
@@ -83,28 +83,28 @@ def compare(
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
     if by is not None and baseline is not None:
-        raise RequestError("compare takes --baseline NAME, for paired differences, or --by architecture, not both")
+        raise RequestError("compare takes either --baseline NAME or --by architecture, not both: leave one out")
 
     from robustq.results.several_runs import join
     from robustq.results.stress_run import Run
 
-    opened = [Run(path) for path in runs]
-    joined = join(opened)
+    stress_runs = [Run(path) for path in runs]
+    all_rows = join(stress_runs)
     if by is None and baseline is None:
-        names = ", ".join(model for run in opened for model in run.models)
-        raise RequestError(f"compare needs --baseline NAME, one of {names}; or --by architecture")
-    metrics = [metric for metric in opened[0].metrics if all(metric in run.metrics for run in opened)]
-    rows = joined[joined["metric"].isin(metrics) | (joined["status"] == "failed")]
-    compared = (
-        _with_baseline(opened, rows, metrics, baseline, per_label)
+        names = ", ".join(model for run in stress_runs for model in run.models)
+        raise RequestError(f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture")
+    metrics = [metric for metric in stress_runs[0].metrics if all(metric in run.metrics for run in stress_runs)]
+    rows = all_rows[all_rows["metric"].isin(metrics) | (all_rows["status"] == "failed")]
+    comparison = (
+        _with_baseline(stress_runs, rows, metrics, baseline, per_label)
         if baseline is not None
-        else _by_architecture(opened, rows, metrics, per_label)
+        else _by_architecture(stress_runs, rows, metrics, per_label)
     )
     if json:
-        table = compared.table.to_dict("records")
-        console.print_json({"runs": [str(path) for path in runs], "notes": compared.notes, "rows": table})
+        table = comparison.table.to_dict("records")
+        console.print_json({"runs": [str(path) for path in runs], "notes": comparison.notes, "rows": table})
         return
-    for grid in compared.grids:
+    for grid in comparison.grids:
         if output == "table":
             console.print_table(grid.to_rich())
         else:
@@ -112,7 +112,7 @@ def compare(
 
 
 class _Compared(NamedTuple):
-    """What a comparison found: its rows, the notes under them, and a printed table for each metric."""
+    """The result of a comparison: its rows, the notes under them, and a printed table for each metric."""
 
     table: "DataFrame"
     notes: list[str]
@@ -122,7 +122,7 @@ class _Compared(NamedTuple):
 def _with_baseline(
     runs: "list[Run]", rows: "DataFrame", metrics: list[str], baseline: str, per_label: bool
 ) -> _Compared:
-    """Paired differences from a model."""
+    """Paired differences of all models from the baseline."""
     from robustq.report.baseline_table import comparison_grid
     from robustq.results.several_runs import remarks, seed_notes
     from robustq.statistics import compare as compare_models
@@ -139,7 +139,7 @@ def _with_baseline(
 
 
 def _by_architecture(runs: "list[Run]", rows: "DataFrame", metrics: list[str], per_label: bool) -> _Compared:
-    """One line for each architecture, over its training seeds."""
+    """One line for each architecture: the mean over its training seeds."""
     from robustq.report.architecture_table import architecture_grid
     from robustq.report.sample_notes import ONE_NETWORK
     from robustq.results.several_runs import architectures, remarks
@@ -163,6 +163,6 @@ def _measures_distance(metric: str) -> bool:
 
 
 def _caption(run: "Run", metric: str) -> str:
-    """What a table says of the run above its figures."""
+    """The caption of a metric's table: the data, the draws, and for a distance how missed structures count."""
     caption = f"{run.asked['data']['name']}, {draws_a_level(run.asked['draws'])}"
     return f"{caption}, missed structures by {run.asked['missing']}" if _measures_distance(metric) else caption

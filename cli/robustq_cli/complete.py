@@ -1,6 +1,6 @@
-"""What the shell offers when a word is completed: registered names and choices. Nothing here imports torch.
+"""Completes words in the shell: names of registered items, and choices of options. Nothing here imports torch.
 
-Each function makes a completion, which takes the word typed so far and returns the words that begin with it.
+Each function returns a completion: a function from the word typed so far to the words that begin with it.
 """
 
 import re
@@ -13,37 +13,37 @@ Completion = Callable[[str], list[str]]
 
 
 def one_of(*choices: str) -> Completion:
-    """One of these words."""
+    """Offer these words."""
     return _completion(lambda: list(choices))
 
 
 def one_item(kind: str, *others: str) -> Completion:
-    """The name of an item of that kind, or one of the other words."""
+    """Offer the names of the items of a kind, and other words."""
     return _completion(lambda: [*registry.names(kind), *others])
 
 
 def several_items(kind: str, *others: str) -> Completion:
-    """Names as above, separated by commas; those of a chain by a plus sign."""
+    """Offer the same as `one_item`, for several names separated by commas, or by plus signs in a chain."""
     return _completion(lambda: [*registry.names(kind), *others], separators=",+")
 
 
 def kinds() -> Completion:
-    """What `robustq list` lists."""
+    """Offer the kinds that `robustq list` lists."""
     return _completion(lambda: [*registry.KINDS, "presets"])
 
 
 def words_of_kinds() -> Completion:
-    """The word for one item of each kind."""
+    """Offer the word for one item of each kind, such as metric."""
     return _completion(lambda: list(registry.KINDS.values()))
 
 
 def preset() -> Completion:
-    """A preset, or all perturbations."""
+    """Offer the presets, and all for every perturbation."""
     return _completion(lambda: [*PRESETS, "all"])
 
 
 def data() -> Completion:
-    """The name of a dataset; where nothing is typed yet, nothing, so that the shell offers files."""
+    """Offer the names of datasets. Offer nothing for an empty word, so that the shell offers files."""
 
     def complete(incomplete: str) -> list[str]:
         return [name for name in registry.names("datasets") if incomplete and name.startswith(incomplete)]
@@ -53,8 +53,8 @@ def data() -> Completion:
 
 def _completion(choices: Callable[[], list[str]], separators: str = "") -> Completion:
     def complete(incomplete: str) -> list[str]:
-        before = re.match(rf".*[{separators}]", incomplete) if separators else None
-        done = before[0] if before else ""
-        return [done + choice for choice in choices() if choice.startswith(incomplete[len(done) :])]
+        finished = re.match(rf".*[{separators}]", incomplete) if separators else None
+        prefix = finished[0] if finished else ""
+        return [prefix + choice for choice in choices() if choice.startswith(incomplete[len(prefix) :])]
 
     return complete

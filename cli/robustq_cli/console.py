@@ -1,6 +1,6 @@
-"""Where each word goes: tables and JSON to stdout, prose and progress to stderr.
+"""Prints tables and JSON to stdout, and prose and progress to stderr.
 
-A command with `--json` prints one document with `print_json` and nothing else to stdout.
+A command with `--json` prints one document with `print_json`, and nothing else to stdout.
 """
 
 import json
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from robustq.run.progress import Progress as Done
 
-# rich is imported by the functions that print with it, so that an option's words are refused sooner.
+# The functions that print import rich themselves, so that wrong options are refused sooner.
 
 _UNBOUNDED = 10_000
 
 
 @cache
 def out() -> "Console":
-    """For tables and answers."""
+    """The console on stdout, for tables and answers."""
     from rich.console import Console
 
     return Console()
@@ -35,28 +35,28 @@ def out() -> "Console":
 
 @cache
 def err() -> "Console":
-    """For prose and progress."""
+    """The console on stderr, for prose and progress."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def say(text: str) -> None:
-    """A line of prose."""
+    """Print a line of prose."""
     from rich.text import Text
 
     err().print(Text(text), soft_wrap=True)
 
 
 def say_left_out(failures: Mapping[str, str]) -> int:
-    """Say which cases could not be used, and why; the exit status that follows from it, 3 or 0."""
+    """Print which cases could not be used, and why. Return the exit status: 3 if there are any, else 0."""
     for case, reason in failures.items():
         say(f"left out {case}: {reason}")
     return 3 if failures else 0
 
 
 def print_table(table: "RenderableType") -> None:
-    """A table and its prose: in a terminal within its width, wrapping; elsewhere as wide as they need to be."""
+    """Print a table and its notes. A terminal wraps them at its width; elsewhere they are as wide as they need."""
     from rich.console import Console
     from rich.measure import measure_renderables
 
@@ -65,12 +65,12 @@ def print_table(table: "RenderableType") -> None:
         return
     unbounded = out().options.update(max_width=_UNBOUNDED)
     needed = measure_renderables(out(), unbounded, [table]).maximum
-    # A console prints no wider than itself, so that this takes another one.
+    # A console prints no wider than its own width, so a wider one is made.
     Console(file=out().file, width=max(out().width, needed)).print(table)
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:
-    """Names and what belongs to them, a line each; lines stay whole, so that commands can be copied."""
+    """Print names and their texts, one pair on each line. Lines are not wrapped, so that commands can be copied."""
     from rich.text import Text
 
     width = max(map(len, pairs), default=0)
@@ -79,7 +79,7 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
 
 def print_list(texts: Mapping[str, str]) -> None:
-    """Names and what is said of each: in a terminal in two columns, elsewhere a line each."""
+    """Print names and their descriptions: in a terminal in two columns, elsewhere one pair on each line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -95,35 +95,35 @@ def print_list(texts: Mapping[str, str]) -> None:
 
 
 def print_json(document: object) -> None:
-    """One JSON document: NaN is null, infinity "inf" or "-inf", a path its text."""
+    """Print one JSON document. NaN becomes null, infinity "inf" or "-inf", and a path its text."""
     sys.stdout.write(
         json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False, default=os.fspath) + "\n"
     )
 
 
 class Milestones:
-    """A line on stderr at each tenth of the work, where there is no terminal to draw bars on."""
+    """Prints a line on stderr at each tenth of the work, if there is no terminal to draw bars on."""
 
     def __init__(self) -> None:
         self._start = monotonic()
         self._tenths_said = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Say how far the work is, if a tenth more is done."""
+        """Print how far the work is, if another tenth is done."""
         tenths = 10 * done // max(1, total)
         if err().is_terminal or tenths <= self._tenths_said:
             return
         self._tenths_said = tenths
-        left = (monotonic() - self._start) * (total - done) / done
-        say(f"{10 * tenths} % done, about {left / 60:.1f} min left")
+        seconds_left = (monotonic() - self._start) * (total - done) / done
+        say(f"{10 * tenths} % done, about {seconds_left / 60:.1f} min left")
 
 
 class Pieces:
-    """A bar over the pieces of a run: one case under one perturbation at one level. First the cases are read.
+    """A progress bar over the pieces of a run, each one case under one perturbation at one level.
 
     Args:
-        bars: from `progress`.
-        target: the run directory, which is said once the run has begun; None where the user chose it.
+        bars: the bars that `progress` returns.
+        target: run directory, printed when the run begins; None if the user chose it.
     """
 
     def __init__(self, bars: "Progress", target: Path | None) -> None:
@@ -132,7 +132,7 @@ class Pieces:
         self._milestones = Milestones()
 
     def __call__(self, progress: "Done") -> None:
-        """Show how far the run is; what an earlier run had done does not count for the time left."""
+        """Show how far the run is. Pieces of an earlier run do not count, so that the time left is right."""
         done, total = progress.done - progress.resumed, progress.total - progress.resumed
         if not done:
             self._bars.reset(self._task)
@@ -144,9 +144,9 @@ class Pieces:
 
 
 def progress() -> "Progress":
-    """Bars on stderr with what is done, the time it took and the time left; a context manager.
+    """Progress bars on stderr with the work done, the time used and the time left; a context manager.
 
-    They vanish when the work is done, and are not drawn where there is no terminal.
+    The bars vanish when the work is done, and are not drawn without a terminal.
     """
     from rich.progress import (
         BarColumn,

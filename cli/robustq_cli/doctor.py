@@ -1,4 +1,4 @@
-"""robustq doctor: what is installed, what is missing, and what this machine can do."""
+"""The command robustq doctor, which shows what is installed, what is missing, and which devices there are."""
 
 import os
 import platform
@@ -9,15 +9,16 @@ from robustq_cli import console, options
 from robustq_cli.command import examples
 
 EXAMPLES = examples(
-    ("Is everything installed, and is there a GPU", "robustq doctor"),
-    ("The same, for a program to read or a report of a fault", "robustq doctor --json"),
+    ("Check what is installed, and whether there is a GPU", "robustq doctor"),
+    ("The same as JSON, for a program or a bug report", "robustq doctor --json"),
 )
 
 
 def doctor(json: options.Json = False) -> int:
     """Check the installation and the devices of this machine.
 
-    Every item that has a name is tried. The exit status is 1 if a library that robustq needs is missing or too old.
+    Every registered item is loaded as a test. The exit status is 1 if a library that robustq needs is missing or too
+    old.
     """
     from robustq.requirements import Requirement, extra_line, requirements
 
@@ -81,7 +82,7 @@ def _devices() -> dict[str, str]:
 
 
 def _items() -> dict[str, dict[str, str]]:
-    """Every registered item by kind: "ok", or why it cannot be loaded."""
+    """The state of every registered item, by kind and name: "ok", or why it cannot be loaded."""
     from robustq import registry
 
     states: dict[str, dict[str, str]] = {}
@@ -90,7 +91,7 @@ def _items() -> dict[str, dict[str, str]]:
             try:
                 registry.load(kind, name)
                 state = "ok"
-            except Exception as error:  # a stranger's plugin may fail in any way, and the doctor says how
+            except Exception as error:  # a plugin may fail in any way; the doctor prints the error
                 state = f"{type(error).__name__}: {error}"
             states.setdefault(kind, {})[name] = state
     return states

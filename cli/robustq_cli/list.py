@@ -1,4 +1,4 @@
-"""robustq list: everything that has a name."""
+"""The command robustq list, which lists the registered items and what each one does."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,22 +18,22 @@ EXAMPLES = examples(
 )
 
 PRESET = "presets"
-"""Presets are listed like a kind, though they are groups of names and no items."""
+"""Presets are listed like a kind, although a preset is a group of names, not an item."""
 
 Kind = Annotated[
     str | None,
     typer.Argument(
         metavar="KIND",
         autocompletion=complete.kinds(),
-        help=f"What is listed: {', '.join(registry.KINDS)} or {PRESET}. By default the names of all of them.",
+        help=f"What to list: {', '.join(registry.KINDS)} or {PRESET}. By default, the names of all of them.",
     ),
 ]
 
 
 def list_items(kind: Kind = None, json: options.Json = False) -> None:
-    """List what has a name, and say what it does.
+    """List the names that options accept, and what each one does.
 
-    Items of other packages are listed beside those of robustq. Nothing of them is imported.
+    Items of other packages are listed together with those of robustq. No item is imported.
     """
     kinds = (*registry.KINDS, PRESET)
     if kind is not None and kind not in kinds:
@@ -51,7 +51,7 @@ def list_items(kind: Kind = None, json: options.Json = False) -> None:
 
 
 def _described(kind: str) -> list[dict[str, Any]]:
-    """What is known of each item, or of each preset, with one sentence on what it does."""
+    """The fields of each item, or of each preset, with a sentence on what it does."""
     if kind == PRESET:
         return [
             {"name": name, "description": f"{', '.join(members)}.", "members": members}
@@ -61,13 +61,13 @@ def _described(kind: str) -> list[dict[str, Any]]:
 
 
 def _names(item: Mapping[str, Any]) -> str:
-    """The name, and the others that it answers to."""
+    """The name of an item, and its aliases."""
     aliases = item.get("aliases", ())
     return f"{item['name']} (or {', '.join(aliases)})" if aliases else str(item["name"])
 
 
 def _sentence(item: Mapping[str, Any]) -> str:
-    """What it does, and whose it is if it is not ours."""
+    """What an item does, and the package that it comes from, unless that is robustq."""
     provider = item.get("distribution", "robustq")
     origin = "" if provider == "robustq" else f"(from {provider} {item['version']})"
     return f"{item['description']} {origin}".strip()

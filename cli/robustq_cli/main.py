@@ -1,4 +1,4 @@
-"""The application `robustq`: its commands, and what happens to the errors they raise."""
+"""The application `robustq`: registers its commands, and turns their errors into one line and an exit status."""
 
 import os
 import sys
@@ -26,10 +26,10 @@ EPILOG = "\n".join(
         "[bold]Exit status[/]",
         "",
         "0    done",
-        "1    a fault of ours",
+        "1    a bug in robustq or in an item",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
-        "130  stopped; the same command goes on",
+        "130  stopped; the same command with the same --out continues",
     )
 )
 
@@ -42,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-# No command imports torch before its words are checked, so help and listings are quick.
+# Every command checks its options before it imports torch, so help and listings are quick.
 for panel, name, command, ending, needs_words in (
     (MAKE, "wrap", wrap.wrap, wrap.EXAMPLES, True),
     (MAKE, "train", train.train, train.EXAMPLES, True),
@@ -83,7 +83,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. Its exit statuses are listed by `robustq --help`."""
-    # Warnings of libraries are for those who write code; what concerns a user is said in our own words.
+    # Warnings of libraries address programmers, so they are hidden. robustq itself prints what concerns a user.
     warnings.simplefilter("ignore")
     if os.environ.get("_ROBUSTQ_COMPLETE") == "complete_bash":
         complete_in_bash(lambda: app(prog_name="robustq"))
@@ -93,20 +93,20 @@ def main() -> None:
     except RequestError as error:
         _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("robustq: stopped; the same command with the same --out goes on where it was\n")
+        sys.stderr.write("robustq: stopped; run the same command with the same --out to continue\n")
         sys.exit(130)
     except Exception as error:
-        # Typer's own refusals (an unknown option, a missing argument) know how to say themselves in a line.
-        words = getattr(error, "format_message", None)
-        if words is None:
+        # Typer's own errors (an unknown option, a missing argument) can format themselves as one line.
+        format_message = getattr(error, "format_message", None)
+        if format_message is None:
             raise
-        if not words():  # help was shown, for nothing was asked
+        if not format_message():  # the command had no words, so typer printed its help
             sys.exit(0)
-        _refuse(words())
+        _refuse(format_message())
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _refuse(sentence: str) -> None:
-    """One line, no traceback, exit status 2."""
+    """Print one line without a traceback, and end with exit status 2."""
     sys.stderr.write(f"robustq: {' '.join(sentence.split())}\n")
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""robustq minimal: the smallest level at which Dice falls below a threshold."""
+"""The command robustq minimal, which searches the smallest level at which Dice falls below a threshold."""
 
 from datetime import datetime
 from pathlib import Path
@@ -42,14 +42,16 @@ Attack = Annotated[
 ]
 Below = Annotated[
     float,
-    typer.Option(metavar="NUMBER", rich_help_panel=STATISTICS, help="The Dice to fall below, between 0 and 1."),
+    typer.Option(
+        metavar="NUMBER", rich_help_panel=STATISTICS, help="A case fails if its Dice is below this number (0 to 1)."
+    ),
 ]
 Resolution = Annotated[
     float,
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=STATISTICS,
-        help="How closely the level is searched, in percentage points.",
+        help="How closely the level is minimal_run, in percentage points.",
     ),
 ]
 
@@ -76,21 +78,24 @@ def minimal(
 
     A case fails at a level where its Dice is below a threshold. The tables show the medians over patients.
     """
-    # What the words alone show to be wrong is answered before torch is imported.
+    # Wrong options are refused here, before the slow import of torch.
     if (noise is None) == (attack is None):
-        raise RequestError("minimal takes one of --noise NAME and --attack NAME, such as --noise gaussian")
+        raise RequestError("minimal takes either --noise NAME or --attack NAME: give one, such as --noise gaussian")
     if "," in (noise or attack or ""):
-        raise RequestError(f"minimal searches one at a time, and {noise or attack!r} names several: a chain is a+b")
+        raise RequestError(
+            f"minimal searches one perturbation or attack at a time, but {noise or attack!r} names several: give one, "
+            "or a chain of perturbations such as gaussian+blur"
+        )
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
-    named = bundles.named(models, model)
+    paths = bundles.named(models, model)
 
     from robustq.run.minimal_levels import minimal_levels
 
-    opened = bundles.open_bundles(named, model_file)
+    models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
-        searched = minimal_levels(
-            opened,
+        minimal_run = minimal_levels(
+            models_by_name,
             data,
             name,
             threshold=below,
@@ -105,8 +110,8 @@ def minimal(
             on_progress=console.Pieces(bars, None if out else target),
         )
     if json:
-        console.print_json(searched.summary())
+        console.print_json(minimal_run.summary())
     else:
-        console.print_table(searched.grid().to_rich())
+        console.print_table(minimal_run.grid().to_rich())
         console.say(f"Rows and summary are in {target}.")
-    return console.say_left_out(searched.failures)
+    return console.say_left_out(minimal_run.failures)

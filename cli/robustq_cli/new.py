@@ -1,4 +1,4 @@
-"""robustq new: a plugin to start from."""
+"""The command robustq new, which writes a plugin to start from."""
 
 import keyword
 import re
@@ -70,11 +70,11 @@ def new(
 
 
 def plugin(name: str, kind: str) -> dict[str, str]:
-    """The files of a plugin: path in its folder -> text.
+    """The files of a plugin, as a mapping from the path in the plugin's folder to the text.
 
     Args:
-        name: of the package and of its item.
-        kind: a kind of the registry.
+        name: name of the package and of its item.
+        kind: kind of the item as the registry names it, such as "perturbations".
     """
     package, word = name.replace("-", "_"), registry.KINDS[kind]
     words = {
@@ -83,7 +83,7 @@ def plugin(name: str, kind: str) -> dict[str, str]:
         "kind": kind,
         "word": word,
         "a_word": f"{'an' if word[0] in 'aeiou' else 'a'} {word}",
-        "class_name": "".join(part.capitalize() for part in name.split("-")),
+        "class_name": "".join(syllable.capitalize() for syllable in name.split("-")),
     }
     templates = files("robustq_cli") / "templates" / "plugin"
 
@@ -101,7 +101,7 @@ def plugin(name: str, kind: str) -> dict[str, str]:
 
 
 def _group(kind: str) -> str:
-    """The kind of the registry, given by its word or by its group."""
+    """The registry's name of a kind, which is given as for example "metric" or "metrics"."""
     words = {word: group for group, word in registry.KINDS.items()}
     group = words.get(kind, kind)
     if group not in registry.KINDS:
@@ -110,18 +110,18 @@ def _group(kind: str) -> str:
 
 
 def _free(name: str, kind: str) -> Path:
-    """The folder to write into."""
+    """The folder to write into, if neither it nor its name is in use."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise RequestError(
-            f"{name!r} cannot name a plugin: take lower-case letters and digits, beginning with a letter, with single "
+            f"{name!r} cannot name a plugin: use lower-case letters and digits, beginning with a letter, with single "
             "hyphens between words, as in my-noise"
         )
     target = Path(name)
     if target.exists():
-        raise RequestError(f"{target} is here already: take another name, or another directory to work in")
+        raise RequestError(f"{target} exists already: choose another name, or work in another directory")
     taken = next((item for item in registry.items(kind) if name in (item.name, *item.aliases)), None)
     if taken is not None:
-        raise RequestError(f"{taken.distribution} has {registry.KINDS[kind]} {name!r} already: take another name")
+        raise RequestError(f"{taken.distribution} already has the {registry.KINDS[kind]} {name!r}: choose another name")
     if find_spec(name.replace("-", "_")) is not None:
-        raise RequestError(f"{name!r} is the name of a module that is installed: take another name")
+        raise RequestError(f"{name!r} is the name of an installed module: choose another name")
     return target

@@ -1,4 +1,4 @@
-"""Options that several commands take, in the same words and panels."""
+"""The options that several commands share, with their help texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from robustq_cli import complete
 from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS
 
-# Words without an option name models too; `--model` stands in the help for both.
+# Models can also be given without an option. The help shows only `--model`, which mentions this.
 Models = Annotated[list[Path] | None, typer.Argument(metavar="MODEL", hidden=True, show_default=False)]
 Model = Annotated[
     list[Path] | None,
@@ -16,8 +16,8 @@ Model = Annotated[
         "--model",
         metavar="FILE",
         rich_help_panel=MODELS,
-        help="Model file made by robustq wrap or train. Repeat the option to set several side by side; the file "
-        "names alone work too. By default the two models of the demonstration.",
+        help="Model file made by robustq wrap or train. Repeat the option to compare several models; file names "
+        "without the option work too. By default the two models of the demonstration.",
     ),
 ]
 ModelFile = Annotated[
@@ -26,7 +26,7 @@ ModelFile = Annotated[
         "--model-file",
         metavar="FILE.py:FUNCTION",
         rich_help_panel=MODELS,
-        help="Function that makes your own network, for models that were wrapped from one. The file is executed.",
+        help="Function that makes your own network, for models that were made from it. The file is executed.",
     ),
 ]
 Data = Annotated[
@@ -106,14 +106,14 @@ Compat = Annotated[
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_of("paper-code"),
-        help="paper-code takes the noise formulas of the paper's published code. By default ours, which follow the "
-        "intensity range.",
+        help="paper-code uses the noise formulas of the paper's published code. By default robustq uses its own "
+        "formulas, which follow the intensity range.",
     ),
 ]
 Clip = Annotated[
     bool,
     typer.Option(
-        "--clip", rich_help_panel=PERTURBATIONS, help="Cut perturbed values off at the ends of the intensity range."
+        "--clip", rich_help_panel=PERTURBATIONS, help="Limit perturbed values to the intensity range of the image."
     ),
 ]
 Device = Annotated[
@@ -140,7 +140,7 @@ Executor = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_item("executors"),
-        help="Where the work is computed: local, or another one of robustq list executors.",
+        help="Where the work is computed: local, or another name from robustq list executors.",
     ),
 ]
 BatchSize = Annotated[
@@ -157,7 +157,7 @@ RunDirectory = Annotated[
         "--out",
         metavar="FOLDER",
         rich_help_panel=OUTPUT,
-        help="Run directory to write. A run that was stopped there goes on. By default a new one in runs/.",
+        help="Run directory to write. A run that was stopped there continues. By default a new one in runs/.",
     ),
 ]
 Json = Annotated[

@@ -1,4 +1,4 @@
-"""robustq stress: the same perturbed cases for every model, at graded levels."""
+"""The command robustq stress, which scores every model on the same cases, perturbed at several levels."""
 
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ Missing = Annotated[
         metavar="NAME",
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of("diagonal", "inf", "drop"),
-        help="Distance that counts for a structure that a model misses altogether: diagonal (the longest distance in "
+        help="Distance given to a structure that a model misses completely: diagonal (the longest distance in "
         "the image), inf (infinite) or drop (it is left out).",
     ),
 ]
@@ -101,25 +101,25 @@ def stress(
     All models see the same perturbed cases. Without models, the demonstration runs: two small models that come
     with robustq, on the phantom.
     """
-    # What the words alone show to be wrong is answered before torch is imported.
-    asked = parse_levels(levels)
-    attacks = [canonical_attack(part) for text in attack or [] for part in text.split(",")]
-    names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
-    named = bundles.named(models, model)
+    # Wrong options are refused here, before the slow import of torch.
+    parsed_levels = parse_levels(levels)
+    attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
+    noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
+    paths = bundles.named(models, model)
 
     from robustq.run.stress import stress as stress_models
 
-    opened = bundles.open_bundles(named, model_file)
+    models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars:
         on_progress = console.Pieces(bars, None if out else target)
         run = stress_models(
-            opened,
+            models_by_name,
             data,
-            noise=names,
+            noise=noise_names,
             attack=attacks,
             transfer_from=transfer_from,
-            levels=asked,
+            levels=parsed_levels,
             draws=draws,
             seed=seed,
             metrics=metrics,

@@ -1,10 +1,9 @@
-"""robustq train: the paper's recipe."""
+"""The command robustq train, which trains a model with the paper's recipe."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustq_cli import bundles, console, options
-from robustq_cli import train_options as asked
+from robustq_cli import bundles, console, options, train_options
 from robustq_cli.command import examples
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ EXAMPLES = examples(
         "robustq train unet-identity-256.safetensors --data DATA --epochs 100",
     ),
     (
-        "Train the bottleneck alone, inside a network that is trained already",
+        "Train the bottleneck alone, step_bar a network that is trained already",
         "robustq train vq.safetensors --data DATA --freeze encoder,decoder",
     ),
 )
@@ -26,27 +25,27 @@ EXAMPLES = examples(
 def train(
     data: options.Data,
     models: options.Models = None,
-    model: asked.Model = None,
+    model: train_options.Model = None,
     model_file: options.ModelFile = None,
-    epochs: asked.Epochs = 500,
-    patience: asked.Patience = 50,
-    batch_size: asked.BatchSize = None,
-    learning_rate: asked.LearningRate = 1e-4,
-    weight_decay: asked.WeightDecay = 0.05,
-    augmentation: asked.Augmentation = True,
-    freeze: asked.Freeze = None,
-    seed: asked.Seed = None,
-    validation: asked.Validation = 0.2,
-    split_seed: asked.SplitSeed = 0,
-    out: asked.Out = None,
+    epochs: train_options.Epochs = 500,
+    patience: train_options.Patience = 50,
+    batch_size: train_options.BatchSize = None,
+    learning_rate: train_options.LearningRate = 1e-4,
+    weight_decay: train_options.WeightDecay = 0.05,
+    augmentation: train_options.Augmentation = True,
+    freeze: train_options.Freeze = None,
+    seed: train_options.Seed = None,
+    validation: train_options.Validation = 0.2,
+    split_seed: train_options.SplitSeed = 0,
+    out: train_options.Out = None,
     json: options.Json = False,
     device: options.Device = "auto",
-    precision: asked.Precision = "auto",
+    precision: train_options.Precision = "auto",
 ) -> int:
     """Train a model with the paper's recipe.
 
-    The loss is Dice and cross-entropy, and that of the quantiser. The epoch with the best Dice on the validation cases
-    is kept. A training that was stopped goes on with the same command.
+    The loss has three parts: Dice, cross-entropy and the loss of the quantiser. The epoch with the best Dice on the
+    validation cases is kept. A training that was stopped continues with the same command.
     """
     source = bundles.one(models, model)
 
@@ -63,25 +62,25 @@ def train(
         validation=validation,
         split_seed=split_seed,
         seed=seed,
-        freeze=tuple(part.strip() for part in freeze.split(",")) if freeze else (),
+        freeze=tuple(name.strip() for name in freeze.split(",")) if freeze else (),
         precision=precision,
         device=device,
     )
     target = out or source.with_name(f"{source.stem}-trained.safetensors")
     if target.with_suffix(".resume.pt").exists():
-        console.say(f"A training was stopped here. It goes on from {target.with_suffix('.resume.pt')}.")
+        console.say(f"An earlier training was stopped. It continues from {target.with_suffix('.resume.pt')}.")
     segmenter = bundles.open_bundle(source, model_file)
     with console.progress() as bars:
-        whole = bars.add_task("epochs", total=epochs)
-        inside = bars.add_task("epoch 1", total=None)
+        epoch_bar = bars.add_task("epochs", total=epochs)
+        step_bar = bars.add_task("epoch 1", total=None)
 
         def on_step(step: int, steps: int) -> None:
-            bars.update(inside, completed=step, total=steps)
+            bars.update(step_bar, completed=step, total=steps)
 
         def on_epoch(epoch: "Epoch") -> None:
             bars.console.print(_epoch_line(epoch), soft_wrap=True)
-            bars.update(whole, completed=epoch.epoch)
-            bars.reset(inside, description=f"epoch {epoch.epoch + 1}")
+            bars.update(epoch_bar, completed=epoch.epoch)
+            bars.reset(step_bar, description=f"epoch {epoch.epoch + 1}")
 
         trained = train_model(segmenter, data, target, recipe, on_step=on_step, on_epoch=on_epoch)
     record = trained.spec.training or {}
@@ -89,10 +88,13 @@ def train(
     if json:
         console.print_json({"file": str(target), "training": record})
         return status
-    own = "" if model_file is None else f" --model-file {model_file}"
+    network_option = "" if model_file is None else f" --model-file {model_file}"
     console.print_pairs(
         _summary(record, target)
-        | {"next": f"robustq stress --model {target}{own} --data {data} --noise gaussian --levels 0,1,10,20,30"}
+        | {
+            "next": f"robustq stress --model {target}{network_option} --data {data} --noise gaussian "
+            "--levels 0,1,10,20,30"
+        }
     )
     return status
 
@@ -116,6 +118,6 @@ def _summary(record: dict[str, Any], target: Path) -> dict[str, str]:
     if record["codes_in_use"] is not None:
         lines["codes in use"] = (
             f"{record['codes_in_use']} on the validation cases, perplexity {record['perplexity']:.1f} "
-            "(as many codes used equally often would be as varied)"
+            "(the number of equally used codes that would be as varied)"
         )
     return lines | {"written": str(target), "history": str(target.with_suffix(".history.csv"))}

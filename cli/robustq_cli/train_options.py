@@ -37,7 +37,7 @@ BatchSize = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=RECIPE,
-        help="Images of a training step. By default the paper's: 10 in 2D and 2 in 3D.",
+        help="Number of images in a training step. By default the paper's: 10 in 2D and 2 in 3D.",
     ),
 ]
 LearningRate = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Learning rate of AdamW.")]
@@ -67,7 +67,7 @@ Validation = Annotated[
     typer.Option(
         metavar="SHARE",
         rich_help_panel=RECIPE,
-        help="Share of the cases that choose the best epoch and are not trained on, if the data has no split itself.",
+        help="Share of cases that are not trained on and choose the best epoch, if the data itself has no split.",
     ),
 ]
 SplitSeed = Annotated[
@@ -75,7 +75,7 @@ SplitSeed = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=RECIPE,
-        help="Seed that chooses these cases. Use the same for models that you compare.",
+        help="Seed that chooses the validation cases. Use the same seed for models that you compare.",
     ),
 ]
 Precision = Annotated[

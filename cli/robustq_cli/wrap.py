@@ -1,4 +1,4 @@
-"""robustq wrap: from an architecture and a quantiser to a model file."""
+"""The command robustq wrap, which makes a model file from an architecture and a quantiser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,14 +61,14 @@ def wrap(
     The network is cut at its bottleneck: the feature map between encoder and decoder. A model file holds the weights
     and how cases are prepared; reading it runs no code.
     """
-    # What the words alone show to be wrong is answered before torch is imported.
+    # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
     cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
     settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
     framework, folder = _check_network(arch, model_file)
     if calibrate is not None and weights is None and not folder:
-        raise RequestError("--calibrate quantises a trained network: give its checkpoint too, --weights FILE")
+        raise RequestError("--calibrate needs a trained network: give its checkpoint with --weights FILE")
 
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
@@ -78,18 +78,19 @@ def wrap(
     from robustq.training.calibrate import calibrate as calibrate_model
     from robustq_cli import wrap_summary
 
-    named = f"{framework}-{Path(folder).name}" if folder else arch or Path(str(model_file).rpartition(":")[0]).stem
-    target = check_name(out or f"{_file_words(named)}-{_file_words(str(parsed))}.safetensors")
-    cut: dict[str, Any] = {"at": at, "skips": skips, "seed": seed}
+    by_hand = Path(str(model_file).rpartition(":")[0]).stem
+    network_name = f"{framework}-{Path(folder).name}" if folder else arch or by_hand
+    target = check_name(out or f"{_file_words(network_name)}-{_file_words(str(parsed))}.safetensors")
+    cut_settings: dict[str, Any] = {"at": at, "skips": skips, "seed": seed}
     origin: dict[str, str] = {}
     trained = open_trained(arch) if arch is not None else None
     if trained is not None:
         _refuse_given(folder, {"classes": classes, "answer": answer, "weights": weights, **cases.given})
-        model = wrap_trained(trained, str(parsed), **cut, **settings)
+        model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:
         network = _Network(arch, model_file, dims, in_channels, classes, answer)
-        model = network.wrap(str(parsed), cases, **cut, **settings)
+        model = network.wrap(str(parsed), cases, **cut_settings, **settings)
     if weights is not None:
         loaded = load_weights(model.network, weights)
         model.spec = model.spec.but(**loaded.provenance)
@@ -97,19 +98,19 @@ def wrap(
     if calibrate is not None:
         origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
     if target.exists() and read_spec(target).training:
-        raise RequestError(f"{target} is a trained model: give another --out, or delete it")
+        raise RequestError(f"{target} is a trained model already: give another file with --out, or delete this one")
     anatomy = describe(model.eval(), cases.extents(model.spec.dims))
     model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
-    own = "" if model_file is None else f" --model-file {model_file}"
-    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=cases.sized, options=own)
+    network_option = "" if model_file is None else f" --model-file {model_file}"
+    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=cases.sized, options=network_option)
 
 
 @dataclass(frozen=True)
 class _Network:
-    """A network to be wrapped whose weights are fresh, as the options say it."""
+    """The options that describe a network with fresh weights."""
 
     arch: str | None
     model_file: str | None
@@ -119,12 +120,12 @@ class _Network:
     answer: str | None
 
     def wrap(self, quantise: str, cases: Cases, **settings: Any) -> "Segmenter":
-        """The segmenter.
+        """The network with its quantiser inserted.
 
         Args:
-            quantise: as in `--quantise`.
-            cases: how they are prepared.
-            **settings: of `robustq.wrap`, and of the architecture.
+            quantise: text of `--quantise`.
+            cases: how cases are prepared.
+            **settings: settings of `robustq.wrap` and of the architecture.
         """
         from robustq.model.wrap import wrap as wrap_network
         from robustq.network.image_sizes import example_of
@@ -156,7 +157,7 @@ class _Network:
 
 
 def _executed(model_file: str) -> Any:
-    """The user's own network."""
+    """Execute the user's file and return the network."""
     from robustq.network.own_file import network_from_file
 
     console.say(f"executing {model_file}")
@@ -164,22 +165,22 @@ def _executed(model_file: str) -> Any:
 
 
 def _check_network(arch: str | None, model_file: str | None) -> tuple[str, str]:
-    """The framework and the folder of a trained network that `--arch` names; twice "" where it names none."""
+    """The framework and the folder of the trained network that `--arch` names; ("", "") if it names none."""
     if (arch is None) == (model_file is None):
         raise RequestError(
-            "wrap needs either --arch NAME (see robustq list architectures) or --model-file F.py:FUNCTION"
+            "wrap needs either --arch NAME (see robustq list architectures) or --model-file FILE.py:FUNCTION"
         )
     framework, _, folder = (arch or "").partition(":")
     return ("", "") if not folder or arch in registry.names("architectures") else (framework, folder)
 
 
 def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
-    """What a trained network's folder says is not said again."""
+    """Refuse options whose values the folder of a trained network already gives."""
     repeated = [f"--{name}" for name, value in given.items() if value is not None]
     if repeated:
-        raise RequestError(f"{folder} says itself what {', '.join(repeated)} would say: leave them out")
+        raise RequestError(f"{folder} already says what {', '.join(repeated)} would say: leave these options out")
 
 
 def _file_words(text: str) -> str:
-    """A text as part of a file name."""
+    """The text with hyphens instead of colons and commas, for a file name."""
     return text.replace(":", "-").replace(",", "-")

@@ -1,4 +1,4 @@
-"""How robustq wrap is asked to prepare cases."""
+"""Reads the options of robustq wrap that say how cases are prepared."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cases:
-    """How cases are prepared, as the options say it."""
+    """The values of the options that say how cases are prepared."""
 
     size: tuple[int, ...] | None
     spacing: tuple[float, ...] | None
@@ -35,7 +35,7 @@ class Cases:
         """Read the texts of the options.
 
         Raises:
-            RequestError: one is not written as its option asks.
+            RequestError: a text is not written as its option requires.
         """
         return cls(
             values.numbers("--size", size, int),
@@ -49,20 +49,20 @@ class Cases:
 
     @property
     def given(self) -> dict[str, object]:
-        """What a trained network's folder would say itself, by the name of the option."""
+        """The values that the folder of a trained network gives too, by the name of their option."""
         return {name: value for name, value in vars(self).items() if name != "normalise"}
 
     @property
     def sized(self) -> bool:
-        """Whether all cases get one size."""
+        """Whether all cases are brought to one size."""
         return bool(self.crop or self.size)
 
     def extents(self, dims: int) -> tuple[int, ...]:
-        """The spatial extents of a prepared case, or of an example where they differ."""
+        """The spatial extents of a prepared case; those of an example if cases differ in size."""
         return self.crop or self.size or (128,) * dims
 
     def preparation(self, dims: int, channels: int, labels: tuple[tuple[int, str], ...]) -> "Preparation":
-        """As a model keeps it."""
+        """The preparation that a model stores."""
         from robustq.data.preparation import Preparation
 
         return Preparation(dims=dims, channels=channels, **{**vars(self), "labels": labels})

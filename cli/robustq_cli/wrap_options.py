@@ -82,7 +82,7 @@ Answer = Annotated[
         rich_help_panel=NETWORK,
         autocompletion=complete.one_of("softmax", "sigmoid", "probabilities"),
         help="How the network's output becomes a mask: softmax (one label at each place), sigmoid (each label by "
-        "itself), or probabilities (the output is one of these two already). By default softmax, or sigmoid for one "
+        "itself), or probabilities (the network applies one of these itself). By default softmax, or sigmoid for one "
         "channel.",
     ),
 ]
@@ -111,8 +111,8 @@ Site = Annotated[
         "--at",
         metavar="SUBMODULE",
         rich_help_panel=QUANTISER,
-        help="Where the network is cut: the dotted name of a submodule. By default the architecture says it, or the "
-        "bottleneck is searched.",
+        help="Where the network is cut: the dotted name of a submodule. By default the architecture's own site; if it "
+        "names none, robustq searches the bottleneck.",
     ),
 ]
 Skips = Annotated[
@@ -138,13 +138,13 @@ Labels = Annotated[
     typer.Option(
         metavar="1=lung,5=heart",
         rich_help_panel=DATA,
-        help="Mask values and their names. Values may be left out between them.",
+        help="Mask values and their names. The values need not follow each other.",
     ),
 ]
 Ignore = Annotated[
     int | None,
     typer.Option(
-        metavar="NUMBER", rich_help_panel=DATA, help="Mask value of places that are neither trained on nor scored."
+        metavar="NUMBER", rich_help_panel=DATA, help="Mask value of pixels that are neither trained on nor scored."
     ),
 ]
 Size = Annotated[
@@ -188,6 +188,6 @@ Out = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=OUTPUT,
-        help="Model file to write, named *.safetensors. By default its name says architecture and quantiser.",
+        help="Model file to write, named *.safetensors. By default the name holds architecture and quantiser.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What robustq wrap prints of the model that it made."""
+"""Prints the summary of the model that robustq wrap made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def print_summary(
     model: "Segmenter", anatomy: "Description", target: Path, *, origin: dict[str, str], sized: bool, options: str
 ) -> None:
-    """Where the cut is, what it costs, and what to do next.
+    """Print where the network is cut, what the quantiser adds, and what to do next.
 
     Args:
-        model: as it was written.
-        anatomy: its shapes and parameters.
-        target: its file.
-        origin: where weights and codebook come from, from `weights_line` and its neighbours.
-        sized: the user gave the size of an image; else that of `anatomy` is an example.
-        options: what the next commands need besides, such as " --model-file net.py:make".
+        model: the model as it was written.
+        anatomy: shapes and parameters of the model.
+        target: file of the model.
+        origin: lines on where weights, preparation and codebook come from, by their first word.
+        sized: whether the user gave the size of an image; if not, the size in `anatomy` is an example.
+        options: options that the next commands need too, such as " --model-file net.py:make".
     """
     spec = model.spec
     features, embedding = _extents(anatomy.features), _extents(anatomy.embedding)
@@ -34,7 +34,7 @@ def print_summary(
         "quantiser": str(spec.quantise),
         "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),
         "bottleneck": f"{features} -> embedding {embedding}",
-        "stride": f"{_extents(anatomy.stride)} (voxels of the image a token covers along each axis)",
+        "stride": f"{_extents(anatomy.stride)} (image voxels that a token covers along each axis)",
         "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if spec.dims == 2 else 'case'}",
         "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
         "answer": f"{spec.answer}, {spec.classes} channels -> {', '.join(spec.labels)}",
@@ -49,13 +49,13 @@ def print_summary(
 
 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:
-    """How the framework that trained the network prepared its cases."""
-    said = {**preparation.to_dict(), "dims": None, "channels": None, "labels": None}
-    return {"preparation": ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)}
+    """The line on how the framework that trained the network prepared its cases."""
+    settings = {**preparation.to_dict(), "dims": None, "channels": None, "labels": None}
+    return {"preparation": ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)}
 
 
 def calibration_lines(calibration: "Calibration") -> dict[str, str]:
-    """What a calibration kept of the features, and what it costs in Dice."""
+    """The lines on the variance that a calibration keeps, and on the Dice before and after."""
     return {
         "calibrated": f"on {calibration.tokens} tokens of {calibration.cases} cases; the projection keeps "
         f"{100 * calibration.explained:.1f} % of the features' variance",

@@ -1,1 +1,1 @@
-"""What displays, cameras and file formats do to a picture, in PyTorch alone."""
+"""Perturbations that imitate displays, cameras and file formats, written in PyTorch alone."""

@@ -1,4 +1,4 @@
-"""Brightness."""
+"""The perturbation `brightness`: one amount is added to all values."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,15 @@ from robustq.shapes import Image, IntensityRange
 class Brightness(AbstractPerturbation):
     """Add the same amount to all values, or subtract it.
 
-    x + s·h·v; a draw brightens or darkens, ½ ≤ |v| ≤ 1.
+    The result is x + s·h·v, where s is level / 100, h the width of the intensity range, and ½ ≤ |v| ≤ 1. The sign of v
+    is random: one draw brightens, another darkens.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·h·v."""
+        """The image x + s·h·v."""
         _, span = low_and_span(image, intensity_range)
         return (image.to(working_dtype(image)) + level / 100 * either_way(generator) * span).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`largest_shift`, s·h, in the image's unit; a draw has half of it or more."""
+        """`largest_shift`, s·h, in the image's unit; a draw's shift is at least half of it."""
         return {"largest_shift": per_channel(level / 100 * intensity_range.diff(dim=1).squeeze(1))}

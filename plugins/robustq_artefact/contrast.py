@@ -1,4 +1,4 @@
-"""Contrast."""
+"""The perturbation `contrast`: values are stretched or squeezed about the middle of the range."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,22 @@ from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 
 STRONGEST = 8.0
-"""At level 100 differences grow or shrink by up to so much."""
+"""Largest factor by which differences grow or shrink at level 100."""
 
 
 @dataclass(frozen=True)
 class Contrast(AbstractPerturbation):
     """Stretch the values away from the middle of the intensity range, or squeeze them towards it.
 
-    m + 8^(s·v)·(x - m) with the middle m of the range, ½ ≤ |v| ≤ 1, of either sign.
+    The result is m + 8^(s·v)·(x - m), where s is level / 100, m the middle of the range, and ½ ≤ |v| ≤ 1. The sign of v
+    is random.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """m + 8^(s·v)·(x - m)."""
+        """The image m + 8^(s·v)·(x - m)."""
         gain = STRONGEST ** (level / 100 * either_way(generator))
         return in_shares(image, intensity_range, lambda shares: 0.5 + gain * (shares - 0.5))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`largest_gain`, 8^s, and `smallest_gain`, 8^-s: a draw lies between one of them and its square root."""
+        """`largest_gain` 8^s and `smallest_gain` 8^-s; a draw's gain lies between one of them and its square root."""
         return {"largest_gain": STRONGEST ** (level / 100), "smallest_gain": STRONGEST ** (-level / 100)}

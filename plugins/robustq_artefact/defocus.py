@@ -1,4 +1,4 @@
-"""An image out of focus."""
+"""The perturbation `defocus`: every point is spread over a disc."""
 
 import math
 from dataclasses import dataclass
@@ -18,16 +18,15 @@ WIDEST = 1 / 8
 """Radius of the disc at level 100, as a share of the plane's smaller extent."""
 
 POINTS = 4096
-"""Of the disc, spread evenly over its area."""
+"""Number of points of the disc, spread evenly over its area."""
 
 
 @dataclass(frozen=True)
 class Defocus(AbstractPerturbation):
     """Spread every point over a disc, as a lens out of focus does.
 
-    The radius is s·v·E/8, where E is the plane's smaller extent and a draw has ½ ≤ v ≤ 1.
-
-    A volume is blurred slice by slice along its last axis. Beyond the border its values are repeated.
+    The radius is s·v·E/8, where s is level / 100, E the smaller extent of the plane, and v is drawn with ½ ≤ v ≤ 1. A
+    volume is blurred slice by slice along its last axis. Beyond the border, the values of the border are repeated.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -41,14 +40,14 @@ class Defocus(AbstractPerturbation):
         )
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`largest_radius`, s/8, as a share of the plane's smaller extent; a draw has half of it or more."""
+        """`largest_radius`, s/8, as a share of the plane's smaller extent; a draw's radius is at least half of it."""
         return {"largest_radius": level / 100 * WIDEST}
 
 
 def _disc(radius: float) -> Float[Tensor, "k k"]:
-    """A disc on the pixel grid, sum 1: each of its points is shared by the four pixels around it.
+    """A disc on the pixel grid, with sum 1. Each of its points is shared by the four pixels around it.
 
-    So a disc that is narrower than a pixel still blurs, and by a little more with every little growth.
+    Therefore a disc narrower than a pixel still blurs, and the blur grows smoothly with the radius.
     """
     number = torch.arange(POINTS, dtype=torch.float64)
     away = radius * ((number + 0.5) / POINTS).sqrt()
@@ -66,7 +65,7 @@ def _disc(radius: float) -> Float[Tensor, "k k"]:
 
 
 def _convolve(planes: Float[Tensor, "b c h w"], kernel: Float[Tensor, "k k"]) -> Float[Tensor, "b c h w"]:
-    """By Fourier transform, for a wide disc takes minutes otherwise."""
+    """Convolve by Fourier transform, because a wide disc would take minutes otherwise."""
     reach = len(kernel) // 2
     padded = F.pad(planes, (reach,) * 4, mode="replicate")
     size = padded.shape[2:]

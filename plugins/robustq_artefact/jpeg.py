@@ -1,4 +1,4 @@
-"""Compression as JPEG does it."""
+"""The perturbation `jpeg`: detail is lost as in JPEG compression."""
 
 import math
 from dataclasses import dataclass
@@ -28,20 +28,21 @@ STEPS = (
 """Quantisation steps of 8-bit luminance at quality 50 (ITU-T T.81, table K.1)."""
 
 COARSEST = 50.0
-"""Scale of the steps at level 100, as IJG has it at quality 1."""
+"""Scale of the steps at level 100, which is IJG's scale at quality 1."""
 
 
 @dataclass(frozen=True)
 class JPEG(AbstractPerturbation):
     """Lose detail as JPEG compression does.
 
-    The cosine transform of blocks of 8×8 is quantised in steps of the standard's luminance table times 50·s².
+    The cosine transform of each block of 8×8 pixels is quantised. The steps are the standard's luminance table times
+    50·s², where s is level / 100 and the intensity range is mapped to 0 to 255.
 
-    The range stands for 0 to 255. As IJG counts quality q, whose steps are the table times 2 - q/50 from q = 50 up and
-    times 50/q below, level 10 is quality 75, level 30 quality 11 and level 100 quality 1. Unlike there, steps are
-    neither rounded nor bounded, so that the lowest levels lose next to nothing. Every channel is
-    compressed by itself, and a volume slice by slice along its last axis. A draw says where on the image the grid of
-    blocks begins: a prepared image has been cut and resampled, and nobody knows.
+    IJG's quality q uses the table times 2 - q/50 for q of 50 or more, and times 50/q below. So level 10 is quality 75,
+    level 30 is quality 11, and level 100 is quality 1. Unlike in IJG, steps are neither rounded nor bounded, so that
+    the lowest levels lose almost nothing. Every channel is compressed by itself, and a volume slice by slice along its
+    last axis. A draw chooses where the grid of blocks begins, because its place is unknown in an image that was cropped
+    and resampled.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -56,7 +57,7 @@ class JPEG(AbstractPerturbation):
         return in_shares(image, intensity_range, compress)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`scale` of the table's steps, 50·s², and the `quality` for which IJG has that scale, from 100 to 1."""
+        """`scale` of the table's steps, 50·s², and the `quality`, 100 to 1, at which IJG uses this scale."""
         scale = _scale(level)
         return {"scale": scale, "quality": 100 - 50 * scale if scale <= 1 else 50 / scale}
 
@@ -68,7 +69,14 @@ def _scale(level: float) -> float:
 def _compress(
     planes: Float[Tensor, "b c h w"], steps: Float[Tensor, "u v"], before: tuple[int, int]
 ) -> Float[Tensor, "b c h w"]:
-    """Planes whose first block begins so many rows and columns before them; what is missing repeats the border."""
+    """The planes with their blocks quantised.
+
+    Args:
+        planes: values minus 128, where the intensity range is 0 to 255.
+        steps: quantisation steps of a block.
+        before: number of rows and of columns by which the first block begins before the plane; missing values repeat
+            the border.
+    """
     height, width = planes.shape[2:]
     top, left = before
     padded = F.pad(planes, (left, -(left + width) % BLOCK, top, -(top + height) % BLOCK), mode="replicate")

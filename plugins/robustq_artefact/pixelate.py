@@ -1,4 +1,4 @@
-"""Coarse pixels."""
+"""The perturbation `pixelate`: blocks of pixels are replaced by their means."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,15 @@ from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
 
 COARSEST = 8
-"""At level 100 about so many coarse pixels stand along each axis."""
+"""Approximate number of coarse pixels along each axis at level 100."""
 
 
 @dataclass(frozen=True)
 class Pixelate(AbstractPerturbation):
     """Replace blocks of pixels by their means.
 
-    Along an axis of E pixels a block is 1 + s·E/8 of them long, on average.
-
-    A draw says where the grid of blocks begins.
+    Along an axis of E pixels, a block is 1 + s·E/8 pixels long on average, where s is level / 100. A draw chooses where
+    the grid of blocks begins.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -37,12 +36,12 @@ class Pixelate(AbstractPerturbation):
         return in_shares(image, intensity_range, average)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`share` of an axis that a block is longer than one pixel, s/8."""
+        """`share`, s/8: the length of a block minus one pixel, as a share of the axis."""
         return {"share": level / 100 / COARSEST}
 
 
 def _means(extent: int, level: float, phase: float) -> Float[Tensor, "e e"]:
-    """The symmetric matrix that averages over the blocks of an axis."""
+    """The symmetric matrix that replaces each value along an axis by the mean of its block."""
     length = 1 + level / 100 * extent / COARSEST
     block = (torch.arange(extent, dtype=torch.float64) / length + phase).floor()
     together = (block[:, None] == block).double()

@@ -1,4 +1,4 @@
-"""Images and volumes as stacks of planes."""
+"""Turns images and volumes into stacks of planes, and back."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -12,5 +12,5 @@ def to_planes(image: Image) -> Float[Tensor, "b c h w"]:
 
 
 def from_planes(planes: Float[Tensor, "b c h w"], ndim: int) -> Image:
-    """The image (ndim = 3) or volume (ndim = 4) whose planes these are; undoes `to_planes`."""
+    """The image (ndim = 3) or volume (ndim = 4) that has these planes: the inverse of `to_planes`."""
     return planes[0] if ndim == 3 else planes.movedim(0, -1)

@@ -1,1 +1,1 @@
-"""Attacks that follow the gradient of the dense output."""
+"""Attacks that follow the gradient of the loss on the dense output."""

@@ -1,4 +1,4 @@
-"""Projected gradient ascent, which PGD and its kin share."""
+"""Projected gradient ascent, which PGD, SegPGD and BPDA share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
 
 STEPS = 20
 STEP = 0.25
-"""Length of a step in radii: Madry et al. attack CIFAR-10 at radius 8 in steps of 2 (ICLR 2018, section 5)."""
+"""Length of a step in radii: Madry et al. attack CIFAR-10 with radius 8 and steps of 2 (ICLR 2018, section 5)."""
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """So many steps of `STEP` radii up the loss from a random start in the ball, back into the ball after each.
+    """Gradient ascent on the loss, from a random start in the ball. Each step is `STEP` radii, then back into the ball.
 
     Attributes:
-        norm: of the ball.
-        steps: how many.
+        norm: norm of the ball.
+        steps: number of steps.
     """
 
     norm: AbstractNorm = DEFAULT
@@ -34,16 +34,16 @@ class Ascent:
 
     @classmethod
     def parse(cls, text: str) -> "Ascent":
-        """From `l2`, `40`, `l2-40`, or nothing.
+        """Read `l2`, `40`, `l2-40`, or nothing.
 
         Raises:
-            RequestError: it is something else.
+            RequestError: the text is something else.
         """
         return cls(*parse_norm_and_steps(text, STEPS))
 
     @property
     def setting(self) -> str:
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return setting(self.norm, "" if self.steps == STEPS else str(self.steps))
 
     def __call__(
@@ -59,16 +59,16 @@ class Ascent:
         """The image after the last step.
 
         Args:
-            case: prepared.
-            level: percent, above 0.
-            generator: the start is drawn from it, uniformly from the ball.
-            model: what is attacked.
-            clip: no value may leave the intensity range.
-            weigh: from the number of the step, 1 for the first, to what each voxel weighs in it.
+            case: the prepared case.
+            level: level in percent, above 0.
+            generator: generator that draws the start, uniformly from the ball.
+            model: model that is attacked.
+            clip: whether all values must stay in the intensity range.
+            weigh: function from the number of a step (1 for the first) to the function that weighs its voxels.
         """
         extent = span(case)
         radius = self.norm.radius(level, case.image.numel())
-        # A channel without a range cannot be changed, and must not use up what the ball allows.
+        # A channel without a range cannot change, and must not use up a part of the ball.
         change = self.norm.start(case.image.shape, radius, generator).to(case.image) * (extent > 0)
         lowest, highest = _room(case, extent) if clip else (None, None)
         for step in range(1, self.steps + 1):
@@ -79,13 +79,13 @@ class Ascent:
         return case.image + extent * change
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Of the ball; `steps`, and `step` in radii."""
+        """Parameters of the ball; `steps`, and `step` in radii."""
         ball = self.norm.parameters(shares(level, intensity_range))
         return {**ball, "steps": float(self.steps), "step": STEP}
 
 
 def _room(case: Case, extent: Float[Tensor, "c *o"]) -> tuple[Image, Image]:
-    """How far each value may go down and up, in shares of its channel's range; nowhere without one."""
+    """How far each value may go down and up, in shares of its channel's range; nowhere without a range."""
     low, high = bounds(case.image, case.intensity_range)
     safe = extent.where(extent > 0, 1)
     return (low - case.image) / safe, (high - case.image) / safe

@@ -1,4 +1,4 @@
-"""PGD that looks for the way round a codebook."""
+"""The attack `bpda`: PGD with a soft gradient through the codebook."""
 
 from dataclasses import dataclass
 
@@ -16,28 +16,28 @@ from robustq_attacks.soft import softened
 class BPDA(AbstractAttack):
     """PGD with the gradient of a soft choice among the codes, for models with a codebook.
 
-    The gradient passes each codebook by a soft assignment instead of straight through; the image it makes is shown to
-    the model as it is.
+    In the backward pass, a soft assignment to the codes replaces the straight-through gradient. The attacked image is
+    then given to the unchanged model.
 
-    Backward pass differentiable approximation (Athalye et al., ICML 2018, section 4.1): where a layer gives no useful
-    gradient, another function that resembles it stands in for it on the way back. Straight through, every token may
-    seem to go anywhere; by the assignment, it goes where codes are. Without a codebook of vectors, and with several
-    stages, this is PGD.
+    This is a backward pass differentiable approximation (Athalye et al., ICML 2018, section 4.1): if a layer gives no
+    useful gradient, a similar function replaces it in the backward pass. With the straight-through gradient, a token
+    seems free to move anywhere; with the soft assignment, it moves towards codes. For a model without codebook vectors,
+    or with several stages, this attack is PGD.
 
     Attributes:
-        ascent: norm and steps; `bpda@40` takes 40 steps, `bpda@l2-40` as many in L2.
+        ascent: norm and steps; `bpda@40` takes 40 steps, `bpda@l2-40` takes 40 steps in L2.
     """
 
     ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
     def parse(cls, setting: str) -> "BPDA":
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Read `l2`, `40`, `l2-40`, or nothing."""
         return cls(Ascent.parse(setting))
 
     @property
     def setting(self) -> str:
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return self.ascent.setting
 
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
@@ -46,5 +46,5 @@ class BPDA(AbstractAttack):
             return self.ascent(case, level, generator, model, clip=clip)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Of the ball; `steps`, and `step` in radii."""
+        """Parameters of the ball; `steps`, and `step` in radii."""
         return self.ascent.parameters(level, intensity_range)

@@ -1,4 +1,4 @@
-"""The cross-entropy of every voxel, which is what gradient attacks make grow."""
+"""The cross-entropy of every voxel, which gradient attacks increase."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,15 @@ from robustq.network.output_masks import class_map, exclusive, masks
 from robustq.shapes import BatchMasks
 
 _LEAST = torch.finfo(torch.float32).tiny
-"""The least probability whose logarithm is taken; at 0 it would have no gradient."""
+"""Smallest probability whose logarithm is taken; the logarithm of 0 has no gradient."""
 
 
 class VoxelLosses(NamedTuple):
-    """What each voxel adds to the loss.
+    """The loss of each voxel.
 
     Attributes:
-        losses: cross-entropies; of labels that answer each for itself (o is l), binary ones; else o is 1.
-        wrong: where the answer is not the truth.
+        losses: cross-entropies with o = 1; if each label is answered by itself, binary ones with o = l.
+        wrong: whether the answer differs from the truth.
     """
 
     losses: Float[Tensor, "b o *s"]
@@ -27,15 +27,15 @@ class VoxelLosses(NamedTuple):
 
 
 def voxel_losses(scores: Float[Tensor, "b classes *s"], truth: BatchMasks, answer: str) -> VoxelLosses:
-    """Cross-entropy where one class answers at each voxel, else binary cross-entropy of each label.
+    """Cross-entropy if one class answers at each voxel, else binary cross-entropy of each label.
 
-    Probabilities are taken as they are. Where a network's own activation has rounded one to 0 or 1, its gradient is
-    lost: wrap the network without it.
+    Probabilities are used as they are. If the network's own activation has rounded a probability to 0 or 1, its
+    gradient is lost: wrap the network without this activation.
 
     Args:
-        scores: of the dense output.
-        truth: boolean masks, (B, L, *S).
-        answer: how scores become masks.
+        scores: scores of the dense output.
+        truth: boolean masks of the truth, (B, L, *S).
+        answer: how scores become masks: softmax, sigmoid or probabilities.
     """
     answered = masks(scores, answer, truth.shape[1])
     if exclusive(scores.shape[1], answer, truth.shape[1]):

@@ -1,4 +1,4 @@
-"""The fast gradient sign method."""
+"""The attack `fgsm`: the fast gradient sign method."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,10 +18,10 @@ from robustq_attacks.settings import DEFAULT, parse_norm, setting
 class FGSM(AbstractAttack):
     """Change the image in one step along the gradient (fast gradient sign method).
 
-    One step from the image itself to the edge of the ball (Goodfellow et al., ICLR 2015, section 4).
+    The step goes from the image itself to the edge of the ball (Goodfellow et al., ICLR 2015, section 4).
 
     Attributes:
-        norm: `fgsm@l2` goes along the gradient instead of its signs.
+        norm: norm of the ball; `fgsm@l2` steps along the gradient instead of its signs.
     """
 
     norm: AbstractNorm = DEFAULT
@@ -29,20 +29,20 @@ class FGSM(AbstractAttack):
 
     @classmethod
     def parse(cls, setting: str) -> "FGSM":
-        """`l2`, or nothing."""
+        """Read `l2`, or nothing."""
         return cls(parse_norm(setting))
 
     @property
     def setting(self) -> str:
-        """`l2`, or nothing."""
+        """The norm if it is not the default: `l2`, or nothing."""
         return setting(self.norm)
 
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
-        """x + the steepest change of the ball's radius; a single step sees nothing of a clip after it."""
+        """The image plus the steepest change of the ball's radius. `clip` has no effect on this single step."""
         extent = span(case)
         gradient = extent * loss_gradient(model, case, case.image)
         return case.image + extent * self.norm.radius(level, case.image.numel()) * self.norm.steepest(gradient)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Of the ball."""
+        """Parameters of the ball."""
         return self.norm.parameters(shares(level, intensity_range))

@@ -1,4 +1,4 @@
-"""The Euclidean length of the change."""
+"""The norm `l2`: the Euclidean length of the change."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -15,29 +15,29 @@ from robustq_attacks.norm import AbstractNorm
 
 @dataclass(frozen=True)
 class L2(AbstractNorm):
-    """|δ|₂ ≤ s·(high - low)·sqrt(C·|S|): a root mean square of s, as gaussian noise has at the same level.
+    """|δ|₂ ≤ s·(high - low)·sqrt(C·|S|): a root mean square of s in shares, as gaussian noise has at the same level.
 
-    Of a volume the ball is the whole volume's, so that an attack may spend all of it on a few slices.
+    One ball holds a whole volume, so an attack may spend all of the change on a few slices.
     """
 
     name: ClassVar[str] = "l2"
 
     def radius(self, level: float, size: int) -> float:
-        """s·sqrt(C·|S|)."""
+        """The radius s·sqrt(C·|S|)."""
         return level / 100 * sqrt(size)
 
     def steepest(self, gradient: Image) -> Image:
-        """The gradient by its length."""
+        """The gradient divided by its length."""
         length: Image = gradient.norm()
         return gradient / length.where(length > 0, 1)
 
     def project(self, change: Image, radius: float) -> Image:
-        """What is too long is shortened."""
+        """The change, shortened to the radius if it is longer."""
         shortened: Image = change * (radius / change.norm()).clamp(max=1)
         return shortened
 
     def start(self, shape: torch.Size, radius: float, generator: torch.Generator) -> Image:
-        """A direction uniform on the sphere, and a length whose power C·|S| is uniform."""
+        """A uniform direction, times a length whose power C·|S| is uniform."""
         direction = torch.randn(shape, generator=generator, device=generator.device)
         share = torch.rand((), generator=generator, device=generator.device) ** (1 / direction.numel())
         start: Image = radius * share * direction / direction.norm()
@@ -46,6 +46,6 @@ class L2(AbstractNorm):
     def parameters(self, share: Float[Tensor, "c"]) -> dict[str, float | list[float]]:
         """`rms`, the largest root mean square of the change over all channels together, in each channel's unit.
 
-        A single one of C channels may change by sqrt(C) times that, where the others stay as they are.
+        If the other channels stay as they are, one of C channels may change by sqrt(C) times this value.
         """
         return {"rms": per_channel(share)}

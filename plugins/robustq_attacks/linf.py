@@ -1,4 +1,4 @@
-"""The largest change of any value."""
+"""The norm `linf`: the largest change of any value."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +19,7 @@ class LInfinity(AbstractNorm):
     name: ClassVar[str] = "linf"
 
     def radius(self, level: float, size: int) -> float:
-        """s."""
+        """The radius s."""
         return level / 100
 
     def steepest(self, gradient: Image) -> Image:
@@ -27,11 +27,11 @@ class LInfinity(AbstractNorm):
         return gradient.sign()
 
     def project(self, change: Image, radius: float) -> Image:
-        """Value by value."""
+        """The change, each value clamped to ±radius."""
         return change.clamp(-radius, radius)
 
     def start(self, shape: torch.Size, radius: float, generator: torch.Generator) -> Image:
-        """Values uniform in ±radius, each for itself."""
+        """Independent values, uniform in ±radius."""
         return radius * (2 * torch.rand(shape, generator=generator, device=generator.device) - 1)
 
     def parameters(self, share: Float[Tensor, "c"]) -> dict[str, float | list[float]]:

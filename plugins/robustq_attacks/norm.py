@@ -1,4 +1,4 @@
-"""How far an attack goes: the contract of a norm, and what all norms share."""
+"""The contract of a norm, which bounds how far an attack goes, and what all norms share."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -15,15 +15,15 @@ class AbstractNorm(ABC):
     """A ball around the image, in shares of each channel's intensity range: δ / (high - low), shape (C, *S)."""
 
     name: ClassVar[str]
-    """As it stands after an @."""
+    """Name of the norm after the @, as in pgd@l2."""
 
     @abstractmethod
     def radius(self, level: float, size: int) -> float:
-        """Of the ball at a level, in percent, around an image of `size` values."""
+        """Radius of the ball at a level, in percent, around an image of `size` values."""
 
     @abstractmethod
     def steepest(self, gradient: Image) -> Image:
-        """The change of norm 1 that the gradient's linear function grows most along; 0 where the gradient is."""
+        """The change of norm 1 that increases the linearised loss most; 0 if the gradient is 0."""
 
     @abstractmethod
     def project(self, change: Image, radius: float) -> Image:
@@ -35,14 +35,14 @@ class AbstractNorm(ABC):
 
     @abstractmethod
     def parameters(self, share: Float[Tensor, "c"]) -> dict[str, float | list[float]]:
-        """What the rows say of the ball, given s·(high - low) of each channel."""
+        """The parameters of the ball that the rows record, given s·(high - low) of each channel."""
 
 
 def span(case: Case) -> Float[Tensor, "c *o"]:
-    """high - low of each channel, shaped to broadcast against the image."""
+    """The width high - low of each channel's range, shaped to broadcast against the image."""
     return case.intensity_range.diff(dim=1).to(case.image).view(-1, *[1] * case.dims)
 
 
 def shares(level: float, intensity_range: IntensityRange) -> Float[Tensor, "c"]:
-    """s·(high - low) of each channel, in the image's unit."""
+    """The product s·(high - low) of each channel, in the image's unit."""
     return level / 100 * intensity_range.diff(dim=1).squeeze(1)

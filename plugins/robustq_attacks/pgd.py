@@ -1,4 +1,4 @@
-"""Projected gradient descent, as the literature calls this ascent."""
+"""The attack `pgd`: projected gradient descent, the usual name of this ascent on the loss."""
 
 from dataclasses import dataclass
 
@@ -15,22 +15,22 @@ from robustq_attacks.ascent import Ascent
 class PGD(AbstractAttack):
     """Change the image in many small steps along the gradient (projected gradient descent).
 
-    Steps up the cross-entropy from a random start in the ball (Madry et al., ICLR 2018, sections 2.1 and 5).
+    The steps go up the cross-entropy, from a random start in the ball (Madry et al., ICLR 2018, sections 2.1 and 5).
 
     Attributes:
-        ascent: norm and steps; `pgd@40` takes 40 steps, `pgd@l2-40` as many in L2.
+        ascent: norm and steps; `pgd@40` takes 40 steps, `pgd@l2-40` takes 40 steps in L2.
     """
 
     ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
     def parse(cls, setting: str) -> "PGD":
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Read `l2`, `40`, `l2-40`, or nothing."""
         return cls(Ascent.parse(setting))
 
     @property
     def setting(self) -> str:
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return self.ascent.setting
 
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
@@ -38,5 +38,5 @@ class PGD(AbstractAttack):
         return self.ascent(case, level, generator, model, clip=clip)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Of the ball; `steps`, and `step` in radii."""
+        """Parameters of the ball; `steps`, and `step` in radii."""
         return self.ascent.parameters(level, intensity_range)

@@ -1,4 +1,4 @@
-"""PGD that first turns voxels that are still right."""
+"""The attack `segpgd`: PGD with weights for right and wrong voxels."""
 
 from dataclasses import dataclass
 
@@ -18,30 +18,31 @@ from robustq_attacks.gradient import Weigh
 class SegPGD(AbstractAttack):
     """PGD for segmentation: first turn the voxels that are still right, then weigh all nearly alike.
 
-    Step t of T weighs rightly classified voxels 1 - λ and wrongly classified ones λ = (t - 1) / 2T.
+    Step t of T gives rightly classified voxels the weight 1 - λ and wrongly classified voxels the weight λ, where
+    λ = (t - 1) / 2T.
 
-    Gu et al., SegPGD (ECCV 2022, section 3): early steps go for voxels that are still right, late ones weigh both
-    nearly alike, so that those that were turned stay so. Where labels answer each for itself, each voxel of each label
-    is right or wrong by itself.
+    Source: Gu et al., SegPGD (ECCV 2022, section 3). Early steps attack voxels that are still right. Late steps weigh
+    both nearly alike, so that the voxels that became wrong stay wrong. If a model answers each label by itself, each
+    voxel of each label is right or wrong by itself.
 
     Attributes:
-        ascent: norm and steps T; `segpgd@40` takes 40 steps, `segpgd@l2-40` as many in L2.
+        ascent: norm and steps T; `segpgd@40` takes 40 steps, `segpgd@l2-40` takes 40 steps in L2.
     """
 
     ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
     def parse(cls, setting: str) -> "SegPGD":
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Read `l2`, `40`, `l2-40`, or nothing."""
         return cls(Ascent.parse(setting))
 
     @property
     def setting(self) -> str:
-        """`l2`, `40`, `l2-40`, or nothing."""
+        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return self.ascent.setting
 
     def weigh(self, step: int) -> Weigh:
-        """What each voxel weighs in a step, 1 for the first."""
+        """The function that weighs the voxels in a step; 1 is the first step."""
         share = (step - 1) / (2 * self.ascent.steps)
 
         def weights(wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
@@ -54,5 +55,5 @@ class SegPGD(AbstractAttack):
         return self.ascent(case, level, generator, model, clip=clip, weigh=self.weigh)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Of the ball; `steps`, and `step` in radii."""
+        """Parameters of the ball; `steps`, and `step` in radii."""
         return self.ascent.parameters(level, intensity_range)

@@ -1,4 +1,4 @@
-"""What may follow the name of an attack and an @."""
+"""Reads and writes the setting of an attack: the text after the @, such as l2-40."""
 
 from robustq.errors import RequestError
 from robustq_attacks.l2 import L2
@@ -10,13 +10,13 @@ DEFAULT = NORMS["linf"]
 
 
 def parse_norm(text: str) -> AbstractNorm:
-    """The norm `linf` or `l2`; "" is the former.
+    """The norm named `linf` or `l2`; "" means `linf`.
 
     Raises:
-        RequestError: it is neither.
+        RequestError: the text names neither.
     """
     if text and text not in NORMS:
-        raise RequestError(f"{text!r} is no norm: give {' or '.join(NORMS)} after the @")
+        raise RequestError(f"{text!r} is not a norm: give {' or '.join(NORMS)} after the @")
     return NORMS[text] if text else DEFAULT
 
 
@@ -25,23 +25,23 @@ def parse_norm_and_steps(text: str, steps: int) -> tuple[AbstractNorm, int]:
 
     Args:
         text: what follows the @.
-        steps: where it names none.
+        steps: number of steps if the text gives none.
 
     Raises:
-        RequestError: it is something else.
+        RequestError: the text is something else.
     """
     norm, dash, number = ("", "", text) if text.isdecimal() else text.partition("-")
-    well = norm in NORMS if norm else not dash
-    if not well or (dash and not number) or (number and not (number.isdecimal() and int(number) > 0)):
-        raise RequestError(f"{text!r} is no norm and number of steps: give l2, 40 or l2-40 after the @")
+    norm_valid = norm in NORMS if norm else not dash
+    if not norm_valid or (dash and not number) or (number and not (number.isdecimal() and int(number) > 0)):
+        raise RequestError(f"{text!r} is not a norm and a number of steps: give l2, 40 or l2-40 after the @")
     return parse_norm(norm), int(number or steps)
 
 
 def setting(norm: AbstractNorm, steps: str = "") -> str:
-    """The one spelling: what is the default is not said.
+    """The one spelling of a setting: default values are left out.
 
     Args:
-        norm: of the ball.
-        steps: "" where they are the default.
+        norm: norm of the ball.
+        steps: number of steps as text; "" for the default.
     """
-    return "-".join(part for part in ("" if norm == DEFAULT else norm.name, steps) if part)
+    return "-".join(word for word in ("" if norm == DEFAULT else norm.name, steps) if word)

@@ -1,4 +1,4 @@
-"""Gradients by soft assignment to the codes."""
+"""Lets gradients pass codebooks by a soft assignment to the codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from robustq.model.segmenter import Segmenter
 from robustq.quantiser import AbstractQuantiser, Quantised
 
 TEMPERATURE = 0.1
-"""Of the softmax over codes, in medians of the squared distances between the tokens of a pass and the codes."""
+"""Temperature of the softmax over codes, in units of the median squared distance of a pass's tokens to the codes."""
 
 
 @contextmanager
 def softened(model: Segmenter) -> Iterator[None]:
-    """As long as the context lasts, gradients pass every codebook of vectors with one stage by a soft assignment.
+    """Inside this context, gradients pass every codebook of vectors with one stage by a soft assignment.
 
-    What the model answers stays as it is: hard codes.
+    The model's answer does not change: it still uses the nearest codes.
     """
-    bottlenecks = [each for each in model.bottlenecks if isinstance(each, Bottleneck)]
-    codebooks = [each.quantiser for each in bottlenecks if _has_codebook(each.quantiser)]
+    bottlenecks = [bottleneck for bottleneck in model.bottlenecks if isinstance(bottleneck, Bottleneck)]
+    codebooks = [bottleneck.quantiser for bottleneck in bottlenecks if _has_codebook(bottleneck.quantiser)]
     handles = [codebook.register_forward_hook(_soften) for codebook in codebooks]
     try:
         yield
@@ -35,9 +35,9 @@ def _has_codebook(quantiser: AbstractQuantiser) -> bool:
 
 
 def _soften(quantiser: nn.Module, inputs: tuple[Tensor], output: Quantised) -> Quantised:
-    assert isinstance(quantiser, AbstractQuantiser), "hooked to nothing else"
+    assert isinstance(quantiser, AbstractQuantiser), "the hook is on quantisers only"
     vectors = quantiser.vectors
-    assert vectors is not None, "hooked to nothing else"
+    assert vectors is not None, "the hook is on quantisers with vectors only"
     codes = vectors[0].detach().float()  # (K, D)
     tokens = quantiser.search_space(inputs[0]).float().movedim(1, -1)  # (B, *T, D)
     distances = torch.cdist(tokens.flatten(0, -2), codes).square()  # (tokens, K)

@@ -1,4 +1,4 @@
-"""The phantom's chest: shapes by inequality, on any grid of points."""
+"""Draws the phantom's chest: shapes that are given by inequalities, on any grid of points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,17 @@ Points = tuple[Float[np.ndarray, "*s"], ...]
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One patient: lengths in units of half the field of view, x to the patient's left, y to the back, z to the head.
+    """The shape of one patient, with lengths in units of half the field of view.
 
-    A slice has z = 0 everywhere.
+    x points to the patient's left, y to the back, z to the head. A slice has z = 0 everywhere.
 
     Attributes:
         torso: half axes of the body.
-        lungs: centre and half axes of the left, then of the right lung.
+        lungs: centre and half axes of the left lung, then of the right lung.
         heart: centre, half axes and tilt in radians.
-        spine: centre and radius.
-        ribs: how many, and how thick.
-        shift: of the whole patient.
-        turn: of the whole patient about z, in radians.
+        spine: depth of the centre, and radius.
+        shift: shift of the whole patient along x and y.
+        turn: rotation of the whole patient about z, in radians.
         bend: amplitude and phase of the smooth distortion.
     """
 
@@ -37,7 +36,7 @@ class Anatomy:
     bend: tuple[float, float]
 
     def tissues(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> dict[str, Float[np.ndarray, "*s"]]:
-        """How far inside each structure every point lies: positive inside, about 1 at the centre."""
+        """For each structure, how deep every point lies inside it: positive inside, about 1 at the centre."""
         x, y = x - self.shift[0], y - self.shift[1]
         cos, sin = np.cos(self.turn), np.sin(self.turn)
         x, y = cos * x + sin * y, cos * y - sin * x
@@ -53,7 +52,7 @@ class Anatomy:
         heart = _ellipsoid((hx, hy, z - centre[2]), (0, 0, 0), axes, power=2.0)
         depth, radius = self.spine
         spine = 1 - np.hypot(x / radius, (y - depth) / radius)
-        # The lungs make room for heart and spine, and stay within the ribcage.
+        # The lungs leave room for heart and spine, and stay within the ribcage.
         room = np.minimum(-heart, -spine) - 0.02
         cage = _ellipsoid((x, y, z), (0, 0, 0), tuple(0.86 * axis for axis in self.torso), power=2.4)
         lungs = [np.minimum.reduce([lung, room, cage]) for lung in (left, right)]
@@ -71,14 +70,14 @@ class Anatomy:
 def _ellipsoid(
     points: Sequence[np.ndarray], centre: Sequence[float], axes: Sequence[float], *, power: float
 ) -> np.ndarray:
-    """1 at the centre, 0 on the surface of a superellipsoid, negative outside."""
+    """A field that is 1 at the centre of a superellipsoid, 0 on its surface and negative outside."""
     distance = sum(np.abs((p - c) / a) ** power for p, c, a in zip(points, centre, axes, strict=True))
     result: np.ndarray = 1 - distance ** (1 / power)
     return result
 
 
 def _ribs(x: np.ndarray, y: np.ndarray, z: np.ndarray, torso: Sequence[float]) -> np.ndarray:
-    """Arcs along the wall of the chest, seen as spots in a slice."""
+    """A field that is positive in the ribs: arcs along the wall of the chest, which are spots in a slice."""
     rim = np.abs(np.hypot(x / torso[0], y / torso[1]) - 0.9) / 0.035
     around = np.abs(np.sin(6 * np.arctan2(y, x) + 9 * z)) / 0.35
     result: np.ndarray = 1 - np.maximum(rim, around)
@@ -86,7 +85,7 @@ def _ribs(x: np.ndarray, y: np.ndarray, z: np.ndarray, torso: Sequence[float]) -
 
 
 def draw_anatomy(generator: np.random.Generator) -> Anatomy:
-    """A patient at random."""
+    """Draw a random patient."""
 
     def about(value: float, spread: float) -> float:
         return float(value * (1 + spread * generator.uniform(-1, 1)))

@@ -1,4 +1,4 @@
-"""A table of cases."""
+"""The dataset `csv`: a table with one case on each line."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,16 +18,16 @@ SPLITS = ("", "train", "val", "test")
 class CSVDataset(AbstractDataset):
     """A table with one case a line: its image, its mask, and if known its domain, split and group.
 
-    The columns are `image,label[,domain,split,group]`, paths relative to the table.
+    The columns are `image,label[,domain,split,group]`. Paths are relative to the table.
 
     Args:
-        path: the table.
+        path: path of the table.
         labels: mask values and names, `1=lung|5=heart` as text.
-        ignore: mask value that counts nowhere.
+        ignore: mask value that is neither trained on nor scored.
         window: (low, high) of the intensity range, `-160..240` as text.
 
     Raises:
-        RequestError: there is no such table, or columns, files or splits in it are wrong.
+        RequestError: the table does not exist, or its columns, files or splits are wrong.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CSVDataset(AbstractDataset):
     ) -> None:
         table = Path(path)
         if not table.is_file():
-            raise RequestError(f"no table {table}: give a CSV with the columns {','.join(KNOWN)}")
+            raise RequestError(f"there is no table {table}: give a CSV file with the columns {','.join(KNOWN)}")
         self.name = table.stem
         self.labels = parse_labels(labels)
         self.ignore = parse_ignore(ignore)
@@ -49,13 +49,13 @@ class CSVDataset(AbstractDataset):
             lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise RequestError(f"{table} cannot be read as a table: {error}") from error
-        odd = [name for name in NEEDED if name not in lines] + [str(name) for name in lines if name not in KNOWN]
-        if odd:
+        wrong = [name for name in NEEDED if name not in lines] + [str(name) for name in lines if name not in KNOWN]
+        if wrong:
             raise RequestError(
-                f"{table} lacks or does not know the columns {', '.join(odd)}: known are {', '.join(KNOWN)}"
+                f"{table} has missing or unknown columns ({', '.join(wrong)}): the columns are {', '.join(KNOWN)}"
             )
         if lines.empty:
-            raise RequestError(f"{table} has no case: write one a line below the header")
+            raise RequestError(f"{table} has no case: write one case on each line below the header")
         self._files: dict[str, Files] = {}
         self._entries: list[Entry] = []
         for number, line in enumerate(lines.to_dict("records"), start=2):
@@ -66,14 +66,14 @@ class CSVDataset(AbstractDataset):
         image, mask = (table.parent / line[name] for name in NEEDED)
         for path in (image, mask):
             if not path.is_file():
-                raise RequestError(f"{table}, line {number}: no file {path}")
+                raise RequestError(f"{table}, line {number}: there is no file {path}: correct the path")
         if line.get("split", "") not in SPLITS:
-            raise RequestError(f"{table}, line {number}: split {line['split']!r} is not one of train, val, test")
+            raise RequestError(f"{table}, line {number}: split {line['split']!r} is not train, val or test")
         suffix = suffix_of(image)
         identity = Path(line["image"]).as_posix()
         identity = identity[: -len(suffix)] if suffix else identity
         if identity in self._files:
-            raise RequestError(f"{table}, line {number}: the case {identity} stands twice")
+            raise RequestError(f"{table}, line {number}: the case {identity} is listed twice: remove one line")
         self._files[identity] = Files((image,), mask)
         group = line.get("group", "") or identity
         self._entries.append(Entry(identity, group, line.get("domain", ""), line.get("split", "")))

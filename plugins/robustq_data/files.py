@@ -1,4 +1,4 @@
-"""Cases that lie in files: what every file-based dataset shares."""
+"""Reads cases from files, for every dataset that is stored in files."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,29 +18,29 @@ from robustq_data.reading import Stored, read
 
 @dataclass(frozen=True)
 class Files:
-    """Where a case lies: one file a channel group, and the mask."""
+    """The files of a case: one or several images that hold its channels, and the mask."""
 
     images: tuple[Path, ...]
     mask: Path
 
 
 def read_case(entry: Entry, files: Files, window: tuple[float, float] | None) -> Case:
-    """The case that these files hold.
+    """Read the case that these files hold.
 
     Raises:
         CaseError: it cannot be used; the message says why.
     """
-    parts = [read(path) for path in files.images]
-    first = parts[0]
-    for path, part in zip(files.images, parts, strict=True):
-        if part.values.shape[1:] != first.values.shape[1:]:
-            raise CaseError(f"{path.name} has the shape {_shape(part)}, the other channels {_shape(first)}")
+    images = [read(path) for path in files.images]
+    first = images[0]
+    for path, image in zip(files.images, images, strict=True):
+        if image.values.shape[1:] != first.values.shape[1:]:
+            raise CaseError(f"{path.name} has the shape {_shape(image)}, the other channels {_shape(first)}")
     mask = _aligned(read(files.mask, mask=True), first)
     if mask.values.shape[1:] != first.values.shape[1:]:
         raise CaseError(f"the image has the shape {_shape(first)}, the mask {_shape(mask)}: they must be equal")
-    ranges = [_range(part, window) for part in parts]
+    ranges = [_range(image, window) for image in images]
     return Case(
-        image=torch.cat([part.image for part in parts]),
+        image=torch.cat([image.image for image in images]),
         mask=mask.mask,
         intensity_range=torch.cat(ranges),
         spacing=first.spacing,
@@ -49,16 +49,16 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None) ->
     )
 
 
-def _range(part: Stored, window: tuple[float, float] | None) -> Float[Tensor, "c 2"]:
-    """The declared window, else the range of the stored type, else the image's own."""
-    declared = window or part.stored_range
+def _range(image: Stored, window: tuple[float, float] | None) -> Float[Tensor, "c 2"]:
+    """The intensity range: the declared window, else the range of the stored type, else the image's own range."""
+    declared = window or image.stored_range
     if declared is None:
-        return own_range(part.image)
-    return torch.tensor([declared] * len(part.values), dtype=torch.float64)
+        return own_range(image.image)
+    return torch.tensor([declared] * len(image.values), dtype=torch.float64)
 
 
 def fingerprint(files: Files) -> str:
-    """Sixteen hexadecimal digits of the image files' bytes."""
+    """A hash of the image files' bytes, sixteen hexadecimal digits."""
     digest = sha256()
     for path in files.images:
         digest.update(path.read_bytes() if path.is_file() else b"")
@@ -66,7 +66,7 @@ def fingerprint(files: Files) -> str:
 
 
 def _aligned(mask: Stored, image: Stored) -> Stored:
-    """The mask with its axes flipped and exchanged to run as the image's do, where both know their directions."""
+    """The mask with its axes flipped and exchanged to match the image's, if both files store their directions."""
     if mask.orientation == image.orientation or not (mask.orientation and image.orientation):
         return mask
     turn = ornt_transform(axcodes2ornt(mask.orientation), axcodes2ornt(image.orientation))

@@ -1,4 +1,4 @@
-"""A folder with images/ and masks/ of equal names."""
+"""The dataset `folder`: a folder with images/ and masks/ of equal names."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,20 +15,19 @@ IMAGES, MASKS = "images", ("masks", "labels")
 class FolderDataset(AbstractDataset):
     """A folder with images in images/ and masks of the same names in masks/ or labels/.
 
-    Suffixes may differ.
-
-    A folder of such folders is one dataset with a domain for each.
+    The suffixes of image and mask may differ. A folder of such folders is one dataset, and each inner folder is a
+    domain.
 
     Args:
-        path: the folder.
-        domain: scanner or hospital; the name of the inner folder where there are several.
-        group: a regular expression whose first group, or whole match, in the case id is the patient.
+        path: path of the folder.
+        domain: scanner or hospital of all cases; inner folders give their own names instead.
+        group: regular expression for the case id; its first group, or else its whole match, is the patient.
         labels: mask values and names, `1=lung|5=heart` as text.
-        ignore: mask value that counts nowhere.
+        ignore: mask value that is neither trained on nor scored.
         window: (low, high) of the intensity range, `-160..240` as text.
 
     Raises:
-        RequestError: there is no such folder, or images lack masks.
+        RequestError: the folder does not exist, or images have no masks.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class FolderDataset(AbstractDataset):
     ) -> None:
         root = Path(path)
         if not root.is_dir():
-            raise RequestError(f"no folder {root}: give one with {IMAGES}/ and masks/, or a dataset's name")
+            raise RequestError(f"there is no folder {root}: give one with {IMAGES}/ and masks/, or a dataset's name")
         self.name = root.resolve().name
         self.labels = parse_labels(labels)
         self.ignore = parse_ignore(ignore)
@@ -79,22 +78,22 @@ def _inner(root: Path) -> dict[str, Path]:
 
 
 def image_files(folder: Path) -> dict[str, Path]:
-    """The image files below a folder by relative path without suffix; hidden and other files are passed over.
+    """The image files below a folder, by relative path without suffix. Hidden files and other files are left out.
 
     Raises:
-        RequestError: two of them have the same name.
+        RequestError: two image files have the same name.
     """
-    found: dict[str, Path] = {}
+    images: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         suffix = suffix_of(path)
-        if not suffix or any(part.startswith(".") for part in relative.parts) or not path.is_file():
+        if not suffix or any(name.startswith(".") for name in relative.parts) or not path.is_file():
             continue
         name = relative.as_posix()[: -len(suffix)]
-        if name in found:
-            raise RequestError(f"{found[name]} and {path} have the same name: keep one of them")
-        found[name] = path
-    return found
+        if name in images:
+            raise RequestError(f"{images[name]} and {path} have the same name: keep one of them")
+        images[name] = path
+    return images
 
 
 def _pair(folder: Path) -> dict[str, Files]:
@@ -103,12 +102,12 @@ def _pair(folder: Path) -> dict[str, Files]:
         raise RequestError(f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there")
     images, masks = image_files(folder / IMAGES), image_files(masks_in)
     if not images:
-        raise RequestError(f"{folder / IMAGES} holds no image: known are PNG, TIFF, JPEG, NIfTI, NRRD, MHA and NPZ")
-    without = [name for name in images if name not in masks]
-    if without:
-        more = f" and {len(without) - 5} more" if len(without) > 5 else ""
+        raise RequestError(f"{folder / IMAGES} holds no image: give PNG, TIFF, JPEG, NIfTI, NRRD, MHA or NPZ files")
+    without_mask = [name for name in images if name not in masks]
+    if without_mask:
+        more = f" and {len(without_mask) - 5} more" if len(without_mask) > 5 else ""
         raise RequestError(
-            f"{len(without)} of {len(images)} images in {folder / IMAGES} have no mask of the same name in "
-            f"{masks_in.name}/: {', '.join(without[:5])}{more}"
+            f"{len(without_mask)} of {len(images)} images in {folder / IMAGES} have no mask of the same name in "
+            f"{masks_in.name}/: {', '.join(without_mask[:5])}{more}"
         )
     return {name: Files((path,), masks[name]) for name, path in images.items()}

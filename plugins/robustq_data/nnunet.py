@@ -1,4 +1,4 @@
-"""Raw folders of nnU-Net and of the Medical Segmentation Decathlon."""
+"""The dataset `nnunet`: raw folders of nnU-Net and of the Medical Segmentation Decathlon."""
 
 import json
 import re
@@ -18,18 +18,17 @@ _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
 class NnunetDataset(AbstractDataset):
     """A folder of nnU-Net or of the Medical Segmentation Decathlon, with its dataset.json.
 
-    `dataset.json` has the labels; images lie in `imagesTr/`, masks in `labelsTr/`; `imagesTs/` where it has masks.
-
-    nnU-Net stores a file a channel (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon stores channels as a fourth
-    axis. Cases of `imagesTs/` have the split "test".
+    `dataset.json` holds the labels. Images are in `imagesTr/` and masks in `labelsTr/`. Images in `imagesTs/` are used
+    if their masks are in `labelsTs/`; these cases have the split "test". nnU-Net stores each channel in its own file
+    (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon stores channels as a fourth axis.
 
     Args:
-        path: the folder.
-        group: a regular expression whose first group, or whole match, in the case id is the patient.
+        path: path of the folder.
+        group: regular expression for the case id; its first group, or else its whole match, is the patient.
         window: (low, high) of the intensity range, `-160..240` as text.
 
     Raises:
-        RequestError: the folder is not of this form, or images lack masks.
+        RequestError: the folder does not have this form, or images have no masks.
     """
 
     def __init__(
@@ -70,25 +69,27 @@ class NnunetDataset(AbstractDataset):
 def _describe(root: Path) -> dict[str, Any]:
     file = root / "dataset.json"
     if not file.is_file():
-        raise RequestError(f"{root} has no dataset.json: it names the labels of an nnU-Net or Decathlon folder")
+        raise RequestError(
+            f"{root} has no dataset.json, which names the labels: give a raw folder of nnU-Net or the Decathlon"
+        )
     try:
         described = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{file} is not JSON: {error}") from error
     if not isinstance(described, dict) or not isinstance(described.get("labels"), dict):
-        raise RequestError(f"{file} names no labels: it needs an entry labels such as {{'background': 0, 'lung': 1}}")
+        raise RequestError(f"{file} names no labels: write an entry labels such as {{'background': 0, 'lung': 1}}")
     return described
 
 
 def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | None]:
-    """Mask value -> name without the background, or None where they overlap; and the value that is ignored."""
+    """The names of the mask values but for the background, None if labels overlap; and the ignored mask value."""
     labels: dict[int, str] = {}
     ignore, overlapping = None, False
     for key, value in described["labels"].items():
         # nnU-Net writes name: value, the Decathlon value: name.
         number, name = (key, value) if re.fullmatch(r"\d+", key) else (value, key)
         if isinstance(number, list):
-            overlapping = True  # a region of several mask values: a model trained on regions knows which they are
+            overlapping = True  # a region of several mask values: a model trained on regions stores its regions itself
         elif name == "ignore":
             ignore = int(number)
         elif int(number) != 0:
@@ -101,14 +102,14 @@ def _pair(images_in: Path, masks_in: Path) -> dict[str, Files]:
     paired: dict[str, Files] = {}
     for identity, mask in masks.items():
         channels = [images[name] for name in sorted(images) if re.fullmatch(rf"{re.escape(identity)}_\d{{4}}", name)]
-        alone = [images[identity]] if identity in images else []
-        if channels or alone:
-            paired[identity] = Files(tuple(channels or alone), mask)
+        whole = [images[identity]] if identity in images else []
+        if channels or whole:
+            paired[identity] = Files(tuple(channels or whole), mask)
     used = {path for files in paired.values() for path in files.images}
-    without = [name for name, path in images.items() if path not in used]
-    if without:
+    without_mask = [name for name, path in images.items() if path not in used]
+    if without_mask:
         raise RequestError(
-            f"{len(without)} of {len(images)} images in {images_in} have no mask in {masks_in.name}/: "
-            f"{', '.join(without[:5])}{' ...' if len(without) > 5 else ''}"
+            f"{len(without_mask)} of {len(images)} images in {images_in} have no mask in {masks_in.name}/: "
+            f"{', '.join(without_mask[:5])}{' ...' if len(without_mask) > 5 else ''}"
         )
     return paired

@@ -1,4 +1,4 @@
-"""The built-in dataset: a chest, seen by two scanners."""
+"""The dataset `phantom`: an artificial chest, imaged by two scanners."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -16,21 +16,21 @@ FIELD = {2: (384.0, 384.0), 3: (384.0, 288.0, 288.0)}
 """Field of view, in mm."""
 
 NUMBERED = 1000
-"""So many cases of each scanner are looked at to tell on which scanner a model was trained."""
+"""Number of cases of each scanner that are searched to find on which scanner a model was trained."""
 
 
 class PhantomDataset(AbstractDataset):
     """Artificial cases made from a seed: a torso with two lungs and a heart, as seen by the scanners A and B.
 
-    Shape and pose differ from case to case, and no patient is seen by both scanners. What a case shows depends on
-    the seed, its number and its scanner alone, so more cases leave the first ones as they are.
+    Shape and pose differ from case to case, and no patient is imaged by both scanners. A case depends only on the
+    seed, its number and its scanner, so a larger number of cases does not change the first ones.
 
     Args:
         dims: 2 for a slice of 128×128 at 3 mm; 3 for a volume of 64×48×32 at 6×6×9 mm.
-        cases: of each scanner.
-        first: number of the first case: with `first=160,cases=12` these are A/0160 to A/0171, and B's alike.
-        seed: of the patients.
-        domain: "A" or "B"; both by default.
+        cases: number of cases of each scanner.
+        first: number of the first case: `first=160,cases=12` gives A/0160 to A/0171 and B/0160 to B/0171.
+        seed: seed of the patients.
+        domain: scanner, "A" or "B"; by default both.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class PhantomDataset(AbstractDataset):
         try:
             self.dims, self.cases, self.first, self.seed = int(dims), int(cases), int(first), int(seed)
         except ValueError as error:
-            raise RequestError(f"the phantom's dims, cases, first and seed are whole numbers: {error}") from error
+            raise RequestError(f"the phantom's dims, cases, first and seed must be whole numbers: {error}") from error
         if self.dims not in SIZE or self.cases < 1 or min(self.first, self.seed) < 0:
             raise RequestError(
-                f"dims={dims}, cases={cases}, first={first}, seed={seed} make no phantom: dims is 2 or 3, cases 1 or "
-                "more, first and seed 0 or more"
+                f"there is no phantom with dims={dims}, cases={cases}, first={first}, seed={seed}: give dims 2 or 3, "
+                "cases 1 or more, first and seed 0 or more"
             )
         if domain is not None and domain not in SCANNERS:
             raise unknown("scanner of the phantom", domain, SCANNERS)
@@ -59,12 +59,12 @@ class PhantomDataset(AbstractDataset):
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """All cases, `A/0000` and so on."""
+        """All cases: `A/0000`, `A/0001` and so on."""
         return self._numbered(range(self.first, self.first + self.cases))
 
     @property
     def unlisted(self) -> Sequence[Entry]:
-        """The other cases up to number 999: they tell on which scanner a model was trained."""
+        """The other cases up to number 999, which are needed to find on which scanner a model was trained."""
         last = self.first + self.cases
         return self._numbered([*range(self.first), *range(last, NUMBERED)])
 
@@ -73,15 +73,15 @@ class PhantomDataset(AbstractDataset):
         return [Entry(name, name, name[0]) for name in names]
 
     def read(self, entry: Entry) -> Case:
-        """Make the case."""
+        """Draw the case."""
         domain, _, number = entry.id.partition("/")
         if domain not in SCANNERS or not number.isdigit():
-            raise RequestError(f"the phantom has no case {entry.id!r}: they are called A/0000 and so on")
+            raise RequestError(f"the phantom has no case {entry.id!r}: give a name such as A/0000")
         key = [self.seed, self.dims, int(number), list(SCANNERS).index(domain)]
         generator = np.random.default_rng(key)
         grids = [(np.arange(extent) + 0.5) / extent * 2 - 1 for extent in SIZE[self.dims]]
         points = np.meshgrid(*grids, indexing="ij")
-        # The first axis runs to the patient's left, the second to the back, a third to the head.
+        # The first axis points to the patient's left, the second to the back, and a third to the head.
         x, y, z = points if self.dims == 3 else (*points, np.zeros_like(points[0]))
         tissues = draw_anatomy(generator).tissues(x, y, z)
         image = torch.from_numpy(SCANNERS[domain].image(tissues, points, generator)).float()[None]
@@ -100,5 +100,5 @@ class PhantomDataset(AbstractDataset):
         )
 
     def fingerprint(self, entry: Entry) -> str:
-        """A hash of what the case is made from."""
+        """A hash of the settings from which the case is drawn."""
         return sha256(f"phantom {self.dims} {self.seed} {entry.id}".encode()).hexdigest()[:16]

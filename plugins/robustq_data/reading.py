@@ -1,4 +1,4 @@
-"""One image file as values, with its spacing and what its stored type says about its range."""
+"""Reads one image file: its values, its spacing, and the range of its stored type."""
 
 import math
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        values: (C, *S), in the stored type.
+        values: values in the stored type, (C, *S).
         spacing: extent of a voxel along each axis of S.
-        unit: "mm" where the file has a real spacing, else "px".
-        orientation: anatomical direction of each axis where the file knows it, such as "RAS", else "".
+        unit: "mm" if the file has a real spacing, else "px".
+        orientation: anatomical direction of each axis, such as "RAS"; "" if the file stores none.
     """
 
     values: Shaped[np.ndarray, "c *s"]
@@ -42,10 +42,10 @@ class Stored:
 
     @property
     def image(self) -> Float[Tensor, "c *s"]:
-        """The values as float32; float64 where float32 would lose digits.
+        """The values as float32, or as float64 if float32 would lose digits.
 
         Raises:
-            CaseError: some are not finite.
+            CaseError: some values are not finite.
         """
         values = self.values.astype(np.float64)
         if not np.isfinite(values).all():
@@ -59,7 +59,7 @@ class Stored:
         """The values as the integers of a mask.
 
         Raises:
-            CaseError: they are fractional, not finite or huge, or there are channels that differ.
+            CaseError: values are fractional, not finite or too large, or channels differ.
         """
         values = self.values[0]
         if any(not np.array_equal(values, channel) for channel in self.values[1:]):
@@ -71,29 +71,30 @@ class Stored:
 
     @property
     def stored_range(self) -> tuple[float, float] | None:
-        """The range of an 8-bit or boolean type; None for wider ones.
+        """The range of an 8-bit or boolean type; None for wider types.
 
-        A 16-bit container is not a scale: an MRI stored as int16 with values up to 800 would, at level 10, get noise of
-        standard deviation 6553. Such images have their own minimum and maximum, unless a window is declared.
+        The range of a 16-bit type says nothing about the image: an MRI stored as int16 with values up to 800 would get
+        noise of standard deviation 6553 at level 10. Such images use their own minimum and maximum, unless a window is
+        declared.
         """
         return {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.bool_): (0.0, 1.0)}.get(self.values.dtype)
 
 
 def suffix_of(path: Path) -> str:
-    """The image suffix of a file name in lower case, `.nii.gz` whole; "" if it is none."""
+    """The image suffix of a file name in lower case, such as `.nii.gz`; "" if the file is not an image."""
     name = path.name.lower()
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
 def read(path: Path, *, mask: bool = False) -> Stored:
-    """Read an image file of any of `SUFFIXES`.
+    """Read an image file with one of `SUFFIXES`.
 
     Args:
-        path: the file.
-        mask: whether it holds a mask, whose palette, if it has one, is a matter of display.
+        path: path of the file.
+        mask: whether the file holds a mask; then a palette is ignored, because it only serves display.
 
     Raises:
-        CaseError: it is missing, truncated, not an image, or holds what no image does.
+        CaseError: the file is missing, truncated or not an image, or its values or spacing are not valid.
     """
     suffix = suffix_of(path)
     try:
@@ -109,7 +110,7 @@ def read(path: Path, *, mask: bool = False) -> Stored:
             raise CaseError(f"{path.name} is not an image: known are {', '.join(SUFFIXES)}")
     except CaseError:
         raise
-    except Exception as error:  # each library has its own ways of refusing a file
+    except Exception as error:  # each library refuses a file with its own errors
         raise CaseError(f"{path.name} cannot be read as an image: {_reason(error, path)}") from error
     if stored.values.dtype.kind not in "buif" or stored.values.size == 0:
         raise CaseError(f"{path.name} holds {stored.values.size} values of type {stored.values.dtype}: store numbers")
@@ -123,7 +124,7 @@ def _picture(path: Path, mask: bool) -> Stored:
         if getattr(picture, "n_frames", 1) > 1:
             raise CaseError(f"{path.name} has {picture.n_frames} pages: store one image a file, or a volume as NIfTI")
         if picture.mode in ("RGB", "RGBA", "LA") and any(";16" in str(tile.args) for tile in picture.tile):
-            # Pillow would cut 16 bits a channel to 8.
+            # Pillow would reduce each channel from 16 bits to 8.
             values = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
         elif picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB") and not mask:
             values = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
@@ -142,7 +143,7 @@ def _nifti(path: Path) -> Stored:
     values = np.asanyarray(image.dataobj)
     if values.ndim not in (2, 3, 4):
         raise CaseError(f"{path.name} has {values.ndim} axes: known are two or three, and a last one for channels")
-    # Single precision in the header: 0.7 mm would read 0.699999988.
+    # The header has single precision: 0.7 mm is stored as 0.699999988.
     zooms = tuple(float(f"{zoom:.6g}") for zoom in image.header.get_zooms()[: min(values.ndim, 3)])
     orientation = "".join(axis or "?" for axis in aff2axcodes(image.affine))[: len(zooms)]
     # Four axes: the last holds channels, as in the Medical Segmentation Decathlon.
@@ -170,7 +171,7 @@ def _itk(path: Path) -> Stored:
 
 
 def _arrays(path: Path) -> Stored:
-    """(*S), or (C, *S): three axes without a spacing are channels where the first has an extent of 1 or 3."""
+    """Read an array (*S) or (C, *S). Without a spacing, the first of three axes is channels if its extent is 1 or 3."""
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
         if "image" not in names and len(names) != 1:
@@ -193,9 +194,9 @@ def _arrays(path: Path) -> Stored:
 
 
 def _reason(error: Exception, path: Path) -> str:
-    """What a library said, in one line: SimpleITK names its source files first."""
+    """The message of a library in one line. SimpleITK's messages begin with its source files, which are left out."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if "ERROR" in line), lines[0] if lines else type(error).__name__)
-    return said.rpartition("ERROR: ")[2].replace(str(path), path.name)[:160]
+    message = next((line for line in lines if "ERROR" in line), lines[0] if lines else type(error).__name__)
+    return message.rpartition("ERROR: ")[2].replace(str(path), path.name)[:160]

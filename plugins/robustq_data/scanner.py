@@ -1,4 +1,4 @@
-"""The phantom's two scanners: the same anatomy, seen differently."""
+"""The phantom's two scanners, which image the same anatomy differently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from scipy.ndimage import gaussian_filter
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a simulated scanner shows tissues.
+    """How a simulated scanner images tissues.
 
     Attributes:
-        intensity: of each tissue, air among them, on a scale where the brightest is about 1.
-        gamma: contrast curve, intensity^gamma.
+        intensity: intensity of each tissue, including air, on a scale where the brightest is about 1.
+        gamma: exponent of the contrast curve, intensity^gamma.
         bias: largest relative change of the smooth field that multiplies the image.
         blur: standard deviation of the point spread, in voxels of a 128-voxel field of view.
         noise: standard deviation of the Rician noise.
-        scale: from intensity to stored values.
+        scale: factor from intensities to stored values.
     """
 
     intensity: dict[str, float]
@@ -31,12 +31,12 @@ class Scanner:
     def image(
         self, tissues: dict[str, Float[np.ndarray, "*s"]], points: Sequence[np.ndarray], generator: np.random.Generator
     ) -> Float[np.ndarray, "*s"]:
-        """What the scanner stores of an anatomy, in its own unit."""
+        """The image that the scanner stores of an anatomy, in the scanner's own unit."""
         extent = tissues["body"].shape[0]
         image = np.full(tissues["body"].shape, self.intensity["air"])
         for tissue, inside in tissues.items():
             image[inside > 0] = self.intensity[tissue]
-        # Vessels and muscle are not flat.
+        # Vessels and muscle are not uniform.
         coarse = gaussian_filter(generator.standard_normal(image.shape), 2.0 * extent / 128)
         texture = coarse / coarse.std()
         image = image * (1 + 0.05 * np.where(tissues["body"] > 0, texture, 0))

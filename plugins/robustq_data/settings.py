@@ -1,4 +1,4 @@
-"""Settings of a file-based dataset, as text from `--data` or as values from Python."""
+"""Reads the settings of a dataset in files, given as text from `--data` or as values from Python."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,26 +7,28 @@ from robustq.errors import RequestError
 
 
 def parse_labels(labels: Mapping[int, str] | str | None) -> Mapping[int, str] | None:
-    """`1=lung|5=heart` as mask values and names."""
+    """The mask values and names of a text such as `1=lung|5=heart`; other values are returned as they are."""
     if not isinstance(labels, str):
         return labels
-    pairs = [part.partition("=") for part in labels.split("|")]
+    pairs = [pair.partition("=") for pair in labels.split("|")]
     if not all(re.fullmatch(r"\d+", value) and name for value, _, name in pairs):
         raise RequestError(
             f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart"
         )
     named = {int(value): name for value, _, name in pairs}
     if 0 in named or len({*named.values()}) < len(pairs) or len(named) < len(pairs):
-        raise RequestError(f"labels={labels} repeats a mask value or a name, or names the background 0: give each once")
+        raise RequestError(
+            f"labels={labels} repeats a mask value or a name, or names the background 0: give each value above 0 once"
+        )
     return named
 
 
 def parse_window(window: Sequence[float] | str | None) -> tuple[float, float] | None:
-    """`-160..240` as two numbers."""
+    """The two numbers of a window such as `-160..240`; None if none is given."""
     if window is None:
         return None
     try:
-        low, high = (float(part) for part in (window.split("..") if isinstance(window, str) else window))
+        low, high = (float(bound) for bound in (window.split("..") if isinstance(window, str) else window))
     except ValueError as error:
         raise RequestError(f"window={window} is not a window: write LOW..HIGH, as in -160..240") from error
     if not low < high:
@@ -35,7 +37,7 @@ def parse_window(window: Sequence[float] | str | None) -> tuple[float, float] | 
 
 
 def parse_ignore(ignore: int | str | None) -> int | None:
-    """The mask value that counts nowhere."""
+    """The mask value that is neither trained on nor scored; None if none is given."""
     try:
         return None if ignore is None else int(ignore)
     except ValueError as error:
@@ -43,17 +45,17 @@ def parse_ignore(ignore: int | str | None) -> int | None:
 
 
 def group_of(identity: str, pattern: str | None) -> str:
-    """The patient in a case id: the first group of a regular expression, or all that it matches.
+    """The patient in a case id: the first group of a regular expression, or else its whole match.
 
     Raises:
-        RequestError: it is no regular expression, or does not match.
+        RequestError: the pattern is not a regular expression, or does not match.
     """
     if pattern is None:
         return identity
     try:
-        found = re.search(pattern, identity)
+        match = re.search(pattern, identity)
     except re.error as error:
         raise RequestError(f"group={pattern} is not a regular expression: {error}") from error
-    if found is None:
-        raise RequestError(f"group={pattern} matches nothing in the case id {identity!r}: mend it, or leave it out")
-    return found[1] if found.groups() and found[1] is not None else found[0]
+    if match is None:
+        raise RequestError(f"group={pattern} matches nothing in the case id {identity!r}: correct it, or leave it out")
+    return match[1] if match.groups() and match[1] is not None else match[0]

@@ -1,4 +1,4 @@
-"""The code of each token over the image, of a few cases, as rows and back."""
+"""Maps of the code of each token of a few cases: writes them as rows and reads them back."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from robustq.analyser import Finding
 from robustq.dataset import Case, Entry
 
 SIDE = 64
-"""Pixels that are kept along the longer side of an image: 64 x 64 rows a case at most."""
+"""Largest number of pixels along the longer side of a stored image, so at most 64 x 64 rows for a case."""
 
 GREYS = 255
-"""Brightness of the brightest pixel that is kept; the darkest is 0. A screen shows no more steps."""
+"""Brightness of the brightest stored pixel; the darkest is 0. A screen shows no more steps."""
 
 _IMAGE, _CODE = "code_map_image", "code_map_code"
 
 
 @dataclass(frozen=True)
 class CodeMap:
-    """A case's image with the codes of its tokens; of a volume the middle slice of both.
+    """A case's image with the codes of its tokens; for a volume, the middle slice of both.
 
     Attributes:
         case: case id.
         image: brightness of the first channel, 0 to 255 in whole steps, averaged down to at most 64 pixels a side.
-        codes: of the first stage.
+        codes: codes of the tokens in the first stage.
     """
 
     case: str
@@ -37,7 +37,7 @@ class CodeMap:
 
     @classmethod
     def of_case(cls, case: Case, codes: Int[Tensor, "*t"]) -> "CodeMap":
-        """The map of a prepared case, given the codes on their grid; slices come first where a volume is sliced."""
+        """The map of a prepared case, given the codes on their grid; for a sliced volume, slices are the first axis."""
         image = case.image[0]
         if case.slice_axis is not None:
             image = image.movedim(case.slice_axis, 0)
@@ -47,7 +47,7 @@ class CodeMap:
         return cls(case.entry.id, _brightness(image), codes.cpu())
 
     def findings(self, entry: Entry) -> Iterable[Finding]:
-        """A finding a pixel and one a token, labelled "row,column"."""
+        """One finding for each pixel and one for each token, with the label "row,column"."""
         for metric, values in ((_IMAGE, self.image), (_CODE, self.codes)):
             for row, line in enumerate(values.tolist()):
                 for column, value in enumerate(line):
@@ -55,11 +55,11 @@ class CodeMap:
 
 
 def code_maps(rows: pd.DataFrame) -> list[CodeMap]:
-    """The maps that the rows of one model hold, in the order in which they were written."""
-    shown = rows[rows["metric"].isin([_IMAGE, _CODE])]
+    """Read the maps from the rows of one model, in the order in which they were written."""
+    map_rows = rows[rows["metric"].isin([_IMAGE, _CODE])]
     return [
-        CodeMap(str(case), _table(part, _IMAGE), _table(part, _CODE).long())
-        for case, part in shown.groupby("case", sort=False)
+        CodeMap(str(case), _table(case_rows, _IMAGE), _table(case_rows, _CODE).long())
+        for case, case_rows in map_rows.groupby("case", sort=False)
     ]
 
 
@@ -73,8 +73,8 @@ def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:
 
 
 def _table(rows: pd.DataFrame, metric: str) -> Tensor:
-    own = rows[rows["metric"] == metric]
-    places = torch.tensor([[int(part) for part in label.split(",")] for label in own["label"]])
+    metric_rows = rows[rows["metric"] == metric]
+    places = torch.tensor([[int(index) for index in label.split(",")] for label in metric_rows["label"]])
     table = torch.zeros(*(places.amax(0) + 1).tolist(), dtype=torch.float64)
-    table[places[:, 0], places[:, 1]] = torch.tensor(own["value"].to_numpy(float))
+    table[places[:, 0], places[:, 1]] = torch.tensor(metric_rows["value"].to_numpy(float))
     return table

@@ -1,4 +1,4 @@
-"""Is the codebook what the paper assumes: many codes in use, evenly spread over a hypersphere?"""
+"""The analyser `codebook`: does the codebook have many codes in use, evenly spread over a hypersphere?"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CASES, TOKENS = 64, 64
-"""The most cases, and tokens of each, whose embeddings are kept for the map."""
+"""Largest number of cases, and of tokens of each case, whose embeddings are stored for the map."""
 
 
 class Codebook(AbstractAnalyser):
     """How large, how evenly used and how evenly spread the codes of a codebook are.
 
-    Radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
+    It measures radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
 
-    What depends on use is given for all cases, and for each domain where there are several. Each stage of a quantiser
-    of several stages has values of its own. A lattice has codes and no vectors: it has use and no geometry.
+    Values that depend on use are given for all cases, and also for each domain if there are several. If a quantiser has
+    several stages, each stage has its own values. A lattice has codes but no vectors, so only its use is measured.
     """
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
@@ -41,12 +41,12 @@ class Codebook(AbstractAnalyser):
 
     @property
     def vectors(self) -> Float[Tensor, "q k d"] | None:
-        """The codebook vectors of each stage, or None where there are none."""
+        """The codebook vectors of each stage; None if there are none."""
         vectors = None if self.model.quantiser is None else self.model.quantiser.vectors
         return None if vectors is None else vectors.detach()
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Count the codes; keep some embeddings."""
+        """Count the codes, and store some embeddings."""
         capacity = None if self.model.quantiser is None else self.model.quantiser.capacity
         if latent.codes is None or capacity is None:
             return
@@ -57,22 +57,23 @@ class Codebook(AbstractAnalyser):
             self._counts[domain] = self._counts.get(domain, torch.zeros_like(counts)) + counts
 
     def findings(self) -> Iterable[Finding]:
-        """Geometry of each stage, and use of it in each domain; the first stage's map."""
+        """Geometry and use of each stage, the use also in each domain; and the map of the first stage."""
         if not self._counts:
             return
         vectors, stages = self.vectors, len(self._counts[""])
         domains = list(self._counts) if len(self._counts) > 2 else [""]
         for stage in range(stages):
             prefix = f"{stage}:" if stages > 1 else ""
-            own = None if vectors is None else vectors[stage]
+            stage_vectors = None if vectors is None else vectors[stage]
             yield Finding("codebook_size", float(self._counts[""].shape[1]), label=prefix.rstrip(":"))
-            if own is not None:
-                yield from geometry(own, prefix)
+            if stage_vectors is not None:
+                yield from geometry(stage_vectors, prefix)
             for domain in domains:
                 counts = self._counts[domain][stage]
                 yield from use(counts, prefix, domain)
-                if own is not None:
-                    yield from geometry_in_use(own, (counts > 0).to(own.device), prefix, domain)
+                if stage_vectors is not None:
+                    used = (counts > 0).to(stage_vectors.device)
+                    yield from geometry_in_use(stage_vectors, used, prefix, domain)
         if vectors is not None:
             yield from map_findings(self._samples, vectors[0].cpu(), "0:" if stages > 1 else "")
 
@@ -83,21 +84,21 @@ class Codebook(AbstractAnalyser):
 
     @classmethod
     def figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> "Mapping[str, Figure]":
-        """Histogram of r_i, used and unused codes apart; map of codebook and embeddings."""
+        """For each model a histogram of r_i, with used and unused codes apart, and a map of codebook and embeddings."""
         from robustq_latent.codebook_figures import codebook_map_figure, radius_histogram
 
         figures = {}
         for model in _with_vectors(rows, models):
-            own = rows[rows["model"] == model]
-            figures[f"radii-{model}"] = radius_histogram(own)
-            places = CodebookMap.read(own)
+            model_rows = rows[rows["model"] == model]
+            figures[f"radii-{model}"] = radius_histogram(model_rows)
+            places = CodebookMap.read(model_rows)
             if places is not None:
                 figures[f"codebook-{model}"] = codebook_map_figure(places)
         return figures
 
     @classmethod
     def missing_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
-        """The maps of models whose rows do not say where vectors and embeddings lie."""
+        """Names of the maps that cannot be drawn, because the rows do not hold the places of vectors and embeddings."""
         return [
             f"codebook-{model}"
             for model in _with_vectors(rows, models)
@@ -106,5 +107,5 @@ class Codebook(AbstractAnalyser):
 
 
 def _with_vectors(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
-    placed = set(rows[rows["metric"] == "r_i"]["model"])
-    return [model for model in models if model in placed]
+    with_vectors = set(rows[rows["metric"] == "r_i"]["model"])
+    return [model for model in models if model in with_vectors]

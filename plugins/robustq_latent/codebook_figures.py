@@ -1,4 +1,4 @@
-"""Pictures of a codebook: its radii, and where it lies among the embeddings."""
+"""Figures of a codebook: its radii, and its place among the embeddings."""
 
 import numpy as np
 import pandas as pd
@@ -9,23 +9,23 @@ from robustq_latent.codebook_map import CodebookMap
 
 
 def radius_histogram(rows: pd.DataFrame) -> Figure:
-    """Histogram of r_i, codes in use and unused codes apart, with r as a line.
+    """Histogram of r_i, with codes in use and unused codes apart, and r as a line.
 
     Args:
-        rows: of one model; of several stages all are shown together.
+        rows: rows of one model; if there are several stages, all are drawn together.
     """
     radius = rows[rows["metric"] == "r_i"].set_index("label")["value"]
     used = set(rows[(rows["metric"] == "code_usage") & (rows["domain"] == "")]["label"])
     finite = radius[np.isfinite(radius.to_numpy(float))]
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
-    # A thousand unused codes would hide ten that live, so each has a scale of its own.
+    # A thousand unused codes would hide ten codes in use, so each panel has its own scale.
     panels = figure.subplots(2, 1, sharex=True)
     edges = np.histogram_bin_edges(finite.to_numpy(float), bins=40).tolist()
-    for panel, part, name, colour in (
+    for panel, panel_radii, name, colour in (
         (panels[0], finite[finite.index.isin(used)], "in use", "tab:red"),
         (panels[1], finite[~finite.index.isin(used)], "unused", "0.6"),
     ):
-        panel.hist(part.to_numpy(float), bins=edges, color=colour, label=f"{name} ({len(part)})")
+        panel.hist(panel_radii.to_numpy(float), bins=edges, color=colour, label=f"{name} ({len(panel_radii)})")
         for r in rows[rows["metric"] == "r"]["value"].dropna():
             panel.axvline(r, color="black", linewidth=1, linestyle="--", label=f"r = {r:.3g} (equation 3)")
         panel.set_ylabel("codes")
@@ -42,7 +42,7 @@ def codebook_map_figure(places: CodebookMap) -> Figure:
     panel = figure.subplots()
     label = f"embeddings ({len(embeddings)})"
     panel.scatter(embeddings[:, 0], embeddings[:, 1], s=3, alpha=0.25, label=label, linewidths=0)
-    # On top: where unused codes crowd together a large marker of one in use would hide them all.
+    # Unused codes are drawn on top, because a large marker of a code in use would hide a crowd of them.
     panel.scatter(
         unused[:, 0],
         unused[:, 1],

@@ -1,4 +1,4 @@
-"""What is measured on a codebook: its radii, its spread over the sphere, and its use."""
+"""Measures a codebook: its radii, its spread over the sphere, and its use."""
 
 from collections.abc import Iterable
 
@@ -14,11 +14,11 @@ from robustq_latent.sphere import sphere_interval
 
 
 def geometry(vectors: Float[Tensor, "k d"], stage: str) -> Iterable[Finding]:
-    """What the vectors of one stage say, whatever the data: radii, norms and spread.
+    """Radii, norms and spread of the vectors of one stage, which do not depend on the data.
 
     Args:
-        vectors: of the stage.
-        stage: "0:", "1:", ... where there are several stages, else "". It begins the labels of codes.
+        vectors: vectors of the stage.
+        stage: "0:", "1:", ... if there are several stages, else "". The labels of codes begin with it.
     """
     name = stage.rstrip(":")
     every_radius = radii(vectors)
@@ -44,12 +44,12 @@ def geometry(vectors: Float[Tensor, "k d"], stage: str) -> Iterable[Finding]:
 
 
 def use(counts: Int[Tensor, " k"], stage: str, domain: str) -> Iterable[Finding]:
-    """How the data use the codes of one stage.
+    """The use of the codes of one stage by the data.
 
     Args:
         counts: how often each code was chosen.
         stage: as in `geometry`.
-        domain: of the data; "" for all.
+        domain: domain of the data; "" for all.
     """
     name = stage.rstrip(":")
     used = counts > 0
@@ -66,10 +66,10 @@ def geometry_in_use(
     """Radii of the vectors that the data use, among all vectors and among the used ones.
 
     Args:
-        vectors: of one stage.
-        used: whether each was chosen at least once.
+        vectors: vectors of one stage.
+        used: whether each vector was chosen at least once.
         stage: as in `geometry`.
-        domain: of the data; "" for all.
+        domain: domain of the data; "" for all.
     """
     name = stage.rstrip(":")
     yield from _mean_sd("r_i_used", radii(vectors)[used], name, domain)
@@ -86,7 +86,7 @@ def _mean_sd(metric: str, values: Tensor, label: str, domain: str = "") -> Itera
 
 
 def _neighbours(vectors: Float[Tensor, "k d"]) -> list[int]:
-    """The nearest other vector of each, the lowest index among equals."""
+    """For each vector the index of its nearest other vector; the lowest index among equal distances."""
     neighbours = []
     wide = vectors.double()
     for place in range(len(wide)):

@@ -1,4 +1,4 @@
-"""Where the codebook lies among the embeddings, seen in the plane of their two principal components."""
+"""The places of codebook and embeddings in the plane of the embeddings' two principal components."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class SampledTokens:
 
     Attributes:
         entry: the case.
-        numbers: of the tokens.
-        embeddings: of these tokens, where the quantiser searches.
+        numbers: indices of the tokens.
+        embeddings: embeddings of these tokens, in the space where the quantiser searches.
     """
 
     entry: Entry
@@ -31,7 +31,7 @@ class SampledTokens:
 
     @classmethod
     def evenly(cls, entry: Entry, embeddings: Float[Tensor, "p d"], most: int) -> "SampledTokens":
-        """At most so many tokens of a case, evenly spaced."""
+        """Evenly spaced tokens of a case, at most `most`."""
         numbers = torch.arange(0, len(embeddings), max(1, len(embeddings) // most))[:most]
         return cls(entry, numbers, embeddings.cpu()[numbers])
 
@@ -41,10 +41,10 @@ class CodebookMap:
     """Embeddings and codebook vectors in one plane.
 
     Attributes:
-        embeddings: of the sampled tokens.
-        vectors: of one stage.
+        embeddings: places of the sampled tokens.
+        vectors: places of the vectors of one stage.
         counts: how often each vector was chosen.
-        share: of the embeddings' variance that the plane shows; NaN where they do not vary.
+        share: share of the embeddings' variance that lies in the plane; NaN if they do not vary.
     """
 
     embeddings: Float[Tensor, "n 2"]
@@ -54,7 +54,7 @@ class CodebookMap:
 
     @classmethod
     def read(cls, rows: pd.DataFrame) -> "CodebookMap | None":
-        """The map that the rows of one model hold; None where an earlier version wrote none."""
+        """Read the map from the rows of one model; None if an earlier version of robustq wrote no map."""
         by_metric = dict(list(rows[rows["metric"].isin([*_EMBEDDING, *_VECTOR, _SHARE])].groupby("metric")))
         if _SHARE not in by_metric:
             return None
@@ -73,8 +73,8 @@ def map_findings(samples: Sequence[SampledTokens], vectors: Float[Tensor, "k d"]
 
     Args:
         samples: embeddings of clean cases.
-        vectors: of one stage.
-        stage: "0:" where there are several stages, else "". It begins the labels of codes.
+        vectors: vectors of one stage.
+        stage: "0:" if there are several stages, else "". The labels of codes begin with it.
     """
     embeddings = torch.cat([sample.embeddings for sample in samples]).double()
     centre = embeddings.mean(0)
@@ -97,6 +97,6 @@ def map_findings(samples: Sequence[SampledTokens], vectors: Float[Tensor, "k d"]
 def _places(
     points: Float[Tensor, "n d"], centre: Float[Tensor, " d"], plane: Float[Tensor, "d axes"]
 ) -> list[list[float]]:
-    """Both coordinates of each point; the second is 0 where the space has one dimension."""
+    """Both coordinates of each point; the second is 0 if the space has one dimension."""
     places = (points.double() - centre) @ plane
     return [[*place, 0.0][:2] for place in places.tolist()]

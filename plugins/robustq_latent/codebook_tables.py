@@ -1,4 +1,4 @@
-"""Table 1 of the paper, and the test of its assumption 3."""
+"""Tables of a codebook: Table 1 of the paper, and a test of the paper's assumption 3."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,12 +33,12 @@ _HEADER = ["model", "r", "r_i, all K", "r_i, in use", "r_i, among these", "codes
 
 
 def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-    """Table 1 with the radii of the codes in use and their number, and a table of assumption 3.
+    """Table 1 with the radii and the number of the codes in use, and a table on assumption 3.
 
     Args:
-        rows: of a whole analysis.
-        models: in the order in which they are to stand.
-        sample: what was measured, for the title.
+        rows: rows of a whole analysis.
+        models: models in the order of the lines.
+        sample: description of the cases, for the title.
     """
     whole = rows[(rows["case"] == "") & rows["metric"].isin([*_GEOMETRY, *_USE])]
     if whole.empty:
@@ -49,13 +49,13 @@ def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
 
 
 def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[str], sample: str) -> Grid:
-    """Radii over all codes and over those in use, and how many are in use; a section for each domain."""
+    """Radii over all codes and over codes in use, and the number of codes in use; a section for each domain."""
     sections = []
-    for domain, part in whole[whole["metric"].isin(_USE)].groupby("domain", sort=False):
+    for domain, domain_rows in whole[whole["metric"].isin(_USE)].groupby("domain", sort=False):
         lines = []
-        for (model, stage), use in part.groupby(["model", "label"], sort=False):
-            own = whole[(whole["model"] == model) & (whole["label"] == stage)]
-            values = dict(zip(own["metric"], own["value"], strict=True))
+        for (model, stage), use in domain_rows.groupby(["model", "label"], sort=False):
+            stage_rows = whole[(whole["model"] == model) & (whole["label"] == stage)]
+            values = dict(zip(stage_rows["metric"], stage_rows["value"], strict=True))
             values.update(zip(use["metric"], use["value"], strict=True))
             lines.append([f"{model} {stage}".strip(), *_cells(values)])
         sections.append((f"codes in use on {domain!s}" if domain else "", lines))
@@ -72,10 +72,10 @@ def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[st
 
 
 def _spread_grid(with_vectors: pd.DataFrame) -> Grid:
-    """Assumption 3: norms, mean direction and uniformity, beside those of random points on the sphere."""
+    """Assumption 3: norms, mean direction and uniformity, compared with random points on the sphere."""
     lines = []
-    for (model, stage), own in with_vectors.groupby(["model", "label"], sort=False):
-        values = dict(zip(own["metric"], own["value"], strict=True))
+    for (model, stage), stage_rows in with_vectors.groupby(["model", "label"], sort=False):
+        values = dict(zip(stage_rows["metric"], stage_rows["value"], strict=True))
         lines.append(
             [
                 f"{model} {stage}".strip(),
@@ -99,8 +99,8 @@ def _cells(values: Mapping[str, float]) -> list[str]:
     radii = [
         significant(values.get("r", np.nan)),
         *(
-            mean_sd_significant(values.get(f"{part}_mean", np.nan), values.get(f"{part}_sd", np.nan))
-            for part in ("r_i", "r_i_used", "r_i_among_used")
+            mean_sd_significant(values.get(f"{metric}_mean", np.nan), values.get(f"{metric}_sd", np.nan))
+            for metric in ("r_i", "r_i_used", "r_i_among_used")
         ),
     ]
     return [

@@ -1,4 +1,4 @@
-"""How far noise moves the latents: three readings of the variance, and the flip rate (Table 3, Fig. 2)."""
+"""The analyser `latent-variance`: three readings of the variance, and the flip rate (Table 3, Fig. 2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ELEMENTS = 64
-"""Elements of a latent whose variances are kept one by one, for the heat map."""
+"""Number of elements of a latent whose variances are stored one by one, for the heat map."""
 
 RESOLUTION = 1e-12
-"""A clean variance below this part of the mean square is what float32 cannot resolve: no denominator."""
+"""A clean variance below this share of the mean square is not resolved by float32, so it is no denominator."""
 
 
 class LatentVariance(AbstractAnalyser):
     """How much noise moves the latents at the bottleneck, and how often a token changes its code.
 
-    Variance over draws of z_q, or of the tensor at its place (docs/definitions.md, Latent variance).
+    It measures the variance over draws of z_q, or of the tensor at the same place in a model without a quantiser
+    (docs/definitions.md, Latent variance).
 
-    `raw` depends on the scale of a network's latents, `min-max` on the extremes of a case, `relative` on neither:
-    compare models by `relative`. The three can disagree, so all three are reported, with the flip rate where there are
-    codes. The decoder is not run, and memory does not depend on the number of draws.
+    `raw` depends on the scale of a network's latents, and `min-max` on the extremes of a case. `relative` depends on
+    neither, so compare models by `relative`. The three can disagree, so all three are reported, with the flip rate if
+    there are codes. The decoder is not run, and memory does not depend on the number of draws.
     """
 
     needs_draws: ClassVar[bool] = True
@@ -47,7 +48,7 @@ class LatentVariance(AbstractAnalyser):
         self._clean_codes: Tensor | None = None
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Gather the clean variance: within a case over its positions, and between cases."""
+        """Add a case to the clean variance: over the positions of a case, and between cases."""
         tokens = Moments()
         tokens.add(latent.quantised[0])
         self._within = self._within + tokens.variance
@@ -58,8 +59,8 @@ class LatentVariance(AbstractAnalyser):
     def signal(self) -> float:
         """The denominator of `relative`: the clean variance over cases and positions, summed over channels.
 
-        Each case counts alike, as it does in the numerator, so that the mean of the cases' figures is the ratio of
-        the sums.
+        Each case has the same weight, as in the numerator, so that the mean of the cases' figures is the ratio of the
+        sums.
         """
         count = self._case_means.count
         total = float((self._within / count + self._case_means.variance).sum())
@@ -67,7 +68,7 @@ class LatentVariance(AbstractAnalyser):
         return total if total > RESOLUTION * channels * self._square / count else 0.0
 
     def begin(self, case: Case, latent: Latent) -> None:
-        """Start afresh; remember the clean codes."""
+        """Start a new piece, and store the clean codes."""
         self._noise, self._flips, self._tokens = Moments(), 0, 0
         self._clean_codes = latent.codes
 
@@ -132,8 +133,8 @@ class LatentVariance(AbstractAnalyser):
         elements = rows[rows["metric"] == "element_variance"]
         clean = {model: _clean_variance(rows[rows["model"] == model]) for model in models}
         figures = {
-            f"latent-variance-{str(perturbation).replace(':', '-')}": heat_map(part, clean)
-            for perturbation, part in elements.groupby("perturbation", sort=False)
+            f"latent-variance-{str(perturbation).replace(':', '-')}": heat_map(perturbation_rows, clean)
+            for perturbation, perturbation_rows in elements.groupby("perturbation", sort=False)
         }
         flips = rows[rows["metric"] == "flip_rate"]
         return figures if flips.empty else {**figures, "flip-rate": flip_rate_figure(flips, models)}
@@ -147,9 +148,9 @@ def _ratio(metric: str, above: float, below: float) -> Finding:
 
 
 def _clean_variance(rows: pd.DataFrame) -> float:
-    """The mean clean variance of an element of one model's latents; 0 where they are constant.
+    """The mean clean variance of an element of one model's latents; 0 if they are constant.
 
-    `relative` is `raw` over this variance, in every piece. The piece with the largest `raw` gives the most digits.
+    In every piece, `relative` is `raw` divided by this variance. The piece with the largest `raw` has the most digits.
     """
     readings = rows[rows["metric"].isin(["raw", "relative"])]
     table = readings.pivot(index=["perturbation", "level", "case"], columns="metric", values="value")
@@ -161,7 +162,7 @@ def _clean_variance(rows: pd.DataFrame) -> float:
 
 
 def _chosen(count: int) -> list[int]:
-    """The same elements for every case of that size, spread over positions and channels."""
+    """Indices of some elements, spread over positions and channels; the same for every case of the same size."""
     generator = torch.Generator().manual_seed(0)
     chosen: list[int] = torch.randperm(count, generator=generator)[:ELEMENTS].sort().values.tolist()
     return chosen

@@ -1,4 +1,4 @@
-"""Does the bottleneck carry anything of the image at all?"""
+"""The analyser `liveness`: does the bottleneck depend on the image at all?"""
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -15,7 +15,7 @@ from robustq.report.numbers import number
 from robustq_latent.moments import Moments
 
 RESOLUTION = 1e-12
-"""A variance below this part of the mean square is what float32 cannot resolve: the values are constant."""
+"""A variance below this share of the mean square is not resolved by float32, so the values count as constant."""
 
 
 class Liveness(AbstractAnalyser):
@@ -24,9 +24,9 @@ class Liveness(AbstractAnalyser):
     A bottleneck that ignores the image has a low variance too, and that is not robustness (docs/definitions.md,
     Liveness).
 
-    Each case is compared with the one before it, on the positions that both have: do the codes (or, without a
-    codebook, the latents) differ anywhere? The codes in use are counted, and the latent must vary at all. One case's
-    latent is kept at a time.
+    Each case is compared with the case before it, at the positions that both have: do the codes (or, without a
+    codebook, the latents) differ anywhere? The codes in use are counted, and the latent must vary. Only one case's
+    latent is in memory at a time.
     """
 
     verdict_metric: ClassVar[str] = "alive"
@@ -40,7 +40,7 @@ class Liveness(AbstractAnalyser):
         self._square = 0.0
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Compare with the case before."""
+        """Compare a case with the case before it."""
         tokens = latent.quantised[0]
         self._moments.add(tokens)
         self._square = max(self._square, float(tokens.double().square().mean()))
@@ -51,19 +51,19 @@ class Liveness(AbstractAnalyser):
             self._compare(self._last, latent)
         self._last = latent
 
-    def _compare(self, one: Latent, other: Latent) -> None:
-        common = tuple(map(min, zip(one.grid, other.grid, strict=True)))
-        first, second = (_on_grid(latent, common) for latent in (one, other))
-        if one.codes is None:
-            # In steps of what float32 resolves, for a constant may pass through convolutions of another batch size.
-            apart = (first - second).double().square().mean(-1) > RESOLUTION * max(self._square, 1e-300)
+    def _compare(self, last: Latent, current: Latent) -> None:
+        common = tuple(map(min, zip(last.grid, current.grid, strict=True)))
+        first, second = (_on_grid(latent, common) for latent in (last, current))
+        if last.codes is None:
+            # Differences that float32 does not resolve do not count: another batch size can round a constant otherwise.
+            differs = (first - second).double().square().mean(-1) > RESOLUTION * max(self._square, 1e-300)
         else:
-            apart = (first != second).any(-1)
-        self._compared += apart.numel()
-        self._differing += int(apart.sum())
+            differs = (first != second).any(-1)
+        self._compared += differs.numel()
+        self._differing += int(differs.sum())
 
     def findings(self) -> Iterable[Finding]:
-        """`alive` (1 or 0; no value where there is one case only) with the verdict, and the figures behind it."""
+        """`alive` (1 or 0; no value if there is only one case) with the verdict, and the figures behind it."""
         alive, verdict = self._judge()
         yield Finding("alive", alive, reason=verdict)
         if self._compared:
@@ -72,7 +72,7 @@ class Liveness(AbstractAnalyser):
             yield Finding("codes_chosen", float(len(self._codes)))
 
     def _judge(self) -> tuple[float | None, str]:
-        what = "codes" if self._codes else "latents"
+        word = "codes" if self._codes else "latents"
         stages = len({stage for stage, _ in self._codes})
         if self._codes and len(self._codes) == stages:
             return 0.0, "DEAD: one code for every token of every image; its low variance is no robustness"
@@ -82,19 +82,19 @@ class Liveness(AbstractAnalyser):
             return None, "not tested: one case says nothing about differences between images"
         if not self._differing:
             return 0.0, (
-                f"DEAD: the {what} of different images are equal at every position, so nothing of the image passes; "
+                f"DEAD: the {word} of different images are equal at every position, so nothing of the image passes; "
                 "its low variance is no robustness"
             )
-        share = f"{what} of different images differ at {100 * self._differing / self._compared:.3g} % of positions"
+        share = f"{word} of different images differ at {100 * self._differing / self._compared:.3g} % of positions"
         return 1.0, f"alive: {share}" + (f", {len(self._codes)} codes in use" if self._codes else "")
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-        """One line a model."""
+        """A table with one line for each model."""
         lines = []
         for model in models:
-            own = rows[(rows["model"] == model) & rows["metric"].isin(["alive", "differ_between_images"])]
-            values = dict(zip(own["metric"], own["value"], strict=True))
+            model_rows = rows[(rows["model"] == model) & rows["metric"].isin(["alive", "differ_between_images"])]
+            values = dict(zip(model_rows["metric"], model_rows["value"], strict=True))
             alive = {1.0: "yes", 0.0: "NO"}.get(values["alive"], "not tested")
             lines.append([model, alive, number(values.get("differ_between_images", torch.nan))])
         header = ["model", "alive", "positions that differ between images"]
@@ -102,7 +102,7 @@ class Liveness(AbstractAnalyser):
 
 
 def _on_grid(latent: Latent, grid: tuple[int, ...]) -> torch.Tensor:
-    """The tokens of one image at the positions of a smaller grid, (P, Q) codes or (P, D) latents."""
+    """The codes (P, Q) of one image, or without codes its latents (P, D), at the positions of a smaller grid."""
     tokens = (latent.quantised if latent.codes is None else latent.codes)[0]
     common: torch.Tensor = tokens.unflatten(0, latent.grid)[tuple(slice(extent) for extent in grid)]
     return common.flatten(0, len(grid) - 1)

@@ -1,4 +1,4 @@
-"""Mean and variance of arrays that arrive some at a time."""
+"""Running mean and variance of many arrays."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Moments:
-    """Mean, variance and extremes of arrays that arrive some at a time; memory does not depend on their number.
+    """Running mean, variance and extremes of many arrays; memory does not depend on their number.
 
     Source: Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, equation 2.1.
     """
@@ -18,7 +18,7 @@ class Moments:
         self.low, self.high = float("inf"), float("-inf")
 
     def add(self, values: Float[Tensor, "n *shape"]) -> None:
-        """Add N more arrays; sums are kept in float64."""
+        """Add N more arrays. Sums are in float64."""
         wide = values.double()
         count = len(wide)
         mean = wide.mean(0)

@@ -1,4 +1,4 @@
-"""Where codes sit: which anatomy a code stands for, and how far a domain's tokens lie from the codebook."""
+"""The analyser `occupancy`: which anatomy a code stands for, and how far tokens lie from the codebook."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES = 3
-"""Number of cases whose code maps are kept and drawn: the first ones."""
+"""Number of cases, the first ones, whose code maps are stored and drawn."""
 
 BACKGROUND = "background"
 
@@ -31,11 +31,11 @@ BACKGROUND = "background"
 class Occupancy(AbstractAnalyser):
     """Which anatomy each code stands for, and how many tokens of each domain lie far from their code.
 
-    The paper's "atlas in latent space", and its explanation of a drop under domain shift, put to the test.
+    It tests the paper's "atlas in latent space", and the paper's explanation of lower scores under domain shift.
 
-    A token covers the part of the image that its place on the grid covers; the labels of its voxels count for its
-    code by their share. A token at |e - l_k| > r_k lies outside the ball that the paper draws around its code. Of a
-    quantiser with several stages, the first stage is looked at.
+    A token covers the part of the image that its place on the grid covers. The labels of the voxels in this part count
+    for the token's code, by their share. A token with |e - l_k| > r_k lies outside the ball that the paper draws around
+    its code. If a quantiser has several stages, only the first is analysed.
     """
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
@@ -49,7 +49,7 @@ class Occupancy(AbstractAnalyser):
         self._maps: list[tuple[Entry, CodeMap]] = []
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Count labels by code; measure distances; keep the first cases' code maps."""
+        """Count labels by code, measure distances, and store the code maps of the first cases."""
         if latent.codes is None:
             return
         codes = latent.codes[0, :, 0]
@@ -64,8 +64,8 @@ class Occupancy(AbstractAnalyser):
             self._distances += self._measure(latent.embedding[0], case.entry)
 
     def _measure(self, tokens: Float[Tensor, "p d"], entry: Entry) -> Iterable[Finding]:
-        assert self._vectors is not None, "the caller looked"
-        assert self._radii is not None, "radii go with vectors"
+        assert self._vectors is not None, "the caller checked it"
+        assert self._radii is not None, "there are radii if there are vectors"
         codes = nearest_codes(tokens, self._vectors)
         away = (tokens.double() - self._vectors[codes].double()).norm(dim=1)
         yield Finding("beyond_radius", float((away > self._radii[codes]).double().mean()), entry=entry)
@@ -73,11 +73,11 @@ class Occupancy(AbstractAnalyser):
         yield Finding("radius_of_code", float(self._radii[codes].mean()), entry=entry)
 
     def findings(self) -> Iterable[Finding]:
-        """The share of each label in the area of each code; each case's distances; the code maps."""
+        """The share of each label in the area of each code, the distances of each case, and the code maps."""
         for code, area in sorted(self._histogram.items()):
             total = float(area.sum())
-            for label, part in zip(self._labels, area.tolist(), strict=True):
-                yield Finding(f"label_share:{label}", part / total if total else None, label=str(code))
+            for label, label_area in zip(self._labels, area.tolist(), strict=True):
+                yield Finding(f"label_share:{label}", label_area / total if total else None, label=str(code))
             yield Finding("code_tokens", total, label=str(code))
         yield from self._distances
         yield from space_findings(self.model)
@@ -95,11 +95,11 @@ class Occupancy(AbstractAnalyser):
         from robustq_latent.code_map_figures import code_map_figure
 
         maps = {model: code_maps(rows[rows["model"] == model]) for model in models}
-        return {f"code-maps-{model}": code_map_figure(shown) for model, shown in maps.items() if shown}
+        return {f"code-maps-{model}": code_map_figure(of_model) for model, of_model in maps.items() if of_model}
 
     @classmethod
     def missing_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
-        """The code maps of models that have codes and no map in the rows."""
+        """Names of the code maps that cannot be drawn, because the rows have codes but no maps."""
         with_codes = set(rows[rows["metric"] == "code_tokens"]["model"])
         return [
             f"code-maps-{model}"
@@ -109,9 +109,9 @@ class Occupancy(AbstractAnalyser):
 
 
 def label_shares(case: Case, grid: tuple[int, ...]) -> Float[Tensor, "l p"]:
-    """Of each token the share of each label and, last, of background, in the part of the image it covers.
+    """For each token, the share of each label and, last, of background, in the part of the image that it covers.
 
-    Ignored voxels count for none; labels may overlap.
+    Ignored voxels count for no label. Labels may overlap.
     """
     truth = case.truth
     everything = torch.cat([truth, ~truth.any(0, keepdim=True)])

@@ -1,4 +1,4 @@
-"""How far tokens lie from their codes, by domain; which anatomy each code stands for."""
+"""Tables of occupancy: the distance of tokens from their codes in each domain, and the anatomy of each code."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from robustq.report.values import Values
 from robustq_latent.space import space_notes
 
 CODES = 16
-"""Number of codes that the table of anatomy shows: the most frequent ones."""
+"""Number of codes, the most frequent ones, that the table of anatomy shows."""
 
 _DISTANCES = ("beyond_radius", "distance_to_code", "radius_of_code")
 
@@ -19,16 +19,16 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
     """A table of distances for each domain, and one of labels for each code.
 
     Args:
-        rows: of a whole analysis.
-        models: in the order in which they are to stand.
-        sample: what was measured, for the titles.
+        rows: rows of a whole analysis.
+        models: models in the order of the lines.
+        sample: description of the cases, for the titles.
     """
     grids = []
     measured = rows[rows["metric"].isin(_DISTANCES)]
     if not measured.empty:
         sections = []
-        for domain, part in measured.groupby("domain", sort=False):
-            values = Values(part)
+        for domain, domain_rows in measured.groupby("domain", sort=False):
+            values = Values(domain_rows)
             lines = [
                 [
                     model,
@@ -36,7 +36,7 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
                     *(values.cell(model, metric, "clean", 0.0) for metric in _DISTANCES[1:]),
                 ]
                 for model in models
-                if model in set(part["model"])
+                if model in set(domain_rows["model"])
             ]
             sections.append((str(domain), lines))
         header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
@@ -55,8 +55,9 @@ def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
     labels = [str(metric).removeprefix("label_share:") for metric in shares["metric"].unique()]
     sections = []
     shortened = []
-    for model, part in shares.groupby("model", sort=False):
-        table = dict(zip(zip(part["label"], part["metric"], strict=True), part["value"], strict=True))
+    for model, model_rows in shares.groupby("model", sort=False):
+        labels_and_metrics = zip(model_rows["label"], model_rows["metric"], strict=True)
+        table = dict(zip(labels_and_metrics, model_rows["value"], strict=True))
         weight = tokens[tokens["model"] == model].set_index("label")["value"].sort_values(ascending=False)
         if len(weight) > CODES:
             shortened.append(f"{model}: shown are the {CODES} most frequent of {len(weight)} codes in use")

@@ -1,4 +1,4 @@
-"""Notes on the space in which a model's distances to codes are measured, and on the codebook they belong to."""
+"""Notes on the space in which a model's distances to codes are measured, and on its codebook."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ _METRIC = "search_space"
 
 
 def space_findings(model: Segmenter) -> Iterable[Finding]:
-    """One finding in words where a model's distances are not plain ones in the embedding space; else none."""
+    """One finding in words if a model's distances are not plain ones in the embedding space; else none."""
     quantiser = model.quantiser
     if quantiser is None or quantiser.capacity is None:
         return
@@ -28,6 +28,6 @@ def space_findings(model: Segmenter) -> Iterable[Finding]:
 
 def space_notes(rows: pd.DataFrame) -> list[str]:
     """The notes of a table: one for each model that has such a finding."""
-    # Several checks of one analysis may say the same.
+    # Several checks of one analysis may have the same finding.
     findings = rows[rows["metric"] == _METRIC].drop_duplicates(["model", "reason"])
     return [f"{model}: {reason}" for model, reason in zip(findings["model"], findings["reason"], strict=True)]

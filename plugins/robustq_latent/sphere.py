@@ -1,4 +1,4 @@
-"""Random points on a sphere, with which the spread of a codebook is compared."""
+"""Random points on a sphere, for comparison with the spread of a codebook."""
 
 from functools import cache
 
@@ -7,19 +7,19 @@ import torch
 from robustq.geometry import uniformity
 
 SAMPLES, RANK = 119, 3
-"""Between the third smallest and the third largest of 119 draws the next one lies with probability 1 - 6/120 = 95 %."""
+"""The next draw lies between the third smallest and the third largest of 119 draws with probability 1 - 6/120."""
 
 
 @cache
 def sphere_interval(count: int, dimension: int) -> tuple[float, float]:
-    """Where the uniformity of so many random points on the unit sphere lies in 95 % of draws (Monte Carlo, seeded).
+    """The interval that holds the uniformity of `count` random points on the unit sphere in 95 % of draws.
 
-    NaN for fewer than two points.
+    It is found by Monte Carlo with a fixed seed. Both ends are NaN for fewer than two points.
     """
     if count < 2:
         return float("nan"), float("nan")
     generator = torch.Generator().manual_seed(0)
-    found = sorted(
+    draws = sorted(
         uniformity(torch.randn(count, dimension, generator=generator, dtype=torch.float64)) for _ in range(SAMPLES)
     )
-    return found[RANK - 1], found[-RANK]
+    return draws[RANK - 1], draws[-RANK]

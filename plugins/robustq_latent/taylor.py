@@ -1,4 +1,4 @@
-"""Which tokens each criterion of the Taylor bound calls safe, and its error rate (equation 4)."""
+"""The analyser `taylor`: which tokens each criterion of the Taylor bound (equation 4) calls safe, and how wrongly."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARE = 95.0
-"""Share of tokens, in percent, that must be safe where no setting is given."""
+"""Share of tokens, in percent, that must be safe if no setting is given."""
 
 
 class Taylor(AbstractAnalyser):
     """Predicts which tokens keep their code under noise, and counts how often the prediction is wrong.
 
-    Predicted shift |Jδ|, true shift and Voronoi margin of every token (docs/definitions.md, Taylor bound).
+    It measures the predicted shift |Jδ|, the true shift and the Voronoi margin of every token (docs/definitions.md,
+    Taylor bound).
 
-    Three criteria call a token safe: the predicted shift is below r (equation 3), below r_k of its code, or below its
-    exact margin. For each criterion the errors are counted: tokens that it calls safe and that flip, and tokens that
-    it calls unsafe and that stay. Distances are measured in the space where the quantiser searches, for a quantiser of
-    several stages in the first stage. A model without vectors has shifts and the linearisation error alone.
+    There are three criteria. A token is safe if its predicted shift is below r (equation 3), below r_k of its code, or
+    below its exact margin. For each criterion two errors are counted: tokens that it calls safe and that flip, and
+    tokens that it calls unsafe and that stay. Distances are measured in the space where the quantiser searches, and in
+    the first stage if there are several. A model without vectors has only shifts and the linearisation error.
 
     The setting is the share of tokens, in percent, that must be safe for a level to be called safe; 95 by default.
     """
@@ -55,20 +56,20 @@ class Taylor(AbstractAnalyser):
         return "" if share == SHARE else f"{share:.12g}"
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Remember the case, for `conclude`."""
+        """Store the case for `conclude`."""
         self._entries[case.entry.id] = case.entry
 
     def findings(self) -> Iterable[Finding]:
-        """The space in which distances are measured, where a reader must know it."""
+        """A note on the space in which distances are measured, if it is not the embedding space."""
         return space_findings(self.model)
 
     def begin(self, case: Case, latent: Latent) -> None:
-        """Take the clean tokens and their distance to the nearest Voronoi face."""
+        """Start a piece with the clean tokens, and measure their distance to the nearest Voronoi face."""
         self._piece = TaylorPiece(latent.embedding[0], self._vectors, self._radii)
 
     def observe(self, draws: Draws) -> None:
         """Count the tokens that each criterion calls safe, and those that flip."""
-        assert draws.predicted is not None, "tangents were asked for"
+        assert draws.predicted is not None, "needs_tangents is set"
         self._piece.add(draws.latent.embedding, draws.predicted)
 
     def end(self) -> Iterable[Finding]:
@@ -76,11 +77,11 @@ class Taylor(AbstractAnalyser):
         return self._piece.findings()
 
     def conclude(self, rows: pd.DataFrame) -> Iterable[Finding]:
-        """The largest safe level of each case: at it and at all lower levels the asked share of tokens is safe."""
+        """The largest safe level of each case: there and at all lower levels, the required share of tokens is safe."""
         shares = rows[rows["metric"] == "safe_by_margin"].sort_values("level")
-        for (perturbation, case), part in shares.groupby(["perturbation", "case"], sort=False):
+        for (perturbation, case), case_shares in shares.groupby(["perturbation", "case"], sort=False):
             largest = 0.0
-            for level, share in zip(part["level"], part["value"], strict=True):
+            for level, share in zip(case_shares["level"], case_shares["value"], strict=True):
                 if share < self.share / 100:
                     break
                 largest = level
@@ -111,5 +112,7 @@ def _percentage(setting: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share <= 100:
-        raise RequestError(f"taylor@{setting} is no share of tokens: give a percentage, as in taylor@95")
+        raise RequestError(
+            f"taylor@{setting} has no share of tokens: give a percentage above 0 and at most 100, as in taylor@95"
+        )
     return share

@@ -1,4 +1,4 @@
-"""Predicted against true shift."""
+"""The figure of predicted shifts against true shifts."""
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,12 @@ from robustq.report.numbers import percent
 def shift_figure(rows: pd.DataFrame) -> Figure:
     """|Jδ| against |Δ| of some tokens, a panel for each perturbation, coloured by level.
 
-    On the black line both are equal.
-    Where there is a codebook the axes are in units of each token's own margin, and the two red lines at 1 mark the
-    margin: left of the vertical line a token keeps its code; below the horizontal line the bound calls it safe.
+    On the black line both are equal. If there is a codebook, the axes are in units of each token's own margin, and two
+    red lines at 1 mark the margin: left of the vertical line a token keeps its code; below the horizontal line the
+    bound calls it safe.
 
     Args:
-        rows: of one model.
+        rows: rows of one model.
     """
     names = ["token_predicted_shift", "token_true_shift", "token_margin"]
     sampled = rows[rows["metric"].isin(names)]
@@ -32,8 +32,8 @@ def shift_figure(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(1.2 + 3.3 * max(1, len(perturbations)), 3.5), layout="constrained")
     panels = figure.subplots(1, max(1, len(perturbations)), sharex=True, sharey=True, squeeze=False)[0]
     for panel, perturbation in zip(panels, perturbations, strict=False):
-        part = table[table["perturbation"] == perturbation]
-        for level, points in part.groupby("level"):
+        panel_points = table[table["perturbation"] == perturbation]
+        for level, points in panel_points.groupby("level"):
             panel.scatter(points["x"], points["y"], s=5, alpha=0.5, linewidths=0, label=percent(float(str(level))))
         panel.axline((1, 1), (10, 10), color="black", linewidth=0.8)
         if quantised:
@@ -44,6 +44,6 @@ def shift_figure(rows: pd.DataFrame) -> Figure:
         panel.set_title(perturbation)
         panel.set_xlabel("true shift |Δ| / margin m" if quantised else "true shift |Δ|")
     panels[0].set_ylabel("predicted |Jδ| / margin m" if quantised else "predicted shift |Jδ|")
-    if panels[-1].collections:  # no token has a finite margin where the codebook has one code
+    if panels[-1].collections:  # if the codebook has one code, no token has a finite margin
         panels[-1].legend(frameon=False, fontsize="small", markerscale=2)
     return figure

@@ -1,4 +1,4 @@
-"""Shifts, criteria and flips of one case under one perturbation at one level."""
+"""Counts shifts, criteria and flips of one piece: one case under one perturbation at one level."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,19 @@ from robustq.analyser import Finding
 from robustq.geometry import margins, nearest_codes
 
 TOKENS = 8
-"""Tokens of each piece's first draw that are kept one by one, for the figure."""
+"""Number of tokens of each piece's first draw that are stored one by one, for the figure."""
 
 CRITERIA = ("r", "r_k", "margin")
-"""What a predicted shift is compared with."""
+"""Names of the bounds with which a predicted shift is compared."""
 
 
 class TaylorPiece:
     """Counts the tokens of one case under one perturbation at one level, over all draws.
 
     Args:
-        tokens: of the clean case.
-        vectors: of the codebook; None without one.
-        every_radius: r_k of each vector; None without vectors.
+        tokens: tokens of the clean case.
+        vectors: vectors of the codebook; None without a codebook.
+        every_radius: radius r_k of each vector; None without vectors.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class TaylorPiece:
 
     @classmethod
     def empty(cls) -> "TaylorPiece":
-        """A piece without tokens, for the time before the first one."""
+        """A piece without tokens, for the time before the first piece begins."""
         return cls(torch.zeros(0, 1), None, None)
 
     def add(self, moved: Float[Tensor, "n p d"], predicted: Float[Tensor, "n p d"]) -> None:
-        """Count some draws: the tokens of the perturbed images, and J·δ of each."""
+        """Count some draws, given the tokens of the perturbed images and the predicted change J·δ of each token."""
         change = moved.double() - self._clean.double()
         true, expected = change.norm(dim=2), predicted.double().norm(dim=2)  # (N, P)
         if not self._draws:
@@ -74,8 +74,8 @@ class TaylorPiece:
         self._flips += int(flipped.sum())
         for name, bound in self._bounds.items():
             self._judge(name, expected < bound, flipped)
-            # A token whose true shift is below its margin cannot flip; one below r_k can (docs/definitions.md, Taylor
-            # bound).
+            # A token whose true shift is below its margin cannot flip. A token whose true shift is only below r_k can
+            # (docs/definitions.md, Taylor bound).
             self._add(f"within:{name}", true < bound)
             self._add(f"within_flipped:{name}", (true < bound) & flipped)
 

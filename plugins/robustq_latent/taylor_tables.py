@@ -26,9 +26,9 @@ def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> S
     """A table of shifts and criteria, one of the errors of the criteria, one of the largest safe levels.
 
     Args:
-        rows: of a whole analysis.
-        models: in the order in which they are to stand.
-        sample: what was measured, for the titles.
+        rows: rows of a whole analysis.
+        models: models in the order of the lines.
+        sample: description of the cases, for the titles.
     """
     values = Values(rows[rows["metric"].isin([metric for metric, _ in _SHIFTS])])
     shifts = [
@@ -79,14 +79,14 @@ def _error_grid(rows: pd.DataFrame, models: Sequence[str], values: Values, sampl
             for level in values.levels:
                 totals = pooled[model, perturbation, level]
                 cells = [
-                    _rate(totals[f"{part}:{name}"], totals[f"{whole}:{name}"])
+                    _rate(totals[f"{error}:{name}"], totals[f"{verdict}:{name}"])
                     for name in CRITERIA
-                    for part, whole in (("safe_flipped", "safe"), ("unsafe_stayed", "unsafe"))
+                    for error, verdict in (("safe_flipped", "safe"), ("unsafe_stayed", "unsafe"))
                 ]
                 broken = [f"{totals[f'within_flipped:{name}']:.0f}" for name in ("r_k", "margin")]
                 lines.append([model, percent(level), *cells, *broken])
         sections.append((perturbation, lines))
-    titles = [f"{what} by {name}" for name in ("r", "r_k", "m") for what in ("false-safe", "false-unsafe")]
+    titles = [f"{error} by {name}" for name in ("r", "r_k", "m") for error in ("false-safe", "false-unsafe")]
     notes = [
         "a criterion calls a token safe where |Jδ| is below its bound; false-safe: share of the tokens called safe "
         "that flip; false-unsafe: share of the tokens called unsafe that stay; all cases and draws are pooled",
@@ -97,24 +97,24 @@ def _error_grid(rows: pd.DataFrame, models: Sequence[str], values: Values, sampl
     return Grid(f"Errors of the three criteria on {sample}", header, sections, notes)
 
 
-def _rate(part: float, whole: float) -> str:
-    return f"{number(part / whole)} ({part:.0f} of {whole:.0f})" if whole else "– (0 of 0)"
+def _rate(errors: float, tokens: float) -> str:
+    return f"{number(errors / tokens)} ({errors:.0f} of {tokens:.0f})" if tokens else "– (0 of 0)"
 
 
 def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
-    """For each level the number of cases whose largest safe level it is."""
+    """The number of cases for each largest safe level."""
     largest = rows[rows["metric"] == "largest_safe_level"]
     levels = [0.0, *sorted(rows[rows["level"] > 0]["level"].unique())]
     sections = []
-    for perturbation, part in largest.groupby("perturbation", sort=False):
+    for perturbation, perturbation_rows in largest.groupby("perturbation", sort=False):
         lines = []
         for model in models:
-            own = part[part["model"] == model]["value"]
-            lines.append([model, *(str(int((own == level).sum())) for level in levels), number(own.median(), 0)])
+            values = perturbation_rows[perturbation_rows["model"] == model]["value"]
+            lines.append([model, *(str(int((values == level).sum())) for level in levels), number(values.median(), 0)])
         sections.append((str(perturbation), lines))
     header = ["model", *(percent(level) for level in levels), "median"]
     notes = [
-        "number of cases by their largest safe level: at it, and at all lower levels tested, the mean share of tokens "
-        "with |Jδ| < m reaches the asked share"
+        "number of cases by their largest safe level: there and at all lower levels tested, the mean share of tokens "
+        "with |Jδ| < m reaches the required share"
     ]
     return Grid(f"Largest safe level on {sample}", header, sections, notes)

@@ -1,6 +1,7 @@
-"""Fig. 2's heat maps, and the flip rate against the level."""
+"""Figures of latent variance: the heat maps of Fig. 2, and the flip rate against the level."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from robustq.report.numbers import percent
 from robustq.statistics.group_means import group_means, summarise
 
 CASES = 100
-"""The most cases that a heat map shows, as in the paper."""
+"""Largest number of cases in a heat map, as in the paper."""
 
 _OVER = ("in each network's own squared unit", "over an element's mean clean variance")
 
@@ -18,12 +19,12 @@ _OVER = ("in each network's own squared unit", "over an element's mean clean var
 def heat_map(elements: pd.DataFrame, clean: Mapping[str, float]) -> Figure:
     """Variance over draws of some elements (x) of each case (y), a row of panels for each level.
 
-    The left half shows the variance itself, the right half the variance over the mean clean variance. Each half has
-    one colour scale for all models, so that models can be compared within it.
+    The left half shows the variance itself, the right half the variance divided by the mean clean variance. Each half
+    has one colour scale for all models, so that models can be compared within it.
 
     Args:
-        elements: rows `element_variance` of one perturbation.
-        clean: by model, the mean clean variance of an element; 0 where latents are constant.
+        elements: rows with `element_variance` of one perturbation.
+        clean: mean clean variance of an element, by model; 0 if the latents are constant.
     """
     models, levels = list(clean), sorted(elements["level"].unique())
     maps = {
@@ -38,7 +39,7 @@ def heat_map(elements: pd.DataFrame, clean: Mapping[str, float]) -> Figure:
         scales = {model: 1 / (clean[model] or np.inf) if title == "relative" else 1.0 for model in models}
         highest = max(float(values.max()) * scales[model] for (model, _), values in maps.items())
         panels = half.subplots(len(levels), width, squeeze=False)
-        for (row, level), (column, model) in ((one, other) for one in enumerate(levels) for other in enumerate(models)):
+        for (row, level), (column, model) in product(enumerate(levels), enumerate(models)):
             panel = panels[row][column]
             image = panel.imshow(
                 maps[model, level] * scales[model], aspect="auto", vmin=0, vmax=highest or 1, interpolation="nearest"
@@ -67,7 +68,7 @@ def flip_rate_figure(flips: pd.DataFrame, models: Sequence[str]) -> Figure:
     """A panel for each perturbation, a line for each model, mean ± sd over groups as a band."""
     summary = summarise(group_means(flips))
     perturbations = list(flips["perturbation"].unique())
-    # The legend names every model, and a panel lower than its legend is squeezed to nothing.
+    # The legend names every model. A panel that is lower than its legend would be squeezed to nothing.
     height = max(3.4, 1 + 0.2 * len(models))
     figure = Figure(figsize=(1.2 + 3.2 * len(perturbations), height), layout="constrained")
     panels = figure.subplots(1, len(perturbations), sharey=True, squeeze=False)[0]
@@ -76,7 +77,7 @@ def flip_rate_figure(flips: pd.DataFrame, models: Sequence[str]) -> Figure:
             curve = summary[(summary["perturbation"] == perturbation) & (summary["model"] == model)]
             if curve.empty:
                 continue
-            # At level 0 nothing moves, by definition.
+            # At level 0 no token flips, by definition.
             level = np.array([0.0, *curve["level"]])
             mean, sd = np.array([0.0, *curve["mean"]]), np.nan_to_num(np.array([0.0, *curve["sd"]]))
             (line,) = panel.plot(level, mean, marker="o", markersize=3, label=model)

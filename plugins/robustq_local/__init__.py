@@ -1,1 +1,1 @@
-"""The executor that computes where the run was started."""
+"""The executor `local`, which computes in the process that started the run."""

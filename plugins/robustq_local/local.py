@@ -1,4 +1,4 @@
-"""One batch after the other, in this process."""
+"""The executor `local`."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -9,6 +9,6 @@ class Local(AbstractExecutor):
     """Compute batches one after the other in this process."""
 
     def results(self, work: Callable[[Batch], Result], batches: Mapping[int, Batch]) -> Iterator[tuple[int, Result]]:
-        """In the order of the batches."""
+        """The result of each batch with its number, in the order of the batches."""
         for number, batch in batches.items():
             yield number, work(batch)

@@ -1,1 +1,1 @@
-"""Overlap and surface metrics, as the definitions say."""
+"""Overlap and surface metrics, as docs/definitions.md defines them."""

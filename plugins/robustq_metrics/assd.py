@@ -1,4 +1,4 @@
-"""The average symmetric surface distance."""
+"""The metric `assd`: the average symmetric surface distance."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,20 +10,19 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 class ASSD(AbstractMetric):
     """The mean distance between the two boundaries (average symmetric surface distance).
 
-    The mean boundary-to-boundary distance over both directed sets pooled.
-
-    As MONAI's symmetric average surface distance; not the mean of the two directed means.
+    The distances in both directions are pooled, and their mean is taken, as in MONAI's symmetric average surface
+    distance. It is not the mean of the two directed means.
     """
 
     measures_distance: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = False
 
     def unit(self, unit: Unit) -> str:
-        """The spacing's."""
+        """The unit of the spacing."""
         return unit
 
     def score(self, comparison: Comparison) -> float:
-        """A distance; by the policy for missing structures where one mask is empty, NaN where both are."""
+        """The distance; NaN if both masks are empty, and by the policy for missing structures if one is."""
         if not comparison.measurable:
             return comparison.substitute
         forth, back = comparison.to_truth, comparison.to_prediction

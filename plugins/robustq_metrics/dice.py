@@ -1,4 +1,4 @@
-"""Dice's overlap of two masks."""
+"""The metric `dice`: Dice's overlap of two masks."""
 
 import math
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 class Dice(AbstractMetric):
     """Overlap of prediction and truth: 1 for equal masks, 0 without overlap.
 
-    2|P∩G| / (|P| + |G|).
+    Dice is 2|P∩G| / (|P| + |G|), where P is the prediction and G the truth.
     """
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
 
     def unit(self, unit: Unit) -> str:
-        """None: a share."""
+        """No unit, because Dice is a share."""
         return ""
 
     def score(self, comparison: Comparison) -> float:
-        """From 0 to 1; NaN on two empty masks."""
+        """Dice, 0 to 1; NaN if both masks are empty."""
         voxels = comparison.volume + comparison.truth.volume
         return 2 * comparison.overlap / voxels if voxels else math.nan

@@ -1,4 +1,4 @@
-"""Hausdorff's distance of two boundaries, and its percentiles."""
+"""The metrics `hausdorff` and `hd95`: Hausdorff's distance of two boundaries, and its percentiles."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,13 +13,14 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 class Hausdorff(AbstractMetric):
     """The largest distance between the two boundaries; hausdorff@99 takes the 99th percentile.
 
-    The larger of the two directed percentiles of boundary-to-boundary distances, linearly interpolated.
+    The percentile of the boundary-to-boundary distances is taken in each direction, with linear interpolation. The
+    larger of the two counts.
 
     Attributes:
-        percentile: above 0, at most 100. 100 is Hausdorff's distance itself.
+        percentile: percentile, above 0 and at most 100; 100 is Hausdorff's distance itself.
 
     Raises:
-        RequestError: the percentile lies elsewhere.
+        RequestError: the percentile is outside these bounds.
     """
 
     percentile: float = 100.0
@@ -29,18 +30,18 @@ class Hausdorff(AbstractMetric):
 
     def __post_init__(self) -> None:
         if not 0 < self.percentile <= 100:
-            raise RequestError(f"{self.percentile:g} is no percentile: give a number above 0 and at most 100")
+            raise RequestError(f"{self.percentile:g} is not a percentile: give a number above 0 and at most 100")
 
     @classmethod
     def parse(cls, setting: str) -> "Hausdorff":
-        """`hausdorff` is the maximum, `hausdorff@99` the 99th percentile."""
+        """Read the percentile: `hausdorff` is the maximum, `hausdorff@99` the 99th percentile."""
         if not setting:
             return cls()
         try:
             return cls(float(setting))
         except ValueError as error:
             raise RequestError(
-                f"{setting!r} is no percentile: give a number above 0 and at most 100, as in hausdorff@99"
+                f"{setting!r} is not a percentile: give a number above 0 and at most 100, as in hausdorff@99"
             ) from error
 
     @property
@@ -49,11 +50,11 @@ class Hausdorff(AbstractMetric):
         return "" if self.percentile == 100 else f"{self.percentile:.12g}"
 
     def unit(self, unit: Unit) -> str:
-        """The spacing's."""
+        """The unit of the spacing."""
         return unit
 
     def score(self, comparison: Comparison) -> float:
-        """A distance; by the policy for missing structures where one mask is empty, NaN where both are."""
+        """The distance; NaN if both masks are empty, and by the policy for missing structures if one is."""
         return directed_percentile(comparison, self.percentile)
 
 
@@ -61,25 +62,24 @@ class Hausdorff(AbstractMetric):
 class HD95(AbstractMetric):
     """The 95th percentile of the distances between the two boundaries.
 
-    Hausdorff's distance at the 95th percentile, as MONAI's `percentile=95`.
-
-    DeepMind's surface-distance weights the boundary by its area and differs.
+    It is the same as MONAI's `percentile=95`. DeepMind's surface-distance differs, because it weights the boundary by
+    its area.
     """
 
     measures_distance: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = False
 
     def unit(self, unit: Unit) -> str:
-        """The spacing's."""
+        """The unit of the spacing."""
         return unit
 
     def score(self, comparison: Comparison) -> float:
-        """A distance; by the policy for missing structures where one mask is empty, NaN where both are."""
+        """The distance; NaN if both masks are empty, and by the policy for missing structures if one is."""
         return directed_percentile(comparison, 95.0)
 
 
 def directed_percentile(comparison: Comparison, percentile: float) -> float:
-    """The larger of the two directed percentiles, or what stands for it where a mask is empty."""
+    """The larger of the two directed percentiles; the comparison's substitute if a mask is empty."""
     if not comparison.measurable:
         return comparison.substitute
     directed = (comparison.to_truth, comparison.to_prediction)

@@ -1,4 +1,4 @@
-"""Jaccard's overlap of two masks."""
+"""The metric `iou`: intersection over union, which is Jaccard's overlap of two masks."""
 
 import math
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 class IoU(AbstractMetric):
     """Overlap of prediction and truth as intersection over union: 1 for equal masks, 0 without overlap.
 
-    |P∩G| / |P∪G|.
+    It is |P∩G| / |P∪G|, where P is the prediction and G the truth.
     """
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
 
     def unit(self, unit: Unit) -> str:
-        """None: a share."""
+        """No unit, because the overlap is a share."""
         return ""
 
     def score(self, comparison: Comparison) -> float:
-        """From 0 to 1; NaN on two empty masks."""
+        """The overlap, 0 to 1; NaN if both masks are empty."""
         union = comparison.volume + comparison.truth.volume - comparison.overlap
         return comparison.overlap / union if union else math.nan

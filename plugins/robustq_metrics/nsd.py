@@ -1,4 +1,4 @@
-"""The normalised surface distance: the share of the boundaries that is near enough."""
+"""The metric `nsd`: the normalised surface distance, the share of both boundaries within a tolerance."""
 
 import math
 import re
@@ -15,11 +15,12 @@ from robustq.metric import AbstractMetric, Comparison, Unit
 class NSD(AbstractMetric):
     """The share of both boundaries within a tolerance of each other, such as nsd@2px or nsd@1mm.
 
-    (|∂P within τ of ∂G| + |∂G within τ of ∂P|) / (|∂P| + |∂G|), counted in boundary voxels.
+    It is (|∂P within τ of ∂G| + |∂G within τ of ∂P|) / (|∂P| + |∂G|), counted in boundary voxels, where P is the
+    prediction and G the truth.
 
     Attributes:
-        tolerance: τ, 0 or more; a distance equal to it is within.
-        tolerance_unit: its unit, or None for that of whatever spacing it meets.
+        tolerance: tolerance τ, 0 or more; a distance equal to τ is within it.
+        tolerance_unit: unit of τ; None takes the unit of the spacing.
 
     Raises:
         RequestError: the tolerance is negative or not finite.
@@ -33,37 +34,37 @@ class NSD(AbstractMetric):
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise RequestError(f"{self.tolerance:g} is no tolerance: give a finite distance of 0 or more")
+            raise RequestError(f"{self.tolerance:g} is not a tolerance: give a finite distance of 0 or more")
 
     @classmethod
     def parse(cls, setting: str) -> "NSD":
-        """From `2mm` or `1.5px`. The unit has no default, for 2 mm and 2 px are different claims."""
+        """Read `2mm` or `1.5px`. The unit has no default, because 2 mm and 2 px are different claims."""
         match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(mm|px)", setting, re.ASCII)
         if match is None:
-            given = f"{setting!r} is no tolerance" if setting else "it needs a tolerance"
+            given = f"{setting!r} is not a tolerance" if setting else "nsd needs a tolerance"
             raise RequestError(f"{given}: give a number and its unit, as in nsd@2mm, or nsd@2px for images without mm")
         return cls(float(match[1]), "mm" if match[2] == "mm" else "px")
 
     @property
     def setting(self) -> str:
-        """Tolerance and unit, as in 2mm."""
+        """The tolerance and its unit, as in 2mm."""
         return f"{self.tolerance:.12g}{self.tolerance_unit or ''}"
 
     def unit(self, unit: Unit) -> str:
-        """None: a share. Refuses a spacing in another unit than the tolerance's."""
+        """No unit, because NSD is a share. Refuse a spacing whose unit is not that of the tolerance."""
         if self.tolerance_unit not in (None, unit):
             raise RequestError(
-                f"nsd@{self.setting} needs a spacing in {self.tolerance_unit}, and this one is in {unit}: "
-                f"ask for nsd@{self.tolerance:.12g}{unit}"
+                f"nsd@{self.setting} needs a spacing in {self.tolerance_unit}, but this one is in {unit}: "
+                f"give nsd@{self.tolerance:.12g}{unit}"
             )
         return ""
 
     def score(self, comparison: Comparison) -> float:
-        """From 0 to 1. Where one mask is empty 0, or NaN if the policy drops it; NaN where both are."""
+        """NSD, 0 to 1. If one mask is empty: 0, or NaN if the policy drops it. If both are empty: NaN."""
         self.unit(comparison.truth.unit)
         if not comparison.measurable:
             return math.nan if math.isnan(comparison.substitute) else 0.0
-        # Distances of the same step may differ in the last bit; a point on the tolerance is within it all the same.
+        # Equal distances may differ in the last bit; a point exactly at the tolerance must count as within it.
         reach = self.tolerance * (1 + 1e-12)
         directed = (comparison.to_truth, comparison.to_prediction)
         near = sum(int(np.count_nonzero(distances <= reach)) for distances in directed)

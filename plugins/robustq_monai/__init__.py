@@ -1,1 +1,1 @@
-"""Architectures of MONAI (extra `monai`)."""
+"""Architectures of MONAI, which needs the extra `monai`."""

@@ -1,4 +1,4 @@
-"""MONAI's networks by name."""
+"""Registers MONAI's networks as architectures."""
 
 import inspect
 from collections.abc import Callable
@@ -13,12 +13,13 @@ from robustq.errors import RequestError
 class MonaiArchitecture:
     """One of MONAI's networks, in 2D and 3D.
 
-    The network is the library's own, unchanged. Where it is cut is found by probing, for that depends on its settings.
+    The network is the library's own, unchanged. The site where it is cut depends on its settings, so it is found by
+    probing.
 
     Args:
-        factory: its class.
-        names: how that class calls (dims, in_channels, classes).
-        defaults: settings that the class asks for and that have no default there; they can be set.
+        factory: class of the network.
+        names: names of the arguments for (dims, in_channels, classes) in this class.
+        defaults: values for settings that the class requires without a default; users can change them.
     """
 
     def __init__(
@@ -31,28 +32,28 @@ class MonaiArchitecture:
         self.__name__ = f"monai:{factory.__name__.lower()}"
 
     def __call__(self, *, in_channels: int = 1, classes: int = 2, dims: int = 2, **settings: Any) -> nn.Module:
-        """A fresh network.
+        """A network with fresh weights.
 
         Args:
             in_channels: channels of the image.
             classes: output channels, background included.
             dims: 2 or 3.
-            **settings: of the class, as MONAI names them; lists may be written as JSON.
+            **settings: settings of the class, as MONAI names them; lists may be written as JSON.
 
         Raises:
-            RequestError: a setting does not exist, or does not fit the others.
+            RequestError: a setting does not exist, or does not fit the other settings.
         """
         parameters = inspect.signature(self.factory).parameters
         wrong = sorted(set(settings) - set(parameters))
         if wrong:
-            known = ", ".join(name for name in parameters if name not in self.names)
-            raise RequestError(f"{self.__name__} has no setting {', '.join(wrong)}: it takes {known}")
+            accepted = ", ".join(name for name in parameters if name not in self.names)
+            raise RequestError(f"{self.__name__} has no setting {', '.join(wrong)}: it takes {accepted}")
         defaults = {name: [value] * dims if name == "img_size" else value for name, value in self.defaults.items()}
         given = dict(zip(self.names, (dims, in_channels, classes), strict=True))
         try:
             return self.factory(**{**defaults, **settings, **given})
         except (ValueError, TypeError, AssertionError, RuntimeError, KeyError, NotImplementedError) as error:
-            raise RequestError(f"{self.__name__} cannot be built so: {error}") from error
+            raise RequestError(f"{self.__name__} cannot be built with these settings: {error}") from error
 
 
 unet = MonaiArchitecture(nets.UNet, channels=(32, 64, 128, 256, 512), strides=(2, 2, 2, 2), num_res_units=2)

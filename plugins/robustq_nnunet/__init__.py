@@ -1,4 +1,4 @@
-"""nnU-Net: its networks by name, its results folders as trained networks, and a trainer inside it.
+"""nnU-Net's networks by name, its results folders as trained networks, and a trainer for use in nnU-Net.
 
-`export nnUNet_extTrainer=$(python -m robustq_nnunet)` lets nnU-Net find the trainer.
+nnU-Net finds the trainer after `export nnUNet_extTrainer=$(python -m robustq_nnunet)`.
 """

@@ -1,4 +1,4 @@
-"""`python -m robustq_nnunet` prints the folder for nnU-Net's variable nnUNet_extTrainer."""
+"""The command `python -m robustq_nnunet`, which prints the folder for nnU-Net's variable nnUNet_extTrainer."""
 
 import sys
 from pathlib import Path

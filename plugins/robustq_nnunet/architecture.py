@@ -1,4 +1,4 @@
-"""nnU-Net's two networks by name."""
+"""The architecture `nnunet`: the two networks of nnU-Net."""
 
 import inspect
 from typing import Any
@@ -13,9 +13,10 @@ from robustq_nnunet.networks import NETWORKS, defaults, resolved
 class NnunetArchitecture:
     """PlainConvUNet and ResidualEncoderUNet as nnU-Net builds them from its plans.
 
-    The networks are the library's own, unchanged, and cut at the last feature map of the encoder, the others being the
-    skips. With deep supervision the output is a list, of which the entry at full resolution is the answer. Names of
-    classes in the settings are looked up, never imported: nothing that a plans file or a bundle says is executed.
+    The networks are the library's own, unchanged. They are cut at the last feature map of the encoder; the other
+    feature maps are the skips. With deep supervision the output is a list, and the entry at full resolution is the
+    answer. Names of classes in the settings are looked up, never imported, so that nothing in a plans file or a bundle
+    is executed.
     """
 
     site = "encoder"
@@ -32,36 +33,36 @@ class NnunetArchitecture:
         n_stages: int = 5,
         **settings: Any,
     ) -> nn.Module:
-        """A fresh network, its weights drawn as nnU-Net draws them.
+        """A network with fresh weights, drawn as nnU-Net draws them.
 
         Args:
             in_channels: channels of the image.
-            classes: output channels: background included, or one a region.
+            classes: output channels: one for each label and the background, or one for each region.
             dims: 2 or 3.
             variant: one of `NETWORKS`.
-            deep_supervision: return the outputs of all resolutions, the full one first.
+            deep_supervision: whether the outputs of all resolutions are returned, the full resolution first.
             n_stages: number of resolutions.
             **settings: `arch_kwargs` of the plans; by default 32 features doubled at each stage, two convolutions or
-                blocks a stage, instance normalisation and leaky ReLU.
+                blocks in each stage, instance normalisation and leaky ReLU.
 
         Raises:
-            RequestError: a setting does not exist, does not fit the others, or names a class that is none of torch.nn.
+            RequestError: a setting does not exist, does not fit the others, or names a class that is not in torch.nn.
         """
         if variant not in NETWORKS:
             raise unknown("variant of nnunet", variant, NETWORKS)
         if dims not in (2, 3):
-            raise RequestError(f"dims={dims} was asked of nnunet: its networks have 2 or 3 spatial axes")
+            raise RequestError(f"nnunet cannot have dims={dims}: give 2 or 3 spatial axes")
         factory = NETWORKS[variant]
         parameters = inspect.signature(factory).parameters
-        known = [name for name in parameters if name not in ("input_channels", "num_classes")]
-        wrong = sorted(set(settings) - set(known))
+        accepted = [name for name in parameters if name not in ("input_channels", "num_classes")]
+        wrong = sorted(set(settings) - set(accepted))
         if wrong:
-            raise RequestError(f"{variant} has no setting {', '.join(wrong)}: it takes {', '.join(known)}")
+            raise RequestError(f"{variant} has no setting {', '.join(wrong)}: it takes {', '.join(accepted)}")
         chosen = {**defaults(variant, dims, n_stages), **settings}
         if str(chosen["conv_op"]).rpartition(".")[2] != f"Conv{dims}d":
             raise RequestError(f"conv_op={chosen['conv_op']} does not fit dims={dims}: leave it out, or change dims")
         try:
-            built = factory(
+            network = factory(
                 input_channels=in_channels,
                 num_classes=classes,
                 n_stages=n_stages,
@@ -69,12 +70,12 @@ class NnunetArchitecture:
                 **{name: resolved(name, value) for name, value in chosen.items()},
             )
         except (AssertionError, TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
-            raise RequestError(f"nnunet's {variant} cannot be built so: {error}") from error
-        initialise: Any = built.initialize
-        return built.apply(initialise)
+            raise RequestError(f"nnunet's {variant} cannot be built with these settings: {error}") from error
+        initialise: Any = network.initialize
+        return network.apply(initialise)
 
     def read(self, path: str) -> Trained:
-        """The network of a results folder, for `--arch nnunet:FOLDER`; see `robustq_nnunet.results.read_results`.
+        """Read the network of a results folder, for `--arch nnunet:FOLDER`; see `robustq_nnunet.results.read_results`.
 
         Raises:
             RequestError: nnU-Net is not installed, or the folder cannot be used.

@@ -10,15 +10,15 @@ from robustq.errors import RequestError
 
 NETWORKS: dict[str, type[nn.Module]] = {"PlainConvUNet": PlainConvUNet, "ResidualEncoderUNet": ResidualEncoderUNet}
 OPERATIONS = ("conv_op", "norm_op", "dropout_op", "nonlin")
-"""Settings that name a class of torch.nn, in full as in plans.json (torch.nn.modules.conv.Conv2d) or by itself."""
+"""Settings that name a class of torch.nn, such as torch.nn.modules.conv.Conv2d (as in plans.json) or Conv2d."""
 
 BLOCKS: dict[str, type[nn.Module]] = {"BasicBlockD": BasicBlockD, "BottleneckD": BottleneckD}
 MOST_FEATURES = {2: 512, 3: 320}
-"""Where nnU-Net stops doubling the features."""
+"""Largest number of features, where nnU-Net stops doubling them."""
 
 
 def defaults(variant: str, dims: int, stages: int) -> dict[str, Any]:
-    """What nnU-Net's plans would say of a network of so many resolutions where nothing else is asked."""
+    """The default settings of a network with `stages` resolutions, as nnU-Net's plans have them."""
     blocks = "n_conv_per_stage" if variant == "PlainConvUNet" else "n_blocks_per_stage"
     return {
         "features_per_stage": [min(32 * 2**stage, MOST_FEATURES[dims]) for stage in range(stages)],
@@ -36,15 +36,15 @@ def defaults(variant: str, dims: int, stages: int) -> dict[str, Any]:
 
 
 def resolved(name: str, value: Any) -> Any:
-    """A setting with the class that it names in place of the name."""
+    """The value of a setting, with a class in place of the class's name."""
     if value is None or (name not in OPERATIONS and name != "block"):
         return value
     package, _, last = str(value).rpartition(".")
     if name == "block":
-        found = BLOCKS.get(last)
+        layer = BLOCKS.get(last)
     else:
-        found = getattr(nn, last, None) if package in ("", "torch.nn") or package.startswith("torch.nn.") else None
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        known = "BasicBlockD or BottleneckD" if name == "block" else "a class of torch.nn"
-        raise RequestError(f"{name}={value!r} names no layer that nnunet builds from: it takes {known}")
-    return found
+        layer = getattr(nn, last, None) if package in ("", "torch.nn") or package.startswith("torch.nn.") else None
+    if not (isinstance(layer, type) and issubclass(layer, nn.Module)):
+        accepted = "BasicBlockD or BottleneckD" if name == "block" else "a class of torch.nn"
+        raise RequestError(f"{name}={value!r} names no layer that nnunet can use: give {accepted}")
+    return layer

@@ -1,4 +1,4 @@
-"""What nnU-Net's plans and dataset.json say, in robustq's words."""
+"""Translates nnU-Net's plans and dataset.json into robustq's settings and preparation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from robustq.errors import RequestError
 from robustq_nnunet.networks import NETWORKS
 
 PICTURES = "NaturalImage2DIO"
-"""The reader of PNG and the like: the axes are the picture's, and there is no spacing."""
+"""nnU-Net's reader of pictures such as PNG: the axes are the picture's, and there is no spacing."""
 
 PREPARED = (
     "trained in nnU-Net; prepared here without its crop to the nonzero region, its spline resampling, its tiles and "
@@ -24,25 +24,25 @@ PREPARED = (
 
 @dataclass(frozen=True)
 class Planned:
-    """One configuration of nnU-Net.
+    """One configuration of nnU-Net in robustq's terms.
 
-    Labels, channels, spacing and the order of axes map. So does normalisation: z-score, no normalisation, and the
-    rescaling of each image to [0, 1] on any number of channels, if it is the same on all; RGB to [0, 1]; CT of one
-    channel. Other mixtures do not: then images are taken as they are, and a remark says so. A z-score over the nonzero
-    region becomes one over the whole image, with a remark. The crop to the nonzero region, spline interpolation,
-    sliding windows and test-time mirroring have no counterpart.
+    Labels, channels, spacing and the order of axes are translated. So are these normalisations: z-score, none, and the
+    rescaling of each image to [0, 1], if all channels have the same one; RGB to [0, 1]; and CT with one channel. With
+    any other mixture, images are taken as they are, and a remark says so. A z-score over the nonzero region becomes a
+    z-score over the whole image, with a remark. The crop to the nonzero region, spline interpolation, sliding windows
+    and test-time mirroring have no counterpart in robustq.
 
-    Regions are supported: each becomes a label that is the union of its mask values, answered by its own sigmoid. The
-    order in which nnU-Net paints regions over each other on export does not matter here, for masks may overlap.
+    A region becomes a label that is the union of its mask values, with its own sigmoid. nnU-Net's order of painting
+    regions over each other does not matter here, because masks may overlap.
 
     Attributes:
         arguments: settings of the architecture `nnunet`.
-        dims: spatial axes.
+        dims: number of spatial axes.
         in_channels: image channels.
         classes: output channels.
         answer: softmax, or sigmoid for regions.
-        preparation: as far as it maps.
-        remarks: where it does not.
+        preparation: preparation of cases, as far as it can be translated.
+        remarks: remarks on what cannot be translated.
     """
 
     arguments: dict[str, Any]
@@ -55,15 +55,15 @@ class Planned:
 
 
 def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: Mapping[str, Any]) -> Planned:
-    """A configuration of some plans for a dataset.
+    """Translate a configuration of the plans for a dataset.
 
     Raises:
-        RequestError: it is a cascade's second stage, or its network is not one of `NETWORKS`.
+        RequestError: the configuration is the second stage of a cascade, or its network is not one of `NETWORKS`.
     """
     if configuration.previous_stage_name is not None:
         raise RequestError(
             "this is the second stage of a cascade, which needs the segmentation of "
-            f"{configuration.previous_stage_name} as an image channel: take a configuration that sees the image alone"
+            f"{configuration.previous_stage_name} as an image channel: choose a configuration that uses only the image"
         )
     labels = plans.get_label_manager(dict(dataset))
     dims = len(configuration.patch_size)
@@ -91,32 +91,37 @@ def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: M
 
 
 def network_arguments(configuration: ConfigurationManager) -> dict[str, Any]:
-    """Settings of the architecture `nnunet` that give the network of a configuration.
+    """The settings of the architecture `nnunet` for the network of a configuration.
 
     Raises:
         RequestError: the network is not one of `NETWORKS`.
     """
     network = configuration.network_arch_class_name.rpartition(".")[2]
     if network not in NETWORKS:
-        raise RequestError(f"the plans name the network {network}: supported are {' and '.join(NETWORKS)}")
-    # As JSON says them, since a bundle stores them so.
+        raise RequestError(
+            f"the plans name the network {network}, which is not supported: use plans with {' or '.join(NETWORKS)}"
+        )
+    # The settings become JSON values, because a bundle stores them as JSON.
     return {"variant": network, **json.loads(json.dumps(configuration.network_arch_init_kwargs))}
 
 
 def _labels(labels: LabelManager, named: Mapping[str, Any]) -> tuple[tuple[MaskValue, str], ...]:
-    """In the order of the output channels: as listed for regions, by value else."""
-    found = [
-        (tuple(int(part) for part in value) if isinstance(value, Sequence) else (int(value),), name)
+    """The labels in the order of the output channels: regions as they are listed, other labels by value."""
+    values_and_names = [
+        (tuple(int(number) for number in value) if isinstance(value, Sequence) else (int(value),), name)
         for name, value in named.items()
         if name != "ignore"
     ]
-    ordered = found if labels.has_regions else sorted(found)
+    ordered = values_and_names if labels.has_regions else sorted(values_and_names)
     return tuple((value if len(value) > 1 else value[0], name) for value, name in ordered if set(value) != {0})
 
 
 def _axes(transpose: Sequence[int], dims: int) -> tuple[int, ...] | None:
-    """nnU-Net reads volumes with the last axis first, then transposes; a 2D network reads slices along the first axis,
-    and here along the last of axes that are equally coarse."""
+    """The order of axes for `Preparation`, None if it does not change.
+
+    nnU-Net reads a volume with its last axis first, then transposes it. Its 2D networks read slices along the first
+    axis; robustq's read slices along the last of the coarsest axes.
+    """
     order = [2 - int(axis) for axis in transpose]
     axes = tuple(order if dims == 3 else [*order[1:], order[0]])
     return None if axes == (0, 1, 2) else axes
@@ -138,9 +143,9 @@ def _normalisation(
         case ["RGBTo01Normalization"]:
             return {"normalise": "window", "window": (0.0, 255.0)}, ()
         case ["CTNormalization"] if channels == 1:
-            seen = plans.foreground_intensity_properties_per_channel["0"]
-            window = (float(seen["percentile_00_5"]), float(seen["percentile_99_5"]))
-            standardise = (float(seen["mean"]), max(float(seen["std"]), 1e-8))
+            foreground = plans.foreground_intensity_properties_per_channel["0"]
+            window = (float(foreground["percentile_00_5"]), float(foreground["percentile_99_5"]))
+            standardise = (float(foreground["mean"]), max(float(foreground["std"]), 1e-8))
             return {"normalise": "window", "window": window, "standardise": standardise}, ()
-    told = ", ".join(schemes)
-    return {"normalise": "none"}, (f"its normalisation ({told}) has no counterpart here: give normalised images",)
+    names = ", ".join(schemes)
+    return {"normalise": "none"}, (f"its normalisation ({names}) has no counterpart here: give normalised images",)

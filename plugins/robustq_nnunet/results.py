@@ -1,4 +1,4 @@
-"""A results folder of nnU-Net."""
+"""Reads a results folder of nnU-Net."""
 
 import json
 import warnings
@@ -13,31 +13,34 @@ from robustq_nnunet.planned import planned
 
 CHECKPOINT = "checkpoint_final.pth"
 BUNDLE = "checkpoint_final.safetensors"
-"""Written by the trainer beside nnU-Net's own checkpoint."""
+"""Name of the bundle that the trainer writes next to nnU-Net's own checkpoint."""
 
 
 def read_results(path: str) -> Trained:
-    """What a results folder says of its network.
+    """Read the trained network of a results folder.
 
     Args:
-        path: the folder `TRAINER__PLANS__CONFIGURATION` with plans.json and dataset.json, which may be given as it is
-            where it has one fold; or one of its folders `fold_X`; or a checkpoint in there.
+        path: path of the folder `TRAINER__PLANS__CONFIGURATION` with plans.json and dataset.json, if it has only one
+            fold; or of one of its folders `fold_X`; or of a checkpoint in such a folder.
 
     Raises:
-        RequestError: files are missing or not usable, the fold is not named, or the configuration is not supported.
+        RequestError: files are missing or cannot be used, there are several folds, or the configuration is not
+            supported.
     """
     checkpoint = _checkpoint(Path(path))
     root = checkpoint.parent.parent
     bundle = checkpoint.with_name(BUNDLE)
     if bundle.is_file():
-        raise RequestError(f"{root.name} was trained quantised, and {bundle} is its bundle: use that as the model")
+        raise RequestError(
+            f"{root.name} was trained with a quantiser, and {bundle} is its bundle: use this file as the model"
+        )
     plans, dataset = _json(root / "plans.json"), _json(root / "dataset.json")
     name = _configuration(root, plans)
     try:
-        with warnings.catch_warnings(action="ignore"):  # plans of older versions are converted, with a warning
+        with warnings.catch_warnings(action="ignore"):  # nnU-Net converts plans of older versions with a warning
             manager = PlansManager(plans)
             configuration = manager.get_configuration(name)
-            found = planned(manager, configuration, dataset)
+            translated = planned(manager, configuration, dataset)
     except RequestError as error:
         raise RequestError(f"{root} cannot be wrapped: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError, IndexError) as error:
@@ -46,14 +49,14 @@ def read_results(path: str) -> Trained:
         ) from error
     return Trained(
         architecture="nnunet",
-        arguments=found.arguments,
-        dims=found.dims,
-        in_channels=found.in_channels,
-        classes=found.classes,
-        answer=found.answer,
-        preparation=found.preparation,
+        arguments=translated.arguments,
+        dims=translated.dims,
+        in_channels=translated.in_channels,
+        classes=translated.classes,
+        answer=translated.answer,
+        preparation=translated.preparation,
         checkpoint=checkpoint,
-        remarks=found.remarks,
+        remarks=translated.remarks,
     )
 
 
@@ -61,39 +64,39 @@ def _checkpoint(given: Path) -> Path:
     if given.is_file():
         return given
     if not given.is_dir():
-        raise RequestError(f"no folder {given}: give a results folder of nnU-Net, as in nnunet:FOLDER")
-    found = sorted(given.glob(CHECKPOINT)) or sorted(given.glob(f"fold_*/{CHECKPOINT}"))
-    if not found:
+        raise RequestError(f"there is no folder {given}: give a results folder of nnU-Net, as in nnunet:FOLDER")
+    checkpoints = sorted(given.glob(CHECKPOINT)) or sorted(given.glob(f"fold_*/{CHECKPOINT}"))
+    if not checkpoints:
         raise RequestError(
             f"{given} holds no {CHECKPOINT}, nor does a folder fold_X in it: give a results folder of nnU-Net, or the "
             "checkpoint itself"
         )
-    if len(found) > 1:
-        folds = ", ".join(file.parent.name for file in found)
-        raise RequestError(f"{given} holds the networks of {folds}: name one, as in nnunet:{found[0].parent}")
-    return found[0]
+    if len(checkpoints) > 1:
+        folds = ", ".join(file.parent.name for file in checkpoints)
+        raise RequestError(f"{given} holds the networks of {folds}: name one, as in nnunet:{checkpoints[0].parent}")
+    return checkpoints[0]
 
 
 def _configuration(root: Path, plans: dict[str, Any]) -> str:
-    known = list(plans.get("configurations") or [])
+    names = list(plans.get("configurations") or [])
     name = root.resolve().name.rpartition("__")[2]
-    if name in known:
+    if name in names:
         return name
-    if len(known) == 1:
-        return str(known[0])
+    if len(names) == 1:
+        return str(names[0])
     raise RequestError(
-        f"the folder {root.name} does not end in a configuration of its plans ({', '.join(known) or 'none'}): name it "
-        "as nnU-Net does, TRAINER__PLANS__CONFIGURATION"
+        f"the name of the folder {root.name} does not end in a configuration of its plans "
+        f"({', '.join(names) or 'none'}): rename it as nnU-Net does, TRAINER__PLANS__CONFIGURATION"
     )
 
 
 def _json(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise RequestError(f"no {file.name} in {file.parent}: give the results folder as nnU-Net wrote it")
+        raise RequestError(f"there is no {file.name} in {file.parent}: give the results folder as nnU-Net wrote it")
     try:
         document = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{file} is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise RequestError(f"{file} is not as nnU-Net writes it: it holds no object")
+        raise RequestError(f"{file} is not as nnU-Net writes it: it holds no JSON object")
     return document

@@ -1,4 +1,4 @@
-"""The wrapped network, trained inside nnU-Net."""
+"""The trainer that trains a wrapped network in nnU-Net."""
 
 from os.path import join
 from typing import ClassVar
@@ -15,21 +15,22 @@ from robustq_nnunet.planned import network_arguments, planned
 from robustq_nnunet.results import BUNDLE
 
 
-class nnUNetTrainerRobustq(nnUNetTrainer):  # type: ignore[misc]  # noqa: N801 - nnU-Net's library has no types; its trainers are called so
-    """nnU-Net's own training of its own network with a quantised bottleneck.
+class nnUNetTrainerRobustq(nnUNetTrainer):  # type: ignore[misc]  # noqa: N801 - nnU-Net has no types; its trainers have such names
+    """nnU-Net's training of its own network, with a quantised bottleneck.
 
-    `export nnUNet_extTrainer=$(python -m robustq_nnunet)`, then `nnUNetv2_train DATASET CONFIGURATION FOLD -tr
-    nnUNetTrainerRobustq`; prediction finds it the same way. The loss is nnU-Net's with the quantiser's added, weight 1.
-    At the end `checkpoint_final.safetensors` stands beside nnU-Net's checkpoint: a bundle for every robustq command.
-    For other settings derive a class in a folder of your own and add that to nnUNet_extTrainer.
+    First `export nnUNet_extTrainer=$(python -m robustq_nnunet)`, then `nnUNetv2_train DATASET CONFIGURATION FOLD -tr
+    nnUNetTrainerRobustq`; prediction needs the same variable. The loss is nnU-Net's loss plus the quantiser's, with
+    weight 1. At the end, the trainer writes `checkpoint_final.safetensors` next to nnU-Net's checkpoint; this is a
+    bundle for every robustq command. For other settings, derive a class in your own folder and add this folder to
+    nnUNet_extTrainer.
     """
 
     quantise: ClassVar[str] = "1024x256"
-    """As `--quantise` takes it; identity:256 trains the matched baseline."""
+    """Quantiser and its size, as in `--quantise`; identity:256 trains the matched baseline."""
 
     skips: ClassVar[str] = "keep"
 
-    # A class method, for nnU-Net calls it on the class to predict.
+    # It is a class method, because nnU-Net calls it on the class when it predicts.
     @classmethod
     def build_network_architecture(
         cls,
@@ -55,36 +56,36 @@ class nnUNetTrainerRobustq(nnUNetTrainer):  # type: ignore[misc]  # noqa: N801 -
 
     @property
     def segmenter(self) -> Segmenter:
-        """The wrapped network, out of what nnU-Net puts around it."""
+        """The wrapped network itself, without what nnU-Net puts around it."""
         network = self.network.module if self.is_ddp else self.network
         model: Segmenter = getattr(network, "_orig_mod", network)
         return model
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
-        """On in training, off in validation."""
+        """Turn deep supervision on for training, and off for validation."""
         _supervise(self.segmenter, enabled)
 
     def _build_loss(self) -> nn.Module:
         return QuantisedLoss(super()._build_loss(), self.segmenter)
 
     def on_train_end(self) -> None:
-        """nnU-Net's own end, and the bundle."""
+        """End the training as nnU-Net does, then write the bundle."""
         super().on_train_end()
         if self.local_rank == 0 and not self.disable_checkpointing:
             self._save_bundle(join(self.output_folder, BUNDLE))
 
     def _save_bundle(self, path: str) -> None:
-        found = planned(self.plans_manager, self.configuration_manager, self.dataset_json)
+        translated = planned(self.plans_manager, self.configuration_manager, self.dataset_json)
         model = self.segmenter
         model.spec = model.spec.but(
-            answer=found.answer,
-            preparation=found.preparation,
-            remarks=found.remarks,
+            answer=translated.answer,
+            preparation=translated.preparation,
+            remarks=translated.remarks,
             weights=f"trained by {type(self).__name__} on {self.plans_manager.dataset_name}, fold {self.fold}",
         )
         model.save(path)
 
 
 def _supervise(model: Segmenter, enabled: bool) -> None:
-    # The networks keep all their heads and read this switch in each pass, so that the spec need not know of it.
+    # The networks have all their heads and read this switch in each pass, so the spec does not store it.
     model.network.decoder.deep_supervision = enabled  # type: ignore[union-attr]  # both networks have a decoder

@@ -1,1 +1,1 @@
-"""Noise at graded levels."""
+"""Noise as perturbations: gaussian, salt-and-pepper, poisson, speckle and rician."""

@@ -1,4 +1,4 @@
-"""Gaussian noise."""
+"""The perturbation `gaussian`: white noise is added."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ from robustq_noise.draws import standard_normal
 class GaussianNoise(AbstractPerturbation):
     """Add white noise; at level 100 its standard deviation is the whole intensity range.
 
-    x + s·h·n with n ~ N(0, 1).
+    The result is x + s·h·n with n ~ N(0, 1), where s is level / 100 and h the width of the intensity range.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·h·n."""
+        """The image x + s·h·n."""
         _, span = low_and_span(image, intensity_range)
         noise = standard_normal(image, generator)
         return (image.to(working_dtype(image)) + level / 100 * span * noise).to(image.dtype)

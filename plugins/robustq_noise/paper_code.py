@@ -1,7 +1,7 @@
-"""The formulas of the paper's published code, asked for by `--compat paper-code`.
+"""The noise formulas of the paper's published code, which `--compat paper-code` uses.
 
-They act on the prepared image as it is, whatever its intensity range, and clip nothing. Level 0 is still the identity,
-and draws are still seeded; the published code seeds nothing.
+They act on the prepared image, do not depend on its intensity range, and clip nothing. Here too, level 0 changes
+nothing and draws have seeds; the published code sets no seed. In the formulas, s is level / 100.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from robustq_noise.draws import standard_normal
 
 @dataclass(frozen=True)
 class PaperCodeGaussian(AbstractPerturbation):
-    """x + s·n: the standard deviation does not know the intensity range."""
+    """x + s·n with n ~ N(0, 1): the standard deviation does not depend on the intensity range."""
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·n."""
+        """The image x + s·n."""
         noise = level / 100 * standard_normal(image, generator)
         return (image.to(working_dtype(image)) + noise).to(image.dtype)
 
@@ -32,15 +32,15 @@ class PaperCodeGaussian(AbstractPerturbation):
 
 @dataclass(frozen=True)
 class PaperCodeSpeckle(AbstractPerturbation):
-    """x + s·x·n: relative to zero, not to the low end of the range."""
+    """x + s·x·n with n ~ N(0, 1): relative to zero, not to the lower end of the range."""
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·x·n."""
+        """The image x + s·x·n."""
         wide = image.to(working_dtype(image))
         return (wide + level / 100 * wide * standard_normal(image, generator)).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`sigma`, relative to the value."""
+        """`sigma`, s: the standard deviation, relative to the value."""
         return {"sigma": level / 100}
 
 
@@ -48,9 +48,8 @@ class PaperCodeSpeckle(AbstractPerturbation):
 class PaperCodePoisson(AbstractPerturbation):
     """In 2D x + s·√|x|·n, Gaussian noise of Poisson variance; in 3D Poisson(s·x·V)/V.
 
-    V is the number of different values in the volume, rounded up to a power of two. The 3D formula scales the mean by
-    s: it darkens the volume rather than adding noise to it, the more so the lower the level. It refuses negative
-    voxels.
+    V is the number of different values in the volume, rounded up to a power of two. The 3D formula multiplies the mean
+    by s: it darkens the volume more than it adds noise, and most at low levels. Negative voxels are refused.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -69,16 +68,16 @@ class PaperCodePoisson(AbstractPerturbation):
         return (counts.to(image.device) / values).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`weight`, the level as a fraction."""
+        """`weight`, the level as a fraction s."""
         return {"weight": level / 100}
 
 
 @dataclass(frozen=True)
 class PaperCodeSaltAndPepper(AbstractPerturbation):
-    """ceil(s·N/2) coordinates become 1, then as many become 0, both drawn with replacement.
+    """ceil(s·N/2) of the N values become 1, then as many become 0, both drawn with replacement.
 
-    So fewer values change than the level says (about 1 - exp(-s) of them), and the last index of every axis is never
-    drawn.
+    Therefore fewer values change than the level says (a share of about 1 - exp(-s)), and the last index of every axis
+    is never drawn.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -96,5 +95,5 @@ class PaperCodeSaltAndPepper(AbstractPerturbation):
         return result
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`fraction` of the values that are drawn, salt and pepper together, repetitions counted."""
+        """`fraction`: number of drawn values, with repetitions, salt and pepper together, divided by all values."""
         return {"fraction": level / 100}

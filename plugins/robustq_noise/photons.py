@@ -1,23 +1,24 @@
-"""Poisson counts by inversion, so that one uniform number is one draw at every rate."""
+"""Computes Poisson counts by inversion, so that one uniform number gives one draw at every rate."""
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, pdtr, pdtrik
 
 _NORMAL = 1e9
-"""Above this rate the expansion below is nearer to the quantile than float64's distribution function."""
+"""Above this rate, the expansion below is more exact than the distribution function in float64."""
 
 
 def poisson_quantile(share: Float[np.ndarray, "*s"], rate: Float[np.ndarray, "*s"]) -> Float[np.ndarray, "*s"]:
-    """The smallest count whose Poisson probability of not being exceeded is at least the share.
+    """The Poisson quantile: the smallest count with P(N ≤ count) ≥ share.
 
-    A guess by Cornish and Fisher's expansion is right for all but a few per cent; it is verified by the distribution
-    function, and the others are solved for, which alone takes ten times as long. Exact as far as float64 resolves the
-    distribution function: beyond rates of a million a count in the far tails may be one or two off.
+    Cornish and Fisher's expansion gives a first guess, which is right for all but a few per cent. The distribution
+    function verifies the guess, and a solver finds the other counts; the solver alone would take ten times as long. The
+    result is as exact as the distribution function in float64: for rates above a million, a count in the far tails may
+    be wrong by one or two.
 
     Args:
-        share: in [0, 1); uniform random numbers give Poisson counts.
-        rate: 0 or more.
+        share: probability in [0, 1); uniform random numbers give Poisson counts.
+        rate: mean of the Poisson distribution, 0 or more.
     """
     normal = ndtri(share)
     root = np.sqrt(rate)
@@ -33,7 +34,7 @@ def poisson_quantile(share: Float[np.ndarray, "*s"], rate: Float[np.ndarray, "*s
 
 
 def _settle(counts: np.ndarray, share: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """The solver is a count or two off in the far tails of large rates: step until the distribution function agrees."""
+    """Correct counts of the solver, which is wrong by one or two in the far tails of large rates, step by step."""
     for _ in range(8):
         low = pdtr(counts, rate) < share
         high = ~low & (counts > 0) & (pdtr(np.maximum(counts - 1, 0), rate) >= share)

@@ -1,4 +1,4 @@
-"""Speckle."""
+"""The perturbation `speckle`: the image is multiplied by white noise."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,16 @@ from robustq_noise.draws import standard_normal
 class SpeckleNoise(AbstractPerturbation):
     """Multiply by white noise, so that bright places get more of it.
 
-    x + s·(x - low)·n with n ~ N(0, 1).
+    The result is x + s·(x - low)·n with n ~ N(0, 1), where s is level / 100 and low the lower end of the intensity
+    range.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·(x - low)·n."""
+        """The image x + s·(x - low)·n."""
         low, _ = low_and_span(image, intensity_range)
         wide = image.to(working_dtype(image))
         return (wide + level / 100 * (wide - low) * standard_normal(image, generator)).to(image.dtype)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`sigma`, relative to the distance from low."""
+        """`sigma`, s: the standard deviation, relative to the distance from low."""
         return {"sigma": level / 100}

@@ -1,1 +1,1 @@
-"""Architectures of segmentation-models-pytorch, with its own and timm's encoders."""
+"""Architectures of segmentation-models-pytorch, with encoders of this library and of timm."""

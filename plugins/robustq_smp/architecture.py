@@ -1,4 +1,4 @@
-"""segmentation-models-pytorch by name."""
+"""Registers the decoders of segmentation-models-pytorch as architectures."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -12,11 +12,11 @@ from robustq.errors import RequestError
 class SmpArchitecture:
     """One decoder of segmentation-models-pytorch; its encoder is a setting.
 
-    The network is the library's own, unchanged: its state dict keeps its names, and a size it refuses is refused.
-    It is cut at the encoder's last feature map, the others being the skips.
+    The network is the library's own, unchanged: the names in its state dict stay, and it refuses the same image sizes.
+    It is cut at the encoder's last feature map; the other feature maps are the skips.
 
     Args:
-        name: as `segmentation_models_pytorch.create_model` knows it.
+        name: name of the decoder in `segmentation_models_pytorch.create_model`.
     """
 
     site = "encoder"
@@ -36,23 +36,25 @@ class SmpArchitecture:
         encoder_weights: str | None = None,
         **settings: Any,
     ) -> nn.Module:
-        """A fresh network.
+        """A network with fresh weights.
 
         Args:
             in_channels: channels of the image.
             classes: output channels, background included.
             dims: 2; the library has no 3D networks.
             encoder: one of the library's encoders, or `tu-NAME` for any encoder of timm.
-            encoder_weights: None for random ones; a name such as "imagenet" lets the library download them.
-            **settings: of the decoder, as the library names them.
+            encoder_weights: None for random weights; a name such as "imagenet" lets the library download weights.
+            **settings: settings of the decoder, as the library names them.
 
         Raises:
-            RequestError: there is no such encoder, or the settings do not fit it; or dims is 3.
+            RequestError: the encoder does not exist, the settings do not fit it, or dims is 3.
         """
         if dims != 2:
-            raise RequestError(f"smp:{self.name} is 2D and dims={dims} was asked: a 2D model reads volumes by slices")
+            raise RequestError(
+                f"smp:{self.name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice"
+            )
         if self.name == "dpt":
-            # Only a vision transformer fits; without a fixed size it takes any multiple of its patch.
+            # DPT needs a vision transformer; without a fixed size it takes any multiple of its patch.
             encoder = "tu-vit_tiny_patch16_224" if encoder == "resnet34" else encoder
             settings.setdefault("dynamic_img_size", True)
         _check(encoder)
@@ -74,17 +76,17 @@ def _check(encoder: str) -> None:
     if encoder.startswith("tu-"):
         import timm
 
-        known = timm.list_models()
+        names = timm.list_models()
         name = encoder.removeprefix("tu-").split(".")[0]
-        near = [f"tu-{match}" for match in get_close_matches(name, known, n=3)]
+        near = [f"tu-{match}" for match in get_close_matches(name, names, n=3)]
     else:
-        known = smp.encoders.get_encoder_names()
+        names = smp.encoders.get_encoder_names()
         name = encoder
-        near = get_close_matches(name, known, n=3) or ["resnet34", "mit_b0", "tu-convnext_tiny"]
-    if name not in known:
+        near = get_close_matches(name, names, n=3) or ["resnet34", "mit_b0", "tu-convnext_tiny"]
+    if name not in names:
         raise RequestError(
-            f"unknown encoder {encoder!r}: did you mean {' or '.join(near) or 'resnet34'}? Native encoders go by their "
-            "name, those of timm by tu-NAME"
+            f"unknown encoder {encoder!r}: did you mean {' or '.join(near) or 'resnet34'}? Give an encoder of smp "
+            "by its name, and one of timm as tu-NAME"
         )
 
 

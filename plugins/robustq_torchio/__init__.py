@@ -1,1 +1,1 @@
-"""What goes wrong in a scanner, simulated by TorchIO (Pérez-García et al., CMPB 2021)."""
+"""Perturbations that imitate faults of a scanner, by TorchIO (Pérez-García et al., CMPB 2021)."""

@@ -1,4 +1,4 @@
-"""Turned, scaled and shifted, image and mask alike."""
+"""The perturbation `affine`: image and mask are turned, scaled and shifted."""
 
 from dataclasses import dataclass
 from math import log
@@ -12,18 +12,19 @@ from robustq.shapes import Image, IntensityRange, Masks
 from robustq_torchio.library import explicit, moved_image, moved_masks
 
 DEGREES, SCALE, SHIFT = 45.0, 1.5, 0.2
-"""At level 100: turns, scales up or down, and shifts as a share of the extents."""
+"""Largest turn in degrees, largest scale, and largest shift as a share of the extents, at level 100."""
 
 
 @dataclass(frozen=True)
 class Affine(AbstractPerturbation):
     """Turn, shift and scale image and mask together.
 
-    Turn by up to s·45°, shift by up to s·20 %, then scale by up to 1.5^s or its inverse, axis by axis.
+    With s = level / 100, a draw turns by up to s·45°, shifts by up to s·20 % of each extent, then scales each axis by
+    up to 1.5^s or its inverse. Directions and sizes are uniform between these bounds.
 
-    Turned and scaled about the centre. A draw says which way and how far, uniformly between the bounds. In 2D the image
-    turns in its plane. What comes in from outside is the channel's minimum, and background. By TorchIO: linear for the
-    image, nearest neighbour for the mask.
+    The centre stays in place under turns and scales. In 2D the image turns in its plane. Pixels from outside the image
+    get the channel's minimum, and background in the mask. TorchIO interpolates the image linearly and the mask by the
+    nearest neighbour.
     """
 
     moves_truth = True

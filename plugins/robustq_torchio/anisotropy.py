@@ -1,4 +1,4 @@
-"""Thick slices."""
+"""The perturbation `anisotropy`: the image is sampled in thick slices along one axis."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -14,21 +14,20 @@ from robustq.shapes import Image, IntensityRange
 from robustq_torchio.library import random, transformed
 
 THICKEST = 1 / 8
-"""Spacing at level 100, as a share of the extent, and what remains of one voxel."""
+"""Additional spacing at level 100, as a share of the extent."""
 
 
 @dataclass(frozen=True)
 class Anisotropy(AbstractPerturbation):
     """Sample the image coarsely along one axis, as thick slices do, and interpolate back.
 
-    Of the axis' E voxels every (1 + s·v·E/8)-th remains, ½ ≤ v ≤ 1.
-
-    A draw is the axis and v. Sampling is by the nearest neighbour, going back is linear. Billot et al., MICCAI 2020;
-    by TorchIO.
+    Along an axis of E voxels, one voxel in 1 + s·v·E/8 remains, where s is level / 100. A draw chooses the axis, and v
+    with ½ ≤ v ≤ 1. The nearest neighbour is sampled, and the way back is linear interpolation. By TorchIO; source:
+    Billot et al., MICCAI 2020.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """The image on its own grid again."""
+        """The image after both resamplings, on its own grid."""
         axis = choice(generator, image.ndim - 1)
         factor = 1 + level / 100 * strength(generator) * THICKEST * image.shape[1 + axis]
         with seeded_globals(generator):
@@ -36,14 +35,14 @@ class Anisotropy(AbstractPerturbation):
             return in_shares(image, intensity_range, lambda shares: _inside(shares, thick, axis + 1, ceil(factor)))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`largest_spacing`, s/8 as a share of the extent; a draw has half of it or more."""
+        """`largest_spacing`, s/8, as a share of the extent; a draw's spacing is at least half of it."""
         return {"largest_spacing": level / 100 * THICKEST}
 
 
 def _inside(image: Image, thick: Any, axis: int, margin: int) -> Image:
-    """The image, transformed between margins that repeat its border.
+    """The image, transformed with margins that repeat its border, then without the margins.
 
-    TorchIO leaves black what does not lie between the centres of two thick voxels.
+    The margins are needed because TorchIO leaves black what does not lie between the centres of two thick voxels.
     """
     extent = image.shape[axis]
     places = torch.arange(-margin, extent + margin, device=image.device).clamp(0, extent - 1)

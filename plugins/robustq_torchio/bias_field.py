@@ -1,4 +1,4 @@
-"""The bias field of a receive coil."""
+"""The perturbation `bias-field`: the image is multiplied by the smooth field of a receive coil."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,23 @@ ORDER = 3
 TERMS = 20
 """Monomials in three variables up to order 3."""
 TYPICAL = 2.0
-"""Gain at level 100 where the field has its root mean square."""
+"""Gain at level 100, at places where the field has its root mean square."""
 
 
 @dataclass(frozen=True)
 class BiasField(AbstractPerturbation):
     """Brighten and darken the image smoothly from place to place, as the coils of an MR scanner do.
 
-    Multiply by a smooth field: low + (x - low)·2^(s·f), where f is a polynomial of order 3 with mean f² = 1.
+    The result is low + (x - low)·2^(s·f), where s is level / 100, low the lower end of the intensity range, and f a
+    polynomial of order 3 in the coordinates with mean f² = 1.
 
-    A draw is f: its coefficients, but for the constant one, are uniform before it is scaled. At level 100 values
-    typically double or halve, and in the corners, where f is largest, change several times more. Van Leemput et al.,
-    IEEE TMI 18(10), 1999; by TorchIO.
+    A draw chooses f: its coefficients are uniform, the constant one is 0, and then f is scaled. At level 100, values
+    typically double or halve; in the corners, where f is largest, they change several times more. By TorchIO; source:
+    Van Leemput et al., IEEE TMI 18(10), 1999.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """low + (x - low)·2^(s·f)."""
+        """The image low + (x - low)·2^(s·f)."""
         coefficients = [0.0, *uniform(generator, TERMS - 1, low=-1, high=1).tolist()]
         field = explicit("BiasField", coefficients=coefficients, order=ORDER)
         logarithm = transformed(torch.ones_like(image[:1], dtype=torch.float64), field).log()
@@ -38,5 +39,5 @@ class BiasField(AbstractPerturbation):
         return in_shares(image, intensity_range, lambda shares: gain * shares)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`typical_gain`, 2^s, or one by it, where the field has its root mean square."""
+        """`typical_gain`, 2^s: values are multiplied or divided by it where the field has its root mean square."""
         return {"typical_gain": TYPICAL ** (level / 100)}

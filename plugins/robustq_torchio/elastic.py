@@ -1,4 +1,4 @@
-"""Bent, image and mask alike."""
+"""The perturbation `elastic`: image and mask are bent smoothly."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +11,22 @@ from robustq.shapes import Image, IntensityRange, Masks
 from robustq_torchio.library import explicit, moved_image, moved_masks
 
 POINTS = 7
-"""Control points along each axis; the two outermost on either side stay, so that the border hardly moves."""
+"""Control points along each axis. The two outermost on each side do not move, so that the border hardly moves."""
 SPACINGS = POINTS - 3
-"""Their spacing is the extent by so many."""
+"""Number of spacings between control points in the extent of the image."""
 FARTHEST = 0.4
-"""Displacement of a control point at level 100, in spacings: up to it nothing folds."""
+"""Largest displacement of a control point at level 100, in spacings. Up to this value, nothing folds."""
 
 
 @dataclass(frozen=True)
 class Elastic(AbstractPerturbation):
     """Bend image and mask together, smoothly and at random.
 
-    A cubic B-spline has 7 control points an axis, of which the 3 inner ones move by up to s·0.4 spacings.
+    A cubic B-spline has 7 control points along each axis. The 3 inner ones move by up to s·0.4 spacings along each
+    axis, uniformly, which is s·10 % of the extent; s is level / 100.
 
-    That is s·10 % of the extent. A draw says where each goes, uniformly between the bounds. Short of 0.4 spacings no
-    place folds over another (Choi and Lee, ACM SIGGRAPH course notes, 2000). By TorchIO: linear for the image, nearest
-    neighbour for the mask.
+    Up to 0.4 spacings, no place folds over another (Choi and Lee, ACM SIGGRAPH course notes, 2000). TorchIO
+    interpolates the image linearly and the mask by the nearest neighbour.
     """
 
     moves_truth = True
@@ -48,7 +48,7 @@ def _elastic(extents: tuple[int, ...], level: float, generator: torch.Generator)
     farthest = [level / 100 * FARTHEST / SPACINGS * (extent - 1) for extent in (*extents, 1)[:3]]
     directions = torch.zeros(POINTS, POINTS, POINTS, 3, dtype=torch.float64)
     inner = slice(2, POINTS - 2)
-    if len(extents) == 2:  # the same across the plane
+    if len(extents) == 2:  # the displacement is the same for all points across the plane
         directions[inner, inner] = uniform(generator, 3, 3, 1, 3, low=-1, high=1)
     else:
         directions[inner, inner, inner] = uniform(generator, 3, 3, 3, 3, low=-1, high=1)

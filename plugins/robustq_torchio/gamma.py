@@ -1,4 +1,4 @@
-"""Gamma."""
+"""The perturbation `gamma`: the values are raised to a power."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,16 @@ STRONGEST = 5.0
 class Gamma(AbstractPerturbation):
     """Brighten or darken the middle of the intensity range by a power; its ends stay.
 
-    low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), ½ ≤ |v| ≤ 1, of either sign.
-
-    Where u is negative it is -|u|^γ. By TorchIO.
+    The result is low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), where s is level / 100, and low and h are the lower
+    end and the width of the intensity range. A draw chooses v with ½ ≤ |v| ≤ 1 and a random sign. For a negative u, the
+    power is -|u|^γ. By TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """low + h·u^γ."""
+        """The image low + h·u^γ."""
         power = explicit("Gamma", gamma=STRONGEST ** (level / 100 * either_way(generator)))
         return in_shares(image, intensity_range, lambda shares: transformed(shares, power))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`largest_gamma`, 5^s, and `smallest_gamma`, 5^-s: a draw lies between one of them and its square root."""
+        """`largest_gamma` 5^s and `smallest_gamma` 5^-s; a draw's γ lies between one of them and its square root."""
         return {"largest_gamma": STRONGEST ** (level / 100), "smallest_gamma": STRONGEST ** (-level / 100)}

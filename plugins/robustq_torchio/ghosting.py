@@ -1,4 +1,4 @@
-"""Ghosts along the phase-encoding axis."""
+"""The perturbation `ghosting`: shifted copies of the image along the phase-encoding axis."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ from robustq.shapes import Image, IntensityRange
 from robustq_torchio.library import explicit, transformed
 
 FEWEST, MOST = 2, 6
-"""Ghosts."""
+"""Smallest and largest number of ghosts."""
 
 
 @dataclass(frozen=True)
 class Ghosting(AbstractPerturbation):
     """Add shifted copies of the image (ghosts), as periodic motion does during an MR scan.
 
-    Every n-th plane of k-space is multiplied by 1 - 2·s, which makes n ghosts; the central plane is kept.
+    Every n-th plane of k-space is multiplied by 1 - 2·s, where s is level / 100; this makes n ghosts. The central plane
+    is kept. At level 50 these planes are 0; at level 100 their sign is reversed.
 
-    At level 50 these planes are lost, at level 100 their sign is turned round. A draw is the axis and n, from 2 to 6;
-    the ghosts' strength grows in proportion to s. By TorchIO.
+    A draw chooses the axis, and n from 2 to 6. The strength of the ghosts is proportional to s. By TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -32,5 +32,5 @@ class Ghosting(AbstractPerturbation):
         return in_shares(image, intensity_range, lambda shares: transformed(shares, ghosting))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`intensity`, 2·s: the share of every n-th plane that is taken away."""
+        """`intensity`, 2·s: the share of every n-th plane that is subtracted."""
         return {"intensity": 2 * level / 100}

@@ -1,4 +1,4 @@
-"""Any intensity transform of TorchIO, graded by blending."""
+"""Makes a perturbation of any intensity transform of TorchIO, by blending its result with the image."""
 
 import inspect
 import warnings
@@ -18,18 +18,20 @@ from robustq_torchio.library import named, transformed
 
 @dataclass(frozen=True)
 class ImportedTransform(AbstractPerturbation):
-    """Blend with what a TorchIO transform T makes of the image: x + s·h·(T(u) - u), where u = (x - low)/h.
+    """Blend the image with the result of a TorchIO transform T.
 
-    T has its default settings and is drawn once a draw, the same at every level. It computes in float32.
+    The image becomes x + s·h·(T(u) - u) with u = (x - low)/h, where s is level / 100, and low and h are the lower end
+    and the width of the intensity range. T has its default settings. Its random numbers are the same at every level of
+    a draw. It computes in float32.
 
     Args:
-        transform: of TorchIO, random or not.
+        transform: transform of TorchIO, random or not.
     """
 
     transform: Any
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·h·(T(u) - u)."""
+        """The image x + s·h·(T(u) - u)."""
         with seeded_globals(generator):
             return in_shares(
                 image,
@@ -43,27 +45,29 @@ class ImportedTransform(AbstractPerturbation):
 
 
 def imported(name: str) -> ImportedTransform:
-    """The perturbation `torchio:NAME`; `RandomGhosting` (TorchIO up to 1.x) and `Ghosting` (from 2.0) both name one.
+    """The perturbation `torchio:NAME`. `RandomGhosting` (TorchIO up to 1.x) and `Ghosting` (from 2.0) are the same.
 
     Raises:
-        RequestError: TorchIO has no such transform, or one that moves the grid, or that does nothing without settings.
+        RequestError: TorchIO has no such transform; or the transform moves the grid, needs settings, or cannot be
+            applied to every image.
     """
     factory = named(name.removeprefix("Random"))
     if factory is None:
         raise unknown("TorchIO transform", name, _intensity_transforms())
     if not issubclass(factory, torchio.IntensityTransform):
         raise RequestError(
-            f"torchio:{name} is not an intensity transform: blending a moved image with the unmoved one shows both, "
+            f"torchio:{name} is not an intensity transform: a blend of a moved and an unmoved image would show both, "
             f"and the mask would fit neither; {_instead(name)}"
         )
     if needed := _needed(factory):
         raise RequestError(
-            f"torchio:{name} has no default for {', '.join(needed)}, and transforms are imported with their defaults: "
+            f"torchio:{name} needs the settings {', '.join(needed)}, but transforms are used with their defaults: "
             f"choose one of {', '.join(_intensity_transforms())}"
         )
     perturbation = ImportedTransform(factory())
     if reason := _refusal(perturbation):
-        usable = [each for each in _intensity_transforms() if not _refusal(ImportedTransform(getattr(torchio, each)()))]
+        names = _intensity_transforms()
+        usable = [usable for usable in names if not _refusal(ImportedTransform(getattr(torchio, usable)()))]
         raise RequestError(
             f"torchio:{name} cannot be applied to every image alone ({reason}): choose one of {', '.join(usable)}"
         )
@@ -71,29 +75,33 @@ def imported(name: str) -> ImportedTransform:
 
 
 def _refusal(perturbation: ImportedTransform) -> str:
-    """Why it cannot be applied to an image in which nothing is to be seen; "" if it can."""
+    """Why the perturbation cannot be applied to an empty image; "" if it can."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that nothing is to be seen
+            warnings.simplefilter("ignore")  # some transforms warn about an empty image
             perturbation.apply(torch.zeros(1, 8, 8, 8), 100, torch.tensor([[0.0, 1.0]]), torch.Generator())
-    except Exception as error:  # whatever a stranger's transform raises, it cannot be used here
+    except Exception as error:  # a transform may raise any error; then it cannot be used here
         return " ".join(str(error).split()) or type(error).__name__
     return ""
 
 
 def _needed(factory: type[Any]) -> list[str]:
-    """Settings without a default."""
+    """Names of the settings without a default."""
     optional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(factory).parameters.values()
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in optional]
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty and parameter.kind not in optional
+    ]
 
 
 def _intensity_transforms() -> list[str]:
-    """Those that can be imported."""
-    found = [(name, item) for name, item in vars(torchio).items() if isinstance(item, type)]
+    """Names of the transforms that can be imported."""
+    classes = [(name, item) for name, item in vars(torchio).items() if isinstance(item, type)]
     return sorted(
         name
-        for name, item in found
+        for name, item in classes
         if issubclass(item, torchio.IntensityTransform)
         and item is not torchio.IntensityTransform
         and named(name.removeprefix("Random")) is item
@@ -102,7 +110,7 @@ def _intensity_transforms() -> list[str]:
 
 
 def _instead(name: str) -> str:
-    """A perturbation of ours that does what was asked for."""
+    """A hint to one of robustq's own perturbations that does the same."""
     ours = {"Anisotropy": "anisotropy", "Affine": "affine", "ElasticDeformation": "elastic"}
     near = ours.get(name.removeprefix("Random"))
     return f"use {near}" if near else "use affine or elastic, which move the mask too"

@@ -1,4 +1,4 @@
-"""A patient who moves while k-space is filled."""
+"""The perturbation `motion`: the patient moves during the scan."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,26 @@ from robustq_torchio.library import explicit, transformed
 
 MOVES = 3
 DEGREES, SHIFT = 30.0, 0.15
-"""Turns at level 100, and shifts as a share of the extents."""
+"""Largest turn in degrees, and largest shift as a share of the extents, at level 100."""
 
 
 @dataclass(frozen=True)
 class Motion(AbstractPerturbation):
     """Blur and repeat edges as an MR image does when the patient moves during the scan.
 
-    k-space is filled while the patient turns by up to s·30° and shifts by up to s·15 % of each extent, three times.
+    While k-space is filled, the patient moves three times. Each move turns by up to s·30° and shifts by up to s·15 % of
+    each extent, where s is level / 100.
 
-    A draw is the axis along which k-space is filled, the three times, and where each move goes. The centre of k-space
-    belongs to the image as it was. In 2D all moves are in the plane. Shaw et al., MIDL 2019; by TorchIO.
+    A draw chooses the axis along which k-space is filled, the three times, and the three moves. The centre of k-space
+    comes from the unmoved image. In 2D all moves are in the plane. By TorchIO; source: Shaw et al., MIDL 2019.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """The image whose k-space was filled piecemeal."""
+        """The image whose k-space was filled during the moves."""
         last = 1 + choice(generator, image.ndim - 1)
-        between = (torch.arange(MOVES) + 1 + uniform(generator, MOVES, low=-0.3, high=0.3)) / (MOVES + 1)
+        times = (torch.arange(MOVES) + 1 + uniform(generator, MOVES, low=-0.3, high=0.3)) / (MOVES + 1)
         degrees, shifts = level / 100 * uniform(generator, 2, MOVES, 3, low=-1, high=1)
-        # TorchIO fills k-space along the last of three axes: an image must not be given as a slice (C, H, W, 1).
+        # TorchIO fills k-space along the last of three axes, so an image must not be given as a slice (C, H, W, 1).
         shape = image.movedim(last, -1).shape
         volume = (shape[0], 1, *shape[1:]) if image.ndim == 3 else shape
         degrees, shifts = DEGREES * degrees, SHIFT * shifts * torch.tensor(volume[1:])
@@ -40,13 +41,13 @@ class Motion(AbstractPerturbation):
             "Motion",
             degrees=degrees.numpy(),
             translation=shifts.numpy(),
-            times=between.numpy(),
+            times=times.numpy(),
             image_interpolation="linear",
         )
 
         def move(shares: Image) -> Image:
-            result = transformed(shares.movedim(last, -1).reshape(volume), motion)
-            return result.reshape(shape).movedim(-1, last)
+            moved = transformed(shares.movedim(last, -1).reshape(volume), motion)
+            return moved.reshape(shape).movedim(-1, last)
 
         return in_shares(image, intensity_range, move)
 

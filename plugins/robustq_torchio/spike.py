@@ -1,4 +1,4 @@
-"""A spike in k-space."""
+"""The perturbation `spike`: one wrong value in k-space."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,18 @@ from robustq_torchio.library import explicit, transformed
 class Spike(AbstractPerturbation):
     """Add stripes over the whole image, as one wrong value of an MR scan does (herringbone artefact).
 
-    One wrong value in k-space: x + s·h·cos(ω·r).
-
-    A draw is the place of the spike, anywhere in k-space. By TorchIO.
+    The result is x + s·h·cos(ω·r) at position r, where s is level / 100 and h the width of the intensity range. A draw
+    chooses ω, the place of the spike in k-space. By TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """x + s·h·cos(ω·r)."""
+        """The image x + s·h·cos(ω·r)."""
         place = uniform(generator, 1, 3).numpy()
-        # TorchIO's spike is as high as the image's own k-space: on an image of ones the stripes have amplitude 1.
+        # TorchIO's spike is as high as the largest value of k-space: on an image of ones the stripes have amplitude 1.
         ones = torch.ones_like(image[:1], dtype=torch.float64)
         stripes = transformed(ones, explicit("Spike", spikes_positions=place, intensity=1.0)) - 1
         return in_shares(image, intensity_range, lambda shares: shares + level / 100 * stripes)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`amplitude` of the stripes, s, as a share of the range."""
+        """`amplitude` of the stripes, s, as a share of the intensity range."""
         return {"amplitude": level / 100}

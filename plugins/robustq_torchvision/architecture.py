@@ -1,4 +1,4 @@
-"""torchvision's segmentation networks by name."""
+"""Registers torchvision's segmentation networks as architectures."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from robustq.errors import RequestError
 
 
 class TorchvisionArchitecture:
-    """One of torchvision's segmentation networks; its output is a dict, of which `out` is the answer.
+    """One of torchvision's segmentation networks. Its output is a dict, and the entry `out` is the answer.
 
-    The network is the library's own, but for its first convolution where the image has not three channels: that one
-    is drawn afresh. It is cut at the backbone's last feature map.
+    The network is the library's own. If the image does not have three channels, the first convolution is replaced by
+    one with fresh weights. The network is cut at the backbone's last feature map.
 
     Args:
-        name: as `torchvision.models.get_model` knows it.
+        name: name of the network in `torchvision.models.get_model`.
     """
 
     site = "backbone"
@@ -34,22 +34,22 @@ class TorchvisionArchitecture:
         encoder_weights: str | None = None,
         aux_loss: bool = False,
     ) -> nn.Module:
-        """A fresh network.
+        """A network with fresh weights.
 
         Args:
             in_channels: channels of the image.
             classes: output channels, background included.
             dims: 2; the library has no 3D networks.
-            encoder_weights: of the backbone, None for random ones; a name such as "DEFAULT" lets the library download
-                them.
-            aux_loss: give the auxiliary output too, under `aux` (not for lraspp).
+            encoder_weights: weights of the backbone: None for random weights; a name such as "DEFAULT" lets the library
+                download weights.
+            aux_loss: whether the output has an auxiliary entry `aux` too (not for lraspp).
 
         Raises:
             RequestError: dims is 3, or a setting does not exist for this network.
         """
         if dims != 2:
             raise RequestError(
-                f"torchvision:{self.name} is 2D and dims={dims} was asked: a 2D model reads volumes by slices"
+                f"torchvision:{self.name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice"
             )
         settings: dict[str, Any] = {"aux_loss": True} if aux_loss else {}
         try:
@@ -57,7 +57,7 @@ class TorchvisionArchitecture:
                 self.name, weights=None, weights_backbone=encoder_weights, num_classes=classes, **settings
             )
         except (ValueError, TypeError, KeyError) as error:
-            raise RequestError(f"torchvision:{self.name} cannot be built so: {error}") from error
+            raise RequestError(f"torchvision:{self.name} cannot be built with these settings: {error}") from error
         if in_channels != 3:
             _other_channels(network, in_channels)
         return network

@@ -1,1 +1,1 @@
-"""The paper's UNet."""
+"""The paper's UNet, and a variant with a transformer at its bottleneck."""

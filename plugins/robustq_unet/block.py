@@ -1,4 +1,4 @@
-"""The building block of each scale."""
+"""The residual block of each scale of the UNet."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
 class ResidualBlock(nn.Module):
     """Pre-activation residual block (He et al., ECCV 2016) with group normalisation and Swish, section 2.4.
 
-    Maps (B, in_channels, *T) to (B, out_channels, *T). Where the channels differ, the shortcut is a 1×1
+    Maps (B, in_channels, *T) to (B, out_channels, *T). If the numbers of channels differ, the shortcut is a 1×1
     convolution.
     """
 

@@ -1,4 +1,4 @@
-"""The way up."""
+"""The decoder of the UNet."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from robustq_unet.block import ResidualBlock
 
 
 class Decoder(nn.Module):
-    """One residual block a scale, fed by the coarser scale (linearly upsampled) and the skip, concatenated.
+    """One residual block for each scale; its input is the coarser scale, linearly upsampled, joined with the skip.
 
     Maps the encoder's list of feature maps to (B, channels[0], *S).
     """
@@ -26,7 +26,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """From the bottleneck back to the finest scale."""
+        """The feature map of the finest scale, from those of all scales."""
         *skips, coarse = features
         for block, skip in zip(self.blocks, reversed(skips), strict=True):
             upsampled = F.interpolate(coarse, size=skip.shape[2:], mode=self.mode, align_corners=False)

@@ -1,4 +1,4 @@
-"""The way down."""
+"""The encoder of the UNet."""
 
 from itertools import pairwise
 
@@ -8,10 +8,10 @@ from robustq_unet.block import CONVOLUTION, ResidualBlock
 
 
 class Encoder(nn.Module):
-    """One residual block a scale; a strided 3×3 convolution doubles the channels between scales.
+    """One residual block for each scale; a 3×3 convolution with stride 2 doubles the channels between scales.
 
-    Maps images (B, in_channels, *S) to a list of feature maps from fine to coarse; scale i has channels[i] channels
-    and the extent of the image divided by 2^i, rounded up.
+    Maps images (B, in_channels, *S) to a list of feature maps from fine to coarse. Scale i has channels[i] channels,
+    and the extents of the image divided by 2^i, rounded up.
     """
 
     def __init__(self, in_channels: int, channels: list[int], *, dims: int, groups: int) -> None:
@@ -23,7 +23,7 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList([ResidualBlock(width, width, dims=dims, groups=groups) for width in channels])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """The feature map of every scale, the bottleneck last."""
+        """The feature maps of all scales, the bottleneck last."""
         features: list[Tensor] = []
         for entry, block in zip(self.entries, self.blocks, strict=True):
             images = block(entry(images))

@@ -24,7 +24,7 @@ class Block(nn.Module):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Attend, then transform each token."""
+        """Tokens after attention and perceptron."""
         projected = self.project_in(self.before_attention(tokens))  # (B, N, 3C)
         query, key, value = projected.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
@@ -33,9 +33,10 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Transformer blocks over the coarsest of several feature maps; the others pass.
+    """Transformer blocks on the coarsest of several feature maps; the other maps are not changed.
 
-    Positions are sines of each coordinate, so that any grid of tokens is taken (Vaswani et al. 2017, section 3.5).
+    Positions are encoded by sines of each coordinate, so that any grid of tokens can be used (Vaswani et al. 2017,
+    section 3.5).
     """
 
     def __init__(self, channels: int, *, blocks: int, heads: int) -> None:
@@ -44,7 +45,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        """The same list with its last map (B, C, *T) transformed."""
+        """The same list with the last map, (B, C, *T), transformed."""
         *skips, bottleneck = features
         grid = bottleneck.shape[2:]
         tokens = (bottleneck + positions(grid, bottleneck.shape[1]).to(bottleneck)).flatten(2).transpose(1, 2)
@@ -53,7 +54,7 @@ class Transformer(nn.Module):
 
 
 def positions(grid: torch.Size, channels: int) -> Tensor:
-    """Sine and cosine of each coordinate at falling frequencies, (channels, *grid); channels left over are 0."""
+    """Sine and cosine of each coordinate at falling frequencies, (channels, *grid). Remaining channels are 0."""
     axes = len(grid)
     waves = channels // (2 * axes)
     encoded = torch.zeros(channels, *grid)

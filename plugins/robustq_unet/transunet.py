@@ -1,4 +1,4 @@
-"""The paper's UNet with a transformer at its bottleneck."""
+"""The architecture `transunet`: the paper's UNet with a transformer at its bottleneck."""
 
 from torch import nn
 
@@ -10,7 +10,7 @@ from robustq_unet.unet import PAPER_WIDTH, UNet
 class TransUNet(UNet):
     """The residual UNet with transformer blocks at its bottleneck, after TransUNet; in 2D and 3D.
 
-    The cut, and with it a quantiser, comes after the transformer. Source: Chen et al., TransUNet, 2021.
+    The network is cut after the transformer. Source: Chen et al., TransUNet, 2021.
 
     Args:
         in_channels: channels of the image.
@@ -18,12 +18,12 @@ class TransUNet(UNet):
         dims: 2 or 3 spatial axes.
         width: channels of the first scale; by default the paper's.
         scales: number of resolutions, the bottleneck included.
-        groups: groups of every group normalisation.
-        blocks: transformer blocks.
-        heads: of each attention; they divide the bottleneck's channels.
+        groups: number of groups of every group normalisation; it divides the width.
+        blocks: number of transformer blocks.
+        heads: number of heads of each attention; it divides the bottleneck's channels.
 
     Raises:
-        RequestError: a setting is not usable; the message says what is.
+        RequestError: a setting cannot be used; the message says which values can.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TransUNet(UNet):
         channels = (PAPER_WIDTH[dims] if width is None else width) * 2 ** (scales - 1)
         if blocks < 1 or heads < 1 or channels % heads:
             raise RequestError(
-                f"blocks={blocks} and heads={heads} were asked of the transunet: give 1 block or more, and heads that "
-                f"divide its {channels} channels at the bottleneck"
+                f"transunet cannot have blocks={blocks} and heads={heads}: give 1 block or more, and a number of heads "
+                f"that divides its {channels} channels at the bottleneck"
             )
         self.encoder = nn.Sequential(self.encoder, Transformer(channels, blocks=blocks, heads=heads))

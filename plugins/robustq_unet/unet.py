@@ -1,4 +1,4 @@
-"""The paper's architecture, section 2.4."""
+"""The architecture `unet`: the paper's residual UNet, section 2.4."""
 
 from typing import ClassVar
 
@@ -17,22 +17,22 @@ PAPER_WIDTH = {2: 32, 3: 16}
 class UNet(nn.Module):
     """The residual UNet of the paper, in 2D and 3D.
 
-    One pre-activation residual block a scale, group normalisation and Swish (section 2.4).
+    Each scale has one pre-activation residual block with group normalisation and Swish (section 2.4).
 
-    Any image size: the image is padded at its far ends by repeating its border up to a multiple of
-    2^(scales - 1), and the logits are cropped back.
+    Any image size is possible: the image is padded at its far ends to a multiple of 2^(scales - 1) by repeating its
+    border, and the logits are cropped back.
 
     Args:
         in_channels: channels of the image.
         classes: output channels, background included.
         dims: 2 or 3 spatial axes.
-        width: channels of the first scale, doubled at each further one; by default the paper's, 32 in 2D (up to
+        width: channels of the first scale, doubled at each further scale; by default the paper's, 32 in 2D (up to
             512) and 16 in 3D (up to 256).
         scales: number of resolutions, the bottleneck included.
-        groups: groups of every group normalisation; they divide the width.
+        groups: number of groups of every group normalisation; it divides the width.
 
     Raises:
-        RequestError: a setting is not usable; the message says what is.
+        RequestError: a setting cannot be used; the message says which values can.
     """
 
     site: ClassVar[str] = "encoder"
@@ -49,17 +49,17 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         if dims not in CONVOLUTION:
-            raise RequestError(f"dims={dims} was asked of the unet; it has 2 or 3 spatial axes")
+            raise RequestError(f"unet cannot have dims={dims}: give 2 or 3 spatial axes")
         width = PAPER_WIDTH[dims] if width is None else width
         for name, value in {"in_channels": in_channels, "classes": classes, "width": width, "groups": groups}.items():
             if value < 1:
-                raise RequestError(f"{name}={value} was asked of the unet; give 1 or more")
+                raise RequestError(f"unet cannot have {name}={value}: give 1 or more")
         if scales < 2:
-            raise RequestError(f"scales={scales} was asked of the unet; it needs 2 or more to have a bottleneck")
+            raise RequestError(f"unet cannot have scales={scales}: give 2 or more, so that it has a bottleneck")
         if width % groups:
-            fits = [str(n) for n in range(1, width + 1) if width % n == 0]
+            divisors = [str(number) for number in range(1, width + 1) if width % number == 0]
             raise RequestError(
-                f"groups={groups} do not divide the unet's width of {width} channels: choose from {', '.join(fits)}"
+                f"groups={groups} do not divide the unet's width of {width} channels: choose from {', '.join(divisors)}"
             )
         channels = [width * 2**scale for scale in range(scales)]
         self.multiple = 2 ** (scales - 1)
@@ -70,7 +70,7 @@ class UNet(nn.Module):
     def forward(self, images: Float[Tensor, "b c *s"]) -> Float[Tensor, "b classes *s"]:
         """Logits (B, classes, *S) of images (B, in_channels, *S)."""
         size = images.shape[2:]
-        # F.pad counts from the last axis, a (before, after) pair each.
+        # F.pad starts with the last axis and takes a pair (before, after) for each.
         margins = [margin for extent in reversed(size) for margin in (0, -extent % self.multiple)]
         logits: Tensor = self.head(self.decoder(self.encoder(F.pad(images, margins, mode="replicate"))))
         for axis, extent in enumerate(size, start=2):

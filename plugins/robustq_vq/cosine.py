@@ -1,4 +1,4 @@
-"""A codebook on the unit sphere."""
+"""The quantiser `cosine`: a codebook on the unit sphere."""
 
 from typing import ClassVar
 
@@ -16,14 +16,14 @@ from robustq.shapes import Codebooks, Embedding
 class CosineQuantiser(AbstractQuantiser):
     """Scale tokens and codes to length 1, then replace each token by the code at the smallest angle.
 
-    All vectors lie on a hypersphere, as the paper's assumption 3 has it (section 3.1), by construction: whether they
-    are evenly spread there is another matter. z_q is of length 1, and its gradient passes straight through to the
-    normalised embedding and from there to the embedding. The loss is that of the vq quantiser, taken on the sphere;
-    the codebook is trained by the optimiser. Source: Yu et al. 2022 (ViT-VQGAN), section 3.2.
+    By construction all vectors lie on a hypersphere, as in the paper's assumption 3 (section 3.1), but they need not be
+    evenly spread there. z_q has length 1. Its gradient passes straight through to the normalised embedding, and from
+    there to the embedding. The loss is that of the vq quantiser, computed on the sphere; the optimiser trains the
+    codebook. Source: Yu et al. 2022 (ViT-VQGAN), section 3.2.
 
     Args:
-        size: K, vectors in the codebook. Their directions start uniform.
-        dimension: D, channels of a vector, 2 or more: in one there are but two directions.
+        size: K, number of vectors in the codebook. Their directions start uniform.
+        dimension: D, channels of a vector, 2 or more, because one channel has only two directions.
         beta: weight β of the commitment term.
     """
 
@@ -35,7 +35,7 @@ class CosineQuantiser(AbstractQuantiser):
         if dimension < 2:
             raise RequestError("cosine:Kx1 has no angles to compare: give 2 channels or more")
         if beta < 0:
-            raise RequestError(f"beta={beta:g} was asked of the cosine quantiser: give 0 or more, such as 0.25")
+            raise RequestError(f"the cosine quantiser cannot have beta={beta:g}: give 0 or more, such as 0.25")
         self.size, self.dimension, self.beta = size, dimension, beta
         self.codebook = nn.Parameter(F.normalize(torch.randn(size, dimension), dim=1))
 
@@ -45,11 +45,11 @@ class CosineQuantiser(AbstractQuantiser):
         return self._units()[None]
 
     def search_space(self, embedding: Embedding) -> Embedding:
-        """The embedding with every token brought to length 1."""
+        """The embedding with every token scaled to length 1."""
         return embedding_of(F.normalize(tokens_of(embedding), dim=-1), embedding)
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """The nearest vector on the sphere, and the two terms of equation 2 there."""
+        """The nearest vector on the sphere, and the two terms of equation 2 on the sphere."""
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = F.normalize(tokens_of(embedding), dim=-1)
             units = self._units().to(tokens.dtype)

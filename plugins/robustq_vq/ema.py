@@ -1,4 +1,4 @@
-"""A codebook of moving averages."""
+"""The quantiser `ema`: a codebook of moving averages."""
 
 from typing import ClassVar
 
@@ -20,21 +20,21 @@ class MovingAverageQuantiser(AbstractQuantiser):
 
     The optimiser does not train the codes.
 
-    After a training pass in which n_i tokens with sum s_i chose code i, N_i ← γ N_i + (1-γ) n_i,
+    In a training pass, n_i tokens with the sum s_i choose code i. Then N_i ← γ N_i + (1-γ) n_i,
     m_i ← γ m_i + (1-γ) s_i and l_i = m_i / N_i (van den Oord et al. 2017, appendix A.1; Razavi et al. 2019, section
-    2.1). The loss is the commitment term alone, the mean over tokens and channels.
+    2.1). The loss is only the commitment term, the mean over tokens and channels.
 
-    The first training pass puts the vectors at k-means centres of its tokens. Afterwards a code whose N_i falls below
-    a part of the mean over codes starts again at a random token of the pass (after Dhariwal et al. 2020, section 3),
-    its N_i the mean. Tokens and order are chosen by torch's global generator.
+    In the first training pass, the vectors start at k-means centres of its tokens. Later, a code is dead if its N_i
+    falls below a share of the mean N over codes. A dead code starts again at a random token of the pass, with the mean
+    N (after Dhariwal et al. 2020, section 3). Torch's global generator chooses tokens and order.
 
     Args:
-        size: K, vectors in the codebook.
+        size: K, number of vectors in the codebook.
         dimension: D, channels of a vector.
         beta: weight β of the commitment term.
         decay: γ, from 0 to below 1.
-        restart: the part of the mean N below which a code is dead; 0 restarts none. A code that is no longer chosen
-            gets there in about ln(1/restart)/(1-γ) passes: 69 by default, where 0.1 would take 230, more than a short
+        restart: share of the mean N below which a code is dead; 0 restarts none. A code that is no longer chosen is
+            dead after about ln(1/restart)/(1-γ) passes: 69 by default. With 0.1 it would be 230, more than a short
             training has.
     """
 
@@ -50,11 +50,11 @@ class MovingAverageQuantiser(AbstractQuantiser):
     ) -> None:
         super().__init__()
         if beta < 0:
-            raise RequestError(f"beta={beta:g} was asked of the ema quantiser: give 0 or more (the paper has 0.25)")
+            raise RequestError(f"the ema quantiser cannot have beta={beta:g}: give 0 or more (0.25 in the paper)")
         if not 0 <= decay < 1:
-            raise RequestError(f"decay={decay:g} was asked of the ema quantiser: give 0 to below 1, such as 0.99")
+            raise RequestError(f"the ema quantiser cannot have decay={decay:g}: give 0 to below 1, such as 0.99")
         if not 0 <= restart < 1:
-            raise RequestError(f"restart={restart:g} was asked of the ema quantiser: give 0 to below 1, such as 0.5")
+            raise RequestError(f"the ema quantiser cannot have restart={restart:g}: give 0 to below 1, such as 0.5")
         self.size, self.dimension, self.beta, self.decay, self.restart = size, dimension, beta, decay, restart
         self.register_buffer("codebook", torch.empty(size, dimension).uniform_(-1 / size, 1 / size))
         self.register_buffer("counts", torch.zeros(size))  # N
@@ -67,15 +67,15 @@ class MovingAverageQuantiser(AbstractQuantiser):
         return self.codebook[None]
 
     def start_from(self, vectors: Codebooks) -> None:
-        """The codebook becomes these vectors, (1, K, D), as if each had been chosen once."""
+        """Set the codebook to these vectors, (1, K, D), as if each had been chosen once."""
         self._begin(vectors[0], torch.ones(self.size, device=vectors.device))
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """Equation 1 with the straight-through gradient; in training the codebook then follows the tokens."""
+        """Equation 1 with the straight-through gradient. In training, the codebook then follows the tokens."""
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = tokens_of(embedding)
             flat = tokens.detach().flatten(0, -2)
-            # One overflow would stay in the averages for ever, whereas an optimiser's step can be left out.
+            # An overflow would stay in the averages for ever, so tokens that are not finite are left out.
             finite = flat.isfinite().all(1)
             if self.training and not self.started and finite.any():
                 self._begin(*kmeans(flat[finite], self.size))
@@ -100,7 +100,8 @@ class MovingAverageQuantiser(AbstractQuantiser):
         counts, sums = gather(tokens, codes, self.size)
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
-        # Where no token came both shrink alike: their ratio stays, and is not taken of two vanishing numbers.
+        # For a code without tokens, both averages shrink alike, so its vector stays. It is not computed as the ratio of
+        # two vanishing numbers.
         chosen = counts > 0
         self.codebook[chosen] = self.sums[chosen] / self.counts[chosen, None]
         mean = self.counts.mean()

@@ -1,4 +1,4 @@
-"""Rounding to a fixed lattice instead of a codebook."""
+"""The quantiser `fsq`: rounding to a fixed lattice instead of a codebook."""
 
 from math import prod
 from typing import ClassVar
@@ -15,16 +15,17 @@ from robustq.shapes import Embedding
 class FiniteScalarQuantiser(AbstractQuantiser):
     """Round every channel to one of a few fixed levels (finite scalar quantisation); no codebook is learned.
 
-    A tanh bounds the channel first.
+    Before it is rounded, a tanh bounds the channel. A channel z with L levels becomes h·tanh(z + s) - o, where
+    h = (L-1)/2, and o is 0 for odd and 1/2 for even L. The result is rounded and divided by floor(L/2), so z_q lies in
+    [-1, 1]. s = artanh(o/h), so that 0 stays 0. The paper's appendix has s = tan(o/h), and an h smaller by a
+    thousandth.
 
-    Channel i of L levels is mapped to h·tanh(z + s) - o with h = (L-1)/2, o = 0 for odd and 1/2 for even L, rounded,
-    and divided by floor(L/2): z_q lies in [-1, 1]. s = artanh(o/h), so that 0 stays 0; the appendix has tan(o/h) for
-    it, and an h smaller by a thousandth. The code is the number whose digits in the bases L are the levels, the first
-    the fastest. The gradient passes straight through the rounding. No loss. Source: Mentzer et al. 2023, section 3 and
-    appendix A.1.
+    The code is a number whose digits in the bases L are the levels; the digit of the first channel changes fastest. The
+    gradient passes straight through the rounding. There is no loss. Source: Mentzer et al. 2023, section 3 and appendix
+    A.1.
 
     Args:
-        *levels: L of each channel, 3 or more; as many as the embedding has channels. The paper advises 5 or more.
+        *levels: number of levels L of each channel of the embedding, 3 or more. The paper advises 5 or more.
     """
 
     grammar: ClassVar[str] = "Lx..."
@@ -38,20 +39,20 @@ class FiniteScalarQuantiser(AbstractQuantiser):
             raise RequestError(f"{_text(levels)} has a channel of fewer than 3 levels: give 3 or more, or lfq:BITS")
         check_capacity(_text(levels), prod(levels))
         self.levels, self.dimension = levels, len(levels)
-        # Follows the embedding to its device; the levels themselves are in the spec.
+        # A buffer moves with the module to its device. It is not saved, because the spec has the levels.
         self.register_buffer("_levels", torch.tensor(levels), persistent=False)
 
     @property
     def capacity(self) -> tuple[int, int]:
-        """One stage, and the product of the levels."""
+        """One stage, and the product of the levels as the number of codes."""
         return 1, prod(self.levels)
 
     def search_space(self, embedding: Embedding) -> Embedding:
-        """The bounded embedding, before it is rounded: here z_q is the nearest point of the lattice."""
+        """The bounded embedding before it is rounded. In this space, z_q is the nearest point of the lattice."""
         return embedding_of(self._bounded(tokens_of(embedding)) / self._half_width, embedding)
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """Bound, round, number."""
+        """The rounded embedding, the code of each token, and a loss of 0."""
         with torch.autocast(embedding.device.type, enabled=False):
             bounded = self._bounded(tokens_of(embedding))
             rounded = bounded.detach().round()

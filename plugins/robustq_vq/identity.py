@@ -1,4 +1,4 @@
-"""The matched baseline: projections without a codebook between them."""
+"""The quantiser `identity`, for the matched baseline: projections without a codebook between them."""
 
 from typing import ClassVar
 
@@ -22,5 +22,5 @@ class Identity(AbstractQuantiser):
         self.dimension = dimension
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """The embedding itself, no codes, no loss."""
+        """The embedding itself, without codes and with a loss of 0."""
         return Quantised(embedding, None, embedding.new_zeros((), dtype=torch.float32))

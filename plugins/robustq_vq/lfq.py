@@ -1,4 +1,4 @@
-"""The sign of every channel instead of a codebook."""
+"""The quantiser `lfq`: the sign of every channel instead of a codebook."""
 
 from typing import ClassVar
 
@@ -16,13 +16,13 @@ from robustq.shapes import Embedding
 class LookupFreeQuantiser(AbstractQuantiser):
     """Keep only the sign of every channel (lookup-free quantisation); no codebook is learned.
 
-    z_q is the sign of each channel, and the code the number whose binary digits are the positive channels.
+    z_q is the sign of each channel. The code is a number in which each positive channel is a binary digit 1. The
+    gradient passes straight through the sign. Source: Yu et al. 2023 (MAGVIT-v2), section 3.1.
 
-    Source: Yu et al. 2023 (MAGVIT-v2), section 3.1. The loss adds two terms. The entropy term E[H(q)] - H(E[q]) makes
-    every token sure of its code and the tokens together use all codes; q are soft codes, proportional to
-    exp(-|z-c|²/τ) over all c in {-1, 1}^BITS, so that each bit is independent and positive with probability
-    sigmoid(4z/τ). It is exact, not taken over groups of bits. The commitment term is the mean over tokens and channels
-    of |e - sg(z_q)|². The gradient passes straight through the sign.
+    The loss is the sum of two terms. The entropy term E[H(q)] - H(E[q]) makes every token sure of its code, and makes
+    all tokens together use all codes. The soft codes q are proportional to exp(-|z-c|²/τ) over all c in {-1, 1}^BITS,
+    so that the bits are independent, and each is positive with probability sigmoid(4z/τ). The term is exact: it is not
+    computed over groups of bits. The commitment term is the mean over tokens and channels of |e - sg(z_q)|².
 
     Args:
         bits: D, channels of the embedding; there are 2^BITS codes.
@@ -37,9 +37,9 @@ class LookupFreeQuantiser(AbstractQuantiser):
         super().__init__()
         check_capacity(f"lfq:{bits}", 2**bits)
         if entropy < 0 or beta < 0:
-            raise RequestError(f"entropy={entropy:g},beta={beta:g} was asked of the lfq quantiser: give 0 or more")
+            raise RequestError(f"the lfq quantiser cannot have entropy={entropy:g},beta={beta:g}: give 0 or more")
         if temperature <= 0:
-            raise RequestError(f"temperature={temperature:g} was asked of the lfq quantiser: give more than 0")
+            raise RequestError(f"the lfq quantiser cannot have temperature={temperature:g}: give more than 0")
         self.dimension, self.entropy, self.beta, self.temperature = bits, entropy, beta, temperature
 
     @property
@@ -48,7 +48,7 @@ class LookupFreeQuantiser(AbstractQuantiser):
         return 1, 2**self.dimension
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """Sign, number, and the loss."""
+        """The signs, the code of each token, and the loss."""
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = tokens_of(embedding)
             positive = tokens.detach() > 0
@@ -62,17 +62,17 @@ class LookupFreeQuantiser(AbstractQuantiser):
         logits = 4 * tokens / self.temperature
         positive = torch.sigmoid(logits)
         # H of a bit that is 1 with probability p = sigmoid(x) is softplus(x) - p·x; bits are independent.
-        each = (F.softplus(logits) - positive * logits).sum(-1).mean()
-        # E[q] over all 2^D codes as one product of the soft codes of either half of the bits.
+        of_tokens = (F.softplus(logits) - positive * logits).sum(-1).mean()  # E[H(q)]
+        # E[q] over all 2^D codes is one product: the soft codes of the first half of the bits and of the second half.
         half = self.dimension // 2
         mean = _soft_codes(positive[:, :half]).T @ _soft_codes(positive[:, half:]) / len(tokens)
         # log 0 has no gradient, and 0·log 0 needs none.
-        together = -(mean * mean.clamp(min=torch.finfo(mean.dtype).tiny).log()).sum()
-        return each - together
+        of_mean = -(mean * mean.clamp(min=torch.finfo(mean.dtype).tiny).log()).sum()  # H(E[q])
+        return of_tokens - of_mean
 
 
 def _soft_codes(positive: Float[Tensor, "n bits"]) -> Float[Tensor, "n codes"]:
-    """Probability of each code of some independent bits, the first bit the fastest."""
+    """The probability of each code of independent bits; the first bit changes fastest."""
     table = positive.new_ones(len(positive), 1)
     for bit in positive.unbind(1):
         table = torch.cat([table * (1 - bit[:, None]), table * bit[:, None]], dim=1)

@@ -1,4 +1,4 @@
-"""The paper's quantiser, equations 1 and 2."""
+"""The quantiser `vq`, that of the paper: equations 1 and 2."""
 
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ class VectorQuantiser(AbstractQuantiser):
     moves the codebook towards the embedding, the second, weighted by β, commits the embedding to its vector.
 
     Args:
-        size: K, vectors in the codebook. They start uniform in ±1/K.
+        size: K, number of vectors in the codebook. They start uniform in ±1/K.
         dimension: D, channels of a vector.
         beta: weight β of the commitment term.
         loss: "squares", the mean over tokens and channels of squared differences (the authors' code); or "norm", the
@@ -31,9 +31,9 @@ class VectorQuantiser(AbstractQuantiser):
     def __init__(self, size: int, dimension: int, *, beta: float = 0.25, loss: str = "squares") -> None:
         super().__init__()
         if loss not in ("squares", "norm"):
-            raise RequestError(f"loss={loss} was asked of the vq quantiser: choose from norm, squares")
+            raise RequestError(f"the vq quantiser cannot have loss={loss}: choose from norm, squares")
         if beta < 0:
-            raise RequestError(f"beta={beta:g} was asked of the vq quantiser: give 0 or more (the paper has 0.25)")
+            raise RequestError(f"the vq quantiser cannot have beta={beta:g}: give 0 or more (0.25 in the paper)")
         self.size, self.dimension, self.beta, self.loss = size, dimension, beta, loss
         self.codebook = nn.Parameter(torch.empty(size, dimension).uniform_(-1 / size, 1 / size))
 
@@ -43,13 +43,13 @@ class VectorQuantiser(AbstractQuantiser):
         return self.codebook[None]
 
     def start_from(self, vectors: Codebooks) -> None:
-        """The codebook becomes these vectors, (1, K, D)."""
+        """Set the codebook to these vectors, (1, K, D)."""
         with torch.no_grad():
             self.codebook.copy_(vectors[0])
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """Equation 1, with the straight-through gradient, and the last two terms of equation 2."""
-        # Autocast would take the search and the loss to 8 bits of mantissa: 1024 vectors are not told apart in that.
+        """Equation 1 with the straight-through gradient, and the last two terms of equation 2."""
+        # Under autocast, search and loss would have 8 bits of mantissa, too few to distinguish 1024 vectors.
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = tokens_of(embedding)
             codebook = self.codebook.to(tokens.dtype)

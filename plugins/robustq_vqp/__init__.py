@@ -1,6 +1,6 @@
 """Quantisers of vector-quantize-pytorch, as `--quantise vqp:NAME:NUMBERS`.
 
-Left out are those that do not map an embedding to an embedding with a code a token: HierarchicalVQ (codes at several
-resolutions), RandomProjectionQuantizer (codes alone), BinaryMapper and EvoLFQ (trained by other means than a
-gradient), and LatentQuantize, whose codes no longer tell its values apart once these are trained.
+A quantiser must map an embedding to an embedding with one code for each token. Some of the library's modules do not, or
+not well, and are left out: HierarchicalVQ (codes at several resolutions), RandomProjectionQuantizer (only codes),
+BinaryMapper and EvoLFQ (not trained by gradients), and LatentQuantize (different values share a code after training).
 """

@@ -1,4 +1,4 @@
-"""The library's modules under our contract."""
+"""Makes a module of vector-quantize-pytorch a quantiser of robustq."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,18 +12,19 @@ from robustq.shapes import Codebooks, Embedding
 
 
 class LibraryQuantiser(AbstractQuantiser):
-    """A module of vector-quantize-pytorch that takes tokens (B, N, D) and gives theirs, their codes and often a loss.
+    """A module of vector-quantize-pytorch: from tokens (B, N, D) to quantised tokens, codes and often a loss.
 
     In training the gradient is the library's own (straight-through, or the rotation trick). In evaluation some of its
-    modules pass none, so there it passes straight through. What randomness the library has follows from the global
-    generators of Python and PyTorch.
+    modules give no gradient, so it passes straight through. The library draws random numbers from the global generators
+    of Python and PyTorch.
 
     Args:
-        module: of the library.
-        grammar: of its numbers.
-        dimension: D.
-        capacity: (Q, K); stages of several groups are all counted.
-        codebook: gives the vectors (Q, K, D) of the module where the first stage searches them by Euclidean distance.
+        module: module of the library.
+        grammar: grammar of its numbers, as in `AbstractQuantiser.grammar`.
+        dimension: D, channels of a token.
+        capacity: (Q, K); Q counts the stages of all groups.
+        codebook: function from the module to its vectors (Q, K, D); None unless the first stage searches them by
+            Euclidean distance.
     """
 
     grammar: str  # type: ignore[misc]  # one class, several grammars
@@ -44,16 +45,16 @@ class LibraryQuantiser(AbstractQuantiser):
 
     @property
     def vectors(self) -> Codebooks | None:
-        """The library's codebook vectors, (Q, K, D), where distances to them are taken in the embedding's space."""
+        """The library's codebook vectors, (Q, K, D); None if the search is not done in the embedding's space."""
         return None if self._codebook is None else self._codebook(self.library)
 
     @property
     def capacity(self) -> tuple[int, int]:
-        """Stages of all groups, and codes of each."""
+        """The number of stages of all groups, and the number of codes of a stage."""
         return self._capacity
 
     def forward(self, embedding: Embedding) -> Quantised:
-        """What the library makes of the tokens; its losses are summed, none is 0."""
+        """The library's quantised tokens and codes, with the sum of its losses; 0 if it has none."""
         with torch.autocast(embedding.device.type, enabled=False):
             tokens = tokens_of(embedding)
             value, indices, *rest = self.library(tokens.flatten(1, -2))
@@ -66,7 +67,7 @@ class LibraryQuantiser(AbstractQuantiser):
 
 
 def _stages_first(indices: Tensor) -> Tensor:
-    """(B, N), (B, N, Q) or (G, B, N, Q) as (B, Q, N), stages of all groups in a row."""
+    """The codes (B, N), (B, N, Q) or (G, B, N, Q) as (B, Q, N); the stages of all groups follow each other."""
     if indices.ndim == 4:
         return indices.permute(1, 0, 3, 2).flatten(1, 2)
     return indices.unsqueeze(1) if indices.ndim == 2 else indices.movedim(-1, 1)

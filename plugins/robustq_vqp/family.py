@@ -1,4 +1,4 @@
-"""The library's modules by name."""
+"""Registers the modules of vector-quantize-pytorch as quantisers."""
 
 from collections.abc import Callable
 from math import prod
@@ -30,24 +30,24 @@ _LAYOUT = {
     "dim", "heads", "num_codebooks", "keep_num_codebooks_dim", "channel_first", "is_channel_first", "channel_last",
     "accept_image_fmap", "accept_3d_fmap", "return_indices", "separate_codebook_per_head",
 }  # fmt: skip
-"""Settings that change the shape of what goes into a module or comes out of it."""
+"""Settings that change the shape of a module's input or output."""
 
 _HARMLESS = {
     "decay", "eps", "commitment_weight", "threshold_ema_dead_code", "rotation_trick", "straight_through",
     "input_to_quantize_commit_loss_weight", "freeze_codebook", "learnable_codebook", "ema_update",
 }  # fmt: skip
-"""Settings that leave the search what it is: the nearest vector to the embedding."""
+"""Settings that do not change the search: the nearest vector to the embedding."""
 
 
 class LibraryFamily:
     """One of the library's modules, built from the numbers and settings of `--quantise`.
 
     Args:
-        name: under which it is registered.
-        grammar: the numbers, as in `AbstractQuantiser.grammar`.
-        size: from the numbers to (D, Q, K): channels, stages of all groups, codes of a stage.
-        build: from the numbers and settings to the module.
-        codebook: the module's vectors (Q, K, D), where there are any in the embedding's space.
+        name: name in the registry, without vqp:.
+        grammar: grammar of the numbers, as in `AbstractQuantiser.grammar`.
+        size: function from the numbers to (D, Q, K): channels, stages of all groups, codes of a stage.
+        build: function from the numbers and settings to the module.
+        codebook: function from the module to its vectors (Q, K, D); None if it has none in the embedding's space.
     """
 
     def __init__(
@@ -62,35 +62,35 @@ class LibraryFamily:
         self.__name__ = f"vqp:{name}"
 
     def __call__(self, *numbers: int, **settings: Setting) -> LibraryQuantiser:
-        """A fresh quantiser. Settings go to the library's module by their own names; true and false are understood.
+        """A quantiser with fresh weights. Settings are those of the library's module; true and false are allowed.
 
-        With a setting that may take the search elsewhere (another space, another order) no `vectors` are given.
+        The quantiser has no `vectors` if a setting may change the search (another space, another order).
 
         Raises:
             RequestError: the module does not take these numbers or settings.
         """
         text = f"{self.__name__}:{'x'.join(map(str, numbers))}"
-        taken = {key: {"true": True, "false": False}.get(str(value).lower(), value) for key, value in settings.items()}
-        for key in sorted(_LAYOUT & set(taken)):
-            raise RequestError(f"{key} was given to {text}: the numbers say what its shapes are, leave it out")
-        if taken.get("kmeans_init"):
+        given = {key: {"true": True, "false": False}.get(str(value).lower(), value) for key, value in settings.items()}
+        for key in sorted(_LAYOUT & set(given)):
+            raise RequestError(f"{text} does not take {key}: its shapes follow from the numbers, so leave it out")
+        if given.get("kmeans_init"):
             raise RequestError(
-                f"kmeans_init was given to {text}: in the library a first image seen in evaluation would set the "
-                "codebook; take ema:KxD, which starts by k-means in training alone"
+                f"{text} does not take kmeans_init: in the library, an image in evaluation could set the codebook; "
+                "use ema:KxD, which starts by k-means only in training"
             )
         dimension, stages, codes = self.size(*numbers)
         if self.codebook is None:
             check_capacity(text, codes)
         try:
-            module = self.build(*numbers, **taken)
+            module = self.build(*numbers, **given)
         except (AssertionError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise RequestError(f"{text} cannot be built so: {error or 'the library refuses these numbers'}") from error
+            raise RequestError(f"{text} cannot be built: {error or 'the library refuses these numbers'}") from error
         return LibraryQuantiser(
             module,
             grammar=self.grammar,
             dimension=dimension,
             capacity=(stages, codes),
-            codebook=self.codebook if set(taken) <= _HARMLESS else None,
+            codebook=self.codebook if set(given) <= _HARMLESS else None,
         )
 
 

@@ -56,7 +56,7 @@ def test_train_takes_one_model_either_way(files: list[Path], monkeypatch: pytest
     assert opened(monkeypatch, "train", a, "--data", "phantom") == a
     assert opened(monkeypatch, "train", "--model", a, "--data", "phantom") == a
     assert "one model can be trained at a time" in opened(monkeypatch, "train", a, "--model", b, "--data", "phantom")
-    assert "none was named" in opened(monkeypatch, "train", "--data", "phantom")
+    assert "the command names none" in opened(monkeypatch, "train", "--data", "phantom")
 
 
 @pytest.mark.parametrize("command", ["stress", "analyse", "train", "minimal"])

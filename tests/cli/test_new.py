@@ -89,13 +89,13 @@ def test_no_placeholder_is_left(kind: str) -> None:
 @pytest.mark.parametrize(
     ("what", "name", "kind", "words"),
     [
-        ("plugin", "here", "quantiser", "here is here already"),
-        ("plugin", "My_Noise", "perturbation", "cannot name a plugin: take lower-case letters"),
+        ("plugin", "here", "quantiser", "here exists already"),
+        ("plugin", "My_Noise", "perturbation", "cannot name a plugin: use lower-case letters"),
         ("plugin", "../up", "perturbation", "cannot name a plugin"),
         ("plugin", "class", "perturbation", "cannot name a plugin"),
         ("plugin", "my-noise", "pertubation", "unknown kind 'pertubation': did you mean perturbation"),
-        ("plugin", "gauss", "perturbations", "robustq has perturbation 'gauss' already"),
-        ("plugin", "json", "metric", "a module that is installed"),
+        ("plugin", "gauss", "perturbations", "robustq already has the perturbation 'gauss'"),
+        ("plugin", "json", "metric", "an installed module"),
         ("plug", "my-noise", "metric", "unknown thing to write 'plug': did you mean plugin"),
     ],
 )

@@ -41,7 +41,7 @@ def test_a_trained_network_brings_weights_labels_and_preparation(
 
 
 def test_what_the_folder_says_is_not_said_again(folder: str) -> None:
-    with pytest.raises(RequestError, match="says itself what --classes, --size, --labels would say: leave them out"):
+    with pytest.raises(RequestError, match="already says what --classes, --size, --labels would say"):
         wrap(arch=folder, quantise="8x4", classes=3, size="8x8", labels="1=lung")
 
 

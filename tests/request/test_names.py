@@ -167,7 +167,7 @@ def test_from_torchio_2_on_the_one_class_is_imported_and_cannot_be_told_its_para
         ("RandomElasticDeformation", "use elastic"),
         ("OneHot", "not an intensity transform"),
         ("Subject", "unknown TorchIO transform 'Subject'"),
-        ("HistogramStandardization", "no default for landmarks.*RandomGhosting"),
+        ("HistogramStandardization", "needs the settings landmarks.*RandomGhosting"),
         ("RandomLabelsToImage", "cannot be applied to every image alone"),
     ],
 )

@@ -82,15 +82,15 @@ def test_the_name_in_a_column_can_be_given_again(text):
         ("dice,", "not a list of metrics"),
         ("dicee", "unknown metric 'dicee': did you mean dice"),
         ("dice@2", "metric 'dice@2': this metric takes nothing after @"),
-        ("nsd", "metric 'nsd': it needs a tolerance"),
-        ("nsd@abc", "metric 'nsd@abc': 'abc' is no tolerance"),
-        ("nsd@2", "'2' is no tolerance"),
-        ("nsd@-2mm", "'-2mm' is no tolerance"),
-        ("nsd@nanmm", "'nanmm' is no tolerance"),
-        ("nsd@²mm", "'²mm' is no tolerance"),
-        ("hausdorff@x", "'x' is no percentile"),
-        ("hausdorff@0", "'0' is no percentile"),
-        ("hausdorff@nan", "'nan' is no percentile"),
+        ("nsd", "metric 'nsd': nsd needs a tolerance"),
+        ("nsd@abc", "metric 'nsd@abc': 'abc' is not a tolerance"),
+        ("nsd@2", "'2' is not a tolerance"),
+        ("nsd@-2mm", "'-2mm' is not a tolerance"),
+        ("nsd@nanmm", "'nanmm' is not a tolerance"),
+        ("nsd@²mm", "'²mm' is not a tolerance"),
+        ("hausdorff@x", "'x' is not a percentile"),
+        ("hausdorff@0", "'0' is not a percentile"),
+        ("hausdorff@nan", "'nan' is not a percentile"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused_in_one_sentence(text, sentence):
@@ -103,7 +103,7 @@ def test_a_tolerance_meets_only_spacings_in_its_own_unit():
     (metric,) = parse_metrics("nsd@2mm").values()
 
     assert metric.unit("mm") == ""
-    with pytest.raises(RequestError, match=r"nsd@2mm needs a spacing in mm, and this one is in px: ask for nsd@2px"):
+    with pytest.raises(RequestError, match=r"nsd@2mm needs a spacing in mm, but this one is in px: give nsd@2px"):
         metric.unit("px")
 
 

@@ -1,3 +1,3 @@
-"""What nnU-Net imports from the folder that nnUNet_extTrainer names: everything in it, so this is all it holds."""
+"""The trainer for nnU-Net, which imports every file in this folder; so the folder holds only this file."""
 
 from robustq_nnunet.trainer import nnUNetTrainerRobustq as nnUNetTrainerRobustq

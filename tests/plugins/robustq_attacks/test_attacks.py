@@ -346,12 +346,12 @@ def test_an_attack_is_named_with_its_norm_and_steps(text: str, name: str, attack
     ("text", "words"),
     [
         ("pdg", "unknown attack 'pdg': did you mean pgd"),
-        ("pgd@l3", "'l3' is no norm and number of steps: give l2, 40 or l2-40"),
-        ("pgd@0", "'0' is no norm and number of steps"),
-        ("pgd@l2-", "'l2-' is no norm and number of steps"),
-        ("pgd@-3", "'-3' is no norm and number of steps"),
+        ("pgd@l3", "'l3' is not a norm and a number of steps: give l2, 40 or l2-40"),
+        ("pgd@0", "'0' is not a norm and a number of steps"),
+        ("pgd@l2-", "'l2-' is not a norm and a number of steps"),
+        ("pgd@-3", "'-3' is not a norm and a number of steps"),
         ("pgd@", "has no setting after the @"),
-        ("fgsm@40", "'40' is no norm: give linf or l2"),
+        ("fgsm@40", "'40' is not a norm: give linf or l2"),
     ],
 )
 def test_an_attack_nobody_knows_is_refused(text: str, words: str) -> None:

@@ -65,7 +65,7 @@ def test_the_scanners_differ_in_contrast_blur_and_noise() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("phantom:dims=4", "make no phantom"),
+        ("phantom:dims=4", "there is no phantom with dims=4"),
         ("phantom:cases=none", "whole numbers"),
         ("phantom:first=-1", "first and seed 0 or more"),
         ("phantom:domain=C", "scanner of the phantom 'C'"),

@@ -258,10 +258,10 @@ def test_a_spacing_that_is_none_is_refused(spacing, sentence):
 def test_a_tolerance_or_percentile_out_of_range_is_refused():
     full = np.ones((2, 3), bool)
     for tolerance in (-1.0, math.inf, math.nan):
-        with pytest.raises(RequestError, match="is no tolerance"):
+        with pytest.raises(RequestError, match="is not a tolerance"):
             nsd(full, full, tolerance=tolerance)
     for percentile in (0.0, 100.1, math.nan):
-        with pytest.raises(RequestError, match="is no percentile"):
+        with pytest.raises(RequestError, match="is not a percentile"):
             hausdorff(full, full, percentile=percentile)
 
 

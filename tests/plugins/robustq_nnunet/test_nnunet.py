@@ -297,16 +297,16 @@ def named(network: str) -> Any:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda results: (results / "plans.json").unlink(), "no plans.json in"),
+        (lambda results: (results / "plans.json").unlink(), "there is no plans.json in"),
         (lambda results: (results / "dataset.json").write_text("{"), "dataset.json is not JSON"),
-        (lambda results: (results / "dataset.json").write_text("[]"), "holds no object"),
+        (lambda results: (results / "dataset.json").write_text("[]"), "holds no JSON object"),
         (lambda results: edited(results / "dataset.json", lambda it: it.pop("labels")), "is not as nnU-Net writes"),
         (lambda results: shutil.rmtree(results / "fold_0"), "holds no checkpoint_final.pth"),
         (lambda results: shutil.copytree(results / "fold_0", results / "fold_1"), "the networks of fold_0, fold_1"),
         (lambda results: (results / "fold_0/checkpoint_final.pth").write_bytes(b"x"), "checkpoint_final.pth"),
-        (lambda results: (results / "fold_0/checkpoint_final.safetensors").touch(), "was trained quantised"),
+        (lambda results: (results / "fold_0/checkpoint_final.safetensors").touch(), "was trained with a quantiser"),
         (configured(previous_stage="3d_lowres"), "second stage of a cascade"),
-        (named("os.system"), "name the network system: supported are PlainConvUNet and ResidualEncoderUNet"),
+        (named("os.system"), "network system, which is not supported: use plans with PlainConvUNet or ResidualEnc"),
         (drawn(nonlin="os.system"), "nonlin='os.system' names no layer"),
         (drawn(nonlin="torch.nn.functional"), "names no layer"),
         (drawn(surprise=1), "PlainConvUNet has no setting surprise: it takes n_stages, features_per_stage"),
@@ -355,7 +355,7 @@ def test_the_command_line_wraps_a_results_folder(
     assert "preparation  normalise z-score, spacing (0.75, 0.5), axes (1, 0, 2)" in told
     bundle = tmp_path / "nnunet-nnUNetTrainer__nnUNetPlans__2d-vq-16x4.safetensors"
     assert robustq.load(bundle).spec.labels == ("liver", "tumour")
-    with pytest.raises(RequestError, match="says itself what --classes, --size would say: leave them out"):
+    with pytest.raises(RequestError, match="already says what --classes, --size would say"):
         wrap_command(arch=arch, quantise="16x4", classes=3, size="8x8")
 
 

@@ -73,7 +73,7 @@ def test_groups_that_do_not_divide_the_width_are_refused_in_words() -> None:
     ("settings", "words"),
     [
         ({"dims": 4}, "2 or 3 spatial axes"),
-        ({"scales": 1}, "2 or more to have a bottleneck"),
+        ({"scales": 1}, "2 or more, so that it has a bottleneck"),
         ({"classes": 0}, "classes=0"),
         ({"in_channels": 0}, "in_channels=0"),
     ],
