@@ -91,7 +91,8 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
     spread = "median over groups, quartiles in brackets" if infinite else "mean over groups ± their standard deviation"
     notes = [
         "Each figure: the mean over draws (random repetitions of the noise), labels and cases of a group (a patient), "
-        f"then the {spread}."
+        f"then the {spread}.",
+        f"A column in % is a level, the strength of the perturbation; at {percent(0)} nothing is changed.",
     ]
     if curve_figures:
         notes += [

@@ -282,7 +282,7 @@ def test_a_case_without_a_label_is_recorded_and_the_others_are_searched() -> Non
     found = robustq.minimal_levels({"bright": bright}, EmptyOnes(), "fgsm", resolution=1)
     assert found.to_frame()["case"].tolist() == ["full"]
     assert found.failures == {"empty": "the truth shows no label, so that there is no Dice"}
-    assert any(note.startswith("1 of the 2 cases are left out") for note in found.notes())
+    assert any(note.startswith("Left out: 1 of the 2 cases") for note in found.notes())
 
 
 def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
