@@ -33,18 +33,19 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
     if failures:
         notes.append(
             f"{len(failures)} of {len(cases) + len(failures)} cases could not be used and "
-            f"{'is' if len(failures) == 1 else 'are'} in no figure; summary.json says why."
+            f"{'is' if len(failures) == 1 else 'are'} in no figure. The summary in the run directory says why."
         )
     specs = {model["name"]: Spec.from_dict(model["spec"]) for model in asked["models"]}
     notes += _grid_notes(asked, next(iter(specs.values())))
     for title, cases_of_domain in _by_domain(cases).items():
         notes += _training_notes(title, cases_of_domain, specs)
     trainings = {name: spec.training for name, spec in specs.items() if spec.training}
-    if len({_recipe(training) for training in trainings.values()}) > 1:
+    differing = _differing_settings([_recipe(training) for training in trainings.values()])
+    if differing:
         epochs = ", ".join(f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items())
         notes.append(
-            f"The models were trained by different recipes ({epochs}), so a difference between them can come from the "
-            "training."
+            f"The models were trained by different recipes ({epochs}; different settings: {', '.join(differing)}), so a "
+            "difference between them can come from the training."
         )
     if any(spec.training or spec.weights for spec in specs.values()):
         notes.append(ONE_NETWORK)
@@ -86,20 +87,31 @@ def _training_notes(title: str, cases: Sequence[Mapping[str, Any]], specs: Mappi
     seen = {name: len(fingerprints & spec.seen) for name, spec in specs.items() if fingerprints & spec.seen}
     sample = f"{count(len(cases), 'case')}{title}"
     notes = []
-    if chose:
+    for number, models in _by_count(chose).items():
         notes.append(
-            f"The training of {listed([*chose])} used {max(chose.values())} of the {sample} to choose, by Dice without "
-            "noise, which epoch to keep: figures on these cases can be better than on new ones."
+            f"The training of {listed(models)} used {number} of the {sample} to choose, by Dice without noise, which "
+            "epoch to keep: figures on these cases can be better than on new ones."
         )
-    if seen:
+    for number, models in _by_count(seen).items():
         notes.append(
-            f"{max(seen.values())} of the {sample} were seen in training by {listed([*seen])}: figures on these cases "
-            "are better than on new ones."
+            f"The training of {listed(models)} used {number} of the {sample}: figures on these cases are better than "
+            "on new ones."
         )
     return notes
 
 
-def _recipe(training: Mapping[str, Any]) -> str:
-    """The settings of a training as text, without seed and device, which can differ between two equal trainings."""
+def _by_count(counts: Mapping[str, int]) -> dict[int, list[str]]:
+    """The models that have the same count, by the count."""
+    return {number: [name for name in counts if counts[name] == number] for number in dict.fromkeys(counts.values())}
+
+
+def _recipe(training: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a training without seed and device, which can differ between two equal trainings."""
     settings = {key: value for key, value in training["recipe"].items() if key not in ("seed", "device")}
-    return json.dumps([settings, training["dataset"], sorted(training["training_cases"])], sort_keys=True)
+    return {**settings, "dataset": training["dataset"], "training cases": sorted(training["training_cases"])}
+
+
+def _differing_settings(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The settings that have more than one value."""
+    settings = sorted({setting for recipe in recipes for setting in recipe})
+    return [name for name in settings if len({json.dumps(recipe.get(name)) for recipe in recipes}) > 1]

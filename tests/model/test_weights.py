@@ -204,7 +204,7 @@ def test_weights_of_a_trained_bundle_bring_along_which_cases_they_have_seen(tmp_
     assert not any("were seen in training" in note for note in held_out.sample_notes())
     everything = robustq.stress({"model": opened}, data, levels=[10], draws=1, split="all")
     assert any(
-        note.startswith(f"{len(seen)} of the 4 cases were seen in training by model: figures on these cases are better")
+        note.startswith(f"The training of model used {len(seen)} of the 4 cases: figures on these cases are better")
         for note in everything.sample_notes()
     )
 

@@ -87,9 +87,7 @@ def test_one_domain_is_shown_as_a_sample_without_domains() -> None:
 def test_cases_that_took_part_in_training_are_told_by_domain() -> None:
     run = stressed({"m": model("A/0000,A/0001")}, "phantom:cases=3", split="all", levels=[0])
     assert run.domains.about("A") == "Domain A (3 cases): the model was trained on cases of this domain."
-    told = (
-        "2 of the 3 cases of domain A were seen in training by m: figures on these cases are better than on new ones."
-    )
+    told = "The training of m used 2 of the 3 cases of domain A: figures on these cases are better than on new ones."
     assert told in run.sample_notes()
 
 
