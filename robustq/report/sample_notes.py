@@ -44,8 +44,8 @@ def sample_notes(asked: Mapping[str, Any]) -> list[str]:
     if differing:
         epochs = ", ".join(f"{name} {count(training['epochs'], 'epoch')}" for name, training in trainings.items())
         notes.append(
-            f"The models were trained by different recipes ({epochs}; different settings: {', '.join(differing)}), so a "
-            "difference between them can come from the training."
+            f"The models were trained by different recipes ({epochs}; different settings: {', '.join(differing)}), so "
+            "a difference between them can come from the training."
         )
     if any(spec.training or spec.weights for spec in specs.values()):
         notes.append(ONE_NETWORK)
