@@ -26,10 +26,10 @@ EPILOG = "\n".join(
         "[bold]Exit status[/]",
         "",
         "0    done",
-        "1    a bug in robustq or in an item",
+        "1    a fault of robustq itself",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
-        "130  stopped; the same command with the same --out continues",
+        "130  stopped; the same command with the same --out goes on",
     )
 )
 

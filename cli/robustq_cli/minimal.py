@@ -51,7 +51,7 @@ Resolution = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=STATISTICS,
-        help="How closely the level is minimal_run, in percentage points.",
+        help="How closely the level is searched, in percentage points.",
     ),
 ]
 

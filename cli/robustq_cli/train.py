@@ -16,7 +16,7 @@ EXAMPLES = examples(
         "robustq train unet-identity-256.safetensors --data DATA --epochs 100",
     ),
     (
-        "Train the bottleneck alone, step_bar a network that is trained already",
+        "Train the bottleneck alone, inside a network that is trained already",
         "robustq train vq.safetensors --data DATA --freeze encoder,decoder",
     ),
 )

@@ -310,7 +310,7 @@ def named(network: str) -> Any:
         (drawn(nonlin="os.system"), "nonlin='os.system' names no layer"),
         (drawn(nonlin="torch.nn.functional"), "names no layer"),
         (drawn(surprise=1), "PlainConvUNet has no setting surprise: it takes n_stages, features_per_stage"),
-        (drawn(strides=[1, 2]), "cannot be built so"),
+        (drawn(strides=[1, 2]), "cannot be built with these settings"),
         (drawn(conv_op="torch.nn.modules.conv.Conv3d"), "does not fit dims=2"),
         (drawn(features_per_stage=[4, 6, 10]), r"has .* of shape .* where this network has"),
         (drawn(n_conv_per_stage=[1, 3, 1]), "is not the checkpoint of the network that its folder describes"),
