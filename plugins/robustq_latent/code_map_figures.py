@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from robustq_latent.code_maps import CodeMap
 
 LEGEND = 12
-"""Number of codes that the legend names: the most frequent ones in the maps code_map."""
+"""Number of codes that the legend names: the most frequent ones in the maps shown."""
 
 
 def code_map_figure(maps: Sequence[CodeMap]) -> Figure:

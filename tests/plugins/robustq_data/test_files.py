@@ -210,14 +210,7 @@ def test_images_without_masks_are_named(tmp_path: Path) -> None:
         (lambda root: root, "has no folder images/"),
         (lambda root: (root / "images").mkdir() or root, "no folder masks/ or labels/"),
         (lambda root: [(root / name).mkdir() for name in ("images", "masks")] and root, "holds no image"),
-<<<<<<< HEAD
-        (
-            lambda root: (root / "t.csv").write_text("picture,label\n") and root / "t.csv",
-            "unknown columns .image, picture",
-        ),
-=======
         (lambda root: (root / "t.csv").write_text("picture,label\n") and root / "t.csv", "columns .image, picture"),
->>>>>>> prose-4
         (lambda root: (root / "t.csv").write_text("image,label\n") and root / "t.csv", "has no case"),
         (lambda root: (root / "t.csv").write_text("image,label\na,b\n") and root / "t.csv", "line 2: there is no file"),
         (lambda root: (root / "dataset.json").write_text("{") and root, "is not JSON"),
