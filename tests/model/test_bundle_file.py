@@ -95,7 +95,7 @@ def test_what_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
         ({"classes": 3}, "3 output channels with answer=softmax answer for 2 labels"),
         ({"surprise": 1}, r"exactly the entries of version 1 \(it differs in surprise\)"),
         ({"site": "nowhere"}, "unknown site 'nowhere'"),
-        ({"arguments": {"widht": 4}}, "a setting that it does not take"),
+        ({"arguments": {"widht": 4}}, "does not take all of these settings"),
     ],
 )
 def test_a_spec_that_cannot_be_followed_is_refused(bundle: Path, changes: dict[str, object], words: str) -> None:
