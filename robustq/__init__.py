@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robustq import geometry as geometry
     from robustq import metrics as metrics
+    from robustq.data.in_memory import InMemoryDataset as InMemoryDataset
     from robustq.data.open_dataset import open_dataset as open_dataset
     from robustq.data.preparation import Preparation as Preparation
     from robustq.draws.perturb_batch import perturb as perturb
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "results.analysis",
     "CaseError": "errors",
+    "InMemoryDataset": "data.in_memory",
     "MinimalLevel": "results.minimal_levels",
     "MinimalLevels": "results.minimal_levels",
     "Parts": "model.segmenter",
@@ -65,6 +67,7 @@ _MODULES = ("geometry", "metrics")
 __all__ = [
     "Analysis",
     "CaseError",
+    "InMemoryDataset",
     "MinimalLevel",
     "MinimalLevels",
     "Parts",

@@ -6,8 +6,29 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from robustq import registry
+from robustq.data.in_memory import InMemoryDataset, Items, is_in_memory
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError
+
+Data = AbstractDataset | Items | str
+"""What commands take as data: a dataset, data in memory (see `InMemoryDataset`), or the text of `--data`."""
+
+
+def as_dataset(data: object) -> AbstractDataset:
+    """The dataset that was given, that a text names, or that holds the given items.
+
+    Raises:
+        RequestError: the data is nothing of these, or cannot be opened.
+    """
+    if isinstance(data, AbstractDataset):
+        return data
+    if isinstance(data, str):
+        return open_dataset(data)
+    if isinstance(data, Items) and is_in_memory(data):
+        return InMemoryDataset(data)
+    raise RequestError(
+        f"data is a {type(data).__name__}: give the text of --data, a dataset, or a list of (image, mask) pairs"
+    )
 
 
 def open_dataset(text: str) -> AbstractDataset:

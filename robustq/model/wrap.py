@@ -27,9 +27,9 @@ def wrap(
     network: str | nn.Module,
     quantise: str = "1024x256",
     *,
-    dims: int = 2,
-    in_channels: int = 1,
-    classes: int = 2,
+    dims: int | None = None,
+    in_channels: int | None = None,
+    classes: int | None = None,
     at: str | None = None,
     example: Tensor | None = None,
     skips: str = "keep",
@@ -47,9 +47,11 @@ def wrap(
             and, unless `preparation` is given, the preparation.
         quantise: `1024x256` (K codes of D channels), `NAME:NUMBERS`, `identity:D` for the matched baseline, `none`
             to insert nothing.
-        dims: number of spatial axes, 2 or 3.
-        in_channels: number of image channels.
-        classes: number of output channels, background included.
+        dims: number of spatial axes, 2 or 3. The example of a network given by hand says it; else the preparation does,
+            or it is 2.
+        in_channels: number of image channels; likewise, or 1.
+        classes: number of output channels, background included. The output of a network given by hand says it; else
+            it is 2.
         at: dotted name of the submodule to cut at; its output is a feature map, or a list of them; the last one of the
             list is cut. By default the `site` that the architecture declares, or, without one, what probing finds
             (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` also lists the other candidates.
@@ -71,6 +73,15 @@ def wrap(
     parsed = Quantise.parse(quantise)
     if isinstance(network, str) and (trained := open_trained(network)) is not None:
         return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
+    if isinstance(network, nn.Module) and example is None:
+        raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
+    if isinstance(network, nn.Module) and example is not None:
+        dims, in_channels, classes = _read_off(network, example, dims, in_channels, classes)
+    if dims is None:
+        dims = 2 if preparation is None else preparation.dims
+    if in_channels is None:
+        in_channels = 1 if preparation is None else preparation.channels
+    classes = 2 if classes is None else classes
     answer = default_answer(classes) if answer is None else answer
     if preparation is None:
         numbers = range(1, count_labels(classes, answer) + 1)
@@ -98,13 +109,7 @@ def wrap(
                     f"{', '.join(arguments)} can be set only on an architecture given by name, and an nn.Module was "
                     "given: leave it out"
                 )
-            if example is None:
-                raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
-            if (example.ndim - 2, example.shape[1]) != (dims, in_channels):
-                raise RequestError(
-                    f"the example has {example.shape[1]} channels in {example.ndim - 2}D, where in_channels is "
-                    f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
-                )
+            assert example is not None, "refused above"
         site = at if at is not None else declared_site(module, name)
         candidates = [] if site is not None else find_bottleneck(module, example)
         site = candidates[0].name if site is None else site
@@ -118,8 +123,6 @@ def wrap(
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
         multiple = find_multiple(module, example)
-        if name is None:
-            _check_output(module, example, classes)
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -141,14 +144,29 @@ def wrap(
     return model
 
 
-def _check_output(network: nn.Module, example: Tensor, classes: int) -> None:
-    """Refuse a network given by hand whose output cannot be read."""
+def _read_off(
+    network: nn.Module, example: Tensor, dims: int | None, in_channels: int | None, classes: int | None
+) -> tuple[int, int, int]:
+    """Dimensions, image channels and output channels of a network given by hand.
+
+    Raises:
+        RequestError: the network does not run on the example, its output cannot be read, or it contradicts what was
+            said.
+    """
     scores = full_resolution(run_plain(network, example), example.shape[2:])
-    if scores.shape[1] != classes:
-        raise RequestError(
-            f"the network's output has {scores.shape[1]} channels and classes={classes} was given: give classes="
-            f"{scores.shape[1]}, background included"
-        )
+    for name, said, read in (
+        ("dims", dims, example.ndim - 2),
+        ("in_channels", in_channels, example.shape[1]),
+        ("classes", classes, scores.shape[1]),
+    ):
+        if said is not None and said != read:
+            source = "output" if name == "classes" else "example"
+            more = ", background included" if name == "classes" else ""
+            raise RequestError(
+                f"{name}={said} was given, and the network's {source} has {read}: give {name}={read}{more}, or leave "
+                "it out"
+            )
+    return example.ndim - 2, example.shape[1], scores.shape[1]
 
 
 def wrap_trained(

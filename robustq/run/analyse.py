@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 
-from robustq.dataset import AbstractDataset
+from robustq.data.open_dataset import Data
+from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
@@ -25,13 +26,14 @@ from robustq.run.subjects import Subjects
 
 def analyse(
     models: Models | None = None,
-    data: AbstractDataset | str | None = None,
+    data: Data | None = None,
     *,
     check: str = "all",
     noise: Sequence[str] = ("gaussian",),
     levels: Sequence[float] = (1, 10, 20, 30),
     draws: int = 100,
     seed: int = 0,
+    preparation: Preparation | None = None,
     split: str = "held-out",
     compat: str | None = None,
     clip: bool = False,
@@ -55,6 +57,8 @@ def analyse(
         levels: percent, 0 to 100; level 0 is always computed, and the other levels are compared with it.
         draws: random realisations of each perturbation at each level (the paper has 100).
         seed: seed of the run, as in `robustq.stress`.
+        preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
+            are. Segmenters and bundles have their own.
         split: which cases are used, as in `robustq.stress`.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
@@ -83,7 +87,7 @@ def analyse(
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     noise_device = str(choose_device(noise_device))
-    subjects = Subjects.gather(models, data, split=split, device=device)
+    subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     batch_size = batch_size or subjects.batch_size
     analysers = {
         name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}

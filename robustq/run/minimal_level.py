@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import torch
+from torch import nn
 
 from robustq.attack import AbstractAttack, Aimed
 from robustq.dataset import Case
@@ -16,8 +17,10 @@ from robustq.errors import CaseError, RequestError
 from robustq.model.predict import BATCH, predict
 from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
+from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
 from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
+from robustq.run.plain_network import model_for_case
 from robustq.scoring.mean_dice import mean_dice
 
 FINEST = 0.001
@@ -25,7 +28,7 @@ FINEST = 0.001
 
 
 def minimal_level(
-    model: Segmenter,
+    model: nn.Module,
     case: Case,
     perturbation: str | AbstractPerturbation | AbstractAttack,
     *,
@@ -44,7 +47,7 @@ def minimal_level(
     `robustq.stress`: the same at every level and for every model.
 
     Args:
-        model: the segmenter, on any device; it is left unchanged.
+        model: a segmenter, on any device, or a plain network; it is left unchanged.
         case: the case, prepared for the model by `model.spec.preparation(dataset.read(entry))`.
         perturbation: a perturbation, or an attack, which is aimed at the model. Give a name as in `robustq.stress`, or
             an object; the seeds of an object are made with the name of its class.
@@ -61,6 +64,8 @@ def minimal_level(
     check_search(threshold, resolution, draws)
     if not case.truth.any():
         raise CaseError("the truth shows no label, so that there is no Dice")
+    if not isinstance(model, Segmenter):
+        model = model_for_case(separate_copy(model, {}), case)
     name, opened = (
         load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
     )

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 from robustq.attack import AbstractAttack
-from robustq.dataset import AbstractDataset
+from robustq.data.open_dataset import Data
+from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_one
 from robustq.results.minimal_levels import MOST, MinimalLevels
 from robustq.run.minimal_level import check_search
@@ -18,13 +19,14 @@ from robustq.run.subjects import Subjects
 
 def minimal_levels(
     models: Models | None,
-    data: AbstractDataset | str | None,
+    data: Data | None,
     perturbation: str,
     *,
     threshold: float = 0.5,
     resolution: float = 0.1,
     draws: int = 10,
     seed: int = 0,
+    preparation: Preparation | None = None,
     split: str = "held-out",
     clip: bool = False,
     out: str | os.PathLike[str] | None = None,
@@ -42,6 +44,8 @@ def minimal_levels(
         resolution: percent, as in `robustq.minimal_level`.
         draws: random realisations at each level; an attack without randomness has one.
         seed: seed of the run.
+        preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
+            are. Segmenters and bundles have their own.
         split: which cases are used, as in `robustq.stress`.
         clip: bring perturbed values back into the intensity range.
         out: the run directory, which may be that of a stress run. A search that was killed there is continued.
@@ -57,7 +61,7 @@ def minimal_levels(
     name, opened = load_one(perturbation)
     if isinstance(opened, AbstractAttack) and not opened.random:
         draws = 1
-    subjects = Subjects.gather(models, data, split=split, device=device)
+    subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     recording = Recording.of("minimal", subjects, out=out, executor=executor, on_progress=on_progress)
     asked = {
         "perturbation": name,

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError
 from robustq.model.load import load
@@ -12,10 +15,11 @@ from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.network.separate_copy import separate_copy
 from robustq.run.demonstration import demonstration_pair
+from robustq.run.plain_network import model_of
 
-Models = Mapping[str, Segmenter | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
-"""Bundles, named by their file names; or segmenters and bundles by name. A run copies the segmenters and leaves the
-originals unchanged."""
+Models = Mapping[str, nn.Module | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]] | nn.Module
+"""Bundles, named by their file names; or segmenters, plain networks and bundles by name; or a network alone, which is
+called `model`. A run copies networks and leaves the originals unchanged."""
 
 
 def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
@@ -31,10 +35,14 @@ def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
 
 
 def open_models(
-    models: Models | None,
-    dataset: AbstractDataset,
+    models: Models | None, dataset: AbstractDataset, preparation: Preparation | None = None
 ) -> dict[str, Segmenter]:
     """The segmenters by name.
+
+    Args:
+        models: None for the bundled demonstration pair.
+        dataset: the data that the models are shown.
+        preparation: what is done to a case before plain networks see it.
 
     Raises:
         RequestError: no model is given, or the models cannot be compared.
@@ -46,6 +54,8 @@ def open_models(
                 "name one or more bundles"
             )
         models = demonstration_pair()
+    if isinstance(models, nn.Module):
+        models = {"model": models}
     if not isinstance(models, Mapping):
         models = by_file_name(models)
     if not models:
@@ -53,7 +63,12 @@ def open_models(
     opened = {}
     copies: dict[int, Any] = {}
     for name, model in models.items():
-        segmenter = separate_copy(model, copies) if isinstance(model, Segmenter) else load(model)
+        if isinstance(model, Segmenter):
+            segmenter = separate_copy(model, copies)
+        elif isinstance(model, nn.Module):
+            segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
+        else:
+            segmenter = load(model)
         segmenter.spec = adopt_labels(segmenter.spec, dataset)
         opened[name] = segmenter
     first, *others = opened.items()

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import cast, get_args
 
+from robustq.data.open_dataset import Data
+from robustq.data.preparation import Preparation
 from robustq.data.training_domains import training_domains
-from robustq.dataset import AbstractDataset
 from robustq.draws.attacked import Attacker, choose_source
 from robustq.draws.by_name import load_attacks, load_perturbations
 from robustq.draws.draw_settings import DrawSettings
@@ -25,7 +26,7 @@ from robustq.run.subjects import Subjects
 
 def stress(
     models: Models | None = None,
-    data: AbstractDataset | str | None = None,
+    data: Data | None = None,
     *,
     noise: Sequence[str] | None = None,
     attack: Sequence[str] = (),
@@ -35,6 +36,7 @@ def stress(
     seed: int = 0,
     metrics: str = "dice",
     missing: str = "diagonal",
+    preparation: Preparation | None = None,
     split: str = "held-out",
     compat: str | None = None,
     clip: bool = False,
@@ -63,6 +65,8 @@ def stress(
         seed: seed of the run. The seed of a draw follows from it, the case, the perturbation and the draw's number.
         metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm".
         missing: policy for the distance to a missed structure: "diagonal", "inf" or "drop".
+        preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
+            are. Segmenters and bundles have their own.
         split: "held-out" leaves out the cases that any of the models was trained on; "train", "val" and "test" take the
             cases of this split of the dataset; "all" takes every case.
         compat: "paper-code" takes the noise formulas of the paper's published code.
@@ -102,7 +106,7 @@ def stress(
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
     noise_device = str(choose_device(noise_device))
-    subjects = Subjects.gather(models, data, split=split, device=device)
+    subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
     for text, metric in chosen_metrics.items():

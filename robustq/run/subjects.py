@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from robustq.data.open_dataset import open_dataset
+from robustq.data.open_dataset import Data, as_dataset
+from robustq.data.preparation import Preparation
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError, unknown
@@ -42,7 +43,13 @@ class Subjects:
 
     @classmethod
     def gather(
-        cls, models: Models | None, data: AbstractDataset | str | None, *, split: str, device: str
+        cls,
+        models: Models | None,
+        data: Data | None,
+        *,
+        split: str,
+        device: str,
+        preparation: Preparation | None = None,
     ) -> "Subjects":
         """Open the models, choose the cases, and read each case once.
 
@@ -51,6 +58,7 @@ class Subjects:
             data: a dataset or the text of `--data`; None for the phantom, or, for the demonstration pair, for cases of
                 the phantom that took no part in its training.
             split: one of `SPLITS`. "held-out" leaves out the cases that any of the models was trained on.
+            preparation: what is done to a case before plain networks see it.
             device: "auto", or the name of a device.
 
         Raises:
@@ -58,8 +66,8 @@ class Subjects:
         """
         if data is None:
             data = DATA if models is None else "phantom"
-        dataset = open_dataset(data) if isinstance(data, str) else data
-        opened = open_models(models, dataset)
+        dataset = as_dataset(data)
+        opened = open_models(models, dataset, preparation)
         chosen = _choose(dataset, opened, split)
         place = choose_device(device)
         for model in opened.values():

@@ -8,10 +8,10 @@ import torch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
-from robustq.data.open_dataset import open_dataset
+from robustq.data.open_dataset import Data, as_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.data.slices import to_slices
-from robustq.dataset import AbstractDataset, Entry
+from robustq.dataset import Entry
 from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
@@ -50,7 +50,7 @@ class Calibration:
 
 def calibrate(
     model: Segmenter,
-    data: AbstractDataset | str,
+    data: Data,
     *,
     validation: float = 0.2,
     split_seed: int = 0,
@@ -80,7 +80,7 @@ def calibrate(
             f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, "
             "such as that of vq:KxD"
         )
-    dataset = open_dataset(data) if isinstance(data, str) else data
+    dataset = as_dataset(data)
     spec = adopt_labels(model.spec, dataset)
     cases = PreparedCases(dataset, spec.preparation)
     fitted, held_out = split(cases.check(dataset.entries), validation=validation, seed=split_seed)

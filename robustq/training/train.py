@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustq.data.open_dataset import open_dataset
+from robustq.data.open_dataset import Data, as_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
 from robustq.draws.seeds import draw_generator, seeded_globals
@@ -36,7 +36,7 @@ PAPER_BATCH = {2: 10, 3: 2}
 
 def train(
     model: Segmenter,
-    data: AbstractDataset | str,
+    data: Data,
     out: str | os.PathLike[str],
     recipe: Recipe | None = None,
     *,
@@ -68,7 +68,7 @@ def train(
     resume_path = bundle.with_suffix(".resume.pt")
     if bundle.exists() and not resume_path.exists() and read_spec(bundle).training:
         raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
-    dataset = open_dataset(data) if isinstance(data, str) else data
+    dataset = as_dataset(data)
     spec = adopt_labels(model.spec, dataset)
     device = choose_device(recipe.device)
     precision = choose_precision(recipe.precision, device)

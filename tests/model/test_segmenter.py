@@ -192,11 +192,11 @@ def test_it_works_under_jvp_and_autocast() -> None:
         ({"network": Strangers()}, "needs example=x"),
         (
             {"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down"},
-            "the example has 3 channels in 2D, where in_channels is 1 and dims 2: give in_channels=3, dims=2",
+            "does not run on an input of 1 × 3",
         ),
         (
-            {"network": Strangers(), "example": torch.zeros(1, 1, 8, 8, 8), "at": "down"},
-            "the example has 1 channels in 3D",
+            {"network": Strangers(), "example": torch.zeros(1, 1, 8, 8), "at": "down", "dims": 3},
+            "dims=3 was given, and the network's example has 2: give dims=2, or leave it out",
         ),
         (
             {"network": Strangers(), "example": torch.zeros(1, 3, 8, 8), "at": "down", "in_channels": 3},
@@ -224,13 +224,15 @@ class Answers(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("network", "words"),
+    ("network", "classes", "words"),
     [
-        (Answers(5), "output has 5 channels and classes=2 was given: give classes=5, background included"),
-        (Answers(2, "logits"), "no entry 'out', only logits, other: give a network that returns its scores"),
+        (Answers(5), 2, "classes=2 was given, and the network's output has 5: give classes=5, background included"),
+        (Answers(2, "logits"), None, "no entry 'out', only logits, other: give a network that returns its scores"),
     ],
 )
-def test_a_strangers_network_whose_answer_cannot_be_read_is_refused_at_once(network: Answers, words: str) -> None:
+def test_a_strangers_network_whose_answer_cannot_be_read_is_refused_at_once(
+    network: Answers, classes: int | None, words: str
+) -> None:
     with pytest.raises(RequestError, match=words):
-        robustq.wrap(network, "8x4", at="down", example=noise(1, 1, 16, 16))
+        robustq.wrap(network, "8x4", at="down", classes=classes, example=noise(1, 1, 16, 16))
     assert robustq.wrap(Answers(2, "out"), "8x4", at="down", example=noise(1, 1, 16, 16)).eval()

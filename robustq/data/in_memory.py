@@ -1,0 +1,137 @@
+"""Cases that are in memory already: arrays, tensors, or what another library's dataset gives."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robustq.data.item import Item, read_item
+from robustq.dataset import AbstractDataset, Case, Entry
+from robustq.errors import CaseError, RequestError
+
+
+@runtime_checkable
+class Items(Protocol):
+    """Anything with a length and numbered items: a list, a `torch.utils.data.Dataset`, a `torchio.SubjectsDataset`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class InMemoryDataset(AbstractDataset):
+    """Cases from pairs of image and mask, or from the items of another library's dataset.
+
+    An item is a pair (image, mask); or a mapping with the entries `image` and `mask` or `label`, as MONAI has them; or
+    a `torchio.Subject` with one scalar image and one label map. Images and masks are arrays or tensors. An image is
+    (*S), (C, *S) or (*S, C): the shape of its mask (*S) decides. A mask may have one more axis of length 1 for its
+    channel; it may be missing or None. A mapping may also say `spacing`, `id`, `group`, `domain` and `split`.
+
+    Args:
+        items: the items. They are read when they are needed, and must be the same each time.
+        name: what the column `dataset` says.
+        spacing: extent of a voxel along each axis, in mm, where the items do not say it.
+        labels: mask value -> label name.
+        ignore: mask value that no metric counts.
+        ids: name of each item, in order; by default its number.
+        groups: patient of each item; by default its id.
+        domains: scanner or hospital of each item.
+
+    Raises:
+        RequestError: there is no item, or a list has another length than the items.
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        *,
+        name: str = "in-memory",
+        spacing: Sequence[float] | None = None,
+        labels: Mapping[int, str] | None = None,
+        ignore: int | None = None,
+        ids: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
+        domains: Sequence[str] | None = None,
+    ) -> None:
+        if not len(items):
+            raise RequestError("the data in memory holds no case: give one (image, mask) pair or more")
+        for what, given in (("ids", ids), ("groups", groups), ("domains", domains)):
+            if given is not None and len(given) != len(items):
+                raise RequestError(f"{len(given)} {what} were given for {len(items)} cases: give one for each")
+        self.items = items
+        self.name = name
+        self.spacing = None if spacing is None else tuple(map(float, spacing))
+        self.labels = labels
+        self.ignore = ignore
+        self._given = {"id": ids, "group": groups, "domain": domains}
+        self._fingerprints: dict[str, str] = {}
+        named = [self._named(number) for number in range(len(items))]
+        if len({entry.id for entry in named}) < len(named):
+            raise RequestError("two cases in memory have the same id: give every case an id of its own")
+        self._numbers = {entry.id: number for number, entry in enumerate(named)}
+        self._entries = sorted(named, key=lambda entry: entry.id)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All cases, by default `0000` and so on."""
+        return self._entries
+
+    def read(self, entry: Entry) -> Case:
+        """The case.
+
+        Raises:
+            CaseError: the case cannot be used: shapes do not fit, or values are not finite or not whole.
+            RequestError: the item is another one each time it is read.
+        """
+        item = self._item(entry)
+        digest = _digest(item.image)
+        if self._fingerprints.setdefault(entry.id, digest) != digest:
+            raise RequestError(
+                f"case {entry.id} is another image each time it is read: take random transforms out of the dataset"
+            )
+        spacing = item.spacing or self.spacing
+        axes = item.image.ndim - 1
+        if spacing is not None and len(spacing) != axes:
+            raise CaseError(f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes")
+        return Case(
+            image=item.image,
+            mask=item.mask,
+            intensity_range=item.intensity_range,
+            spacing=spacing or (1.0,) * axes,
+            unit="px" if spacing is None else "mm",
+            entry=entry,
+        )
+
+    def fingerprint(self, entry: Entry) -> str:
+        """A hash of the image's values."""
+        if entry.id not in self._fingerprints:
+            self._fingerprints[entry.id] = _digest(self._item(entry).image)
+        return self._fingerprints[entry.id]
+
+    def _item(self, entry: Entry) -> Item:
+        return read_item(self.items[self._numbers[entry.id]])
+
+    def _named(self, number: int) -> Entry:
+        """The entry of an item. Items of a list are looked at; those of other datasets may take long to make."""
+        said = self.items[number] if isinstance(self.items, Sequence) else None
+        told = said if isinstance(said, Mapping) else {}
+        values = {
+            what: str(names[number]) if names is not None else str(told.get(what, ""))
+            for what, names in self._given.items()
+        }
+        name = values["id"] or f"{number:04d}"
+        return Entry(name, values["group"] or name, values["domain"], str(told.get("split", "")))
+
+
+def _digest(image: Tensor) -> str:
+    array = image.contiguous().numpy()
+    shape = np.array(array.shape, dtype=np.int64).tobytes()
+    return sha256(shape + str(array.dtype).encode() + array.tobytes()).hexdigest()[:16]
+
+
+def is_in_memory(data: object) -> bool:
+    """Whether these are items rather than a dataset of ours or the text of `--data`."""
+    return not isinstance(data, AbstractDataset | str | torch.Tensor | np.ndarray) and isinstance(data, Items)

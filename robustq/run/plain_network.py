@@ -1,0 +1,84 @@
+"""Makes a model of a plain network, so that it can be measured as it is."""
+
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from robustq.data.in_memory import InMemoryDataset
+from robustq.data.preparation import Preparation
+from robustq.data.slices import to_slices
+from robustq.dataset import AbstractDataset, Case
+from robustq.errors import CaseError, RequestError
+from robustq.model.segmenter import Segmenter
+from robustq.model.wrap import wrap
+from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.run_network import run_plain
+
+GIVEN = "as they were given in memory"
+"""Where the weights of a plain network come from, as far as is known."""
+
+
+def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparation: Preparation | None) -> Segmenter:
+    """The network with nothing inserted (`none`). It is wrapped itself, so give a copy.
+
+    Args:
+        network: a network that maps images (B, C, *S) to class scores.
+        name: name of the model, for messages.
+        dataset: the data that the network is shown; its first case serves as the example.
+        preparation: what is done to a case before the network sees it. Without one, data in memory are taken as they
+            are; for other data it must be given.
+
+    Raises:
+        RequestError: no preparation is given for data that are not in memory, no case can be read, or the network does
+            not run on the first case.
+    """
+    if preparation is None and not isinstance(dataset, InMemoryDataset):
+        raise RequestError(
+            f"{name} is a plain network, and nothing says how the cases of {dataset.name} are prepared for it: give "
+            "preparation=robustq.Preparation(...)"
+        )
+    case = _first_case(dataset)
+    prepared_alike = preparation or Preparation(dims=case.dims, channels=len(case.image), normalise="none")
+    example = _example(prepared_alike(replace(case, mask=None)))
+    if preparation is None:
+        classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]
+        numbers = range(1, count_labels(classes, default_answer(classes)) + 1)
+        prepared_alike = replace(prepared_alike, labels=tuple((number, str(number)) for number in numbers))
+    model = wrap(network, "none", example=example, preparation=prepared_alike, copy=False)
+    model.spec = model.spec.but(weights=GIVEN)
+    return model
+
+
+def model_for_case(network: nn.Module, case: Case) -> Segmenter:
+    """The network with nothing inserted (`none`), for one case that is prepared already. It is wrapped itself.
+
+    Args:
+        network: a network that maps images (B, C, *S) to class scores.
+        case: the prepared case.
+
+    Raises:
+        RequestError: the network does not run on the case, or answers for another number of labels.
+    """
+    preparation = Preparation(
+        dims=case.dims if case.slice_axis is None else 2,
+        channels=len(case.image),
+        normalise="none",
+        labels=tuple(enumerate(case.labels, start=1)),
+    )
+    return wrap(network, "none", example=_example(case), preparation=preparation, copy=False)
+
+
+def _first_case(dataset: AbstractDataset) -> Case:
+    """The first case that can be read."""
+    reasons = []
+    for entry in dataset.entries:
+        try:
+            return dataset.read(entry)
+        except CaseError as error:
+            reasons.append(f"{entry.id}: {error}")
+    raise RequestError(f"none of the {len(reasons)} cases of {dataset.name} can be used; {reasons[0]}")
+
+
+def _example(case: Case) -> Tensor:
+    """One image (1, C, *S) of a prepared case, or one slice where the network reads volumes slice by slice."""
+    return case.image[None] if case.slice_axis is None else to_slices(case.image, case.slice_axis)[:1]

@@ -1,0 +1,158 @@
+"""Data in memory: pairs, mappings, other libraries' datasets."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchio
+from monai.data import Dataset as MonaiDataset
+from monai.data import MetaTensor
+
+from robustq.data.in_memory import InMemoryDataset
+from robustq.data.open_dataset import as_dataset
+from robustq.errors import CaseError, RequestError
+from robustq.testing import check_dataset
+
+GENERATOR = np.random.default_rng(7)
+GREY = GENERATOR.random((6, 5))
+COLOUR = GENERATOR.integers(0, 255, (6, 5, 3), dtype=np.uint8)
+VOLUME = GENERATOR.random((6, 5, 4)).astype(np.float32)
+FLAT = (GREY > 0.5).astype(np.int64)
+SOLID = (VOLUME > 0.5).astype(np.uint8)
+
+
+class TorchPairs(torch.utils.data.Dataset):
+    """A dataset of pairs with channels first, as a training loop has it."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if index >= 2:
+            raise IndexError(index)
+        return torch.tensor(GREY[None] + index), torch.tensor(FLAT)
+
+
+def subjects() -> torchio.SubjectsDataset:
+    image = torchio.ScalarImage(tensor=torch.tensor(VOLUME[None]), affine=np.diag([0.5, 1.0, 2.0, 1.0]))
+    return torchio.SubjectsDataset(
+        [torchio.Subject(ct=image, organ=torchio.LabelMap(tensor=torch.tensor(SOLID[None])))]
+    )
+
+
+FORMS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+    "grey arrays": (lambda: [(GREY, FLAT), (GREY + 1, FLAT)], (1, 6, 5)),
+    "channels last": (lambda: [(COLOUR, FLAT), (COLOUR // 2, FLAT)], (3, 6, 5)),
+    "channels first": (lambda: [(np.moveaxis(COLOUR, -1, 0), FLAT)], (3, 6, 5)),
+    "mask with a channel": (lambda: [(GREY[None], FLAT[None])], (1, 6, 5)),
+    "mask with a last channel": (lambda: [(COLOUR, FLAT[..., None])], (3, 6, 5)),
+    "tensors": (lambda: [(torch.tensor(VOLUME), torch.tensor(SOLID))], (1, 6, 5, 4)),
+    "bfloat16": (lambda: [(torch.tensor(GREY).bfloat16(), torch.tensor(FLAT))], (1, 6, 5)),
+    "mappings": (lambda: [{"image": GREY, "label": FLAT}], (1, 6, 5)),
+    "a torch dataset": (TorchPairs, (1, 6, 5)),
+    "a MONAI dataset": (
+        lambda: MonaiDataset([{"image": torch.tensor(VOLUME[None]), "label": SOLID[None]}]),
+        (1, 6, 5, 4),
+    ),
+    "subjects of TorchIO": (subjects, (1, 6, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_keeps_the_contract_of_a_dataset_and_its_values(form: str) -> None:
+    make, shape = FORMS[form]
+    data = as_dataset(make())
+    check_dataset(data)
+    case = data.read(data.entries[0])
+    assert case.image.shape == shape
+    assert case.mask is not None
+    truth = FLAT if len(shape) == 3 else SOLID
+    assert np.array_equal(case.mask.numpy(), truth)
+    stored = {(1, 6, 5): GREY[None], (3, 6, 5): np.moveaxis(COLOUR, -1, 0), (1, 6, 5, 4): VOLUME[None]}[shape]
+    assert np.allclose(case.image.numpy(), stored, atol=0.01)
+
+
+def test_eight_bit_values_have_the_range_of_their_type_and_others_their_own() -> None:
+    data = InMemoryDataset([(COLOUR, FLAT), (GREY, FLAT)])
+    colour, grey = (data.read(entry) for entry in data.entries)
+    assert colour.intensity_range.tolist() == [[0, 255]] * 3
+    assert grey.intensity_range.tolist() == [[pytest.approx(GREY.min()), pytest.approx(GREY.max())]]
+
+
+def test_spacing_comes_from_the_item_or_is_given_and_else_there_is_none() -> None:
+    told = {"image": GREY, "mask": FLAT, "spacing": (0.5, 2.0)}
+    meta = MetaTensor(torch.tensor(VOLUME[None]), affine=torch.diag(torch.tensor([3.0, 2.0, 1.0, 1.0])))
+    for items, given, spacing, unit in (
+        ([told], None, (0.5, 2.0), "mm"),
+        ([(GREY, FLAT)], (1.5, 1.5), (1.5, 1.5), "mm"),
+        ([(GREY, FLAT)], None, (1.0, 1.0), "px"),
+        ([(meta, SOLID[None])], None, (3.0, 2.0, 1.0), "mm"),
+        (subjects(), None, (0.5, 1.0, 2.0), "mm"),
+    ):
+        data = InMemoryDataset(items, spacing=given)
+        case = data.read(data.entries[0])
+        assert (case.spacing, case.unit) == (spacing, unit)
+
+
+def test_ids_groups_and_domains_are_optional() -> None:
+    (entry,) = InMemoryDataset([(GREY, FLAT)]).entries
+    assert (entry.id, entry.group, entry.domain) == ("0000", "0000", "")
+    (entry,) = InMemoryDataset([{"image": GREY, "mask": FLAT, "id": "scan", "group": "anna", "domain": "A"}]).entries
+    assert (entry.id, entry.group, entry.domain) == ("scan", "anna", "A")
+    first, second = InMemoryDataset([(GREY, FLAT)] * 2, ids=["b", "a"], groups=["x", "y"], domains=["1", "2"]).entries
+    assert (first.id, first.group, first.domain) == ("a", "y", "2")
+    assert (second.id, second.group, second.domain) == ("b", "x", "1")
+
+
+def test_a_case_without_a_mask_is_read_without_one() -> None:
+    data = InMemoryDataset([{"image": GREY[None]}, {"image": COLOUR.transpose(2, 0, 1), "mask": None}])
+    assert [data.read(entry).mask for entry in data.entries] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ((GREY, FLAT[:5]), "they do not fit"),
+        ((np.zeros((5, 5, 5)), np.zeros((5, 5), int)), "channels may come first or last"),
+        ((GREY, FLAT + 0.5), "not whole numbers"),
+        ((np.full((6, 5), np.nan), FLAT), "NaN or infinite"),
+        ({"picture": GREY}, "none is named image"),
+        (GREY, "give a pair"),
+        ((GREY, "mask.png"), "give an array or a tensor"),
+    ],
+)
+def test_an_item_that_cannot_be_used_is_named_with_the_reason(item: Any, words: str) -> None:
+    data = InMemoryDataset([item])
+    with pytest.raises(CaseError, match=words):
+        data.read(data.entries[0])
+
+
+@pytest.mark.parametrize(
+    ("items", "settings", "words"),
+    [
+        ([], {}, "holds no case"),
+        ([(GREY, FLAT)], {"ids": ["a", "b"]}, "2 ids were given for 1 cases"),
+        ([(GREY, FLAT)] * 2, {"ids": ["a", "a"]}, "the same id"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused(items: list[Any], settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        InMemoryDataset(items, **settings)
+
+
+def test_a_dataset_that_gives_another_image_each_time_is_refused() -> None:
+    class Random(TorchPairs):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.rand(1, 6, 5), torch.tensor(FLAT)
+
+    data = as_dataset(Random())
+    data.read(data.entries[0])
+    with pytest.raises(RequestError, match="random transforms"):
+        data.read(data.entries[0])
+
+
+def test_what_is_no_data_is_refused() -> None:
+    with pytest.raises(RequestError, match="data is a int"):
+        as_dataset(3)  # type: ignore[arg-type]
