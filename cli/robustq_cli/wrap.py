@@ -41,6 +41,7 @@ def wrap(
     setting: asked.Settings = None,
     answer: asked.Answer = None,
     weights: asked.Weights = None,
+    allow_missing: asked.AllowMissing = False,
     seed: asked.Seed = 0,
     quantise: asked.Quantise = "1024x256",
     at: asked.Site = None,
@@ -92,7 +93,7 @@ def wrap(
         network = _Network(arch, model_file, dims, in_channels, classes, answer)
         model = network.wrap(str(parsed), cases, **cut_settings, **settings)
     if weights is not None:
-        loaded = load_weights(model.network, weights)
+        loaded = load_weights(model.network, weights, allow_missing=allow_missing)
         model.spec = model.spec.but(**loaded.provenance)
         origin["weights"] = loaded.text
     if calibrate is not None:

@@ -94,6 +94,14 @@ Weights = Annotated[
         help="Checkpoint of the network without its quantiser. Only its tensors are read; no code in it is run.",
     ),
 ]
+AllowMissing = Annotated[
+    bool,
+    typer.Option(
+        "--allow-missing",
+        rich_help_panel=NETWORK,
+        help="Accept a checkpoint that lacks tensors of the network; they keep random values.",
+    ),
+]
 Seed = Annotated[int, typer.Option(metavar="NUMBER", rich_help_panel=NETWORK, help="Seed of the fresh random weights.")]
 Quantise = Annotated[
     str,

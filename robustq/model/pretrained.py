@@ -46,7 +46,7 @@ class Trained:
         Raises:
             RequestError: the checkpoint cannot be read, or its tensors are not exactly those of this network.
         """
-        loaded = load_weights(network, self.checkpoint)
+        loaded = load_weights(network, self.checkpoint, allow_missing=True)
         if loaded.missing or loaded.unused:
             raise RequestError(
                 f"{self.checkpoint} is not the checkpoint of the network that its folder describes ({loaded.text}): a "

@@ -1,6 +1,7 @@
 """Load the weights of a network that was trained without robustq."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,16 +52,21 @@ class Loaded:
         line = f"{len(self.loaded)} of {len(self.loaded) + len(self.missing)} tensors from {self.file}{nesting}"
         for kind, names in (("fresh", self.missing), ("unused", self.unused)):
             if names:
-                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-                line += f"; {kind}: {', '.join(names[:3])}{more}"
+                line += f"; {kind}: {_first(names)}"
         if self.source is not None and self.source.weights:
             line += f"; before that, {self.source.weights}"
             line += ", on which cases is not known" if self.source.weights_cases is None else ""
         return line
 
 
-def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
+def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_missing: bool = False) -> Loaded:
     """Fill a network from a plain checkpoint: `.safetensors`, or a file of `torch.save`; no code from it is run.
+
+    Args:
+        network: the network to fill.
+        path: path of the checkpoint.
+        allow_missing: accept a checkpoint that lacks tensors of the network; they keep their fresh values. Counts of
+            batches, which some versions of PyTorch do not store, may always be missing.
 
     Raises:
         RequestError: the file is missing, holds anything but tensors, has no tensor of the network, or has one in
@@ -95,10 +101,32 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> Loaded:
             raise RequestError(
                 f"{file} holds weights that are NaN or infinite ({name}): its training diverged, train it again"
             )
-    network.load_state_dict({**tensors, **{name: state[name] for name in common}})
     missing = tuple(name for name in tensors if name not in state)
     unused = tuple(name for name in state if name not in tensors)
+    needed = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if needed and not allow_missing:
+        raise RequestError(_refusal(file, len(common), needed, unused))
+    network.load_state_dict({**tensors, **{name: state[name] for name in common}})
     return Loaded(file.name, under, tuple(common), missing, unused, source)
+
+
+def _refusal(file: Path, loaded: int, missing: Sequence[str], unused: Sequence[str]) -> str:
+    """The refusal of a checkpoint that lacks tensors of the network."""
+    other = " or --encoder" if missing[0].startswith("encoder.") else ""
+    parts = [
+        f"{file} has {loaded} of the {loaded + len(missing)} tensors of this network",
+        f"missing: {_first(missing)}",
+    ]
+    parts += [f"only in the file: {_first(unused)}"] if unused else []
+    return (
+        f"{'; '.join(parts)}. Wrap the architecture that the file was trained with (another --arch{other}, or another "
+        "--set), or accept fresh random values for what is missing with --allow-missing"
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _source(file: Path) -> Spec | None:

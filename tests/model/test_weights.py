@@ -53,12 +53,39 @@ def test_a_plain_checkpoint_is_found_wherever_trainers_put_it(
 def test_a_safetensors_file_is_read_and_what_was_not_there_is_told(tmp_path: Path) -> None:
     state = {name: value for name, value in network(1).state_dict().items() if "head" not in name}
     save_file({**state, "extra.weight": torch.ones(2)}, tmp_path / "part.safetensors")
-    loaded = load_weights(network(2), tmp_path / "part.safetensors")
+    loaded = load_weights(network(2), tmp_path / "part.safetensors", allow_missing=True)
     assert all("head" in name for name in loaded.missing)
     assert loaded.missing
     assert loaded.unused == ("extra.weight",)
     assert "fresh: head" in loaded.text
     assert "unused: extra.weight" in loaded.text
+
+
+def test_a_checkpoint_that_lacks_tensors_is_refused_with_the_first_of_them(tmp_path: Path) -> None:
+    state = {name: value for name, value in network(1).state_dict().items() if "head" not in name}
+    save_file(state, tmp_path / "part.safetensors")
+    fresh = network(2)
+    before = {name: value.clone() for name, value in fresh.state_dict().items()}
+    with pytest.raises(
+        RequestError, match=rf"has {len(state)} of the {len(before)} tensors.*missing: head.*--allow-missing"
+    ):
+        load_weights(fresh, tmp_path / "part.safetensors")
+    assert all(value.equal(before[name]) for name, value in fresh.state_dict().items())
+
+
+def test_the_checkpoint_of_a_smaller_encoder_is_refused_and_the_option_is_named(tmp_path: Path) -> None:
+    smaller, larger = (robustq.wrap("smp:unet", "none", encoder=name).network for name in ("resnet18", "resnet34"))
+    torch.save(smaller.state_dict(), tmp_path / "resnet18.pt")
+    with pytest.raises(RequestError, match=r"missing: encoder.*--encoder"):
+        load_weights(larger, tmp_path / "resnet18.pt")
+
+
+def test_counts_of_batches_may_be_missing(tmp_path: Path) -> None:
+    source = robustq.wrap("smp:unet", "none", encoder="resnet18").network
+    state = {name: value for name, value in source.state_dict().items() if "num_batches_tracked" not in name}
+    torch.save(state, tmp_path / "old.pt")
+    target = robustq.wrap("smp:unet", "none", encoder="resnet18", seed=1).network
+    assert all("num_batches_tracked" in name for name in load_weights(target, tmp_path / "old.pt").missing)
 
 
 class Touch:
