@@ -42,6 +42,7 @@ def wrap(
     answer: asked.Answer = None,
     weights: asked.Weights = None,
     allow_missing: asked.AllowMissing = False,
+    trained_on: asked.TrainedOn = None,
     seed: asked.Seed = 0,
     quantise: asked.Quantise = "1024x256",
     at: asked.Site = None,
@@ -77,6 +78,7 @@ def wrap(
     from robustq.model.weights import load_weights
     from robustq.model.wrap import wrap_trained
     from robustq.training.calibrate import calibrate as calibrate_model
+    from robustq.training.seen_cases import seen_in_training
     from robustq_cli import wrap_summary
 
     by_hand = Path(str(model_file).rpartition(":")[0]).stem
@@ -96,6 +98,8 @@ def wrap(
         loaded = load_weights(model.network, weights, allow_missing=allow_missing)
         model.spec = model.spec.but(**loaded.provenance)
         origin["weights"] = loaded.text
+    if trained_on is not None:
+        model.spec = seen_in_training(model.spec, trained_on)
     if calibrate is not None:
         origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
     if target.exists() and read_spec(target).training:

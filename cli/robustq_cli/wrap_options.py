@@ -94,6 +94,15 @@ Weights = Annotated[
         help="Checkpoint of the network without its quantiser. Only its tensors are read; no code in it is run.",
     ),
 ]
+TrainedOn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        rich_help_panel=NETWORK,
+        autocompletion=complete.data(),
+        help="Cases that the weights were trained on. stress and analyse leave them out, unless --split is all.",
+    ),
+]
 AllowMissing = Annotated[
     bool,
     typer.Option(

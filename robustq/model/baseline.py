@@ -57,7 +57,8 @@ def matched_baseline(
                 _start_afresh(network)
         bottlenecks = build_bottlenecks(spec.quantise, [bottleneck.channels for bottleneck in inserted], dims=spec.dims)
     if not keep_weights:
-        return network, bottlenecks, spec.but(training=None)
+        nothing_known = {"weights": "", "weights_cases": None, "weights_validation": (), "calibration_cases": ()}
+        return network, bottlenecks, spec.but(training=None, **nothing_known)
     for fresh, trained in zip(bottlenecks, inserted, strict=True):
         projections = {key: value for key, value in trained.state_dict().items() if not key.startswith("quantiser.")}
         fresh.load_state_dict(projections)

@@ -16,6 +16,7 @@ from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
 from robustq.model.spec import Spec
+from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks, probabilities
@@ -177,7 +178,7 @@ class Segmenter(nn.Module):
             raise RequestError(
                 "this model has no quantiser to take out, since its quantise is none: use the model as it is"
             )
-        return Segmenter(
+        baseline = Segmenter(
             *matched_baseline(
                 self.network,
                 self._inserted(),
@@ -186,6 +187,9 @@ class Segmenter(nn.Module):
                 is_ours=lambda hook: isinstance(getattr(hook, "__self__", None), Segmenter),
             )
         )
+        if not keep_weights:
+            baseline.spec = baseline.spec.but(fresh=weights_digest(baseline.state_dict()))
+        return baseline
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the bundle, one `.safetensors` file with the spec in its header.
@@ -193,7 +197,8 @@ class Segmenter(nn.Module):
         Raises:
             RequestError: the name does not end in .safetensors, or the folder cannot be written.
         """
-        save(self.state_dict(), self.spec, path)
+        state = self.state_dict()
+        save(state, as_known(self.spec, state), path)
 
     def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The forward pre-hook: records the size of the images, from which the grid of tokens follows."""

@@ -26,6 +26,9 @@ TRAINED_ON = "its codebook was calibrated by k-means, then trained"
 _ENTRIES = {"digest": "code"}
 """Attributes whose entry in the header has another name, so that bundles of earlier versions can be read."""
 
+_LATER = ("calibration_cases", "fresh")
+"""Entries that are written only where they say something."""
+
 _ATTRIBUTES = {entry: attribute for attribute, entry in _ENTRIES.items()}
 
 
@@ -50,7 +53,10 @@ class Spec:
         weights: where the network's weights came from, if they were not trained here; "" otherwise.
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
+        calibration_cases: fingerprints of the cases that the codebook was fitted to without training.
         digest: digest of the code of a network given by hand (`code_digest`); "" for a named architecture.
+        fresh: digest of the weights as they were drawn at wrapping (`weights_digest`); "" where they were not drawn
+            here.
         multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
     """
 
@@ -70,7 +76,9 @@ class Spec:
     weights: str = ""
     weights_cases: tuple[str, ...] | None = None
     weights_validation: tuple[str, ...] = ()
+    calibration_cases: tuple[str, ...] = ()
     digest: str = ""
+    fresh: str = ""
     multiple: int = 1
 
     def __post_init__(self) -> None:
@@ -100,8 +108,10 @@ class Spec:
 
     @property
     def seen(self) -> frozenset[str]:
-        """Fingerprints of all cases that the model's weights were trained on, as far as that is known."""
-        return frozenset((self.training or {}).get("training_cases", ())) | frozenset(self.weights_cases or ())
+        """Fingerprints of all cases that the model's weights were trained on or its codebook was fitted to, as far as
+        that is known."""
+        trained = (self.training or {}).get("training_cases", ())
+        return frozenset(trained) | frozenset(self.weights_cases or ()) | frozenset(self.calibration_cases)
 
     @property
     def chose(self) -> frozenset[str]:
@@ -125,6 +135,10 @@ class Spec:
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON values only."""
         entries = {_ENTRIES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+        # A run of an earlier version goes on only if its models say what they said then.
+        entries = {name: value for name, value in entries.items() if value or name not in _LATER}
+        if self.calibration_cases:
+            entries["calibration_cases"] = list(self.calibration_cases)
         return {
             **entries,
             "version": VERSION,
@@ -154,6 +168,8 @@ class Spec:
             "weights_cases": None,
             "weights_validation": (),
             "code": "",
+            "calibration_cases": (),
+            "fresh": "",
             **document,
         }  # earlier bundles do not have these
         if set(document) != entries:
@@ -171,6 +187,7 @@ class Spec:
                 "remarks": tuple(document["remarks"]),
                 "weights_cases": None if cases is None else tuple(cases),
                 "weights_validation": tuple(document["weights_validation"]),
+                "calibration_cases": tuple(document["calibration_cases"]),
                 "preparation": Preparation.from_dict(document["preparation"]),
             }
         )

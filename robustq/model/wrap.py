@@ -13,6 +13,7 @@ from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec
+from robustq.model.weights_digest import weights_digest
 from robustq.network.build import build_architecture, declared_site
 from robustq.network.code_digest import code_digest
 from robustq.network.image_sizes import find_multiple, probe
@@ -21,6 +22,9 @@ from robustq.network.output_masks import count_labels, default_answer, full_reso
 from robustq.network.run_network import run_plain
 from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
+
+GIVEN = "as they were when the network was given"
+"""Where the weights of a network given by hand come from, as far as is known."""
 
 
 def wrap(
@@ -141,6 +145,10 @@ def wrap(
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(candidates)
     model.training = module.training
+    if name is None:
+        model.spec = spec.but(weights=GIVEN)
+    else:
+        model.spec = spec.but(fresh=weights_digest(model.state_dict()))
     return model
 
 

@@ -13,6 +13,7 @@ from robustq.errors import RequestError
 from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
+from robustq.model.weights_digest import as_known
 from robustq.network.separate_copy import separate_copy
 from robustq.run.demonstration import demonstration_pair
 from robustq.run.plain_network import model_of
@@ -69,7 +70,7 @@ def open_models(
             segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
         else:
             segmenter = load(model)
-        segmenter.spec = adopt_labels(segmenter.spec, dataset)
+        segmenter.spec = adopt_labels(as_known(segmenter.spec, segmenter.state_dict()), dataset)
         opened[name] = segmenter
     first, *others = opened.items()
     for name, model in others:

@@ -14,9 +14,6 @@ from robustq.model.wrap import wrap
 from robustq.network.output_masks import count_labels, default_answer, full_resolution
 from robustq.network.run_network import run_plain
 
-GIVEN = "as they were given in memory"
-"""Where the weights of a plain network come from, as far as is known."""
-
 
 def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparation: Preparation | None) -> Segmenter:
     """The network with nothing inserted (`none`). It is wrapped itself, so give a copy.
@@ -44,9 +41,7 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
         classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]
         numbers = range(1, count_labels(classes, default_answer(classes)) + 1)
         prepared_alike = replace(prepared_alike, labels=tuple((number, str(number)) for number in numbers))
-    model = wrap(network, "none", example=example, preparation=prepared_alike, copy=False)
-    model.spec = model.spec.but(weights=GIVEN)
-    return model
+    return wrap(network, "none", example=example, preparation=prepared_alike, copy=False)
 
 
 def model_for_case(network: nn.Module, case: Case) -> Segmenter:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from robustq.errors import RequestError, unknown
 from robustq.model.device import choose_device
 from robustq.model.predict import BATCH
 from robustq.model.segmenter import Segmenter
+from robustq.model.weights_digest import weights_digest
 from robustq.results.rows import Row, blank_row, of_model
 from robustq.run.demonstration import DATA
 from robustq.run.open_models import Models, open_models
@@ -133,8 +133,4 @@ def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: st
 
 def _describe(name: str, model: Segmenter) -> dict[str, Any]:
     """What `run.json` says about a model."""
-    digest = sha256()
-    for key, tensor in model.state_dict().items():
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return {"name": name, "weights": digest.hexdigest()[:16], "spec": model.spec.to_dict()}
+    return {"name": name, "weights": weights_digest(model.state_dict()), "spec": model.spec.to_dict()}

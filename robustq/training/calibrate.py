@@ -108,7 +108,8 @@ def calibrate(
         bottleneck.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])
         after, counts = validate(model, cases, held_out, batch_size=batch_size)
     assert counts is not None, "the model has a codebook"
-    model.spec = spec.but(remarks=(*spec.remarks, CALIBRATED))
+    fingerprints = sorted(dataset.fingerprint(entry) for entry in fitted)
+    model.spec = spec.but(remarks=(*spec.remarks, CALIBRATED), calibration_cases=tuple(fingerprints))
     return Calibration(
         tokens=len(tokens),
         cases=len(fitted),

@@ -19,6 +19,7 @@ from robustq.model.bundle_file import check_name, read_spec
 from robustq.model.device import Precision, autocast, choose_device, choose_precision
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
+from robustq.model.weights_digest import as_known
 from robustq.network.separate_copy import separate_copy
 from robustq.quantiser import perplexity
 from robustq.training.batches import Batches, items_of
@@ -69,7 +70,7 @@ def train(
     if bundle.exists() and not resume_path.exists() and read_spec(bundle).training:
         raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
     dataset = as_dataset(data)
-    spec = adopt_labels(model.spec, dataset)
+    spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
     device = choose_device(recipe.device)
     precision = choose_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)

@@ -49,7 +49,7 @@ def test_a_plain_network_is_scored_as_it_is_and_left_as_it_was() -> None:
     assert not network.down.weight.requires_grad
     assert not network._forward_hooks
     assert not network.down._forward_hooks
-    assert "as they were given in memory" in run.remarks()["net"][0]
+    assert "as they were when the network was given" in run.remarks()["net"][0]
 
 
 def test_a_network_alone_is_called_model_and_stands_beside_none_in_an_analysis() -> None:
