@@ -16,6 +16,7 @@ from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CALIBRATED, adopt_labels
+from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
 from robustq.network.run_network import evaluation_mode
 from robustq.training.split import split
@@ -81,7 +82,7 @@ def calibrate(
             "such as that of vq:KxD"
         )
     dataset = as_dataset(data)
-    spec = adopt_labels(model.spec, dataset)
+    spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
     cases = PreparedCases(dataset, spec.preparation)
     fitted, held_out = split(cases.check(dataset.entries), validation=validation, seed=split_seed)
     bottleneck = model.bottlenecks[-1]
@@ -109,7 +110,11 @@ def calibrate(
         after, counts = validate(model, cases, held_out, batch_size=batch_size)
     assert counts is not None, "the model has a codebook"
     fingerprints = sorted(dataset.fingerprint(entry) for entry in fitted)
-    model.spec = spec.but(remarks=(*spec.remarks, CALIBRATED), calibration_cases=tuple(fingerprints))
+    model.spec = spec.but(
+        remarks=(*spec.remarks, CALIBRATED),
+        calibration_cases=tuple(fingerprints),
+        fresh=weights_digest(model.state_dict()) if spec.fresh else "",
+    )
     return Calibration(
         tokens=len(tokens),
         cases=len(fitted),
