@@ -108,9 +108,9 @@ class Analysis(Stored):
             "failures": self.failures,
             "notes": self.sample_notes(),
         }
-        clean = plain(document)
-        assert isinstance(clean, dict)
-        return clean
+        json_values = plain(document)
+        assert isinstance(json_values, dict)
+        return json_values
 
     def draw(self) -> None:
         """Write every figure of every check as PNG and PDF into `figures/`, from the rows in the directory alone.

@@ -141,9 +141,9 @@ class MinimalLevels(Stored):
             "failures": self.failures,
             "notes": self.notes(),
         }
-        clean = plain(document)
-        assert isinstance(clean, dict)
-        return clean
+        json_values = plain(document)
+        assert isinstance(json_values, dict)
+        return json_values
 
 
 def _spread(groups: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from robustq.report.figure_files import save_figure
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
 from robustq.report.numbers import plain
+from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.names import transferred
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
@@ -22,6 +23,7 @@ from robustq.results.stored import Stored
 from robustq.statistics import group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
 from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
+from robustq.statistics.raised_scores import raised_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,6 +108,11 @@ class Run(Stored):
         """The notes under the figures of attacks."""
         return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
 
+    def raised_notes(self) -> list[str]:
+        """The notes on perturbations that raise Dice above that of the unperturbed cases."""
+        frame = self._frame
+        return raised_notes(raised_scores(group_means(frame[frame["metric"] == "dice"])))
+
     @cached_property
     def invented(self) -> list[Invented]:
         """How often each model answers labels that the truth does not show, by perturbation and level."""
@@ -144,6 +151,7 @@ class Run(Stored):
             notes=[
                 *(f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks),
                 *self.attack_notes(),
+                *self.raised_notes(),
                 *self.invented_notes(),
                 *self.sample_notes(),
             ],
@@ -191,11 +199,11 @@ class Run(Stored):
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
-            "notes": [*self.attack_notes(), *self.invented_notes(), *self.sample_notes()],
+            "notes": [*self.attack_notes(), *self.raised_notes(), *self.invented_notes(), *self.sample_notes()],
         }
-        clean = plain(document)
-        assert isinstance(clean, dict)
-        return clean
+        json_values = plain(document)
+        assert isinstance(json_values, dict)
+        return json_values
 
     def table(self, metric: str | None = None) -> "Sheet":
         """The models side by side, one section for each perturbation and domain: a rich table (`rich.print` shows it).
