@@ -63,7 +63,7 @@ Noises = Annotated[
         metavar="NAMES",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.several_items("perturbations"),
-        help="Perturbations, separated by commas; gaussian+blur applies one after the other. By default gaussian.",
+        help="Perturbations, separated by commas; gaussian+blur applies gaussian, then blur. By default gaussian.",
     ),
 ]
 Preset = Annotated[
@@ -107,7 +107,7 @@ Compat = Annotated[
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_of("paper-code"),
         help="paper-code uses the noise formulas of the paper's published code. By default robustq uses its own "
-        "formulas, which follow the intensity range.",
+        "formulas, which scale the noise to the intensity range of each image.",
     ),
 ]
 Clip = Annotated[
@@ -140,7 +140,7 @@ Executor = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_item("executors"),
-        help="Where the work is computed: local, or another name from robustq list executors.",
+        help="Where the work is computed: local (this process), or the name of an executor that a plugin brings.",
     ),
 ]
 BatchSize = Annotated[

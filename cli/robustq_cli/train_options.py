@@ -51,7 +51,8 @@ Freeze = Annotated[
         metavar="PARTS",
         rich_help_panel=RECIPE,
         autocompletion=complete.one_of("encoder", "decoder", "encoder,decoder"),
-        help="Parts whose weights stay as they are: encoder, decoder, or both. With both, the bottleneck is trained.",
+        help="Parts whose weights stay as they are: encoder, decoder, or encoder,decoder (then only the bottleneck is "
+        "trained).",
     ),
 ]
 Seed = Annotated[
@@ -67,7 +68,8 @@ Validation = Annotated[
     typer.Option(
         metavar="SHARE",
         rich_help_panel=RECIPE,
-        help="Share of cases that are not trained on and choose the best epoch, if the data itself has no split.",
+        help="Share of cases kept out of training and used to choose the best epoch, if the data has no split of its "
+        "own.",
     ),
 ]
 SplitSeed = Annotated[

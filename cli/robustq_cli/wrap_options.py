@@ -111,8 +111,8 @@ Site = Annotated[
         "--at",
         metavar="SUBMODULE",
         rich_help_panel=QUANTISER,
-        help="Where the network is cut: the dotted name of a submodule. By default the architecture's own site; if it "
-        "names none, robustq searches the bottleneck.",
+        help="Where the network is cut: the dotted name of a submodule. By default the place that the architecture "
+        "declares. If it declares none, robustq searches for the bottleneck.",
     ),
 ]
 Skips = Annotated[
@@ -121,7 +121,8 @@ Skips = Annotated[
         metavar="NAME",
         rich_help_panel=QUANTISER,
         autocompletion=complete.one_of("keep", "drop", "quantise"),
-        help="What happens to the feature maps that go around the bottleneck: keep, drop (set to 0) or quantise.",
+        help="What happens to the skips, the feature maps that go around the bottleneck: keep, drop (set to 0) or "
+        "quantise (each skip gets a codebook of its own).",
     ),
 ]
 Calibrate = Annotated[
@@ -138,7 +139,7 @@ Labels = Annotated[
     typer.Option(
         metavar="1=lung,5=heart",
         rich_help_panel=DATA,
-        help="Mask values and their names. The values need not follow each other.",
+        help="Mask values and the names of their labels. Gaps between the values are allowed.",
     ),
 ]
 Ignore = Annotated[
@@ -155,7 +156,7 @@ Spacing = Annotated[
     typer.Option(
         metavar="1x1x2",
         rich_help_panel=DATA,
-        help="Resample every case to this distance between its pixels, in the unit of its file (mostly mm).",
+        help="Resample every case to this spacing (distance between pixels), in mm. Give this or --size.",
     ),
 ]
 Crop = Annotated[

@@ -41,7 +41,7 @@ def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "encoder",
         "skips 1 (keep)",
         "1 × 24 × 24",
-        "144 a case",
+        "144 per case",
         "untrained",
         "robustq train",
         "robustq stress",
