@@ -26,7 +26,8 @@ ModelFile = Annotated[
         "--model-file",
         metavar="FILE.py:FUNCTION",
         rich_help_panel=MODELS,
-        help="Function that makes your own network, for models that were made from it. The file is executed.",
+        help="Function that returns your own network. Models that were wrapped with --model-file need it. The file is "
+        "executed.",
     ),
 ]
 Data = Annotated[
@@ -45,7 +46,7 @@ DataOrDemonstration = Annotated[
         rich_help_panel=DATA,
         autocompletion=complete.data(),
         help="Cases: a folder, a CSV table, an nnU-Net folder, or the name of a dataset. By default the built-in "
-        "phantom; the demonstration takes cases of it that its models have not seen.",
+        "phantom. The demonstration takes phantom cases on which its models were not trained.",
     ),
 ]
 Split = Annotated[
@@ -122,7 +123,7 @@ Device = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "cpu", "cuda"),
-        help="Where the models run: cpu, cuda, cuda:1 and so on, or auto (cuda where there is one).",
+        help="Where the models run: cpu, cuda, cuda:1 and so on, or auto (cuda if there is a GPU, else cpu).",
     ),
 ]
 NoiseDevice = Annotated[
@@ -148,7 +149,7 @@ BatchSize = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=COMPUTE,
-        help="Number of images that a model is given at once. By default 16 in 2D and 2 in 3D.",
+        help="Number of images that a model computes at once. By default 16 in 2D and 2 in 3D.",
     ),
 ]
 RunDirectory = Annotated[

@@ -17,7 +17,7 @@ Model = Annotated[
         "--model",
         metavar="FILE",
         rich_help_panel=MODELS,
-        help="Model file to train, made by robustq wrap. The file name alone works too.",
+        help="Model file to train, made by robustq wrap. A file name without the option works too.",
     ),
 ]
 Epochs = Annotated[
@@ -86,7 +86,7 @@ Precision = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "bf16", "fp32"),
-        help="Precision of the computation: fp32, bf16, or auto (bf16 where the device computes in it).",
+        help="Precision of the computation: fp32, bf16, or auto (bf16 if the device supports it, else fp32).",
     ),
 ]
 Out = Annotated[

@@ -27,7 +27,7 @@ ModelFile = Annotated[
     typer.Option(
         metavar="FILE.py:FUNCTION",
         rich_help_panel=NETWORK,
-        help="Function that makes your own network, instead of --arch. The file is executed.",
+        help="Function that returns your own network, instead of --arch. The file is executed.",
     ),
 ]
 Dims = Annotated[
@@ -81,9 +81,9 @@ Answer = Annotated[
         metavar="NAME",
         rich_help_panel=NETWORK,
         autocompletion=complete.one_of("softmax", "sigmoid", "probabilities"),
-        help="How the network's output becomes a mask: softmax (one label at each place), sigmoid (each label by "
-        "itself), or probabilities (the network applies one of these itself). By default softmax, or sigmoid for one "
-        "channel.",
+        help="How the network's output becomes a mask: softmax (one label per pixel), sigmoid (each label by "
+        "itself, so labels can overlap), or probabilities (the network applies one of these itself). By default "
+        "softmax, or sigmoid for one channel.",
     ),
 ]
 Weights = Annotated[
@@ -102,7 +102,7 @@ Quantise = Annotated[
         rich_help_panel=QUANTISER,
         autocompletion=complete.one_item("quantisers", "none"),
         help="Quantiser and its size: KxD (K codes of D channels), NAME:NUMBERS from robustq list quantisers, "
-        "identity:D (the matched baseline: no codebook, otherwise the same), or none.",
+        "identity:D (the matched baseline: the same projections, but without codes), or none.",
     ),
 ]
 Site = Annotated[
