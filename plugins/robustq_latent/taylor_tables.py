@@ -49,7 +49,8 @@ def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> S
             shifts,
             [
                 "Each figure: the mean over draws and tokens, then mean ± sd over groups (patients).",
-                "|Jδ|: the shift of a token that the first-order term of equation 4 predicts. |Δ|: its true shift.",
+                "|Jδ|: the shift of a token that the first-order term of equation 4 of the paper predicts. |Δ|: its "
+                "true shift. |Δ-Jδ| / |Δ|: the error of the prediction, relative to the true shift.",
                 "r: the mean radius of all codes (equation 3). r_k: the radius of the token's own code. m: the exact "
                 "margin, the distance from the token to the nearest face of its Voronoi cell.",
                 "Columns with <: the share of tokens that this criterion calls safe. flips: the share of tokens whose "
@@ -118,7 +119,8 @@ def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
         sections.append((str(perturbation), lines))
     header = ["model", *(percent(level) for level in levels), "median"]
     notes = [
-        "Each figure: the number of cases with this largest safe level. It is the highest tested level up to which the "
-        "margin calls enough tokens safe (|Jδ| < m): 95 %, or the share in taylor@SHARE."
+        "Each figure under a level: the number of cases with this largest safe level. It is the highest tested level "
+        "up to which the margin calls enough tokens safe (|Jδ| < m): 95 %, or the share in taylor@SHARE.",
+        "median: the median of the largest safe levels of all cases, in percent.",
     ]
     return Grid(f"Largest safe level on {sample}", header, sections, notes)

@@ -322,7 +322,7 @@ def test_models_that_prepare_differently_are_not_compared() -> None:
         ({"compat": "papercode"}, "did you mean paper-code"),
         ({"compat": "paper-code", "noise": ["rician"]}, "'rician' has no paper-code formula"),
         ({"data": "fantom"}, "did you mean phantom"),
-        ({"data": "phantom:case=3"}, "unexpected keyword argument 'case'; it takes dims=, cases="),
+        ({"data": "phantom:case=3"}, r"unexpected keyword argument 'case'\): it takes dims=, cases="),
         ({"device": "abacus"}, "device 'abacus' is not available"),
     ],
 )
