@@ -129,7 +129,7 @@ class AbstractAnalyser(ABC):
 
     @abstractmethod
     def clean(self, case: Case, latent: Latent) -> None:
-        """Take in a clean case; its latent has N = 1."""
+        """Add one unperturbed case; its latent has N = 1."""
 
     def findings(self) -> Iterable[Finding]:
         """The findings on all clean cases together."""
@@ -140,7 +140,7 @@ class AbstractAnalyser(ABC):
         return
 
     def observe(self, draws: Draws) -> None:
-        """Take in some of the piece's draws."""
+        """Add some of the piece's draws."""
         return
 
     def end(self) -> Iterable[Finding]:
@@ -148,9 +148,11 @@ class AbstractAnalyser(ABC):
         return ()
 
     def conclude(self, rows: pd.DataFrame) -> Iterable[Finding]:
-        """The findings that need this model's rows of all pieces (columns as in `robustq.results.rows.Row`).
+        """Findings that can only be computed once all pieces of this model are done.
 
-        Rows that only a figure needs are left out.
+        Args:
+            rows: this model's rows of all pieces (columns as in `robustq.results.rows.Row`), without the rows that only
+                a figure needs.
         """
         return ()
 

@@ -112,8 +112,10 @@ class AbstractDataset(ABC):
 
     @property
     def unlisted(self) -> Sequence[Entry]:
-        """Cases that belong to the dataset but are not among its entries, because a setting selected other cases; none
-        by default. They are never read; their fingerprints show in which domain a model was trained."""
+        """Cases that a setting of the dataset excluded; none by default.
+
+        They are not used. Their fingerprints only tell in which domain a model was trained.
+        """
         return ()
 
 

@@ -10,7 +10,7 @@ from robustq.request.checks import parse_checks
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import STATISTICS, examples
+from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
 
 EXAMPLES = examples(
     (
@@ -33,6 +33,14 @@ Check = Annotated[
         "robustq list analysers says what each one does.",
     ),
 ]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Seed of the noise. The same seed gives the same noise again.",
+    ),
+]
 
 
 def analyse(
@@ -45,7 +53,7 @@ def analyse(
     preset: options.Preset = None,
     levels: options.Levels = "1,10,20,30",
     draws: options.Draws = 100,
-    seed: options.NoiseSeed = 0,
+    seed: Seed = 0,
     compat: options.Compat = None,
     clip: options.Clip = False,
     check: Check = "all",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from robustq.errors import RequestError, unknown
-from robustq.report.numbers import draws_a_level
+from robustq.report.numbers import draws_per_level
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 
@@ -24,7 +24,7 @@ EXAMPLES = examples(
         "robustq compare runs/first --baseline baseline-trained",
     ),
     (
-        "One line for each architecture, from runs of several training seeds",
+        "One line per architecture, from runs of several training seeds",
         "robustq compare runs/seed-* --by architecture --format latex",
     ),
 )
@@ -38,7 +38,7 @@ Baseline = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=STATISTICS,
-        help="Name of the model that the others are comparison with, as in the tables of robustq stress.",
+        help="Name of the model that the others are compared with, as in the tables of robustq stress.",
     ),
 ]
 By = Annotated[
@@ -47,8 +47,8 @@ By = Annotated[
         metavar="NAME",
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of("architecture"),
-        help="architecture gives one line for each architecture, the mean over its training seeds. Give this or "
-        "--baseline.",
+        help="Summarise instead of comparing: architecture gives one line for each architecture, the mean over its "
+        "training seeds. Give this or --baseline.",
     ),
 ]
 PerLabel = Annotated[
@@ -164,5 +164,5 @@ def _measures_distance(metric: str) -> bool:
 
 def _caption(run: "Run", metric: str) -> str:
     """The caption of a metric's table: the data, the draws, and for a distance how missed structures count."""
-    caption = f"{run.asked['data']['name']}, {draws_a_level(run.asked['draws'])}"
+    caption = f"{run.asked['data']['name']}, {draws_per_level(run.asked['draws'])}"
     return f"{caption}, missed structures by {run.asked['missing']}" if _measures_distance(metric) else caption

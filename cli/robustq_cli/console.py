@@ -137,7 +137,7 @@ class Pieces:
         if not done:
             self._bars.reset(self._task)
         if self._target is not None:
-            say(f"The run directory is {self._target}. If the run is stopped, it goes on with --out {self._target}.")
+            say(f"The run directory is {self._target}. If the run is stopped, it continues with --out {self._target}.")
             self._target = None
         self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)

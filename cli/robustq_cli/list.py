@@ -33,7 +33,8 @@ Kind = Annotated[
 def list_items(kind: Kind = None, json: options.Json = False) -> None:
     """List the names that options accept, and what each one does.
 
-    Items of other packages are listed together with those of robustq. No item is imported.
+    An item is an architecture, a quantiser, a metric and so on, from robustq or from a plugin. The code of the items is
+    not loaded.
     """
     kinds = (*registry.KINDS, PRESET)
     if kind is not None and kind not in kinds:

@@ -26,17 +26,17 @@ EPILOG = "\n".join(
         "[bold]Exit status[/]",
         "",
         "0    done",
-        "1    a fault of robustq itself",
+        "1    a bug in robustq or a plugin; or doctor found a library missing",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
-        "130  stopped; the same command with the same --out goes on",
+        "130  stopped by you; the same command with the same --out continues",
     )
 )
 
 app = typer.Typer(
     name="robustq",
     cls=Group,
-    help="How robust is a segmentation network, why, and would a quantised bottleneck make it more so?",
+    help="How robust is a segmentation network, why, and would a quantised bottleneck make it more robust?",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -28,7 +28,7 @@ Noise = Annotated[
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_item("perturbations"),
-        help="One perturbation; gaussian+blur applies one after the other. Give this or --attack.",
+        help="One perturbation; gaussian+blur applies gaussian, then blur. Give this or --attack.",
     ),
 ]
 Attack = Annotated[
@@ -38,6 +38,14 @@ Attack = Annotated[
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_item("attacks"),
         help="One attack: fgsm, pgd, segpgd or bpda. pgd@l2 bounds the whole change (L2) instead of each value.",
+    ),
+]
+Draws = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Number of random repetitions of every case at each level that is tried.",
     ),
 ]
 Below = Annotated[
@@ -51,7 +59,7 @@ Resolution = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=STATISTICS,
-        help="How closely the level is searched, in percentage points.",
+        help="The search stops when the level is known to within this many percentage points.",
     ),
 ]
 
@@ -64,7 +72,7 @@ def minimal(
     split: options.Split = "held-out",
     noise: Noise = None,
     attack: Attack = None,
-    draws: options.Draws = 10,
+    draws: Draws = 10,
     seed: options.NoiseSeed = 0,
     clip: options.Clip = False,
     below: Below = 0.5,

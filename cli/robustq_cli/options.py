@@ -26,7 +26,8 @@ ModelFile = Annotated[
         "--model-file",
         metavar="FILE.py:FUNCTION",
         rich_help_panel=MODELS,
-        help="Function that makes your own network, for models that were made from it. The file is executed.",
+        help="Function that returns your own network. Models that were wrapped with --model-file need it. The file is "
+        "executed.",
     ),
 ]
 Data = Annotated[
@@ -45,7 +46,7 @@ DataOrDemonstration = Annotated[
         rich_help_panel=DATA,
         autocompletion=complete.data(),
         help="Cases: a folder, a CSV table, an nnU-Net folder, or the name of a dataset. By default the built-in "
-        "phantom; the demonstration takes cases of it that its models have not seen.",
+        "phantom. The demonstration takes phantom cases on which its models were not trained.",
     ),
 ]
 Split = Annotated[
@@ -63,7 +64,7 @@ Noises = Annotated[
         metavar="NAMES",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.several_items("perturbations"),
-        help="Perturbations, separated by commas; gaussian+blur applies one after the other. By default gaussian.",
+        help="Perturbations, separated by commas; gaussian+blur applies gaussian, then blur. By default gaussian.",
     ),
 ]
 Preset = Annotated[
@@ -107,7 +108,7 @@ Compat = Annotated[
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_of("paper-code"),
         help="paper-code uses the noise formulas of the paper's published code. By default robustq uses its own "
-        "formulas, which follow the intensity range.",
+        "formulas, which scale the noise to the intensity range of each image.",
     ),
 ]
 Clip = Annotated[
@@ -122,7 +123,7 @@ Device = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "cpu", "cuda"),
-        help="Where the models run: cpu, cuda, cuda:1 and so on, or auto (cuda where there is one).",
+        help="Where the models run: cpu, cuda, cuda:1 and so on, or auto (cuda if there is a GPU, else cpu).",
     ),
 ]
 NoiseDevice = Annotated[
@@ -140,7 +141,7 @@ Executor = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_item("executors"),
-        help="Where the work is computed: local, or another name from robustq list executors.",
+        help="Where the work is computed: local (this process), or the name of an executor that a plugin brings.",
     ),
 ]
 BatchSize = Annotated[
@@ -148,7 +149,7 @@ BatchSize = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=COMPUTE,
-        help="Number of images that a model is given at once. By default 16 in 2D and 2 in 3D.",
+        help="Number of images that a model computes at once. By default 16 in 2D and 2 in 3D.",
     ),
 ]
 RunDirectory = Annotated[

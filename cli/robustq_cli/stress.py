@@ -37,8 +37,8 @@ TransferFrom = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
-        help="Model whose attacks the other models see too. By default the matched baseline (wrapped with identity:D), "
-        "if there is one.",
+        help="Model whose attacks the other models are shown too. By default the matched baseline (wrapped with "
+        "identity:D), if there is one.",
     ),
 ]
 Metrics = Annotated[
@@ -57,7 +57,7 @@ Missing = Annotated[
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of("diagonal", "inf", "drop"),
         help="Distance given to a structure that a model misses completely: diagonal (the longest distance in "
-        "the image), inf (infinite) or drop (it is left out).",
+        "the image), inf (infinite) or drop (the missed structure is left out of the mean).",
     ),
 ]
 Precision = Annotated[
@@ -66,7 +66,7 @@ Precision = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "bf16", "fp16", "fp32"),
-        help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 where the device computes in it).",
+        help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 if the device supports it, else fp32).",
     ),
 ]
 

@@ -17,7 +17,7 @@ Model = Annotated[
         "--model",
         metavar="FILE",
         rich_help_panel=MODELS,
-        help="Model file to train, made by robustq wrap. The file name alone works too.",
+        help="Model file to train, made by robustq wrap. A file name without the option works too.",
     ),
 ]
 Epochs = Annotated[
@@ -51,7 +51,8 @@ Freeze = Annotated[
         metavar="PARTS",
         rich_help_panel=RECIPE,
         autocompletion=complete.one_of("encoder", "decoder", "encoder,decoder"),
-        help="Parts whose weights stay as they are: encoder, decoder, or both. With both, the bottleneck is trained.",
+        help="Parts whose weights stay as they are: encoder, decoder, or encoder,decoder (then only the bottleneck is "
+        "trained).",
     ),
 ]
 Seed = Annotated[
@@ -67,7 +68,8 @@ Validation = Annotated[
     typer.Option(
         metavar="SHARE",
         rich_help_panel=RECIPE,
-        help="Share of cases that are not trained on and choose the best epoch, if the data itself has no split.",
+        help="Share of cases kept out of training and used to choose the best epoch, if the data has no split of its "
+        "own.",
     ),
 ]
 SplitSeed = Annotated[
@@ -84,7 +86,7 @@ Precision = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "bf16", "fp32"),
-        help="Precision of the computation: fp32, bf16, or auto (bf16 where the device computes in it).",
+        help="Precision of the computation: fp32, bf16, or auto (bf16 if the device supports it, else fp32).",
     ),
 ]
 Out = Annotated[

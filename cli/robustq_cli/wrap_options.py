@@ -27,7 +27,7 @@ ModelFile = Annotated[
     typer.Option(
         metavar="FILE.py:FUNCTION",
         rich_help_panel=NETWORK,
-        help="Function that makes your own network, instead of --arch. The file is executed.",
+        help="Function that returns your own network, instead of --arch. The file is executed.",
     ),
 ]
 Dims = Annotated[
@@ -81,9 +81,9 @@ Answer = Annotated[
         metavar="NAME",
         rich_help_panel=NETWORK,
         autocompletion=complete.one_of("softmax", "sigmoid", "probabilities"),
-        help="How the network's output becomes a mask: softmax (one label at each place), sigmoid (each label by "
-        "itself), or probabilities (the network applies one of these itself). By default softmax, or sigmoid for one "
-        "channel.",
+        help="How the network's output becomes a mask: softmax (one label per pixel), sigmoid (each label by "
+        "itself, so labels can overlap), or probabilities (the network applies one of these itself). By default "
+        "softmax, or sigmoid for one channel.",
     ),
 ]
 Weights = Annotated[
@@ -119,7 +119,7 @@ Quantise = Annotated[
         rich_help_panel=QUANTISER,
         autocompletion=complete.one_item("quantisers", "none"),
         help="Quantiser and its size: KxD (K codes of D channels), NAME:NUMBERS from robustq list quantisers, "
-        "identity:D (the matched baseline: no codebook, otherwise the same), or none.",
+        "identity:D (the matched baseline: the same projections, but without codes), or none.",
     ),
 ]
 Site = Annotated[
@@ -128,8 +128,8 @@ Site = Annotated[
         "--at",
         metavar="SUBMODULE",
         rich_help_panel=QUANTISER,
-        help="Where the network is cut: the dotted name of a submodule. By default the architecture's own site; if it "
-        "names none, robustq searches the bottleneck.",
+        help="Where the network is cut: the dotted name of a submodule. By default the place that the architecture "
+        "declares. If it declares none, robustq searches for the bottleneck.",
     ),
 ]
 Skips = Annotated[
@@ -138,7 +138,8 @@ Skips = Annotated[
         metavar="NAME",
         rich_help_panel=QUANTISER,
         autocompletion=complete.one_of("keep", "drop", "quantise"),
-        help="What happens to the feature maps that go around the bottleneck: keep, drop (set to 0) or quantise.",
+        help="What happens to the skips, the feature maps that go around the bottleneck: keep, drop (set to 0) or "
+        "quantise (each skip gets a codebook of its own).",
     ),
 ]
 Calibrate = Annotated[
@@ -155,7 +156,7 @@ Labels = Annotated[
     typer.Option(
         metavar="1=lung,5=heart",
         rich_help_panel=DATA,
-        help="Mask values and their names. The values need not follow each other.",
+        help="Mask values and the names of their labels. Gaps between the values are allowed.",
     ),
 ]
 Ignore = Annotated[
@@ -172,7 +173,7 @@ Spacing = Annotated[
     typer.Option(
         metavar="1x1x2",
         rich_help_panel=DATA,
-        help="Resample every case to this distance between its pixels, in the unit of its file (mostly mm).",
+        help="Resample every case to this spacing (distance between pixels), in mm. Give this or --size.",
     ),
 ]
 Crop = Annotated[

@@ -35,7 +35,7 @@ def print_summary(
         "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),
         "bottleneck": f"{features} -> embedding {embedding}",
         "stride": f"{_extents(anatomy.stride)} (image voxels that a token covers along each axis)",
-        "tokens": f"{anatomy.tokens} a {'case, or slice of a volume' if spec.dims == 2 else 'case'}",
+        "tokens": f"{anatomy.tokens} per {'case, or per slice of a volume' if spec.dims == 2 else 'case'}",
         "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
         "answer": f"{spec.answer}, {spec.classes} channels -> {', '.join(spec.labels)}",
         **origin,

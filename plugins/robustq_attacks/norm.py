@@ -19,7 +19,7 @@ class AbstractNorm(ABC):
 
     @abstractmethod
     def radius(self, level: float, size: int) -> float:
-        """Radius of the ball at a level, in percent, around an image of `size` values."""
+        """Largest allowed change (radius of the norm ball) at a level in percent, for an image of `size` values."""
 
     @abstractmethod
     def steepest(self, gradient: Image) -> Image:

@@ -28,7 +28,8 @@ CASES, TOKENS = 64, 64
 class Codebook(AbstractAnalyser):
     """How large, how evenly used and how evenly spread the codes of a codebook are.
 
-    It measures radii, use and spread of the codebook's vectors (sections 2.3 and 3.1, Table 1).
+    It measures radii, use and spread of the codebook's vectors (sections 2.3 and 3.1 of the paper; its Table 1 has the
+    radii).
 
     Values that depend on use are given for all cases, and also for each domain if there are several. If a quantiser has
     several stages, each stage has its own values. A lattice has codes but no vectors, so only its use is measured.
@@ -46,7 +47,7 @@ class Codebook(AbstractAnalyser):
         return None if vectors is None else vectors.detach()
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Count the codes, and store some embeddings."""
+        """Count the codes that one unperturbed case uses, and store some of its embeddings for the map."""
         capacity = None if self.model.quantiser is None else self.model.quantiser.capacity
         if latent.codes is None or capacity is None:
             return
@@ -79,7 +80,7 @@ class Codebook(AbstractAnalyser):
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-        """Table 1 with the radii of the codes in use and their number, and a table of assumption 3."""
+        """Two tables: radii and use of the codes (as Table 1 of the paper), and the spread of their vectors."""
         return codebook_grids(rows, models, sample=sample)
 
     @classmethod

@@ -18,7 +18,7 @@ def geometry(vectors: Float[Tensor, "k d"], stage: str) -> Iterable[Finding]:
 
     Args:
         vectors: vectors of the stage.
-        stage: "0:", "1:", ... if there are several stages, else "". The labels of codes begin with it.
+        stage: prefix of the labels of codes: "0:", "1:", ... if the quantiser has several stages, else "".
     """
     name = stage.rstrip(":")
     every_radius = radii(vectors)

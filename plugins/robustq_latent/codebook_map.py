@@ -74,7 +74,7 @@ def map_findings(samples: Sequence[SampledTokens], vectors: Float[Tensor, "k d"]
     Args:
         samples: embeddings of clean cases.
         vectors: vectors of one stage.
-        stage: "0:" if there are several stages, else "". The labels of codes begin with it.
+        stage: prefix of the labels of codes: "0:" if the quantiser has several stages, else "".
     """
     embeddings = torch.cat([sample.embeddings for sample in samples]).double()
     centre = embeddings.mean(0)

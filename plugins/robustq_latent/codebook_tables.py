@@ -33,7 +33,7 @@ _HEADER = ["model", "r", "r_i, all K", "r_i, in use", "r_i, among these", "codes
 
 
 def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-    """Table 1 with the radii and the number of the codes in use, and a table on assumption 3.
+    """Two tables: radii and use of the codes (as Table 1 of the paper), and the spread of their vectors.
 
     Args:
         rows: rows of a whole analysis.
@@ -62,11 +62,14 @@ def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[st
     without = [model for model in models if model not in set(whole["model"])]
     lattices = [model for model in models if model not in with_vectors and model not in without]
     notes = [
-        "r: equation 3 as printed, the sum of all r_i divided by K-1; r_i: half the distance from a vector to its "
-        "nearest other vector, mean ± sample sd over codes; in use: chosen at least once on the clean cases; among "
-        "these: only codes in use count as neighbours",
-        *[f"{model}: has no codebook, so no value applies" for model in without],
-        *[f"{model}: its codes have no vectors, so radii and spread do not apply" for model in lattices],
+        "r_i: the radius of code i, half the distance from its vector to the nearest other vector; mean ± sample sd "
+        "over codes. It is given over all K codes, over the codes in use, and over the codes in use when only these "
+        "count as neighbours (among these).",
+        "r: the mean radius by equation 3 of the paper, the sum of all r_i divided by K-1.",
+        "in use: chosen at least once by the unperturbed cases. perplexity: the number of equally used codes that "
+        "would be as varied.",
+        *[f"{model} has no codebook, so no value applies." for model in without],
+        *[f"{model}: its codes have no vectors, so radii and spread do not apply." for model in lattices],
     ]
     return Grid(f"Codebook on {sample}", _HEADER, sections, notes)
 
@@ -88,9 +91,9 @@ def _spread_grid(with_vectors: pd.DataFrame) -> Grid:
         )
     header = ["model", "norm", "norm CV", "mean direction", "uniformity", "random points"]
     note = (
-        "assumption 3 of the paper, that vectors are evenly spread over a hypersphere, holds where norm CV and mean "
-        "direction are near 0 and uniformity lies in the interval of as many random points on the sphere (95 %, Monte "
-        "Carlo)"
+        "Assumption 3 of the paper (codes spread evenly on a sphere) holds where norm CV (the sd of the norms divided "
+        "by their mean) and mean direction (the length of the mean unit vector) are near 0, and uniformity lies in the "
+        "95 % interval of as many random points on the sphere."
     )
     return Grid("Spread of the codebook's vectors", header, [("", lines)], [note])
 

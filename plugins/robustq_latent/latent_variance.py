@@ -1,4 +1,7 @@
-"""The analyser `latent-variance`: three readings of the variance, and the flip rate (Table 3, Fig. 2)."""
+"""The analyser `latent-variance`: three readings of the variance, and the flip rate.
+
+The paper averages the variance in its Table 3 and draws it in its Fig. 2.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -48,7 +51,7 @@ class LatentVariance(AbstractAnalyser):
         self._clean_codes: Tensor | None = None
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Add a case to the clean variance: over the positions of a case, and between cases."""
+        """Add one unperturbed case to the variance over positions and between cases."""
         tokens = Moments()
         tokens.add(latent.quantised[0])
         self._within = self._within + tokens.variance
@@ -73,7 +76,7 @@ class LatentVariance(AbstractAnalyser):
         self._clean_codes = latent.codes
 
     def observe(self, draws: Draws) -> None:
-        """Add draws to the running variance."""
+        """Add some perturbed images of the piece to its variance over draws, and count the codes that changed."""
         self._noise.add(draws.latent.quantised)
         if draws.latent.codes is not None and self._clean_codes is not None:
             moved = draws.latent.codes.ne(self._clean_codes).any(-1)
@@ -95,7 +98,7 @@ class LatentVariance(AbstractAnalyser):
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-        """Table 3: the readings at each level, and their mean over the levels above 0."""
+        """The readings at each level, and their mean over the levels above 0 (Table 3 of the paper)."""
         values = Values(rows[rows["metric"].isin(_READINGS)])
         sections = []
         for perturbation in values.perturbations:
@@ -109,13 +112,17 @@ class LatentVariance(AbstractAnalyser):
                     lines.append([model, "mean" if level is None else percent(level), *cells])
             sections.append((perturbation, lines))
         notes = [
-            "mean ± sd over groups; the line of level mean: average over the levels above 0 (the paper's Table 3)",
-            "raw: in the squared unit of each network's own latents, so not comparable between networks; min-max: each "
-            "case's latents are first scaled to [0, 1]; relative: divided by the variance of clean latents over "
-            "positions and images, so comparable between networks; flip rate: share of tokens whose code changes",
+            "Each figure: mean ± sd over groups (patients). The line of level mean is the average over the levels "
+            "above 0, as in Table 3 of the paper.",
+            "raw: the variance over draws, in the squared unit of each network's own latents, so it cannot be compared "
+            "between networks.",
+            "min-max: raw / (largest - smallest latent)², with both taken over all draws of a case.",
+            "relative: raw divided by the variance of the unperturbed latents over positions and images; compare "
+            "networks by it.",
+            "flip rate: the share of tokens whose code changes.",
         ]
         constant = rows[(rows["metric"] == "relative") & (rows["reason"] != "")]["model"].unique()
-        notes += [f"{model}: its latents are constant, so it has no relative variance" for model in constant]
+        notes += [f"{model}: its latents are constant, so it has no relative variance." for model in constant]
         return [
             Grid(
                 f"Latent variance on {sample}",

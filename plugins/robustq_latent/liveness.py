@@ -98,7 +98,11 @@ class Liveness(AbstractAnalyser):
             alive = {1.0: "yes", 0.0: "NO"}.get(values["alive"], "not tested")
             lines.append([model, alive, number(values.get("differ_between_images", torch.nan))])
         header = ["model", "alive", "positions that differ between images"]
-        return [Grid(f"Liveness on {sample}", header, [("", lines)])]
+        notes = [
+            "positions that differ between images: the share of positions at which two cases have different codes "
+            "(without a codebook, different latents). A group is a patient."
+        ]
+        return [Grid(f"Liveness on {sample}", header, [("", lines)], notes)]
 
 
 def _on_grid(latent: Latent, grid: tuple[int, ...]) -> torch.Tensor:

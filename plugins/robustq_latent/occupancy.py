@@ -49,7 +49,7 @@ class Occupancy(AbstractAnalyser):
         self._maps: list[tuple[Entry, CodeMap]] = []
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Count labels by code, measure distances, and store the code maps of the first cases."""
+        """Add one unperturbed case: its labels by code, its distances, and its code map if it is one of the first."""
         if latent.codes is None:
             return
         codes = latent.codes[0, :, 0]

@@ -41,7 +41,9 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
             sections.append((str(domain), lines))
         header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
         notes = [
-            "share of tokens with |e - l_k| > r_k, and means over tokens; mean ± sd over groups; clean cases",
+            "|e - l_k|: the distance from a token to the vector of its code. r_k: the radius of this code.",
+            "The first column is a share of tokens, the others are means over tokens; then mean ± sd over groups "
+            "(patients), on unperturbed cases.",
             *space_notes(rows),
         ]
         grids.append(Grid(f"Tokens beyond the radius of their code on {sample}", header, sections, notes))
@@ -60,7 +62,7 @@ def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
         table = dict(zip(labels_and_metrics, model_rows["value"], strict=True))
         weight = tokens[tokens["model"] == model].set_index("label")["value"].sort_values(ascending=False)
         if len(weight) > CODES:
-            shortened.append(f"{model}: shown are the {CODES} most frequent of {len(weight)} codes in use")
+            shortened.append(f"{model}: the table shows the {CODES} most frequent of {len(weight)} codes in use.")
         lines = [
             [
                 str(code),
@@ -71,7 +73,8 @@ def _atlas(shares: pd.DataFrame, tokens: pd.DataFrame, sample: str) -> Grid:
         ]
         sections.append((str(model), lines))
     notes = [
-        "share of each code's area that a label covers, over all clean cases; tokens: share of all tokens",
+        "Columns of labels: the share of each code's area that a label covers, over all unperturbed cases. tokens: the "
+        "share of all tokens that have this code.",
         *shortened,
     ]
     return Grid(f"Which anatomy a code stands for, on {sample}", ["code", "tokens", *labels], sections, notes)

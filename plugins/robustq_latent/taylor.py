@@ -1,4 +1,7 @@
-"""The analyser `taylor`: which tokens each criterion of the Taylor bound (equation 4) calls safe, and how wrongly."""
+"""The analyser `taylor`: which tokens each criterion of the Taylor bound calls safe, and its error rate.
+
+The bound is equation 4 of the paper: a token keeps its code while its first-order shift is below the radius.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -56,7 +59,7 @@ class Taylor(AbstractAnalyser):
         return "" if share == SHARE else f"{share:.12g}"
 
     def clean(self, case: Case, latent: Latent) -> None:
-        """Store the case for `conclude`."""
+        """Store the name and group of one unperturbed case; `conclude` needs them."""
         self._entries[case.entry.id] = case.entry
 
     def findings(self) -> Iterable[Finding]:
@@ -64,7 +67,7 @@ class Taylor(AbstractAnalyser):
         return space_findings(self.model)
 
     def begin(self, case: Case, latent: Latent) -> None:
-        """Start a piece with the clean tokens, and measure their distance to the nearest Voronoi face."""
+        """Begin a piece: store the tokens of its unperturbed case, and compute the radius and the margin of each."""
         self._piece = TaylorPiece(latent.embedding[0], self._vectors, self._radii)
 
     def observe(self, draws: Draws) -> None:

@@ -48,9 +48,13 @@ def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> S
             ["model", "level", *(title for _, title in _SHIFTS)],
             shifts,
             [
-                "means over draws and tokens, then mean ± sd over groups; |Jδ|: shift predicted by the first-order "
-                "term; |Δ|: true shift; r: radius of equation 3; r_k: radius of the token's code; m: exact margin of "
-                "the token; columns with <: share of tokens; flips: share of tokens whose code changes",
+                "Each figure: the mean over draws and tokens, then mean ± sd over groups (patients).",
+                "|Jδ|: the shift of a token that the first-order term of equation 4 of the paper predicts. |Δ|: its "
+                "true shift. |Δ-Jδ| / |Δ|: the error of the prediction, relative to the true shift.",
+                "r: the mean radius of all codes (equation 3). r_k: the radius of the token's own code. m: the exact "
+                "margin, the distance from the token to the nearest face of its Voronoi cell.",
+                "Columns with <: the share of tokens that this criterion calls safe. flips: the share of tokens whose "
+                "code changes.",
                 *space_notes(rows),
             ],
         )
@@ -88,10 +92,11 @@ def _error_grid(rows: pd.DataFrame, models: Sequence[str], values: Values, sampl
         sections.append((perturbation, lines))
     titles = [f"{error} by {name}" for name in ("r", "r_k", "m") for error in ("false-safe", "false-unsafe")]
     notes = [
-        "a criterion calls a token safe where |Jδ| is below its bound; false-safe: share of the tokens called safe "
-        "that flip; false-unsafe: share of the tokens called unsafe that stay; all cases and draws are pooled",
-        "last columns: number of tokens that flip although their true shift is below r_k, which does not guarantee "
-        "that the code stays, or below m, which does",
+        "A criterion calls a token safe where |Jδ| is below its bound. false-safe: the share of the tokens called safe "
+        "whose code changes. false-unsafe: the share of the tokens called unsafe whose code stays. All cases and draws "
+        "are pooled.",
+        "flipped: the number of tokens whose code changes although their true shift is below the bound. A shift below "
+        "r_k does not guarantee that the code stays; a shift below m does.",
     ]
     header = ["model", "level", *titles, "flipped, |Δ| < r_k", "flipped, |Δ| < m"]
     return Grid(f"Errors of the three criteria on {sample}", header, sections, notes)
@@ -114,7 +119,8 @@ def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
         sections.append((str(perturbation), lines))
     header = ["model", *(percent(level) for level in levels), "median"]
     notes = [
-        "number of cases by their largest safe level: there and at all lower levels tested, the mean share of tokens "
-        "with |Jδ| < m reaches the required share"
+        "Each figure under a level: the number of cases with this largest safe level. It is the highest tested level "
+        "up to which the margin calls enough tokens safe (|Jδ| < m): 95 %, or the share in taylor@SHARE.",
+        "median: the median of the largest safe levels of all cases, in percent.",
     ]
     return Grid(f"Largest safe level on {sample}", header, sections, notes)

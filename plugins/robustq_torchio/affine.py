@@ -30,11 +30,11 @@ class Affine(AbstractPerturbation):
     moves_truth = True
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
-        """The moved image."""
+        """The image (C, *S), moved as the draw says."""
         return moved_image(image, _affine(image.shape[1:], level, generator))
 
     def move(self, mask: Masks, level: float, generator: torch.Generator) -> Masks:
-        """The moved masks."""
+        """The masks (L, *S), moved exactly as the image of the same draw."""
         return moved_masks(mask, _affine(mask.shape[1:], level, generator))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:

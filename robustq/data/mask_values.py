@@ -29,7 +29,7 @@ def mask_value_text(value: MaskValue) -> str:
 
 
 def parse_mask_value(text: str) -> MaskValue:
-    """The mask value of a text such as 3 or 1+2+3."""
+    """Read a mask value such as 3, or 1+2+3 for the union of three values."""
     numbers = tuple(int(number) for number in text.split("+"))
     return numbers if len(numbers) > 1 else numbers[0]
 

@@ -1,4 +1,4 @@
-"""The note on labels that a model answers although the truth does not show them."""
+"""The note on labels that a model predicts although the true mask does not have them."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def invented_notes(found: Sequence[Invented], total: int) -> list[str]:
         shares.append(f"{model} {number(answers.share)}" + (most if worst.share > answers.share else ""))
     absent = next(iter(clean.values())).absent
     return [
-        f"In {absent} of the {total} pairs of a case and a label, the true mask does not show the label. Such a pair "
-        "has no score and is in no figure above. Share of these pairs in which a model answers the label all the same, "
-        f"at {percent(0)}: {'; '.join(shares)}."
+        f"In {absent} of the {total} pairs of a case and a label, the true mask does not have the label. Such a pair "
+        "has no score and is in no figure above. Share of these pairs in which a model predicts the label although "
+        f"the true mask does not have it (invents it), at {percent(0)}: {'; '.join(shares)}."
     ]

@@ -67,7 +67,7 @@ def _draw_notes(attacks: Mapping[str, int], asked: int) -> list[str]:
     notes = []
     if single:
         has = "has no random part, so it has" if len(single) == 1 else "have no random part, so they have"
-        notes.append(f"{listed(single)} {has} 1 draw a level.")
+        notes.append(f"{listed(single)} {has} 1 draw per level.")
     if drawn:
         begins = "begins" if len(drawn) == 1 else "begin"
         notes.append(

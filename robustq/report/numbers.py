@@ -50,9 +50,9 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
-def draws_a_level(count: int) -> str:
-    """`10 draws a level above 0`: at level 0 nothing is drawn."""
-    return "1 draw a level" if count == 1 else f"{count} draws a level above 0"
+def draws_per_level(count: int) -> str:
+    """`10 draws per level above 0`: at level 0 nothing is drawn."""
+    return "1 draw per level" if count == 1 else f"{count} draws per level above 0"
 
 
 def plain(value: object) -> object:

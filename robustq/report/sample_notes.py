@@ -57,11 +57,11 @@ def _grid_notes(asked: Mapping[str, Any], spec: Spec) -> list[str]:
     size, spacing = spec.preparation.size, spec.preparation.spacing
     if not (size or spacing):
         return []
-    kind = "size" if size else "spacing"
     lengths = "×".join(map(str, size) if size else (f"{length:g}" for length in spacing or ()))
+    change = f"resized to {lengths}" if size else f"resampled to a spacing of {lengths} mm"
     note = (
-        f"Every case is brought to the {kind} {lengths}{'' if size else ' mm'} before it is perturbed, and answers are "
-        f"scored at this {kind}. At the {kind} of the files, figures can differ."
+        f"Every case is {change} before it is perturbed and scored. At the {'size' if size else 'spacing'} of the "
+        "files, figures can differ."
     )
     metrics = parse_metrics(",".join(asked.get("metrics", ["dice"])))
     if any(metric.measures_distance for metric in metrics.values()):

@@ -12,7 +12,8 @@ class DomainCurves:
 
     Attributes:
         name: name of the domain, "" for cases without one; None if the domains are not kept apart.
-        rows: rows of one metric, as `robustq.statistics.summarise` gives them.
+        rows: means of one metric over groups, one row per model, perturbation and level (columns as
+            `robustq.statistics.summarise` gives them).
         codes: for each model, the codes in use on the clean cases, as text.
         trained: models that were trained on cases of this domain, as far as that is known.
         about: sentence on the number of cases and on the models trained on this domain; "" without a domain.

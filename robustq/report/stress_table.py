@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, draws_a_level, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.numbers import count, draws_per_level, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.statistics import audc, retention
 
@@ -52,8 +52,8 @@ def _title(curves: StressCurves, infinite: bool) -> str:
     average = "median (quartiles)" if infinite else "mean ± sd"
     least, groups = int(curves.rows["groups"].min()), int(curves.rows["groups"].max())
     over = count(groups, "group") if least == groups else f"{least} to {groups} groups"
-    per_domain = " a domain" if len(curves.domains) > 1 else ""
-    draws = draws_a_level(max(curves.draws.values()))
+    per_domain = " per domain" if len(curves.domains) > 1 else ""
+    draws = draws_per_level(max(curves.draws.values()))
     return f"{curves.label} on {curves.data}: {average} over {over}{per_domain}, {draws}"
 
 

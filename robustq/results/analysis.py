@@ -12,7 +12,7 @@ from robustq import registry
 from robustq.errors import RequestError
 from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
-from robustq.report.numbers import plain
+from robustq.report.numbers import count, plain
 from robustq.request.with_setting import split_setting
 from robustq.results.rows import FIGURE
 from robustq.results.stored import Stored
@@ -74,8 +74,8 @@ class Analysis(Stored):
         """
         data = self.asked["data"]
         groups = len({case["group"] for case in data["cases"]})
-        sample = f"{data['name']}, {groups} groups"
-        sample_and_draws = f"{sample}, {self.asked['draws']} draws a level"
+        sample = f"{data['name']}, {count(groups, 'group')}"
+        sample_and_draws = f"{sample}, {count(self.asked['draws'], 'draw')} per level"
         rows = measured(self._frame)
         grids: list[Grid] = []
         for loaded in self._analysers.values():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, draws_a_level, number, percent, plain
+from robustq.report.numbers import count, draws_per_level, number, percent, plain
 from robustq.request.with_setting import is_one_of
 from robustq.results.stored import Stored
 from robustq.statistics.group_means import describe
@@ -88,7 +88,7 @@ class MinimalLevels(Stored):
         asked = self.asked
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
-            f"{asked['data']['name']}: median (quartiles) over {cases['group'].nunique()} groups"
+            f"{asked['data']['name']}: median (quartiles) over {count(cases['group'].nunique(), 'group')}"
         )
         return Grid(title, ["model", "level", "at once", "never"], [("", lines)], self.notes())
 
@@ -114,9 +114,10 @@ class MinimalLevels(Stored):
         aimed = aimed if is_one_of("attacks", self.asked["perturbation"]) else []
         return [
             *remarks_on_models,
+            "level: the median over groups (patients), with the quartiles in brackets.",
             f"The search goes up in steps of {STEPS[0]:g} percentage points until mean Dice is below the threshold. "
             f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
-            f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_a_level(self.asked['draws'])}.",
+            f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level(self.asked['draws'])}.",
             "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
             f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. Their "
             f"level counts as {percent(MOST)}, and figures that depend on this are marked ≥ (at least).",

@@ -38,7 +38,7 @@ class Row:
         status: "ok"; "missed" if the label is in the truth and not in the answer; "failed" for a case that could not
             be used; "figure" for a value that only a figure needs, which is part of no mean and no table.
         reason: why the case failed, or why there is no value; in an analysis also the verdict on a model, in words.
-        severity: the image quality that the level was chosen for, such as "ssim:0.9"; "" if levels were given.
+        severity: always "" today. A later option stores here the image quality that the level was chosen for.
     """
 
     model: str
@@ -91,5 +91,5 @@ def blank_row(dataset: AbstractDataset, entry: Entry | None) -> Row:
 
 
 def of_model(name: str, model: Segmenter) -> dict[str, Any]:
-    """The columns that identify a model."""
+    """The columns of a row that identify its model: its name in the run, and its training seed if it is trained."""
     return {"model": name, "training_seed": model.spec.seed if model.spec.training else None}

@@ -113,7 +113,9 @@ def stress(
         # Refuses a tolerance in mm on px data.
         if len({metric.unit(unit) for unit in units}) > 1:
             examples = ", ".join(f"{case} in {unit}" for unit, case in units.items())
-            raise RequestError(f"{text} of cases with different units ({examples}) has no mean: stress them apart")
+            raise RequestError(
+                f"{text} of cases with different units ({examples}) has no mean: run stress for each unit separately"
+            )
     batch_size = batch_size or subjects.batch_size
     source = choose_source(subjects.models, transfer_from) if attacks else None
     attack_draws = {name: draws if opened.random else 1 for name, opened in attacks.items()}

@@ -41,7 +41,7 @@ def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "encoder",
         "skips 1 (keep)",
         "1 × 24 × 24",
-        "144 a case",
+        "144 per case",
         "untrained",
         "robustq train",
         "robustq stress",
@@ -102,7 +102,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     )
     result = robustq("stress", *models, *asked, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "seen in training"):
+    for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "figures on these cases are better than"):
         assert word in result.stdout
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "curves",

@@ -343,7 +343,7 @@ def test_without_a_sign_of_masking_the_notes_say_that_this_is_no_proof() -> None
     run = robustq.stress(models, Halves(), attack=["fgsm"], levels=[10], draws=3)
     assert run.masked_gradients() == []
     notes = curve_grid(run.curves("dice")).notes
-    assert "fgsm has no random part, so it has 1 draw a level." in notes
+    assert "fgsm has no random part, so it has 1 draw per level." in notes
     assert any("No sign of this was found" in note and "This is no proof" in note for note in notes)
 
 

@@ -51,7 +51,7 @@ def test_the_domain_that_a_model_was_trained_in_stands_first() -> None:
         "Domain B (2 cases): the model was trained on other cases of this domain.",
         "Domain A (2 cases): no model was trained on cases of this domain.",
     ]
-    assert "over 2 groups a domain" in grid.title
+    assert "over 2 groups per domain" in grid.title
     assert [panel.get_title() for panel in run.plot().axes] == [
         "gaussian, domain B\n(training domain)",
         "gaussian, domain A",

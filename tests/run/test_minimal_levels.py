@@ -188,12 +188,12 @@ def test_a_table_has_a_line_for_every_model_and_says_what_it_takes_for_granted()
     ((_, lines),) = grid.sections
     assert [line[0] for line in lines] == ["unet", "vq-unet"]
     assert any(
-        "a dip of mean Dice between two steps. Mean Dice is taken over 1 draw a level." in note for note in grid.notes
+        "a dip of mean Dice between two steps. Mean Dice is taken over 1 draw per level." in note for note in grid.notes
     )
     assert any(
         "robustq stress --attack looks for such masked gradients, this search does not" in note for note in grid.notes
     )
-    assert any("were seen in training" in note for note in grid.notes)
+    assert any("figures on these cases are better than" in note for note in grid.notes)
     frame = found.to_frame()
     assert len(frame) == 4
     assert ((frame["level"] - frame["above"].astype(float)).fillna(0) <= 5).all()

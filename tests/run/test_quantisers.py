@@ -118,7 +118,7 @@ def test_the_tables_say_where_distances_are_taken_and_what_does_not_apply(whole:
         "distances in the embedding after its tanh",
         "lfq: its codes have no vectors, so radii and spread do not apply",
         "residual: 2 stages; distances, margins and flips here are those of the first",
-        "identity: has no codebook, so no value applies",
+        "identity has no codebook, so no value applies.",
     ):
         assert words in text, words
 

@@ -258,7 +258,7 @@ def test_cases_seen_in_training_are_left_out_unless_asked_for(tmp_path: Path) ->
     assert len(scored.asked["data"]["cases"]) == 5 - len(trained.spec.training["training_cases"])
     assert any("to choose, by Dice without noise, which epoch" in note for note in scored.sample_notes())
     everything = robustq.stress({"m": trained}, "phantom:cases=5,domain=A", levels=[0], split="all")
-    assert any("were seen in training" in note for note in everything.sample_notes())
+    assert any("figures on these cases are better than" in note for note in everything.sample_notes())
     with pytest.raises(RequestError, match="declares no case of the split 'test'"):
         robustq.stress({"m": trained}, "phantom:cases=5,domain=A", split="test")
 
@@ -521,7 +521,7 @@ def test_distances_of_cases_in_mm_and_px_are_not_averaged() -> None:
         def fingerprint(self, entry: Entry) -> str:
             return self.inner.fingerprint(entry)
 
-    with pytest.raises(RequestError, match=r"A/0000 in mm.*stress them apart"):
+    with pytest.raises(RequestError, match=r"A/0000 in mm.*run stress for each unit separately"):
         robustq.stress({"m": model()}, Mixed(), levels=[30], draws=1, metrics="hd95")
     assert len(robustq.stress({"m": model()}, Mixed(), levels=[30], draws=1).to_frame())
 

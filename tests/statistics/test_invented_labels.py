@@ -47,9 +47,9 @@ def test_the_share_is_the_mean_over_draws_then_over_labels_of_cases() -> None:
 def test_the_note_tells_the_clean_share_and_the_largest() -> None:
     (note,) = invented_notes(invented(rows(ANSWERS)), 5)
     assert note.replace("\N{NO-BREAK SPACE}", " ") == (
-        "In 2 of the 5 pairs of a case and a label, the true mask does not show the label. Such a pair has no score "
-        "and is in no figure above. Share of these pairs in which a model answers the label all the same, at 0 %: m "
-        "0.000 (at most 0.750, under gaussian at 10 %)."
+        "In 2 of the 5 pairs of a case and a label, the true mask does not have the label. Such a pair has no score "
+        "and is in no figure above. Share of these pairs in which a model predicts the label although the true mask "
+        "does not have it (invents it), at 0 %: m 0.000 (at most 0.750, under gaussian at 10 %)."
     )
 
 
