@@ -49,9 +49,10 @@ def masking_notes(
     if not found:
         return [
             *notes,
-            f"{MASKED} No sign of this was found: at the same level, no other attack that may change the image as much "
-            f"or less, made for this model or for another, leaves a Dice more than {MATTERS:g} below the Dice under "
-            "the model's own attack. This is no proof: a better attack could still do more harm.",
+            f"{MASKED} No sign of this was found: at the same level, over the cases of all domains together, no other "
+            "attack that may change the image as much or less, made for this model or for another, leaves a Dice more "
+            f"than {MATTERS:g} below the Dice under the model's own attack. This is no proof: a better attack could "
+            "still do more harm.",
         ]
     sentences = []
     for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in found):
