@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class RequestError(ValueError):
-    """The request cannot be carried out as it stands.
+    """The request is wrong, so it is refused.
 
     The message is one sentence for the user: what was given, what is accepted, what to do next. The command
     line prints it without a traceback and ends with exit status 2.

@@ -16,7 +16,7 @@ SPLITS = ("", "train", "val", "test")
 
 
 class CSVDataset(AbstractDataset):
-    """A table with one case a line: its image, its mask, and if known its domain, split and group.
+    """A table with one case per line: its image, its mask, and if known its domain, split and group.
 
     The columns are `image,label[,domain,split,group]`. Paths are relative to the table.
 

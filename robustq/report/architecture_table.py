@@ -48,8 +48,8 @@ def architecture_grid(
         )
     if distance:
         reading_notes.append(
-            "missed: how many answers lack a structure that the true mask shows; each case, label and draw has one "
-            "answer."
+            "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
+            "one answer."
         )
     header = ["architecture", *(percent(level) for level in levels), "seeds"]
     printed_notes = [note for note in (*reading_notes, *notes) if note]

@@ -50,8 +50,8 @@ def comparison_grid(
     ]
     if distance:
         reading_notes.append(
-            "missed: how many answers lack a structure that the true mask shows; each case, label and draw has one "
-            "answer."
+            "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
+            "one answer."
         )
     figures = [f"baseline {average}", f"model {average}", "difference [95 % interval]", "p", "p (Holm)", "groups"]
     header = ["level", *(["label"] if by_label else []), *figures]

@@ -107,8 +107,8 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
         )
     if curves.measures_distance:
         notes.append(
-            f"{MISSING[curves.missing]} missed: how many answers lack a structure that the true mask "
-            "shows; each case, label and draw has one answer."
+            f"{MISSING[curves.missing]} missed: the number of answers without a structure that the true mask has. Each "
+            "case, label and draw gives one answer."
         )
     return notes
 

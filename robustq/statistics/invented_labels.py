@@ -1,4 +1,4 @@
-"""Measures invented labels: a model answers a label that the truth does not show, so there is no Dice for it."""
+"""Measures invented labels: a model predicts a label that the truth does not have, so there is no Dice for it."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ CASE_LABEL = ["dataset", "domain", "case", "label"]
 
 
 class Invented(NamedTuple):
-    """How often a model answers labels that the truth does not show, at one level of one perturbation.
+    """How often a model predicts labels that the truth does not have, at one level of one perturbation.
 
     Attributes:
         model: name of the model.
         perturbation: name of the perturbation, as in the rows.
         level: percent.
-        absent: number of pairs of a case and a label that the truth does not show, in at least one draw.
+        absent: number of pairs of a case and a label that the truth does not have, in at least one draw.
         share: share of the answers to these pairs that hold a voxel of the label: the mean over draws, then over pairs.
         volume: volume of the label in these answers, averaged in the same way; 0 in an answer without the label.
         unit: unit of the volume, such as mm3 or px2.

@@ -46,9 +46,9 @@ def train(
 ) -> Segmenter:
     """Train a copy of a segmenter and write the bundle of its best epoch by validation Dice.
 
-    Two more files stand beside the bundle: `<out>.history.csv`, with one line per epoch, and, until the training is
-    over, `<out>.resume.pt`. Call `train` again with the same arguments to resume a killed training: it goes on after
-    its last whole epoch and ends with the weights of a training that was never killed.
+    Two more files are written in the folder of the bundle: `<out>.history.csv`, with one line per epoch, and, until the
+    training is over, `<out>.resume.pt`. Call `train` again with the same arguments to resume a killed training: it
+    continues after its last whole epoch, and ends with the weights of a training that was never killed.
 
     Args:
         model: the segmenter to start from. It is not changed.
