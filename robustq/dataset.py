@@ -116,6 +116,12 @@ class AbstractDataset(ABC):
         by default. They are never read; their fingerprints show in which domain a model was trained."""
         return ()
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Sentences for the user about the cases that were read so far, such as that files state no orientation; none
+        by default. Each command prints them once."""
+        return ()
+
 
 def own_range(image: Float[Tensor, "c *s"]) -> Float[Tensor, "c 2"]:
     """The intensity range of an image that declares none: the minimum and maximum of each channel."""

@@ -70,6 +70,7 @@ def wrap(
     if calibrate is not None and weights is None and not folder:
         raise RequestError("--calibrate needs a trained network: give its checkpoint with --weights FILE")
 
+    from robustq.data.open_dataset import open_dataset
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
     from robustq.model.pretrained import open_trained
@@ -96,7 +97,9 @@ def wrap(
         model.spec = model.spec.but(**loaded.provenance)
         origin["weights"] = loaded.text
     if calibrate is not None:
-        origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
+        dataset = open_dataset(calibrate)
+        origin |= wrap_summary.calibration_lines(calibrate_model(model, dataset))
+        console.say_remarks(dataset.remarks)
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained model already: give another file with --out, or delete this one")
     anatomy = describe(model.eval(), cases.extents(model.spec.dims))
