@@ -118,6 +118,12 @@ class AbstractDataset(ABC):
         """
         return ()
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Sentences for the user about the cases that were read so far, such as that files state no orientation; none
+        by default. Each command prints them once."""
+        return ()
+
 
 def own_range(image: Float[Tensor, "c *s"]) -> Float[Tensor, "c 2"]:
     """The intensity range of an image that declares none: the minimum and maximum of each channel."""

@@ -108,4 +108,5 @@ def analyse(
         for sentence in analysis.undrawable():
             console.say(sentence)
         console.say(f"Rows, summary and figures are in {target}.")
+    console.say_remarks(analysis.data_remarks)
     return console.say_left_out(analysis.failures)

@@ -6,7 +6,7 @@ A command with `--json` prints one document with `print_json`, and nothing else 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -46,6 +46,12 @@ def say(text: str) -> None:
     from rich.text import Text
 
     err().print(Text(text), soft_wrap=True)
+
+
+def say_remarks(remarks: Iterable[str]) -> None:
+    """Print what a dataset says about its cases."""
+    for sentence in remarks:
+        say(f"Note: {sentence}.")
 
 
 def say_left_out(failures: Mapping[str, str]) -> int:

@@ -122,4 +122,5 @@ def minimal(
     else:
         console.print_table(minimal_run.grid().to_rich())
         console.say(f"Rows and summary are in {target}.")
+    console.say_remarks(minimal_run.data_remarks)
     return console.say_left_out(minimal_run.failures)

@@ -142,4 +142,5 @@ def stress(
         for metric in run.metrics:
             console.print_table(run.table(metric))
         console.say(f"Rows, summary and curves are in {target}.")
+    console.say_remarks(run.data_remarks)
     return console.say_left_out(run.failures)

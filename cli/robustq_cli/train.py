@@ -49,6 +49,7 @@ def train(
     """
     source = bundles.one(models, model)
 
+    from robustq.data.open_dataset import open_dataset
     from robustq.training.recipe import Recipe
     from robustq.training.train import train as train_model
 
@@ -70,6 +71,7 @@ def train(
     if target.with_suffix(".resume.pt").exists():
         console.say(f"An earlier training was stopped. It continues from {target.with_suffix('.resume.pt')}.")
     segmenter = bundles.open_bundle(source, model_file)
+    dataset = open_dataset(data)
     with console.progress() as bars:
         epoch_bar = bars.add_task("epochs", total=epochs)
         step_bar = bars.add_task("epoch 1", total=None)
@@ -82,8 +84,9 @@ def train(
             bars.update(epoch_bar, completed=epoch.epoch)
             bars.reset(step_bar, description=f"epoch {epoch.epoch + 1}")
 
-        trained = train_model(segmenter, data, target, recipe, on_step=on_step, on_epoch=on_epoch)
+        trained = train_model(segmenter, dataset, target, recipe, on_step=on_step, on_epoch=on_epoch)
     record = trained.spec.training or {}
+    console.say_remarks(dataset.remarks)
     status = console.say_left_out(record["failures"])
     if json:
         console.print_json({"file": str(target), "training": record})

@@ -72,6 +72,7 @@ def wrap(
     if calibrate is not None and weights is None and not folder:
         raise RequestError("--calibrate needs a trained network: give its checkpoint with --weights FILE")
 
+    from robustq.data.open_dataset import open_dataset
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
     from robustq.model.pretrained import open_trained
@@ -101,7 +102,9 @@ def wrap(
     if trained_on is not None:
         model.spec = seen_in_training(model.spec, trained_on)
     if calibrate is not None:
-        origin |= wrap_summary.calibration_lines(calibrate_model(model, calibrate))
+        dataset = open_dataset(calibrate)
+        origin |= wrap_summary.calibration_lines(calibrate_model(model, dataset))
+        console.say_remarks(dataset.remarks)
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained model already: give another file with --out, or delete this one")
     anatomy = describe(model.eval(), cases.extents(model.spec.dims))

@@ -8,6 +8,8 @@ import pandas as pd
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq_data.files import Files, fingerprint, read_case
+from robustq_data.image_files import find, same_spelling
+from robustq_data.notes import Notes
 from robustq_data.reading import suffix_of
 from robustq_data.settings import parse_ignore, parse_labels, parse_window
 
@@ -57,21 +59,22 @@ class CSVDataset(AbstractDataset):
         if lines.empty:
             raise RequestError(f"{table} has no case: write one case on each line below the header")
         self._files: dict[str, Files] = {}
+        self._notes = Notes()
         self._entries: list[Entry] = []
         for number, line in enumerate(lines.to_dict("records"), start=2):
             self._add(table, number, {str(key): str(value) for key, value in line.items()})
         self._entries.sort(key=lambda entry: entry.id)
 
     def _add(self, table: Path, number: int, line: Mapping[str, str]) -> None:
-        image, mask = (table.parent / line[name] for name in NEEDED)
+        image, mask = (find(table.parent, line[name]) for name in NEEDED)
         for path in (image, mask):
-            if not path.is_file():
+            if not path.is_file() and not path.is_symlink():
                 raise RequestError(f"{table}, line {number}: there is no file {path}: correct the path")
         if line.get("split", "") not in SPLITS:
             raise RequestError(f"{table}, line {number}: split {line['split']!r} is not train, val or test")
         suffix = suffix_of(image)
         identity = Path(line["image"]).as_posix()
-        identity = identity[: -len(suffix)] if suffix else identity
+        identity = same_spelling(identity[: -len(suffix)] if suffix else identity)
         if identity in self._files:
             raise RequestError(f"{table}, line {number}: the case {identity} is listed twice: remove one line")
         self._files[identity] = Files((image,), mask)
@@ -85,8 +88,13 @@ class CSVDataset(AbstractDataset):
 
     def read(self, entry: Entry) -> Case:
         """The case as stored."""
-        return read_case(entry, self._files[entry.id], self.window)
+        return read_case(entry, self._files[entry.id], self.window, self._notes)
 
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the image file's bytes."""
         return fingerprint(self._files[entry.id])
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What is worth saying about the cases that were read."""
+        return self._notes.sentences

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from torch import Tensor
 
 from robustq.dataset import Case, Entry, own_range
-from robustq.errors import CaseError
-from robustq.shapes import by
-from robustq_data.reading import Stored, read
+from robustq_data.notes import BY_ARRAY_ORDER, TURNED, Notes
+from robustq_data.placement import placed
+from robustq_data.reading import read
+from robustq_data.stored import Stored
 
 
 @dataclass(frozen=True)
@@ -24,25 +23,30 @@ class Files:
     mask: Path
 
 
-def read_case(entry: Entry, files: Files, window: tuple[float, float] | None) -> Case:
-    """Read the case that these files hold.
+def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, notes: Notes) -> Case:
+    """Read the case that these files hold. `notes` gets what is worth saying about it.
 
     Raises:
         CaseError: it cannot be used; the message says why.
     """
-    images = [read(path) for path in files.images]
-    first = images[0]
-    for path, image in zip(files.images, images, strict=True):
-        if image.values.shape[1:] != first.values.shape[1:]:
-            raise CaseError(f"{path.name} has the shape {_shape(image)}, the other channels {_shape(first)}")
-    mask = _aligned(read(files.mask, mask=True), first)
-    if mask.values.shape[1:] != first.values.shape[1:]:
-        raise CaseError(f"the image has the shape {_shape(first)}, the mask {_shape(mask)}: they must be equal")
-    ranges = [_range(image, window) for image in images]
+    mask = read(files.mask, mask=True)
+    first, *others = (read(path, beside=mask.values.shape[1:]) for path in files.images)
+    mask, *array_orders = placed(mask, first)
+    images = [first]
+    for path, other in zip(files.images[1:], others, strict=True):
+        channel, by_array_order = placed(other, first, path.name)
+        images.append(channel)
+        array_orders.append(by_array_order)
+    if any(array_orders):
+        notes.add(BY_ARRAY_ORDER, entry.id)
+    if first.turned and not mask.turned:
+        notes.add(TURNED, entry.id)
+    for guess in {image.guess for image in images} - {""}:
+        notes.add(guess, entry.id)
     return Case(
         image=torch.cat([image.image for image in images]),
         mask=mask.mask,
-        intensity_range=torch.cat(ranges),
+        intensity_range=torch.cat([_range(image, window) for image in images]),
         spacing=first.spacing,
         unit=first.unit,
         entry=entry,
@@ -63,16 +67,3 @@ def fingerprint(files: Files) -> str:
     for path in files.images:
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()[:16]
-
-
-def _aligned(mask: Stored, image: Stored) -> Stored:
-    """The mask with its axes flipped and exchanged to match the image's, if both files store their directions."""
-    if mask.orientation == image.orientation or not (mask.orientation and image.orientation):
-        return mask
-    turn = ornt_transform(axcodes2ornt(mask.orientation), axcodes2ornt(image.orientation))
-    values = np.stack([apply_orientation(channel, turn) for channel in mask.values])
-    return Stored(values, image.spacing, image.unit, image.orientation)
-
-
-def _shape(stored: Stored) -> str:
-    return by(stored.values.shape[1:])

@@ -6,7 +6,8 @@ from pathlib import Path
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq_data.files import Files, fingerprint, read_case
-from robustq_data.reading import suffix_of
+from robustq_data.image_files import image_files, same_spelling
+from robustq_data.notes import Notes
 from robustq_data.settings import group_of, parse_ignore, parse_labels, parse_window
 
 IMAGES, MASKS = "images", ("masks", "labels")
@@ -51,9 +52,10 @@ class FolderDataset(AbstractDataset):
         if not domains:
             raise RequestError(f"{root} has no folder {IMAGES}/: give a folder with {IMAGES}/ and masks/ in it")
         self._files: dict[str, Files] = {}
+        self._notes = Notes()
         self._entries = []
         for inner, folder in domains.items():
-            for name, files in _pair(folder).items():
+            for name, files in _pair(folder, self._notes).items():
                 identity = f"{inner}/{name}" if inner else name
                 self._files[identity] = files
                 self._entries.append(Entry(identity, group_of(identity, group), inner or domain))
@@ -66,41 +68,27 @@ class FolderDataset(AbstractDataset):
 
     def read(self, entry: Entry) -> Case:
         """The case as stored."""
-        return read_case(entry, self._files[entry.id], self.window)
+        return read_case(entry, self._files[entry.id], self.window, self._notes)
 
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the image file's bytes."""
         return fingerprint(self._files[entry.id])
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What is worth saying about the folder and about the cases that were read."""
+        return self._notes.sentences
+
 
 def _inner(root: Path) -> dict[str, Path]:
-    return {folder.name: folder for folder in sorted(root.iterdir()) if (folder / IMAGES).is_dir()}
+    return {same_spelling(folder.name): folder for folder in sorted(root.iterdir()) if (folder / IMAGES).is_dir()}
 
 
-def image_files(folder: Path) -> dict[str, Path]:
-    """The image files below a folder, by relative path without suffix. Hidden files and other files are left out.
-
-    Raises:
-        RequestError: two image files have the same name.
-    """
-    images: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        suffix = suffix_of(path)
-        if not suffix or any(name.startswith(".") for name in relative.parts) or not path.is_file():
-            continue
-        name = relative.as_posix()[: -len(suffix)]
-        if name in images:
-            raise RequestError(f"{images[name]} and {path} have the same name: keep one of them")
-        images[name] = path
-    return images
-
-
-def _pair(folder: Path) -> dict[str, Files]:
+def _pair(folder: Path, notes: Notes) -> dict[str, Files]:
     masks_in = next((folder / name for name in MASKS if (folder / name).is_dir()), None)
     if masks_in is None:
         raise RequestError(f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there")
-    images, masks = image_files(folder / IMAGES), image_files(masks_in)
+    images, masks = image_files(folder / IMAGES, notes), image_files(masks_in, notes)
     if not images:
         raise RequestError(f"{folder / IMAGES} holds no image: give PNG, TIFF, JPEG, NIfTI, NRRD, MHA or NPZ files")
     without_mask = [name for name in images if name not in masks]

@@ -9,7 +9,8 @@ from typing import Any
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq_data.files import Files, fingerprint, read_case
-from robustq_data.folder import image_files
+from robustq_data.image_files import image_files
+from robustq_data.notes import Notes
 from robustq_data.settings import group_of, parse_window
 
 _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
@@ -19,8 +20,9 @@ class NnunetDataset(AbstractDataset):
     """A folder of nnU-Net or of the Medical Segmentation Decathlon, with its dataset.json.
 
     `dataset.json` holds the labels. Images are in `imagesTr/` and masks in `labelsTr/`. Images in `imagesTs/` are used
-    if their masks are in `labelsTs/`; these cases have the split "test". nnU-Net stores each channel in its own file
-    (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon stores channels as a fourth axis.
+    if their masks are in `labelsTs/`; these cases have the split "test". If a name stands in both folders, the test
+    case has the id `imagesTs/NAME`. nnU-Net stores each channel in its own file (`case_0000.nii.gz`,
+    `case_0001.nii.gz`); the Decathlon stores channels as a fourth axis.
 
     Args:
         path: path of the folder.
@@ -40,12 +42,15 @@ class NnunetDataset(AbstractDataset):
         described = _describe(root)
         self.labels, self.ignore = _labels(described)
         self._files: dict[str, Files] = {}
+        self._notes = Notes()
         self._entries = []
         for images, masks in _FOLDERS.items():
             if not (root / images).is_dir() or not (root / masks).is_dir():
                 continue
-            for identity, files in _pair(root / images, root / masks).items():
+            for name, files in _pair(root / images, root / masks, self._notes).items():
                 split = "test" if images == "imagesTs" else ""
+                # nnU-Net may number the cases of both folders from the start.
+                identity = f"{images}/{name}" if name in self._files else name
                 self._files[identity] = files
                 self._entries.append(Entry(identity, group_of(identity, group), "", split))
         if not self._entries:
@@ -59,11 +64,16 @@ class NnunetDataset(AbstractDataset):
 
     def read(self, entry: Entry) -> Case:
         """The case as stored."""
-        return read_case(entry, self._files[entry.id], self.window)
+        return read_case(entry, self._files[entry.id], self.window, self._notes)
 
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the bytes of the case's image files."""
         return fingerprint(self._files[entry.id])
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What is worth saying about the folder and about the cases that were read."""
+        return self._notes.sentences
 
 
 def _describe(root: Path) -> dict[str, Any]:
@@ -97,8 +107,8 @@ def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | 
     return None if overlapping else dict(sorted(labels.items())), ignore
 
 
-def _pair(images_in: Path, masks_in: Path) -> dict[str, Files]:
-    images, masks = image_files(images_in), image_files(masks_in)
+def _pair(images_in: Path, masks_in: Path, notes: Notes) -> dict[str, Files]:
+    images, masks = image_files(images_in, notes), image_files(masks_in, notes)
     paired: dict[str, Files] = {}
     for identity, mask in masks.items():
         channels = [images[name] for name in sorted(images) if re.fullmatch(rf"{re.escape(identity)}_\d{{4}}", name)]

@@ -43,6 +43,12 @@ class Stored:
         """For the id of each case that could not be used, the reason."""
         return dict(self.asked["data"]["failures"])
 
+    @property
+    def data_remarks(self) -> list[str]:
+        """What the dataset said about its cases, such as that files state no orientation."""
+        # Run directories of earlier versions do not have the entry.
+        return list(self.document.get("data_remarks", ()))
+
     def spec(self, model: str) -> Spec:
         """The spec of a model."""
         return Spec.from_dict(next(entry["spec"] for entry in self.asked["models"] if entry["name"] == model))

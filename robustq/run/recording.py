@@ -58,7 +58,7 @@ class Recording:
         return cls(subjects, RunDirectory(path, command), out is None, open_executor(executor), on_progress)
 
     def begin(self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
-        """Write the request, the plan, the device and the versions; or continue the same run.
+        """Write the request, the plan, the device, the versions and the dataset's remarks; or continue the same run.
 
         Args:
             asked: settings that a run that began in the directory must share to be the same; models and data are added.
@@ -74,6 +74,7 @@ class Recording:
                 "plan": batches,
                 "device": str(self.subjects.device),
                 "versions": versions(),
+                "data_remarks": list(self.subjects.cases.dataset.remarks),
                 **entries,
             }
         )

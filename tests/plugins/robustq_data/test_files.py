@@ -115,8 +115,9 @@ def test_a_nifti_of_unit_spacing_and_unknown_unit_is_in_pixels(tmp_path: Path) -
 def test_a_mask_stored_the_other_way_round_is_turned_to_its_image(tmp_path: Path) -> None:
     image, mask = values(4, 5, 6), values(4, 5, 6, high=2)
     root = folder(tmp_path, ".nii.gz", nifti, image, mask)
-    flipped = nibabel.Nifti1Image(mask[::-1].copy(), np.diag([-0.7, 0.8, 2.5, 1.0]))
-    nibabel.save(flipped, root / "masks" / "a.nii.gz")
+    affine = np.diag([-0.7, 0.8, 2.5, 1.0])
+    affine[0, 3] = 3 * 0.7  # the first voxel lies where the last one of the image does
+    nibabel.save(nibabel.Nifti1Image(mask[::-1].copy(), affine), root / "masks" / "a.nii.gz")
     assert np.array_equal(only(open_dataset(str(root))).mask, mask)
 
 

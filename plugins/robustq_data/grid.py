@@ -1,0 +1,70 @@
+"""Where the voxels of a file lie."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from nibabel.affines import voxel_sizes
+from nibabel.orientations import aff2axcodes
+
+from robustq.errors import CaseError
+
+Affine = Float[np.ndarray, "4 4"]
+"""From the indices of a voxel along three axes to the position of its centre."""
+
+CLOSE = 0.1
+"""Two grids are equal if no corner voxel's centre is further than this many voxels from its counterpart."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The position of every voxel, as the header of a file states it.
+
+    Attributes:
+        affine: the affine in the directions of NIfTI: right, anterior, superior.
+        stated: whether the header states directions. A NIfTI file whose two codes are 0 does not, nor does an NRRD file
+            without directions.
+        identity: whether the header holds the identity, with which programs fill headers that they know nothing about.
+    """
+
+    affine: Affine
+    stated: bool = True
+    identity: bool = False
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.affine).all():
+            raise CaseError("the header has an affine with NaN or infinite values: mend the header")
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """The extent of a voxel along each of the three axes."""
+        # Headers have single precision: 0.7 mm is stored as 0.699999988.
+        return tuple(float(f"{size:.6g}") for size in voxel_sizes(self.affine))
+
+    @property
+    def orientation(self) -> str:
+        """The anatomical direction to which each of the three axes points most, such as "RAS"; "" if none is stated."""
+        return "".join(axis or "?" for axis in aff2axcodes(self.affine)) if self.stated else ""
+
+    def __str__(self) -> str:
+        """The three rows of the affine that matter, on one line."""
+        rows = (" ".join(f"{value:.4g}" for value in row) for row in self.affine[:3] + 0.0)
+        return f"[{'; '.join(rows)}]"
+
+
+def close(affine: Affine, other: Affine, shape: tuple[int, ...]) -> bool:
+    """Whether two affines put the corners of a grid of this shape at the same places, within `CLOSE` voxels.
+
+    The first affine must be invertible; its voxels are the measure.
+    """
+    corners = np.array([[*corner, 1.0] for corner in itertools.product(*((0, extent - 1) for extent in shape))]).T
+    apart = np.linalg.solve(affine[:3, :3], ((other - affine) @ corners)[:3])
+    # 0.1 mm in single precision is a little more than 0.1.
+    return bool(np.linalg.norm(apart, axis=0).max() <= CLOSE + 1e-6)
+
+
+def invertible(affine: Affine) -> bool:
+    """Whether the three axes of an affine span the space."""
+    sizes = voxel_sizes(affine)
+    return bool((sizes > 0).all() and abs(np.linalg.det(affine[:3, :3] / sizes)) > 1e-6)

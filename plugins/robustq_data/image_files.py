@@ -1,0 +1,71 @@
+"""Finds image files below a folder, and files by name."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unicodedata import normalize
+
+from robustq.errors import RequestError
+from robustq_data.notes import Notes
+from robustq_data.reading import suffix_of
+
+BROKEN_LINK = "links to a folder or file that is not there, which were passed over"
+
+
+def image_files(folder: Path, notes: Notes) -> dict[str, Path]:
+    """The image files below a folder, by relative path without suffix. Hidden files and other files are left out.
+
+    Links are followed. A link with an image's suffix counts as an image also if its target is not there; reading it
+    says so. Other links without a target go into `notes`. Names are normalised (NFC), because one system writes ü as
+    one character and another as two.
+
+    Raises:
+        RequestError: two image files have the same name.
+    """
+    images: dict[str, Path] = {}
+    for path in sorted(_below(folder, ())):
+        relative = path.relative_to(folder)
+        suffix = suffix_of(path)
+        broken = path.is_symlink() and not path.exists()
+        if not suffix:
+            if broken:
+                notes.add(BROKEN_LINK, f"{folder.name}/{relative.as_posix()}")
+            continue
+        if not path.is_file() and not broken:
+            continue
+        name = same_spelling(relative.as_posix()[: -len(suffix)])
+        if name in images:
+            raise RequestError(f"{images[name]} and {path} have the same name: keep one of them")
+        images[name] = path
+    return images
+
+
+def same_spelling(name: str) -> str:
+    """A name in the one spelling (NFC) in which names are compared."""
+    return normalize("NFC", name)
+
+
+def find(root: Path, name: str) -> Path:
+    """The file below a folder with this relative path in any Unicode spelling; `root / name` if there is none."""
+    place = root
+    for part in Path(name).parts:
+        spelt = place / part
+        if not os.path.lexists(spelt) and place.is_dir():
+            alike = (child for child in sorted(place.iterdir()) if same_spelling(child.name) == same_spelling(part))
+            spelt = next(alike, spelt)
+        place = spelt
+    return place
+
+
+def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Every file below a folder and its linked folders. A link that leads back to a folder above is not followed."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _below(path, (*above, real))
+        else:
+            yield path

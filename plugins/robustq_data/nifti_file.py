@@ -1,0 +1,55 @@
+"""Reads a NIfTI file."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from robustq.errors import CaseError
+from robustq_data.grid import Grid, close, invertible
+from robustq_data.stored import Stored
+
+NIFTI = (".nii.gz", ".nii")
+
+_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+
+
+def read_nifti(path: Path) -> Stored:
+    """The content of a NIfTI file. A fourth axis holds channels, as in the Medical Segmentation Decathlon.
+
+    Raises:
+        CaseError: it has another number of axes, or its sform and its qform contradict each other.
+    """
+    image: Any = nibabel.load(path)
+    values = np.asanyarray(image.dataobj)
+    if values.ndim not in (2, 3, 4):
+        raise CaseError(f"{path.name} has {values.ndim} axes: known are two or three, and a last one for channels")
+    axes = min(values.ndim, 3)
+    grid = _grid(image.header, (*values.shape[:axes], 1)[:3], path)
+    # An affine without extent, such as a zero one, has no spacing to give.
+    spacing = grid.spacing if grid.stated else tuple(float(f"{zoom:.6g}") for zoom in image.header.get_zooms()[:axes])
+    values = np.moveaxis(values, -1, 0) if values.ndim == 4 else values[None]
+    if values.ndim == 4 and values.shape[-1] == 1:
+        values, axes = values[..., 0], 2
+    spacing = spacing[:axes]
+    unit = image.header.get_xyzt_units()[0]
+    if unit == "unknown" and all(step == 1 for step in spacing):
+        return Stored(values, spacing, "px", grid)
+    return Stored(values, tuple(step * _MILLIMETRES.get(unit, 1.0) for step in spacing), "mm", grid)
+
+
+def _grid(header: Any, shape: tuple[int, ...], path: Path) -> Grid:
+    """The sform where its code is above 0, else the qform."""
+    sform, sform_code = header.get_sform(coded=True)
+    qform, qform_code = header.get_qform(coded=True)
+    if sform_code and qform_code:
+        agree = close(qform, sform, shape) if invertible(qform) else np.allclose(qform, sform)
+        if not agree:
+            raise CaseError(
+                f"{path.name} states two positions that differ, sform {Grid(sform)} and qform {Grid(qform)}: delete "
+                "the one that is wrong (set its code to 0)"
+            )
+    affine = sform if sform_code else qform if qform_code else header.get_base_affine()
+    stated = bool(sform_code or qform_code) and invertible(affine)
+    return Grid(affine, stated, bool(np.array_equal(affine, np.eye(4))))

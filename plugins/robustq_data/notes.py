@@ -1,0 +1,35 @@
+"""Collects what is worth saying about the cases of a dataset, and says it once."""
+
+from dataclasses import dataclass, field
+
+NAMED = 5
+"""At most this many cases are named in a sentence."""
+
+BY_ARRAY_ORDER = (
+    "cases matched by the order of their arrays, because the file of the image or of the mask states no orientation"
+)
+TURNED = (
+    "cases in which only the image has an EXIF orientation, so the image was turned as viewers show it, and the mask "
+    "was not"
+)
+
+
+@dataclass
+class Notes:
+    """For each thing worth saying, the cases that it is said of. A case that is read twice counts once."""
+
+    _cases: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, text: str, case: str) -> None:
+        """Note that a case is among those that the text describes."""
+        self._cases.setdefault(text, set()).add(case)
+
+    @property
+    def sentences(self) -> list[str]:
+        """For each text: the number of cases, and the names of some."""
+        return [_sentence(text, sorted(cases)) for text, cases in sorted(self._cases.items())]
+
+
+def _sentence(text: str, cases: list[str]) -> str:
+    more = ", ..." if len(cases) > NAMED else ""
+    return f"{text}: {len(cases)} ({', '.join(cases[:NAMED])}{more})"
