@@ -19,6 +19,7 @@ from robustq.model.spec import Spec
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks, probabilities
+from robustq.network.run_network import own_copy
 from robustq.network.site_search import Site
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
@@ -76,11 +77,15 @@ class Segmenter(nn.Module):
         self.sites: tuple[Site, ...] = ()
         """The sites that probing found, beginning with the one that is cut; empty where the site was named."""
         network.register_forward_pre_hook(self._look, with_kwargs=True)
-        find_site(network, spec.site).register_forward_hook(self._cut)
+        # Before the network's own hooks, because they may keep the site's output for the decoder.
+        find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the wrapped network returns when its bottleneck is quantised."""
-        return self.network(*args, **kwargs)
+        """What the wrapped network returns when its bottleneck is quantised.
+
+        The network gets its own copy of every tensor, so that it cannot change those of the caller.
+        """
+        return self.network(*map(own_copy, args), **{name: own_copy(value) for name, value in kwargs.items()})
 
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass.
@@ -206,7 +211,8 @@ class Segmenter(nn.Module):
         *skips, bottleneck = features.maps
         inserted = self._inserted()[-1] if self.bottlenecks and not self._bypassed else None
         self._loss = None
-        self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
+        # A copy, because the network's next layer may change the map in place.
+        self._embedding = bottleneck.clone() if inserted is None else inserted.project_in(bottleneck)
         if self._stop:
             raise _BottleneckReachedError
         if inserted is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,26 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def own_copy(value: Any) -> Any:
+    """A copy of a tensor, so that a network can change it in place; any other value itself.
+
+    The copy has the strides of the tensor, and gradients pass through it.
+    """
+    return value.clone() if isinstance(value, Tensor) else value
+
+
 @torch.no_grad()
 def run_plain(network: nn.Module, images: Tensor) -> object:
     """The output of the network in evaluation mode; afterwards each of its modules has its former mode.
+
+    The network gets its own copy of the images, so that it cannot change them.
 
     Raises:
         RequestError: the network does not run on images of this shape.
     """
     try:
         with evaluation_mode(network):
-            output: object = network(images)
+            output: object = network(own_copy(images))
     except RequestError:  # it is also a ValueError, but its message needs no change
         raise
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:

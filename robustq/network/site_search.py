@@ -153,7 +153,7 @@ def intervention(network: nn.Module, site: str, example: Tensor) -> float:
         # The offset is needed because the mean alone changes nothing where the image is constant.
         return opened.put([*skips, flat + flat.abs().mean() + 1])
 
-    handle = network.get_submodule(site).register_forward_hook(flatten)
+    handle = network.get_submodule(site).register_forward_hook(flatten, prepend=True)
     try:
         after = list(_tensors(run_plain(network, example)))
     finally:
@@ -175,7 +175,7 @@ def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
             if opened is not None:
                 calls.append(_Call(name, tuple(tuple(feature.shape) for feature in opened.maps)))
 
-        handles.append(module.register_forward_hook(record))
+        handles.append(module.register_forward_hook(record, prepend=True))
     try:
         run_plain(network, example)
     finally:
