@@ -1,6 +1,5 @@
 """The matched baseline of a quantised model: the same architecture and projections, without a codebook."""
 
-import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,6 +9,7 @@ from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck, build_bottlenecks
 from robustq.model.spec import Spec
 from robustq.network.build import build_architecture, without_first_weights
+from robustq.network.separate_copy import separate_copy
 from robustq.request.quantise import Quantise
 
 
@@ -67,7 +67,7 @@ def matched_baseline(
 
 def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
     """A copy of the network without the hooks of the segmenter that holds it."""
-    copied = copy.deepcopy(network)
+    copied = separate_copy(network, {})
     for original_hooks, copied_hooks in (
         (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
         (network._forward_pre_hooks, copied._forward_pre_hooks),

@@ -1,5 +1,6 @@
 """A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from robustq.model.spec import Spec
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks, probabilities
-from robustq.network.run_network import own_copy
+from robustq.network.run_network import does_not_run, own_copy
 from robustq.network.site_search import Site
+from robustq.network.state import first_not_finite, main_dtype
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
 
@@ -48,6 +50,17 @@ class Parts:
 
 class _BottleneckReachedError(Exception):
     """Ends a forward pass at the bottleneck when the decoder is not needed."""
+
+
+@contextmanager
+def _refusal_in_words(images: Tensor) -> Iterator[None]:
+    """Refuse images on which the network raises one of the errors by which libraries refuse a size."""
+    try:
+        yield
+    except (RequestError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        raise does_not_run(images.shape, error) from error
 
 
 class Segmenter(nn.Module):
@@ -90,12 +103,17 @@ class Segmenter(nn.Module):
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass.
 
-        Images of a size that the network does not accept are padded at their far ends by repeating their border, up to
+        Images of another dtype than the network's are converted to it, and
+        images of a size that the network does not accept are padded at their far ends by repeating their border, up to
         the next size that it accepts. The logits are cropped to the size of the images.
+
+        Raises:
+            RequestError: the network does not run on images of this size, for example because they are too small.
         """
-        padded = self.pad(images)
-        output = self(padded)
-        logits = full_resolution(output, padded.shape[2:])
+        padded = self._accepted(images)
+        with _refusal_in_words(padded):
+            output = self(padded)
+        logits = full_resolution(output, padded.shape[2:], self.spec.head)
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
         assert self._embedding is not None, "the hook has run"
@@ -113,7 +131,9 @@ class Segmenter(nn.Module):
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
         last_pass, self._stop = (self._embedding, self._loss), True
         try:
-            self(self.pad(images))
+            padded = self._accepted(images)
+            with _refusal_in_words(padded):
+                self(padded)
         except _BottleneckReachedError:
             pass
         finally:
@@ -138,6 +158,17 @@ class Segmenter(nn.Module):
         # F.pad takes one (before, after) pair per axis, from the last axis to the first.
         margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
         return F.pad(images, margins, mode="replicate") if any(margins) else images
+
+    def _accepted(self, images: Tensor) -> Tensor:
+        """Images in the network's dtype, padded."""
+        dtype = main_dtype(self.network)
+        return self.pad(images if dtype is None else images.to(dtype))
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's tensors; the CPU for a model without any."""
+        tensor = next(itertools.chain(self.parameters(), self.buffers()), None)
+        return torch.device("cpu") if tensor is None else tensor.device
 
     def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
         """Boolean masks (B, L, *S), one per label of the spec."""
@@ -196,9 +227,17 @@ class Segmenter(nn.Module):
         """Write the bundle, one `.safetensors` file with the spec in its header.
 
         Raises:
-            RequestError: the name does not end in .safetensors, or the folder cannot be written.
+            RequestError: the name does not end in .safetensors, the folder cannot be written, or weights are NaN or
+                infinite.
         """
-        save(self.state_dict(), self.spec, path)
+        state = self.state_dict()
+        not_finite = first_not_finite(self, state)
+        if not_finite is not None:
+            raise RequestError(
+                f"the model holds weights that are NaN or infinite ({not_finite}), and no bundle with such weights is "
+                "written: train the network again"
+            )
+        save(state, self.spec, path)
 
     def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The forward pre-hook: records the size of the images, from which the grid of tokens follows."""

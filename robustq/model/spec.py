@@ -15,6 +15,12 @@ VERSION = 1
 HEADER = "robustq"
 """Entry of a bundle's header that holds the spec."""
 
+BOUNDED = (
+    "its outputs lie in [0, 1], as after a sigmoid or softmax, and are read as {answer} scores before it: wrap it with "
+    "--answer probabilities if they are probabilities"
+)
+"""Remark on a model whose answer was not given and whose outputs all lie in [0, 1]."""
+
 CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 
@@ -51,6 +57,7 @@ class Spec:
         weights_cases: fingerprints of the cases that those weights were trained on; None where that is not known.
         weights_validation: fingerprints of the cases that chose the epoch of those weights, as far as that is known.
         digest: digest of the code of a network given by hand (`code_digest`); "" for a named architecture.
+        head: key or place of the answer in the network's output; None where it is found by its size.
         multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
     """
 
@@ -72,6 +79,7 @@ class Spec:
     weights_validation: tuple[str, ...] = ()
     digest: str = ""
     multiple: int = 1
+    head: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.skips not in SKIPS:
@@ -125,6 +133,8 @@ class Spec:
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON values only."""
         entries = {_ENTRIES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+        if self.head is None:  # then earlier versions read the bundle, and their runs can be resumed
+            del entries["head"]
         return {
             **entries,
             "version": VERSION,
@@ -154,6 +164,7 @@ class Spec:
             "weights_cases": None,
             "weights_validation": (),
             "code": "",
+            "head": None,
             **document,
         }  # earlier bundles do not have these
         if set(document) != entries:

@@ -1,6 +1,5 @@
 """Make a segmenter from the name of an architecture, or from any nn.Module."""
 
-import copy as copies
 from typing import Any
 
 import torch
@@ -12,12 +11,15 @@ from robustq.errors import RequestError
 from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
-from robustq.model.spec import Spec
+from robustq.model.spec import BOUNDED, Spec
+from robustq.network.bounded_answer import gives_probabilities
 from robustq.network.build import build_architecture, declared_site
 from robustq.network.code_digest import code_digest
 from robustq.network.image_sizes import find_multiple, probe
+from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import features_at
-from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
+from robustq.network.plain_module import plain_copy, plain_itself, plain_name
 from robustq.network.run_network import run_plain
 from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
@@ -34,6 +36,7 @@ def wrap(
     example: Tensor | None = None,
     skips: str = "keep",
     answer: str | None = None,
+    head: int | str | None = None,
     preparation: Preparation | None = None,
     seed: int = 0,
     copy: bool = True,
@@ -57,9 +60,12 @@ def wrap(
             network's stride.
         skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
+        head: key or place of the answer in the network's output, where the output holds several of the image's size; -1
+            is the last.
         preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
         seed: seed of the fresh weights. The global generator is left as it was.
-        copy: whether a network given by hand is copied; otherwise that network itself is wrapped.
+        copy: whether a network given by hand is copied; otherwise that network itself is wrapped. Of a network that
+            torch.compile made, the module inside is wrapped.
         **arguments: settings of a named architecture.
 
     Returns:
@@ -71,6 +77,7 @@ def wrap(
     parsed = Quantise.parse(quantise)
     if isinstance(network, str) and (trained := open_trained(network)) is not None:
         return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
+    answer_given = answer is not None
     answer = default_answer(classes) if answer is None else answer
     if preparation is None:
         numbers = range(1, count_labels(classes, answer) + 1)
@@ -92,7 +99,7 @@ def wrap(
             size = preparation.crop or preparation.size
             example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
         else:
-            name, module = None, copies.deepcopy(network) if copy else network
+            name, module = None, plain_copy(network) if copy else plain_itself(network)
             if arguments:
                 raise RequestError(
                     f"{', '.join(arguments)} can be set only on an architecture given by name, and an nn.Module was "
@@ -105,8 +112,10 @@ def wrap(
                     f"the example has {example.shape[1]} channels in {example.ndim - 2}D, where in_channels is "
                     f"{in_channels} and dims {dims}: give in_channels={example.shape[1]}, dims={example.ndim - 2}"
                 )
-        site = at if at is not None else declared_site(module, name)
-        candidates = [] if site is not None else find_bottleneck(module, example)
+        site = plain_name(at) if at is not None else declared_site(module, name)
+        if head is None:
+            require_one_answer(run_plain(module, example), example.shape[2:])
+        candidates = [] if site is not None else find_bottleneck(module, example, head)
         site = candidates[0].name if site is None else site
         features = features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
@@ -117,9 +126,12 @@ def wrap(
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
-        multiple = find_multiple(module, example)
+        multiple = find_multiple(module, example, head)
         if name is None:
-            _check_output(module, example, classes)
+            _check_output(module, example, classes, head)
+        if not candidates and (at is not None or name is None):
+            _check_site(module, site, example, head)
+        bounded = not answer_given and gives_probabilities(module, example, head)
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -134,6 +146,8 @@ def wrap(
         seed=seed,
         digest="" if name is not None else code_digest(module),
         multiple=multiple,
+        head=head,
+        remarks=(BOUNDED.format(answer=answer),) if bounded else (),
     )
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(candidates)
@@ -141,9 +155,18 @@ def wrap(
     return model
 
 
-def _check_output(network: nn.Module, example: Tensor, classes: int) -> None:
+def _check_site(network: nn.Module, site: str, example: Tensor, head: int | str | None) -> None:
+    """Refuse a site without a part in the answer that is scored."""
+    if not reaches_answer(network, site, example, head):
+        raise RequestError(
+            f"changing what site {site!r} gives does not change the network's answer, so a quantiser there would be "
+            "without effect: name another site with --at, or another answer with head (--head)"
+        )
+
+
+def _check_output(network: nn.Module, example: Tensor, classes: int, head: int | str | None) -> None:
     """Refuse a network given by hand whose output cannot be read."""
-    scores = full_resolution(run_plain(network, example), example.shape[2:])
+    scores = full_resolution(run_plain(network, example), example.shape[2:], head)
     if scores.shape[1] != classes:
         raise RequestError(
             f"the network's output has {scores.shape[1]} channels and classes={classes} was given: give classes="

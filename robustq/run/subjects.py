@@ -126,7 +126,10 @@ def _choose(dataset: AbstractDataset, models: Mapping[str, Segmenter], split: st
 def _describe(name: str, model: Segmenter) -> dict[str, Any]:
     """What `run.json` says about a model."""
     digest = sha256()
-    for key, tensor in model.state_dict().items():
+    for key, entry in model.state_dict().items():
         digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        if isinstance(entry, torch.Tensor):
+            digest.update(entry.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        else:  # the extra state of a module
+            digest.update(repr(entry).encode())
     return {"name": name, "weights": digest.hexdigest()[:16], "spec": model.spec.to_dict()}
