@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck, build_bottlenecks
@@ -80,7 +80,9 @@ def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object
 def _start_afresh(network: nn.Module) -> None:
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
+        # Under weight_norm the weight is computed from other parameters, which resetting it would not change.
+        computed = isinstance(vars(module).get("weight"), Tensor)
+        if reset is not None and not computed:
             reset()
         elif next(module.parameters(recurse=False), None) is not None:
             raise RequestError(

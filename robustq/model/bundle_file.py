@@ -32,14 +32,16 @@ def save(state: Mapping[str, Any], spec: Spec, path: str | os.PathLike[str]) -> 
             entry.
     """
     target = check_name(path)
-    # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
-    tensors = {
-        name: entry.detach().cpu().contiguous().clone() for name, entry in state.items() if isinstance(entry, Tensor)
-    }
     extra = {name: entry for name, entry in state.items() if not isinstance(entry, Tensor)}
     check_extra_states(state)
     metadata = {HEADER: json.dumps(spec.to_dict())} | ({EXTRA_STATE: json.dumps(extra)} if extra else {})
     try:
+        # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
+        tensors = {
+            name: entry.detach().cpu().contiguous().clone()
+            for name, entry in state.items()
+            if isinstance(entry, Tensor)
+        }
         document = serialise(tensors, metadata=metadata)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise RequestError(

@@ -16,11 +16,13 @@ def plain_copy(network: nn.Module) -> nn.Module:
     Raises:
         RequestError: the network cannot be copied or cut.
     """
-    copied = separate_copy(_inside(network), {})
-    _check(copied)
+    network = _inside(network)
+    _check(network)
+    copied = separate_copy(network, {})
     for module in list(copied.modules()):
         for name, child in module._modules.items():
-            module._modules[name] = child and _inside(child)
+            if child is not None and not isinstance(module, torch.jit.ScriptModule):
+                module._modules[name] = _inside(child)
     return copied
 
 
@@ -46,9 +48,8 @@ def plain_name(name: str) -> str:
 
 
 def _inside(network: nn.Module) -> nn.Module:
-    while (inside := network._modules.get(COMPILED)) is not None:
-        network = inside
-    return network
+    children = dict(network.named_children())
+    return _inside(children[COMPILED]) if COMPILED in children else network
 
 
 def _check(network: nn.Module) -> None:

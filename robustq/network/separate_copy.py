@@ -12,7 +12,7 @@ from robustq.errors import RequestError
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
+def separate_copy(network: Network, copies: dict[Any, Any]) -> Network:
     """A copy of a network that shares no tensor with it. The gradients of its weights are not copied.
 
     A function that the network keeps, such as a hook, may hold the network or one of its attributes. The function of
@@ -68,7 +68,7 @@ def _at_fault(network: nn.Module) -> str:
     return ""
 
 
-def _rebind(values: dict[Any, Any], copies: dict[int, Any]) -> None:
+def _rebind(values: dict[Any, Any], copies: dict[Any, Any]) -> None:
     """Replace the functions in a dictionary, and in its dictionaries, that hold an object of which there is a copy."""
     for key, value in values.items():
         if isinstance(value, dict):
@@ -77,7 +77,7 @@ def _rebind(values: dict[Any, Any], copies: dict[int, Any]) -> None:
             values[key] = _holding_copies(value, copies)
 
 
-def _holding_copies(function: FunctionType, copies: dict[int, Any]) -> FunctionType:
+def _holding_copies(function: FunctionType, copies: dict[Any, Any]) -> FunctionType:
     """The function with the copies of the objects that it holds; the function itself where none of them was copied."""
     closed_over = [_content(cell) for cell in function.__closure__ or ()]
     defaults = list(function.__defaults__ or ())
