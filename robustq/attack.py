@@ -110,6 +110,6 @@ class Aimed:
 @contextmanager
 def _under_attack(model: Segmenter) -> Iterator[None]:
     """Put the model in evaluation mode, record gradients and switch autocast off; afterwards restore all three."""
-    device = next(model.parameters()).device
+    device = model.device
     with evaluation_mode(model), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         yield

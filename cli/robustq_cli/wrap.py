@@ -17,6 +17,16 @@ from robustq_cli.wrap_cases import Cases
 if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter
 
+_OPTIONS = {
+    **{name: f"--{name.replace('_', '-')}" for name in ("dims", "in_channels", "classes", "at", "skips", "answer")},
+    **{name: f"--{name}" for name in ("head", "seed", "quantise")},
+    "network": "--arch or --model-file",
+    "example": "--size",
+    "preparation": "--size, --crop or --normalise",
+    "copy": "no such setting, because the command makes the network itself,",
+}
+"""Names that `robustq.wrap` takes itself, so that no setting of an architecture can have them, and what to give."""
+
 EXAMPLES = examples(
     (
         "A UNet with the paper's quantiser, and its matched baseline",
@@ -40,6 +50,7 @@ def wrap(
     encoder_weights: asked.EncoderWeights = None,
     setting: asked.Settings = None,
     answer: asked.Answer = None,
+    head: asked.Head = None,
     weights: asked.Weights = None,
     allow_missing: asked.AllowMissing = False,
     trained_on: asked.TrainedOn = None,
@@ -67,6 +78,7 @@ def wrap(
     parsed = Quantise.parse(quantise)
     cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
     settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
+    _refuse_own_options(settings)
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
     framework, folder = _check_network(arch, model_file)
     if calibrate is not None and weights is None and not folder:
@@ -76,6 +88,7 @@ def wrap(
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
     from robustq.model.pretrained import open_trained
+    from robustq.model.spec import BOUNDED
     from robustq.model.weights import load_weights
     from robustq.model.wrap import wrap_trained
     from robustq.training.calibrate import calibrate as calibrate_model
@@ -89,11 +102,11 @@ def wrap(
     origin: dict[str, str] = {}
     trained = open_trained(arch) if arch is not None else None
     if trained is not None:
-        _refuse_given(folder, {"classes": classes, "answer": answer, "weights": weights, **cases.given})
+        _refuse_given(folder, {"classes": classes, "answer": answer, "head": head, "weights": weights, **cases.given})
         model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:
-        network = _Network(arch, model_file, dims, in_channels, classes, answer)
+        network = _Network(arch, model_file, dims, in_channels, classes, answer, values.head(head))
         model = network.wrap(str(parsed), cases, **cut_settings, **settings)
     if weights is not None:
         loaded = load_weights(model.network, weights, allow_missing=allow_missing)
@@ -101,6 +114,9 @@ def wrap(
         origin["weights"] = loaded.text
     if trained_on is not None:
         model.spec = seen_in_training(model.spec, trained_on)
+    for remark in model.spec.remarks:
+        if remark == BOUNDED.format(answer=model.spec.answer):
+            console.say(f"note: {remark}")
     if calibrate is not None:
         dataset = open_dataset(calibrate)
         origin |= wrap_summary.calibration_lines(calibrate_model(model, dataset))
@@ -126,6 +142,7 @@ class _Network:
     in_channels: int
     classes: int | None
     answer: str | None
+    head: int | str | None
 
     def wrap(self, quantise: str, cases: Cases, **settings: Any) -> "Segmenter":
         """The network with its quantiser inserted.
@@ -157,7 +174,8 @@ class _Network:
             dims=self.dims,
             in_channels=self.in_channels,
             classes=classes,
-            answer=answer,
+            answer=self.answer,
+            head=self.head,
             preparation=preparation,
             example=example,
             **settings,
@@ -187,6 +205,13 @@ def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
     repeated = [f"--{name}" for name, value in given.items() if value is not None]
     if repeated:
         raise RequestError(f"{folder} already says what {', '.join(repeated)} would say: leave these options out")
+
+
+def _refuse_own_options(settings: Mapping[str, object]) -> None:
+    """Refuse a setting whose name is that of an option of this command, because the option is what sets it."""
+    own = [name for name in settings if name in _OPTIONS]
+    if own:
+        raise RequestError(f"--set {own[0]}=... is an option of its own: give {_OPTIONS[own[0]]} instead")
 
 
 def _file_words(text: str) -> str:

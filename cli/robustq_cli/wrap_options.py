@@ -72,7 +72,8 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         rich_help_panel=NETWORK,
-        help="Setting of the architecture, such as width=16. Repeat the option for several.",
+        help="Setting of the architecture, such as width=16, aux_loss=true or channels=[8,16]. Repeat the option "
+        "for several.",
     ),
 ]
 Answer = Annotated[
@@ -84,6 +85,15 @@ Answer = Annotated[
         help="How the network's output becomes a mask: softmax (one label per pixel), sigmoid (each label by "
         "itself, so labels can overlap), or probabilities (the network applies one of these itself). By default "
         "softmax, or sigmoid for one channel.",
+    ),
+]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|NAME",
+        rich_help_panel=NETWORK,
+        help="Which entry of the network's output is its answer, if there are several of the image's size. -1 is the "
+        "last.",
     ),
 ]
 Weights = Annotated[

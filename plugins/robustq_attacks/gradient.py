@@ -68,7 +68,7 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
     If a network is sure of every voxel, the gradient at its scores can be too small for float32. So it is computed in
     float64 at the scores, divided by its largest value before it passes the network, and multiplied by it afterwards.
     """
-    device = next(model.parameters()).device
+    device = model.device
     inputs = images.detach().to(device).requires_grad_()
     scores = model.run(inputs).logits
     wide = scores.detach().double().requires_grad_()

@@ -44,7 +44,7 @@ class MonaiArchitecture:
             RequestError: a setting does not exist, or does not fit the other settings.
         """
         parameters = inspect.signature(self.factory).parameters
-        wrong = sorted(set(settings) - set(parameters))
+        wrong = sorted(set(settings) - (set(parameters) - set(self.names)))
         if wrong:
             accepted = ", ".join(name for name in parameters if name not in self.names)
             raise RequestError(f"{self.__name__} has no setting {', '.join(wrong)}: it takes {accepted}")

@@ -56,6 +56,8 @@ class TorchvisionArchitecture:
             network: nn.Module = get_model(
                 self.name, weights=None, weights_backbone=encoder_weights, num_classes=classes, **settings
             )
+        except NotImplementedError as error:
+            raise RequestError(f"torchvision:{self.name} has no auxiliary loss: leave aux_loss out") from error
         except (ValueError, TypeError, KeyError) as error:
             raise RequestError(f"torchvision:{self.name} cannot be built with these settings: {error}") from error
         if in_channels != 3:

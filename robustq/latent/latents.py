@@ -63,7 +63,7 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
 
 
 def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:
-    device = next(model.parameters()).device
+    device = model.device
     searched, quantised, codes = [], [], []
     for batch in images.split(batch_size):
         embedding = model.encode(batch.to(device))
@@ -76,7 +76,12 @@ def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding,
         quantised.append(result.quantised)
         if result.codes is not None:
             codes.append(result.codes)
-    return torch.cat(searched), torch.cat(quantised), torch.cat(codes) if codes else None
+    return _wide(torch.cat(searched)), _wide(torch.cat(quantised)), torch.cat(codes) if codes else None
+
+
+def _wide(maps: Tensor) -> Tensor:
+    """Maps in float32 or wider, because statistics in half precision would be wrong."""
+    return maps.to(torch.promote_types(maps.dtype, torch.float32))
 
 
 def _tokens(maps: Tensor) -> Tensor:

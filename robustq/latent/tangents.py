@@ -18,7 +18,7 @@ def tangents(model: Segmenter, image: Image, directions: Images, *, axis: int | 
     J is the Jacobian of the tokens in the space where the quantiser searches; it is never formed. All directions share
     the pass of the image itself.
     """
-    device = next(model.parameters()).device
+    device = model.device
 
     def searched(images: Tensor) -> Tensor:
         embedding = model.encode(images)

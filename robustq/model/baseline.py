@@ -1,15 +1,15 @@
 """The matched baseline of a quantised model: the same architecture and projections, without a codebook."""
 
-import copy
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck, build_bottlenecks
 from robustq.model.spec import Spec
 from robustq.network.build import build_architecture, without_first_weights
+from robustq.network.separate_copy import separate_copy
 from robustq.request.quantise import Quantise
 
 
@@ -68,7 +68,7 @@ def matched_baseline(
 
 def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
     """A copy of the network without the hooks of the segmenter that holds it."""
-    copied = copy.deepcopy(network)
+    copied = separate_copy(network, {})
     for original_hooks, copied_hooks in (
         (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
         (network._forward_pre_hooks, copied._forward_pre_hooks),
@@ -81,7 +81,9 @@ def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object
 def _start_afresh(network: nn.Module) -> None:
     for name, module in network.named_modules():
         reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
+        # Under weight_norm the weight is computed from other parameters, which resetting it would not change.
+        computed = isinstance(vars(module).get("weight"), Tensor)
+        if reset is not None and not computed:
             reset()
         elif next(module.parameters(recurse=False), None) is not None:
             raise RequestError(

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
@@ -13,23 +14,67 @@ from robustq.errors import RequestError
 from robustq.model.spec import HEADER, Spec
 from robustq.whole_file import whole_file
 
+EXTRA_STATE = "robustq_extra_state"
+"""Entry of a bundle's header that holds what `get_extra_state` of modules gave, by name; absent where there is none."""
 
-def save(state: Mapping[str, Tensor], spec: Spec, path: str | os.PathLike[str]) -> None:
+
+def save(state: Mapping[str, Any], spec: Spec, path: str | os.PathLike[str]) -> None:
     """Write a bundle whole: under a temporary name, then renamed.
 
     Args:
-        state: the segmenter's state dict.
+        state: the segmenter's state dict. Entries that are no tensors, the extra states of modules, go into the header
+            as JSON.
         spec: the segmenter's spec.
         path: path of the file, *.safetensors.
 
     Raises:
-        RequestError: the name does not end in .safetensors, or the folder cannot be written.
+        RequestError: the name does not end in .safetensors, the folder cannot be written, or a bundle cannot hold an
+            entry.
     """
     target = check_name(path)
-    # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    extra = {name: entry for name, entry in state.items() if not isinstance(entry, Tensor)}
+    check_extra_states(state)
+    metadata = {HEADER: json.dumps(spec.to_dict())} | ({EXTRA_STATE: json.dumps(extra)} if extra else {})
+    try:
+        # Copies, because safetensors refuses tensors that share memory (tied weights), and load ties them again.
+        tensors = {
+            name: entry.detach().cpu().contiguous().clone()
+            for name, entry in state.items()
+            if isinstance(entry, Tensor)
+        }
+        document = serialise(tensors, metadata=metadata)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise RequestError(
+            f"a bundle cannot hold a tensor of this network ({error}): convert it to a dense tensor of real numbers"
+        ) from error
     with whole_file(target) as partial:
-        partial.write_bytes(serialise(tensors, metadata={HEADER: json.dumps(spec.to_dict())}))
+        partial.write_bytes(document)
+
+
+def check_extra_states(state: Mapping[str, Any]) -> None:
+    """Refuse a state dict with an entry that is neither a tensor nor a JSON value.
+
+    Raises:
+        RequestError: a bundle cannot hold an entry.
+    """
+    for name, entry in state.items():
+        try:
+            kept = isinstance(entry, Tensor) or json.loads(json.dumps(entry)) == entry
+        except (TypeError, ValueError):
+            kept = False
+        if not kept:
+            raise RequestError(
+                f"{name} of this network is a {type(entry).__name__} that JSON does not keep, so a bundle cannot hold "
+                "it: let get_extra_state return a tensor, or JSON values alone"
+            )
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The state dict in a bundle whose spec was read: its tensors, and the extra states of modules."""
+    with safe_open(path, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+        extra: dict[str, Any] = json.loads(opened.metadata().get(EXTRA_STATE, "{}"))
+    return tensors | extra
 
 
 def check_name(path: str | os.PathLike[str]) -> Path:

@@ -40,7 +40,6 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
     """Describe a segmenter for one spatial size: an image of zeros is run up to the bottleneck."""
     spec = model.spec
     example = torch.zeros(1, spec.in_channels, *size)
-    # The segmenter's hook runs first, so these are the features that the decoder gets; their shapes are the same.
     features = features_at(model.network, spec.site, model.pad(example))
     embedding = model.encode(example)
     tokens = embedding.shape[2:]

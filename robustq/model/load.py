@@ -1,19 +1,20 @@
 """Load a bundle: rebuild its segmenter."""
 
-import copy
 import os
+from typing import Any
 
 import torch
-from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
 from robustq.model.bottleneck import build_bottlenecks
-from robustq.model.bundle_file import read_spec
+from robustq.model.bundle_file import read_spec, read_state
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CHANGED, Spec
 from robustq.network.code_digest import code_digest
+from robustq.network.plain_module import plain_copy, plain_name
+from robustq.network.state import first_not_finite, take_dtypes
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Segmenter:
@@ -35,30 +36,32 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
             if module is None
             else f"{path} names its architecture, {spec.architecture}: load it without module="
         )
-    with safe_open(path, framework="pt") as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-    not_finite = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+    # Earlier versions wrote the names of compiled modules.
+    state = {plain_name(name): entry for name, entry in read_state(path).items()}
+    spec = spec.but(site=plain_name(spec.site))
+    try:
+        with torch.random.fork_rng():  # building draws weights, which are then replaced
+            model = _rebuild(spec, module, state)
+        take_dtypes(model, state)
+        not_finite = first_not_finite(model, state)
+        model.load_state_dict(state)
+    except (RequestError, RuntimeError) as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise RequestError(f"{path} cannot be rebuilt: {reason}") from error
     if not_finite is not None:
         raise RequestError(
             f"{path} holds weights that are NaN or infinite ({not_finite}): its training diverged, train it again"
         )
-    try:
-        with torch.random.fork_rng():  # building draws weights, which are then replaced
-            model = _rebuild(spec, module, tensors)
-        model.load_state_dict(tensors)
-    except (RequestError, RuntimeError) as error:
-        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise RequestError(f"{path} cannot be rebuilt: {reason}") from error
     return model.eval()
 
 
-def _rebuild(spec: Spec, module: nn.Module | None, tensors: dict[str, Tensor]) -> Segmenter:
-    network = fresh_network(spec) if module is None else copy.deepcopy(module)
-    if module is not None and spec.digest != (digest := code_digest(module)):
+def _rebuild(spec: Spec, module: nn.Module | None, state: dict[str, Any]) -> Segmenter:
+    network = fresh_network(spec) if module is None else plain_copy(module)
+    if module is not None and spec.digest != (digest := code_digest(network)):
         remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
         spec = spec.but(digest=digest, remarks=remarks)
     # The input projections show how many feature maps are quantised, and how many channels each has.
     widths: list[int] = []
-    while (weight := tensors.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:
+    while (weight := state.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:
         widths.append(weight.shape[1])
     return Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)

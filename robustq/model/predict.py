@@ -51,7 +51,7 @@ def predict(
         with_probabilities: whether the answers hold probabilities.
     """
     if axis is None:
-        device = next(model.parameters()).device
+        device = model.device
         for batch in images.split(batch_size):
             # Not around the whole generator: between two answers the caller's gradient mode must hold.
             with torch.no_grad():

@@ -1,5 +1,6 @@
 """A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks, probabilities
+from robustq.network.run_network import does_not_run, own_copy
 from robustq.network.site_search import Site
+from robustq.network.state import first_not_finite, main_dtype
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
 
@@ -50,6 +53,17 @@ class _BottleneckReachedError(Exception):
     """Ends a forward pass at the bottleneck when the decoder is not needed."""
 
 
+@contextmanager
+def _refusal_in_words(images: Tensor) -> Iterator[None]:
+    """Refuse images on which the network raises one of the errors by which libraries refuse a size."""
+    try:
+        yield
+    except (RequestError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        raise does_not_run(images.shape, error) from error
+
+
 class Segmenter(nn.Module):
     """Can be used in place of the network it wraps: same signature, same output structure.
 
@@ -77,21 +91,30 @@ class Segmenter(nn.Module):
         self.sites: tuple[Site, ...] = ()
         """The sites that probing found, beginning with the one that is cut; empty where the site was named."""
         network.register_forward_pre_hook(self._look, with_kwargs=True)
-        find_site(network, spec.site).register_forward_hook(self._cut)
+        # Before the network's own hooks, because they may keep the site's output for the decoder.
+        find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the wrapped network returns when its bottleneck is quantised."""
-        return self.network(*args, **kwargs)
+        """What the wrapped network returns when its bottleneck is quantised.
+
+        The network gets its own copy of every tensor, so that it cannot change those of the caller.
+        """
+        return self.network(*map(own_copy, args), **{name: own_copy(value) for name, value in kwargs.items()})
 
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass.
 
-        Images of a size that the network does not accept are padded at their far ends by repeating their border, up to
+        Images of another dtype than the network's are converted to it, and
+        images of a size that the network does not accept are padded at their far ends by repeating their border, up to
         the next size that it accepts. The logits are cropped to the size of the images.
+
+        Raises:
+            RequestError: the network does not run on images of this size, for example because they are too small.
         """
-        padded = self.pad(images)
-        output = self(padded)
-        logits = full_resolution(output, padded.shape[2:])
+        padded = self._accepted(images)
+        with _refusal_in_words(padded):
+            output = self(padded)
+        logits = full_resolution(output, padded.shape[2:], self.spec.head)
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
         assert self._embedding is not None, "the hook has run"
@@ -109,7 +132,9 @@ class Segmenter(nn.Module):
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
         last_pass, self._stop = (self._embedding, self._loss), True
         try:
-            self(self.pad(images))
+            padded = self._accepted(images)
+            with _refusal_in_words(padded):
+                self(padded)
         except _BottleneckReachedError:
             pass
         finally:
@@ -134,6 +159,17 @@ class Segmenter(nn.Module):
         # F.pad takes one (before, after) pair per axis, from the last axis to the first.
         margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
         return F.pad(images, margins, mode="replicate") if any(margins) else images
+
+    def _accepted(self, images: Tensor) -> Tensor:
+        """Images in the network's dtype, padded."""
+        dtype = main_dtype(self.network)
+        return self.pad(images if dtype is None else images.to(dtype))
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's tensors; the CPU for a model without any."""
+        tensor = next(itertools.chain(self.parameters(), self.buffers()), None)
+        return torch.device("cpu") if tensor is None else tensor.device
 
     def masks(self, logits: Float[Tensor, "b classes *s"]) -> BatchMasks:
         """Boolean masks (B, L, *S), one per label of the spec."""
@@ -195,9 +231,16 @@ class Segmenter(nn.Module):
         """Write the bundle, one `.safetensors` file with the spec in its header.
 
         Raises:
-            RequestError: the name does not end in .safetensors, or the folder cannot be written.
+            RequestError: the name does not end in .safetensors, the folder cannot be written, or weights are NaN or
+                infinite.
         """
         state = self.state_dict()
+        not_finite = first_not_finite(self, state)
+        if not_finite is not None:
+            raise RequestError(
+                f"the model holds weights that are NaN or infinite ({not_finite}), and no bundle with such weights is "
+                "written: train the network again"
+            )
         save(state, as_known(self.spec, state), path)
 
     def _look(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -211,7 +254,8 @@ class Segmenter(nn.Module):
         *skips, bottleneck = features.maps
         inserted = self._inserted()[-1] if self.bottlenecks and not self._bypassed else None
         self._loss = None
-        self._embedding = bottleneck if inserted is None else inserted.project_in(bottleneck)
+        # A copy, because the network's next layer may change the map in place.
+        self._embedding = bottleneck.clone() if inserted is None else inserted.project_in(bottleneck)
         if self._stop:
             raise _BottleneckReachedError
         if inserted is None:

@@ -15,6 +15,12 @@ VERSION = 1
 HEADER = "robustq"
 """Entry of a bundle's header that holds the spec."""
 
+BOUNDED = (
+    "its outputs lie in [0, 1], as after a sigmoid or softmax, and are read as {answer} scores before it: wrap it with "
+    "--answer probabilities if they are probabilities"
+)
+"""Remark on a model whose answer was not given and whose outputs all lie in [0, 1]."""
+
 CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 
@@ -57,6 +63,7 @@ class Spec:
         digest: digest of the code of a network given by hand (`code_digest`); "" for a named architecture.
         fresh: digest of the weights as they were drawn at wrapping (`weights_digest`); "" where they were not drawn
             here.
+        head: key or place of the answer in the network's output; None where it is found by its size.
         multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
     """
 
@@ -80,6 +87,7 @@ class Spec:
     digest: str = ""
     fresh: str = ""
     multiple: int = 1
+    head: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.skips not in SKIPS:
@@ -139,6 +147,8 @@ class Spec:
         entries = {name: value for name, value in entries.items() if value or name not in _LATER}
         if self.calibration_cases:
             entries["calibration_cases"] = list(self.calibration_cases)
+        if self.head is None:  # then earlier versions read the bundle, and their runs can be resumed
+            del entries["head"]
         return {
             **entries,
             "version": VERSION,
@@ -170,6 +180,7 @@ class Spec:
             "code": "",
             "calibration_cases": (),
             "fresh": "",
+            "head": None,
             **document,
         }  # earlier bundles do not have these
         if set(document) != entries:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.model.bundle_file import read_spec
 from robustq.model.spec import Spec
 from robustq.network.checkpoint import prefixes, read_checkpoint, unnest
+from robustq.network.state import first_not_finite
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_miss
     if prefix:
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
         under = (*under, f"prefix {prefix}")
-    common = [name for name in tensors if name in state]
+    common = [name for name, entry in tensors.items() if name in state and isinstance(entry, Tensor)]
     if not common:
         raise RequestError(
             f"{file} holds no weight of this network: the file's first names are {', '.join(list(state)[:3])}, the "
@@ -97,11 +98,12 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_miss
                 f"{file} has {name} of shape {tuple(state[name].shape)} where this network has "
                 f"{tuple(tensors[name].shape)}: wrap with the settings (classes, channels, width) of its training"
             )
-        if not state[name].isfinite().all():
-            raise RequestError(
-                f"{file} holds weights that are NaN or infinite ({name}): its training diverged, train it again"
-            )
-    missing = tuple(name for name in tensors if name not in state)
+    not_finite = first_not_finite(network, {name: state[name] for name in common})
+    if not_finite is not None:
+        raise RequestError(
+            f"{file} holds weights that are NaN or infinite ({not_finite}): its training diverged, train it again"
+        )
+    missing = tuple(name for name, entry in tensors.items() if name not in state and isinstance(entry, Tensor))
     unused = tuple(name for name in state if name not in tensors)
     needed = [name for name in missing if not name.endswith("num_batches_tracked")]
     if needed and not allow_missing:

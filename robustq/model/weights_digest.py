@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,16 +13,19 @@ CHANGED_OUTSIDE = "changed after wrapping, by code outside of robustq"
 """Where weights come from that are neither fresh nor trained or loaded by robustq."""
 
 
-def weights_digest(state: Mapping[str, Tensor]) -> str:
+def weights_digest(state: Mapping[str, Any]) -> str:
     """Sixteen hexadecimal digits that change when a name or a value of a state dict does."""
     digest = sha256()
-    for name, tensor in state.items():
+    for name, entry in state.items():
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        if isinstance(entry, Tensor):
+            digest.update(entry.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        else:  # the extra state of a module
+            digest.update(repr(entry).encode())
     return digest.hexdigest()[:16]
 
 
-def as_known(spec: Spec, state: Mapping[str, Tensor]) -> Spec:
+def as_known(spec: Spec, state: Mapping[str, Any]) -> Spec:
     """The spec with a true word on its weights: those that were fresh at wrapping may have been trained since.
 
     Args:

@@ -1,6 +1,5 @@
 """Make a segmenter from the name of an architecture, or from any nn.Module."""
 
-import copy as copies
 from typing import Any
 
 import torch
@@ -12,13 +11,16 @@ from robustq.errors import RequestError
 from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
-from robustq.model.spec import Spec
+from robustq.model.spec import BOUNDED, Spec
 from robustq.model.weights_digest import weights_digest
+from robustq.network.bounded_answer import gives_probabilities
 from robustq.network.build import build_architecture, declared_site
 from robustq.network.code_digest import code_digest
 from robustq.network.image_sizes import find_multiple, probe
+from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import features_at
-from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
+from robustq.network.plain_module import plain_copy, plain_itself, plain_name
 from robustq.network.run_network import run_plain
 from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
@@ -38,6 +40,7 @@ def wrap(
     example: Tensor | None = None,
     skips: str = "keep",
     answer: str | None = None,
+    head: int | str | None = None,
     preparation: Preparation | None = None,
     seed: int = 0,
     copy: bool = True,
@@ -63,9 +66,12 @@ def wrap(
             network's stride.
         skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
+        head: key or place of the answer in the network's output, where the output holds several of the image's size; -1
+            is the last.
         preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
         seed: seed of the fresh weights. The global generator is left as it was.
-        copy: whether a network given by hand is copied; otherwise that network itself is wrapped.
+        copy: whether a network given by hand is copied; otherwise that network itself is wrapped. Of a network that
+            torch.compile made, the module inside is wrapped.
         **arguments: settings of a named architecture.
 
     Returns:
@@ -80,12 +86,13 @@ def wrap(
     if isinstance(network, nn.Module) and example is None:
         raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
     if isinstance(network, nn.Module) and example is not None:
-        dims, in_channels, classes = _read_off(network, example, dims, in_channels, classes)
+        dims, in_channels, classes = _read_off(plain_itself(network), example, head, dims, in_channels, classes)
     if dims is None:
         dims = 2 if preparation is None else preparation.dims
     if in_channels is None:
         in_channels = 1 if preparation is None else preparation.channels
     classes = 2 if classes is None else classes
+    answer_given = answer is not None
     answer = default_answer(classes) if answer is None else answer
     if preparation is None:
         numbers = range(1, count_labels(classes, answer) + 1)
@@ -107,15 +114,17 @@ def wrap(
             size = preparation.crop or preparation.size
             example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
         else:
-            name, module = None, copies.deepcopy(network) if copy else network
+            name, module = None, plain_copy(network) if copy else plain_itself(network)
             if arguments:
                 raise RequestError(
                     f"{', '.join(arguments)} can be set only on an architecture given by name, and an nn.Module was "
                     "given: leave it out"
                 )
             assert example is not None, "refused above"
-        site = at if at is not None else declared_site(module, name)
-        candidates = [] if site is not None else find_bottleneck(module, example)
+        site = plain_name(at) if at is not None else declared_site(module, name)
+        if head is None:
+            require_one_answer(run_plain(module, example), example.shape[2:])
+        candidates = [] if site is not None else find_bottleneck(module, example, head)
         site = candidates[0].name if site is None else site
         features = features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
@@ -126,7 +135,10 @@ def wrap(
         quantised = features if skips == "quantise" else features[-1:]
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
-        multiple = find_multiple(module, example)
+        multiple = find_multiple(module, example, head)
+        if not candidates and (at is not None or name is None):
+            _check_site(module, site, example, head)
+        bounded = not answer_given and gives_probabilities(module, example, head)
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -141,6 +153,8 @@ def wrap(
         seed=seed,
         digest="" if name is not None else code_digest(module),
         multiple=multiple,
+        head=head,
+        remarks=(BOUNDED.format(answer=answer),) if bounded else (),
     )
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(candidates)
@@ -153,7 +167,12 @@ def wrap(
 
 
 def _read_off(
-    network: nn.Module, example: Tensor, dims: int | None, in_channels: int | None, classes: int | None
+    network: nn.Module,
+    example: Tensor,
+    head: int | str | None,
+    dims: int | None,
+    in_channels: int | None,
+    classes: int | None,
 ) -> tuple[int, int, int]:
     """Dimensions, image channels and output channels of a network given by hand.
 
@@ -161,7 +180,7 @@ def _read_off(
         RequestError: the network does not run on the example, its output cannot be read, or it contradicts what was
             said.
     """
-    scores = full_resolution(run_plain(network, example), example.shape[2:])
+    scores = full_resolution(run_plain(network, example), example.shape[2:], head)
     for name, said, read in (
         ("dims", dims, example.ndim - 2),
         ("in_channels", in_channels, example.shape[1]),
@@ -175,6 +194,15 @@ def _read_off(
                 "it out"
             )
     return example.ndim - 2, example.shape[1], scores.shape[1]
+
+
+def _check_site(network: nn.Module, site: str, example: Tensor, head: int | str | None) -> None:
+    """Refuse a site without a part in the answer that is scored."""
+    if not reaches_answer(network, site, example, head):
+        raise RequestError(
+            f"changing what site {site!r} gives does not change the network's answer, so a quantiser there would be "
+            "without effect: name another site with --at, or another answer with head (--head)"
+        )
 
 
 def wrap_trained(

@@ -106,11 +106,16 @@ def example_of(network: nn.Module, size: Sequence[int], *, in_channels: int) -> 
     raise refusal
 
 
-def find_multiple(network: nn.Module, example: Tensor) -> int:
+def find_multiple(network: nn.Module, example: Tensor, head: int | str | None = None) -> int:
     """The smallest m such that the network takes extents that are odd multiples of m, and gives output of that size.
 
     It is 1 if the network takes any size. It is also 1 if the network takes only the example's size, because then
     padding does not help.
+
+    Args:
+        network: any network.
+        example: an input that it runs on.
+        head: as in `full_resolution`.
     """
     extent = max(example.shape[2:])
     for multiple in _MULTIPLES:
@@ -118,7 +123,7 @@ def find_multiple(network: nn.Module, example: Tensor) -> int:
         odd = steps + 1 - steps % 2
         images = example.new_zeros(*example.shape[:2], *[odd * multiple] * (example.ndim - 2))
         try:
-            full_resolution(run_plain(network, images), images.shape[2:])
+            full_resolution(run_plain(network, images), images.shape[2:], head)
         except RequestError:
             continue
         return multiple

@@ -29,8 +29,13 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
         RequestError: the network does not run on the example, the site's output is not a feature map, or the site is
             called more than once, so that the network would be cut at each call.
     """
-    outputs: list[object] = []
-    handle = find_site(network, at).register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    outputs: list[list[Tensor]] = []
+
+    def look(module: nn.Module, inputs: object, output: object) -> None:
+        # Here and not after the pass, because later layers may change the maps in place, and a decoder their list.
+        outputs.append([feature.clone() for feature in require_features(output, example.shape[2:], at).maps])
+
+    handle = find_site(network, at).register_forward_hook(look, prepend=True)
     try:
         run_plain(network, example)
     finally:
@@ -42,4 +47,4 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
             f"site {at!r} is called {len(outputs)} times in a forward pass, and the network would be cut at each call: "
             "name a module that is called once, such as the convolution before it"
         )
-    return require_features(outputs[0], example.shape[2:], at).maps
+    return outputs[0]

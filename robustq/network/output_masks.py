@@ -35,7 +35,9 @@ def count_labels(classes: int, answer: str) -> int:
     return classes if answer == "sigmoid" or classes == 1 else classes - 1
 
 
-def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b classes *s"]:
+def full_resolution(
+    output: object, size: Sequence[int], head: int | str | None = None
+) -> Float[Tensor, "b classes *s"]:
     """The tensor of class scores in a network's output, (B, classes, *S).
 
     Args:
@@ -43,15 +45,19 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
             the size of the input is used; or deep supervision stacked as (B, heads, classes, *S), whose first head is
             used.
         size: spatial size of the input.
+        head: key or place of the entry that is used instead. A single tensor of scores is used whatever `head` says,
+            because deep supervision may be on in training alone.
 
     Raises:
         RequestError: the output holds no such tensor.
     """
+    if head is not None:
+        return full_resolution(_entry(output, size, head), size)
     if isinstance(output, Mapping):
         if "out" not in output:
             raise RequestError(
                 f"the network's output has no entry 'out', only {', '.join(map(str, output))}: give a network that "
-                "returns its scores, either alone or in an entry 'out'"
+                "returns its scores, either alone or in an entry 'out', or say which entry with head=NAME (--head NAME)"
             )
         return full_resolution(output["out"], size)
     if isinstance(output, Tensor):
@@ -67,6 +73,51 @@ def full_resolution(output: object, size: Sequence[int]) -> Float[Tensor, "b cla
     raise RequestError(
         f"the network's output has {shape}: give a network that returns scores of spatial size {tuple(size)}"
     )
+
+
+def rivals(output: object, size: Sequence[int]) -> list[int]:
+    """The places of the entries of a list, or of a list in the entry `out`, that have the size of the input and as many
+    channels as the first such entry; empty where fewer than two have."""
+    if isinstance(output, Mapping):
+        return rivals(output.get("out"), size)
+    if isinstance(output, Tensor | str) or not isinstance(output, Sequence):
+        return []
+    shapes = {place: entry.shape for place, entry in enumerate(output) if isinstance(entry, Tensor)}
+    full = {place: shape for place, shape in shapes.items() if shape[2:] == tuple(size)}
+    alike = [place for place, shape in full.items() if shape == next(iter(full.values()))]
+    return alike if len(alike) > 1 else []
+
+
+def require_one_answer(output: object, size: Sequence[int]) -> None:
+    """Refuse an output with several answers of which it is not known which one is to be scored.
+
+    Raises:
+        RequestError: several entries of the output could be the answer.
+    """
+    places = rivals(output, size)
+    if places:
+        raise RequestError(
+            f"the network gives {len(places)} answers of the size of the image (entries {', '.join(map(str, places))} "
+            "of its output), as with deep supervision, and it is not known which one is to be scored: turn deep "
+            "supervision off, or give head=NUMBER (--head NUMBER); -1 is the last"
+        )
+
+
+def _entry(output: object, size: Sequence[int], head: int | str) -> object:
+    """The entry of an output that `head` names."""
+    if isinstance(output, Tensor):
+        if output.ndim != len(size) + 3:
+            return output
+        output = output.unbind(1)
+    if isinstance(output, Mapping) and isinstance(head, int) and "out" in output:
+        return _entry(output["out"], size, head)
+    try:
+        return output[head]  # type: ignore[index]  # any other output is refused
+    except (TypeError, KeyError, IndexError) as error:
+        accepted = ", ".join(map(str, output)) if isinstance(output, Mapping) else f"a {type(output).__name__}"
+        raise RequestError(
+            f"the network's output has no entry {head!r}, it is {accepted}: correct head (--head)"
+        ) from error
 
 
 def exclusive(classes: int, answer: str, labels: int) -> bool:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from types import CellType, FunctionType
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -11,8 +12,11 @@ from robustq.errors import RequestError
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
+def separate_copy(network: Network, copies: dict[Any, Any]) -> Network:
     """A copy of a network that shares no tensor with it. The gradients of its weights are not copied.
+
+    A function that the network keeps, such as a hook, may hold the network or one of its attributes. The function of
+    the copy holds the copied object instead.
 
     Args:
         network: a network, which does not change.
@@ -29,12 +33,16 @@ def separate_copy(network: Network, copies: dict[int, Any]) -> Network:
             if not tensor.is_leaf:
                 copies.setdefault(id(tensor), tensor.detach().clone())
     try:
-        return copy.deepcopy(network, copies)
-    except (RuntimeError, TypeError) as error:
+        copied = copy.deepcopy(network, copies)
+    except Exception as error:  # an object of the network may raise any error when it is copied
         raise RequestError(
-            f"the network cannot be copied, and robustq does not change it in place ({error}): save it and give the "
-            "file, or remove from the network what cannot be copied"
+            f"the network cannot be copied, and robustq does not change it in place ({error}{_at_fault(network)}): "
+            "remove from the network what cannot be copied, or let its class define __deepcopy__; "
+            "robustq.wrap(network, copy=False) needs no copy"
         ) from error
+    for module in copied.modules():
+        _rebind(vars(module), copies)
+    return copied
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
@@ -45,3 +53,51 @@ def _tensors(value: object) -> Iterator[Tensor]:
         yield from (tensor for entry in value.values() for tensor in _tensors(entry))
     elif isinstance(value, list | tuple):
         yield from (tensor for entry in value for tensor in _tensors(entry))
+
+
+def _at_fault(network: nn.Module) -> str:
+    """Which attribute cannot be copied, in words; "" where no single one is found."""
+    for name, module in network.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") and isinstance(value, dict):
+                continue  # parameters, submodules and hooks
+            try:
+                copy.deepcopy(value)
+            except Exception:
+                return f", attribute {attribute!r} of its module {name!r}" if name else f", its attribute {attribute!r}"
+    return ""
+
+
+def _rebind(values: dict[Any, Any], copies: dict[Any, Any]) -> None:
+    """Replace the functions in a dictionary, and in its dictionaries, that hold an object of which there is a copy."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _rebind(value, copies)
+        elif isinstance(value, FunctionType):
+            values[key] = _holding_copies(value, copies)
+
+
+def _holding_copies(function: FunctionType, copies: dict[Any, Any]) -> FunctionType:
+    """The function with the copies of the objects that it holds; the function itself where none of them was copied."""
+    closed_over = [_content(cell) for cell in function.__closure__ or ()]
+    defaults = list(function.__defaults__ or ())
+    keyword_defaults = function.__kwdefaults__ or {}
+    held = [*closed_over, *defaults, *keyword_defaults.values()]
+    if not any(id(value) in copies for value in held):
+        return function
+    replaced = iter([copies.get(id(value), value) for value in held])
+    cells = tuple(CellType(next(replaced)) for _ in closed_over)
+    copied = FunctionType(
+        function.__code__, function.__globals__, function.__name__, tuple(next(replaced) for _ in defaults), cells
+    )
+    copied.__kwdefaults__ = {name: next(replaced) for name in keyword_defaults}
+    copied.__dict__.update(function.__dict__)
+    return copied
+
+
+def _content(cell: CellType) -> object:
+    """What a closure's cell holds; None for a cell that is still empty."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None

@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.network.feature_maps import open_features
+from robustq.network.intervention import intervention
 from robustq.network.run_network import run_plain
 from robustq.shapes import by
 
@@ -53,7 +53,7 @@ class _Call:
         return math.prod(self.extent)
 
 
-def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
+def find_bottleneck(network: nn.Module, example: Tensor, head: int | str | None = None) -> list[Site]:
     """The best site to cut the network at, followed by the runners-up.
 
     The network runs on two images of different size. A site gives a feature map that is coarser than the image and
@@ -61,11 +61,12 @@ def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
     calls. If an encoder gives a list of maps and the last map is the coarsest so far, the encoder is the site. If there
     is no such encoder, the site is the last module at the coarsest extent before the extents grow again. If a module
     reaches a coarser extent inside than any of these modules gives, the search goes on inside that module. A site is
-    accepted only if a change of its output changes the output of the network.
+    accepted only if a change of its output changes the answer of the network that is scored.
 
     Args:
         network: a network, which does not change.
         example: an input (B, C, *S) that the network runs on.
+        head: which entry of the network's output is scored, as in `full_resolution`.
 
     Raises:
         RequestError: the network does not run on the example, or has no spatial bottleneck.
@@ -78,7 +79,7 @@ def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
         sites = [
             Site(call.name, call.extent, call.shapes[-1][1], len(call.shapes) - 1)
             for call in ordered
-            if intervention(network, call.name, example) > 0
+            if intervention(network, call.name, example, head) > 0
         ]
         # The coarsest modules may be a side branch that does not reach the output: search again without them.
         idle = {call.name for call in ordered}
@@ -86,7 +87,7 @@ def find_bottleneck(network: nn.Module, example: Tensor) -> list[Site]:
     if not sites:
         raise RequestError(
             "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
-            f"({by(size)}), grows with it and changes the output; name a submodule with --at, or give a larger image"
+            f"({by(size)}), grows with it and changes the answer; name a submodule with --at, or give a larger image"
         )
     return sites
 
@@ -135,32 +136,6 @@ def _within(name: str, outer: str | None) -> bool:
     return outer is None or (name != outer and name.startswith(f"{outer}."))
 
 
-@torch.no_grad()
-def intervention(network: nn.Module, site: str, example: Tensor) -> float:
-    """The largest change of the output when the bottleneck of a site is replaced by a constant for each channel."""
-    size = example.shape[2:]
-    before = list(_tensors(run_plain(network, example)))
-    if not before:
-        raise RequestError("the network's output holds no tensor: give a network that returns its scores")
-
-    def flatten(module: nn.Module, inputs: object, output: object) -> object:
-        opened = open_features(output, size)
-        if opened is None:
-            return None
-        *skips, bottleneck = opened.maps
-        axes = tuple(range(2, bottleneck.ndim))
-        flat = bottleneck.mean(axes, keepdim=True).expand_as(bottleneck)
-        # The offset is needed because the mean alone changes nothing where the image is constant.
-        return opened.put([*skips, flat + flat.abs().mean() + 1])
-
-    handle = network.get_submodule(site).register_forward_hook(flatten)
-    try:
-        after = list(_tensors(run_plain(network, example)))
-    finally:
-        handle.remove()
-    return max(float((changed - scores).abs().max()) for scores, changed in zip(before, after, strict=True))
-
-
 def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
     """Each call of a module that gives feature maps, in the order in which the calls end."""
     calls: list[_Call] = []
@@ -175,7 +150,7 @@ def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
             if opened is not None:
                 calls.append(_Call(name, tuple(tuple(feature.shape) for feature in opened.maps)))
 
-        handles.append(module.register_forward_hook(record))
+        handles.append(module.register_forward_hook(record, prepend=True))
     try:
         run_plain(network, example)
     finally:
@@ -206,15 +181,3 @@ def _scaling(network: nn.Module, example: Tensor) -> list[_Call]:
             and all(large > small for small, large in zip(call.extent, grown[call.name], strict=True))
         ]
     return calls
-
-
-def _tensors(output: object) -> Iterator[Tensor]:
-    """Every floating-point tensor in a network's output, in the order of the output."""
-    if isinstance(output, Tensor):
-        if output.is_floating_point():
-            yield output
-        return
-    entries = output.values() if hasattr(output, "values") else output
-    if not isinstance(entries, str) and hasattr(entries, "__iter__"):
-        for entry in entries:
-            yield from _tensors(entry)

@@ -1,10 +1,18 @@
 """Reads values that an option gives as text: 128x128, LOW..HIGH, VALUE=NAME,... and KEY=VALUE."""
 
-from typing import TypeVar
+import json
+import re
+from typing import Any, TypeVar
 
 from robustq.errors import RequestError
 
 Number = TypeVar("Number", int, float)
+
+_NUMBERS = re.compile(r"[-+.\d\s]+(,[-+.\d\s]+)+")
+"""A list of numbers without its brackets."""
+
+_WORDS = {"true": "true", "false": "false", "null": "null", "none": "null"}
+"""Words that mean a value of JSON in some spelling, and how JSON writes it."""
 
 
 def numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number, ...] | None:
@@ -55,12 +63,19 @@ def labels(text: str | None) -> tuple[tuple[int, str], ...] | None:
     return tuple((int(value), name) for value, name in pairs)
 
 
-def setting(text: str) -> tuple[str, int | float | str]:
-    """The name and the value of a text such as `width=16`. The value is a whole number if it can be read as one, else a
-    number, else the text itself.
+def head(text: str | None) -> int | str | None:
+    """The place or the key of an entry of a network's output, such as `-1` or `logits`; None for None."""
+    if text is not None and text.removeprefix("-").isdecimal():
+        return int(text)
+    return text
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """The name and the value of a text such as `width=16`. The value is a number if it can be read as one, else what it
+    is in JSON (`true`, `false`, `null`, a list, a text in quotes), else the text itself.
 
     Raises:
-        RequestError: the text is not of this form.
+        RequestError: the text is not of this form, or it spells a word of JSON in other letters.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
@@ -70,4 +85,17 @@ def setting(text: str) -> tuple[str, int | float | str]:
             return key, kind(value)
         except ValueError:
             continue
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError as error:
+        if value.lower() in _WORDS and value != "none":
+            raise RequestError(
+                f"--set {text!r} could be the word {value} or {_WORDS[value.lower()]}: write {key}="
+                f"{_WORDS[value.lower()]}, or the word in quotes, {key}='\"{value}\"'"
+            ) from error
+        if value[:1] in ("[", "{") or _NUMBERS.fullmatch(value):
+            raise RequestError(
+                f"--set {text!r} is not a list as JSON writes it ({error}): write it as in channels=[8,16,32], with "
+                "texts in double quotes"
+            ) from error
     return key, value

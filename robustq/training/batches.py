@@ -52,6 +52,7 @@ class Batches:
         cases: prepared cases; each has a mask.
         items: the items of an epoch; each is shown once.
         size: number of items in a batch. The last batch of an epoch may have fewer.
+        lone_joined: whether a last batch of a single item is joined to the batch before it.
         seed: seed of the training. The order of the items and the augmentation follow from it and the epoch's number.
         augmented: whether cases are turned, scaled and shifted at random.
     """
@@ -61,9 +62,15 @@ class Batches:
     size: int
     seed: int
     augmented: bool
+    lone_joined: bool = False
+
+    @property
+    def end_alone(self) -> bool:
+        """Whether the last batch of an epoch has a single item."""
+        return len(self.items) % self.size == 1 or self.size == 1
 
     def __len__(self) -> int:
-        return math.ceil(len(self.items) / self.size)
+        return math.ceil(len(self.items) / self.size) - (self.end_alone and self.lone_joined)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
         """All batches of an epoch; each epoch has its own order of the items.
@@ -72,8 +79,9 @@ class Batches:
             RequestError: the cases of a batch have different shapes.
         """
         order = torch.randperm(len(self.items), generator=draw_generator(self.seed, "", "order", epoch)).tolist()
-        for start in range(0, len(order), self.size):
-            numbers = order[start : start + self.size]
+        for batch in range(len(self)):
+            last = batch == len(self) - 1
+            numbers = order[batch * self.size : None if last else (batch + 1) * self.size]
             yield _stack([self.draw(self.items[number], epoch) for number in numbers])
 
     def draw(self, item: Item, epoch: int) -> Case:

@@ -129,7 +129,7 @@ def calibrate(
 @torch.no_grad()
 def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], batch_size: int) -> np.ndarray:
     """Features at the site as tokens (N, C), float64."""
-    device = next(model.parameters()).device
+    device = model.device
     tokens_of_cases: list[np.ndarray] = []
     tokens_per_case = max(1, TOKENS // len(entries))
     for entry in entries:

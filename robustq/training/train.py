@@ -15,13 +15,16 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
-from robustq.model.bundle_file import check_name, read_spec
+from robustq.model.bundle_file import check_extra_states, check_name, read_spec
 from robustq.model.device import Precision, autocast, choose_device, choose_precision
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
+from robustq.network.output_masks import require_one_answer
 from robustq.network.separate_copy import separate_copy
+from robustq.network.state import separate_state
 from robustq.quantiser import perplexity
+from robustq.training.batch_of_one import join_lone_item
 from robustq.training.batches import Batches, items_of
 from robustq.training.freeze import freeze
 from robustq.training.history import Epoch as Epoch
@@ -75,6 +78,9 @@ def train(
     precision = choose_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)
     training, validation = split(cases.check(dataset.entries), validation=recipe.validation, seed=recipe.split_seed)
+    trained = separate_copy(model, {})
+    trained.spec = spec
+    check_extra_states(trained.state_dict())
     batches = Batches(
         cases=cases,
         items=items_of(cases, training),
@@ -82,8 +88,6 @@ def train(
         seed=spec.seed if recipe.seed is None else recipe.seed,
         augmented=recipe.augmentation,
     )
-    trained = separate_copy(model, {})
-    trained.spec = spec
     trainer = _make_trainer(trained, recipe, batches, validation, device, precision)
     resume = ResumeFile(resume_path, identity(spec, recipe, _fingerprints(dataset, training)))
     state = resume.read()
@@ -97,7 +101,7 @@ def train(
         epoch = trainer.run_epoch(len(history.epochs) + 1, on_step)
         history.epochs.append(epoch)
         if history.best is epoch:
-            best = {name: value.detach().cpu().clone() for name, value in trained.state_dict().items()}
+            best = separate_state(trained.state_dict())
         resume.write(TrainingState(trained.state_dict(), trainer.optimiser.state_dict(), best, history))
         history.write(bundle.with_suffix(".history.csv"))
         on_epoch(epoch)
@@ -170,12 +174,14 @@ class _Trainer:
         self.model.train()
         for module in self.frozen:
             module.eval()
-        device = next(self.model.parameters()).device
+        device = self.model.device
         losses = []
         for step, batch in enumerate(self.batches.of_epoch(number), start=1):
             images, truth, ignored = (tensor.to(device) for tensor in batch)
             with autocast(device, self.precision):
                 parts = self.model.run(images)
+            if self.model.spec.head is None:
+                require_one_answer(parts.output, self.model.image_size)
             loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
             if not torch.isfinite(loss):
                 raise RequestError(
@@ -202,7 +208,7 @@ def _make_trainer(
     """The trainer of a model: the model is moved to its device, parts are frozen, and the rest gets an optimiser.
 
     Raises:
-        RequestError: nothing is left to train.
+        RequestError: nothing is left to train, or the network cannot be trained on its batches.
     """
     # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
     layout = torch.channels_last if model.spec.dims == 2 else torch.preserve_format
@@ -211,7 +217,10 @@ def _make_trainer(
     if recipe.freeze:
         example = batches.draw(batches.items[0], epoch=0).image[None].to(device)
         frozen = freeze(model, recipe.freeze, example)
+    batches = join_lone_item(batches, model, frozen)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable and not recipe.freeze:
+        raise RequestError("the model has no parameter that can be trained: wrap a network that has some")
     if not trainable:
         raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: freeze fewer parts")
     return _Trainer(

@@ -26,12 +26,34 @@ def test_labels_are_mask_values_with_names() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("width=16", 16), ("drop=0.5", 0.5), ("norm=batch", "batch"), ("strides=[2,2]", "[2,2]"), ("a=b=c", "b=c")],
+    [
+        ("width=16", 16),
+        ("drop=0.5", 0.5),
+        ("norm=batch", "batch"),
+        ("a=b=c", "b=c"),
+        ("name=resnet18,resnet34", "resnet18,resnet34"),
+        ("strides=[2,2]", [2, 2]),
+        ("kernels=[[3,3],[1,3]]", [[3, 3], [1, 3]]),
+        ('act=["relu",{"inplace":true}]', ["relu", {"inplace": True}]),
+        ("x=true", True),
+        ("x=false", False),
+        ("x=null", None),
+        ("norm=none", "none"),
+        ('word="True"', "True"),
+        ('digits="16"', "16"),
+        ("rate=1e-3", 0.001),
+        ("count=007", 7),
+        ("share=.5", 0.5),
+    ],
 )
-def test_a_setting_is_a_number_where_it_can_be(text: str, expected: object) -> None:
+def test_a_setting_is_what_json_makes_of_it_or_a_word(text: str, expected: object) -> None:
     name, value = values.setting(text)
     assert name == text.partition("=")[0]
     assert (value, type(value)) == (expected, type(expected))
+
+
+def test_an_entry_of_an_output_has_a_place_or_a_key() -> None:
+    assert [values.head(text) for text in (None, "3", "-1", "logits", "")] == [None, 3, -1, "logits", ""]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +65,13 @@ def test_a_setting_is_a_number_where_it_can_be(text: str, expected: object) -> N
         (values.labels, "1=", "write VALUE=NAME"),
         (values.setting, "width", "--set 'width' is not a setting: write KEY=VALUE"),
         (values.setting, "a b=1", "write KEY=VALUE"),
+        (values.setting, "x=True", "write x=true, or the word in quotes"),
+        (values.setting, "x=FALSE", "write x=false, or"),
+        (values.setting, "x=None", "write x=null, or"),
+        (values.setting, "x=NULL", "write x=null, or"),
+        (values.setting, "x=[8,16", "is not a list as JSON writes it"),
+        (values.setting, "x=['a']", "with texts in double quotes"),
+        (values.setting, "x=64,32,16", "write it as in channels=[8,16,32]"),
     ],
 )
 def test_what_is_written_otherwise_is_refused(read: Callable[[str], object], text: str, words: str) -> None:

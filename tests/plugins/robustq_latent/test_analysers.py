@@ -126,9 +126,10 @@ def test_a_collapsed_codebook_is_caught() -> None:
 def test_a_constant_latent_is_caught(quantise: str) -> None:
     model = small(quantise)
     site = model.network.get_submodule(model.spec.site)
-    site.register_forward_hook(lambda module, inputs, output: [*output[:-1], torch.full_like(output[-1], 0.3)])
-    # The model's own hook must see what ours made.
-    model = Segmenter(model.network, model.bottlenecks, model.spec)
+    # The model's own hook, which stands first, must see what ours made.
+    site.register_forward_hook(
+        lambda module, inputs, output: [*output[:-1], torch.full_like(output[-1], 0.3)], prepend=True
+    )
     alive, words = verdict(model.eval(), [case(0), case(1)])
     assert alive == 0
     assert "constant" in words
