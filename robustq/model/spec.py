@@ -29,6 +29,9 @@ CHANGED = "the network's code is not that which was wrapped"
 
 TRAINED_ON = "its codebook was calibrated by k-means, then trained"
 
+GIVEN = "as they were when the network was given"
+"""Where the weights of a network given by hand come from, as far as is known."""
+
 _ENTRIES = {"digest": "code"}
 """Attributes whose entry in the header has another name, so that bundles of earlier versions can be read."""
 
@@ -110,7 +113,7 @@ class Spec:
     @property
     def remarks_once_trained(self) -> tuple[str, ...]:
         """The remarks that hold after a training: without `CHANGED` if fresh weights were trained with the new code."""
-        fresh = self.training is None and not self.weights
+        fresh = self.training is None and self.weights in ("", GIVEN)
         remarks = [remark for remark in self.remarks if not (fresh and remark == CHANGED)]
         return tuple(TRAINED_ON if remark == CALIBRATED else remark for remark in remarks)
 

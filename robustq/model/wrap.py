@@ -11,7 +11,7 @@ from robustq.errors import RequestError
 from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
-from robustq.model.spec import BOUNDED, Spec
+from robustq.model.spec import BOUNDED, GIVEN, Spec
 from robustq.model.weights_digest import weights_digest
 from robustq.network.bounded_answer import gives_probabilities
 from robustq.network.build import build_architecture, declared_site
@@ -24,9 +24,6 @@ from robustq.network.plain_module import plain_copy, plain_itself, plain_name
 from robustq.network.run_network import run_plain
 from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
-
-GIVEN = "as they were when the network was given"
-"""Where the weights of a network given by hand come from, as far as is known."""
 
 
 def wrap(
@@ -86,7 +83,8 @@ def wrap(
     if isinstance(network, nn.Module) and example is None:
         raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
     if isinstance(network, nn.Module) and example is not None:
-        dims, in_channels, classes = _read_off(plain_itself(network), example, head, dims, in_channels, classes)
+        network = plain_copy(network) if copy else plain_itself(network)
+        dims, in_channels, classes = _read_off(network, example, head, dims, in_channels, classes)
     if dims is None:
         dims = 2 if preparation is None else preparation.dims
     if in_channels is None:
@@ -114,7 +112,7 @@ def wrap(
             size = preparation.crop or preparation.size
             example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
         else:
-            name, module = None, plain_copy(network) if copy else plain_itself(network)
+            name, module = None, network
             if arguments:
                 raise RequestError(
                     f"{', '.join(arguments)} can be set only on an architecture given by name, and an nn.Module was "
