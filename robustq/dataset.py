@@ -40,6 +40,8 @@ class Case:
             there is no truth.
         labels: names of the labels, in the order of a prepared mask's first axis; empty before preparation.
         ignored: the voxels that no metric counts, (*S); None where there are none.
+        orientation: the direction to which each spatial axis points most, such as "RAS", as the image's file states it;
+            "" where it states none.
         slice_axis: in a prepared case, the spatial axis along which a 2D model reads a volume; None where the model and
             the case have the same number of axes.
         intensity_range: (C, 2), low and high of each channel in the image's present unit.
@@ -57,6 +59,7 @@ class Case:
     labels: tuple[str, ...] = ()
     ignored: Bool[Tensor, "*s"] | None = None
     slice_axis: int | None = None
+    orientation: str = ""
 
     @property
     def dims(self) -> int:

@@ -31,6 +31,10 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group of commands."""
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands. Those that are groups come last; typer would begin the help with their panel."""
+        return sorted(super().list_commands(ctx), key=lambda name: isinstance(self.commands[name], Group))
+
     def get_params(self, ctx: Any) -> list[Any]:
         """The options and arguments."""
         return _without_types(super().get_params(ctx))

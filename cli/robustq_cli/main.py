@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
-from robustq_cli import analyse, compare, doctor, minimal, new, stress, train, wrap
+from robustq_cli import analyse, compare, data, doctor, minimal, new, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
@@ -63,6 +63,7 @@ for panel, name, command, ending, needs_words in (
         no_args_is_help=needs_words,
     )
     register(command)
+app.add_typer(data.app, name="data", epilog=data.EXAMPLES, rich_help_panel=TOOLBOX, no_args_is_help=True)
 
 
 def _show_version(wanted: bool) -> bool:

@@ -50,6 +50,7 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
         spacing=first.spacing,
         unit=first.unit,
         entry=entry,
+        orientation="" if first.grid is None else first.grid.orientation[: len(first.spacing)],
     )
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 
 from robustq.errors import CaseError
 from robustq.shapes import by
-from robustq_data.grid import Affine, close
+from robustq_data.grid import CLOSE, Affine, close
 from robustq_data.stored import Stored
 
 Turn = tuple[tuple[int, ...], tuple[int, ...]]
@@ -54,8 +54,16 @@ def placed(other: Stored, image: Stored, name: str = "the mask") -> tuple[Stored
 
 def _turn(affine: Affine, shape: tuple[int, ...], to: Affine, to_shape: tuple[int, ...]) -> Turn | None:
     """The first turn that brings a grid to another one; None if there is none."""
+    if shape == to_shape and close(to, affine, to_shape):
+        return (0, 1, 2), ()
+    # A turn must put one corner of the grid at the first voxel of the other: most turns are sorted out by this.
+    corners = list(itertools.product(*((0, extent - 1) for extent in shape)))
+    positions = affine @ np.array([[*corner, 1] for corner in corners]).T - to[:, 3:]
+    apart = np.linalg.norm(np.linalg.solve(to[:3, :3], positions[:3]), axis=0)
+    near = {corner for corner, distance in zip(corners, apart, strict=True) if distance <= 2 * CLOSE}
     for order, flips in _turns():
-        if tuple(shape[axis] for axis in order) != to_shape:
+        first = tuple(shape[old] - 1 if order.index(old) in flips else 0 for old in range(3))
+        if first not in near or tuple(shape[axis] for axis in order) != to_shape:
             continue
         # Indices of the result -> indices before the turn.
         back = np.zeros((4, 4))

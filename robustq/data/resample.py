@@ -1,4 +1,4 @@
-"""Resizes, resamples, crops and pads images and masks; TorchIO does the resampling."""
+"""Resizes, resamples, crops and pads images and masks; TorchIO resamples the images."""
 
 import math
 
@@ -7,6 +7,8 @@ import torch
 import torchio
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+
+from robustq.data.nearest_voxels import nearest
 
 SMOOTHED_FROM = 2.0
 """An image that shrinks along an axis by more than this factor is smoothed first. Up to this factor, linear
@@ -23,7 +25,7 @@ def resample(
 ) -> tuple[Tensor, Tensor | None, tuple[float, ...]]:
     """Resample an image (C, *S) and boolean masks (L, *S) to another grid over the same extent.
 
-    The image is interpolated linearly; a mask takes the nearest voxel.
+    The image is interpolated linearly; the masks take the nearest voxel (`nearest`).
 
     Args:
         image: floating point.
@@ -56,10 +58,17 @@ def resample(
     affine[: len(shifts), 3] = -np.array(shifts)
     transform = torchio.Resample(((*wanted, 1) if flat else wanted, affine))
     image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
+    volume = torchio.ScalarImage(
+        tensor=image.unsqueeze(-1) if flat else image, affine=np.diag([*spacing, 1.0, 1.0] if flat else [*spacing, 1.0])
+    )
     with torch.random.fork_rng(devices=[]):  # TorchIO draws from the global generator whether to resample
-        subject = transform(_subject(image, masks, (*spacing, 1.0) if flat else spacing))
-    image, masks = _tensors(subject, flat)
-    return image, masks, target
+        resampled = transform(volume).data
+    positions = [
+        (old - 1 - (new - 1) * to / step) / 2 + np.arange(new) * to / step
+        for old, new, step, to in zip(shape, wanted, spacing, target, strict=True)
+    ]
+    masks = None if masks is None else nearest(masks, positions)
+    return resampled[..., 0] if flat else resampled, masks, target
 
 
 def crop_or_pad(image: Tensor, masks: Tensor | None, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor | None]:
@@ -97,24 +106,3 @@ def _smooth(image: Tensor, factors: tuple[float, ...]) -> Tensor:
     if not any(sigmas):
         return image
     return torch.from_numpy(np.stack([gaussian_filter(channel, sigmas) for channel in image.numpy()]))
-
-
-def _subject(image: Tensor, masks: Tensor | None, spacing: tuple[float, ...]) -> torchio.Subject:
-    """The image and masks as TorchIO takes them. TorchIO takes only volumes, so a 2D image becomes one slice."""
-    affine = np.diag([*spacing, 1.0])
-    images = {"image": torchio.ScalarImage(tensor=_volume(image), affine=affine)}
-    if masks is not None:
-        images["masks"] = torchio.LabelMap(tensor=_volume(masks.to(torch.uint8)), affine=affine)
-    return torchio.Subject(images)
-
-
-def _volume(tensor: Tensor) -> Tensor:
-    return tensor.unsqueeze(-1) if tensor.ndim == 3 else tensor
-
-
-def _tensors(subject: torchio.Subject, flat: bool) -> tuple[Tensor, Tensor | None]:
-    image = subject["image"].data
-    masks = subject["masks"].data.bool() if "masks" in subject else None
-    if not flat:
-        return image, masks
-    return image[..., 0], None if masks is None else masks[..., 0]

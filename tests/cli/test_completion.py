@@ -37,6 +37,7 @@ def test_every_command_is_offered() -> None:
         "list",
         "new",
         "doctor",
+        "data",
     ]
 
 

@@ -18,7 +18,7 @@ STAGES = {
     "Make a model": ["wrap", "train"],
     "Measure it": ["stress", "analyse", "minimal"],
     "Read results": ["compare"],
-    "The toolbox": ["list", "new", "doctor"],
+    "The toolbox": ["list", "new", "doctor", "data"],
 }
 OPTIONS = [
     pytest.param(command, option, id=f"{name} {option.opts[0]}")
