@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError, unknown
@@ -13,12 +14,17 @@ def find_site(network: nn.Module, at: str) -> nn.Module:
     """The submodule with a dotted name.
 
     Raises:
-        RequestError: there is no such submodule; the message gives the nearest names.
+        RequestError: there is no such submodule, and the message gives the nearest names; or it is TorchScript.
     """
     sites: dict[str, nn.Module] = dict(network.named_modules())
     if not at or at not in sites:
         near = get_close_matches(at, sites, n=3, cutoff=0.5)
         raise unknown("site", at, near or (name for name in sites if name and "." not in name))
+    if isinstance(sites[at], torch.jit.ScriptModule):
+        raise RequestError(
+            f"site {at!r} is TorchScript, which cannot be cut: name a module around it with --at, or give the module "
+            "that was scripted or traced"
+        )
     return sites[at]
 
 

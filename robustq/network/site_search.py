@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
@@ -142,7 +143,7 @@ def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
     handles = []
     size = example.shape[2:]
     for name, module in network.named_modules():
-        if not name:
+        if not name or isinstance(module, torch.jit.ScriptModule):  # TorchScript takes no hook
             continue
 
         def record(module: nn.Module, inputs: object, output: object, name: str = name) -> None:

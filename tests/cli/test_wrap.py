@@ -1,5 +1,6 @@
 """`robustq wrap` in the same process; tests/test_cli.py runs it as a user does."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from safetensors.torch import save_file
 import robustq
 from robustq.errors import RequestError
 from robustq.model import pretrained as trained
+from robustq.model.bundle_file import read_spec
 from robustq.model.wrap import build_architecture
 from robustq_cli.wrap import wrap
 
@@ -68,3 +70,81 @@ def test_a_checkpoint_and_the_seed_decide_the_weights(tmp_path: Path, monkeypatc
     wrap(arch="unet", quantise="none", weights=Path("c.safetensors"), setting=small, out=Path("d.safetensors"))
     d = robustq.load("d.safetensors").state_dict()
     assert all(d[key].equal(c[key]) for key in d)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("deep_supervision=false", False), ("deep_supervision=true", True)],
+)
+def test_a_switch_is_off_where_it_is_set_to_false(
+    text: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["filters=[8,16,32,32,32]", text]
+    wrap(arch="monai:dynunet", quantise="8x4", setting=small, out=Path("m.safetensors"))
+    model = robustq.load("m.safetensors")
+    assert model.network.deep_supervision is expected
+    assert dict(model.spec.arguments)["filters"] == [8, 16, 32, 32, 32]
+
+
+def test_lists_reach_the_depth_and_the_widths_of_an_smp_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = ["encoder_depth=3", "decoder_channels=[32,16,8]"]
+    wrap(arch="smp:unet", encoder="resnet18", quantise="8x4", setting=settings, out=Path("m.safetensors"))
+    network = robustq.load("m.safetensors").network
+    assert [block.conv2[0].out_channels for block in network.decoder.blocks] == [32, 16, 8]
+
+
+@pytest.mark.parametrize(
+    ("arch", "setting", "words"),
+    [
+        ("torchvision:lraspp_mobilenet", "aux_loss=true", "has no auxiliary loss: leave aux_loss out"),
+        ("torchvision:fcn_resnet50", "aux_loss=False", "write aux_loss=false"),
+        ("monai:unet", "out_channels=5", "has no setting out_channels"),
+        ("smp:unet", "classes=5", "--set classes=... is an option of its own: give --classes instead"),
+        ("unet", "seed=5", "give --seed instead"),
+        ("unet", "in_channels=3", "give --in-channels instead"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_a_sentence(arch: str, setting: str, words: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(words)):
+        wrap(arch=arch, quantise="8x4", setting=[setting])
+
+
+ENDS = """
+import torch
+from torch import nn
+class Ends(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(1, 1, 1)
+    def forward(self, images):
+        scores = self.body(images)
+        return {give}
+def make(): return Ends()
+"""
+
+
+def test_outputs_between_0_and_1_are_told_on_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(ENDS.format(give="torch.sigmoid(scores)"))
+    asked = {"model_file": "net.py:make", "quantise": "none", "at": "body", "classes": 1, "size": "16x16"}
+    wrap(**asked, out=Path("told.safetensors"))
+    printed = capsys.readouterr()
+    assert "note: its outputs lie in [0, 1]" in printed.err
+    wrap(**asked, answer="probabilities", out=Path("given.safetensors"))
+    assert "note:" not in capsys.readouterr().err
+
+
+def test_the_answer_among_several_is_chosen_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(ENDS.format(give="[images, scores]"))
+    asked = {"model_file": "net.py:make", "quantise": "none", "at": "body", "classes": 1, "size": "16x16"}
+    with pytest.raises(RequestError, match=r"gives 2 answers .*--head NUMBER"):
+        wrap(**asked, out=Path("m.safetensors"))
+    wrap(**asked, head="-1", out=Path("m.safetensors"))
+    assert read_spec("m.safetensors").head == -1

@@ -115,6 +115,13 @@ def test_weights_under_a_norm_are_copied_saved_loaded_stressed_and_trained(norm:
         model.without_quantiser()
 
 
+class Scaling(nn.Module):
+    """Four times as large; it can be scripted, and also traced on an image, because it takes any channels."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.interpolate(features, scale_factor=4.0)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("make", [torch.jit.script, lambda network: torch.jit.trace(network, IMAGE)])
 def test_torchscript_is_refused_and_a_scripted_part_is_not(make: Any) -> None:
@@ -129,9 +136,11 @@ def test_torchscript_is_refused_and_a_scripted_part_is_not(make: Any) -> None:
     for copy in (True, False):
         with pytest.raises(RequestError, match=r"is TorchScript, .* give the module that was scripted or traced"):
             robustq.wrap(make(Parts()), "8x3", classes=4, at="mid", example=IMAGE, copy=copy)
-    partly = Parts()
-    partly.mid = make(partly.mid)
-    assert robustq.wrap(partly, "8x3", classes=4, at="mid", example=IMAGE).run(IMAGE).codes is not None
+    partly = nn.Sequential(nn.Conv2d(1, 1, 1), Parts())
+    partly[1].up = make(Scaling())
+    assert robustq.wrap(partly, "8x3", classes=4, example=IMAGE).spec.site == "1.mid"
+    with pytest.raises(RequestError, match=r"site '1\.up' is TorchScript, which cannot be cut"):
+        robustq.wrap(partly, "8x3", classes=4, at="1.up", example=IMAGE)
 
 
 @pytest.mark.parametrize("part", ["whole", "encoder", "in place"])
