@@ -1,7 +1,7 @@
 """Measure how robust a segmentation network is, why, and whether a quantised bottleneck makes it more robust.
 
 model = robustq.wrap("unet", quantise="1024x256")
-run = robustq.stress([model], "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
+run = robustq.stress({"vq": model}, "phantom", noise=["gaussian"], levels=[0, 1, 10, 20, 30])
 print(run.table())
 """
 

@@ -106,9 +106,12 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "codes in use: how many codes of its codebook a model uses for the unperturbed cases; – without a codebook."
         )
     if curves.measures_distance:
+        policy = MISSING[curves.missing]
+        if curves.is_share and curves.missing != "drop":
+            policy = "A structure that a model misses scores 0."
         notes.append(
-            f"{MISSING[curves.missing]} missed: the number of answers without a structure that the true mask has. Each "
-            "case, label and draw gives one answer."
+            f"{policy} (N missed) beside a figure: the number of answers without a structure that the true mask has. "
+            "Each case, label and draw gives one answer."
         )
     return notes
 

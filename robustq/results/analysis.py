@@ -82,7 +82,7 @@ class Analysis(Stored):
             if isinstance(loaded, RequestError):
                 raise loaded
             grids += loaded.grids(rows, self.models, sample=sample_and_draws if loaded.needs_draws else sample)
-        heads, notes = self.verdicts(), self.sample_notes()
+        heads, notes = self.verdicts(), [*self.pooled_notes(), *self.sample_notes()]
         return [replace(grid, heads=heads, notes=[*grid.notes, *notes]) for grid in grids]
 
     def tables(self) -> list[Sheet]:

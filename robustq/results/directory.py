@@ -94,6 +94,11 @@ class RunDirectory:
             raise RequestError(f"{self.path / self._name} cannot be read: {error}") from error
         return document
 
+    @property
+    def first_batch(self) -> int:
+        """Number of the first planned batch. Number 0 of an analysis holds what the clean cases say."""
+        return 1 if self.command == "analyse" else 0
+
     def has(self, batch: int) -> bool:
         """Whether the rows of a batch are written."""
         return self._rows(batch).is_file()

@@ -124,6 +124,7 @@ class MinimalLevels(Stored):
             *aimed,
             *(moved if absent else []),
             *left_out,
+            *self.pooled_notes(),
             *self.sample_notes(),
         ]
 

@@ -14,8 +14,15 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of all runs.
 
     Raises:
-        RequestError: the settings, preparations or cases of two runs differ, so that their rows cannot be paired.
+        RequestError: a run is not finished; or the settings, preparations or cases of two runs differ, so that their
+            rows cannot be paired.
     """
+    for run in runs:
+        if run.missing_batches:
+            raise RequestError(
+                f"{run.directory.path} is not finished, {run.missing_batches} of its batches have no rows: give the "
+                "same robustq stress command again with the same --out, then compare"
+            )
     first, *others = runs
     for other in others:
         for setting in _SHARED:
@@ -49,7 +56,11 @@ def remarks(runs: Sequence[Run]) -> list[str]:
             texts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
             remark_of[model] = "; ".join([*texts, *run.remarks()[model]])
     notes = [f"{model}: {remark}" for model, remark in remark_of.items() if remark]
-    shared = (note for run in runs for note in (*run.attack_notes(), *run.invented_notes(), *run.sample_notes()))
+    shared = (
+        note
+        for run in runs
+        for note in (*run.attack_notes(), *run.invented_notes(), *run.pooled_notes(), *run.sample_notes())
+    )
     return [*notes, *dict.fromkeys(shared)]
 
 

@@ -6,6 +6,7 @@ from shutil import rmtree
 from typing import Any, ClassVar
 
 from robustq.model.spec import Spec
+from robustq.report.numbers import listed
 from robustq.report.sample_notes import sample_notes
 from robustq.results.directory import RunDirectory
 
@@ -57,6 +58,36 @@ class Stored:
         """For each model, the remarks that stand wherever it appears, such as that it is untrained or altered."""
         return {model: self.spec(model).status for model in self.models}
 
+    @property
+    def missing_batches(self) -> int:
+        """How many of the planned batches have no rows yet; 0 once the run is finished."""
+        first = self.directory.first_batch
+        return sum(not self.directory.has(number) for number in range(first, first + len(self.document["plan"])))
+
+    def unfinished_notes(self) -> list[str]:
+        """A note where rows are missing, because the command was stopped."""
+        missing, planned = self.missing_batches, len(self.document["plan"])
+        return (
+            [
+                f"NOT FINISHED: {missing} of {planned} batches of this run have no rows yet, so the figures are of "
+                "some cases and levels only. Give the same command again with the same --out, and it continues."
+            ]
+            if missing
+            else []
+        )
+
+    def pooled_notes(self) -> list[str]:
+        """A note where the cases come from several domains, for tables that take all of them together."""
+        domains = sorted({case["domain"] for case in self.asked["data"]["cases"]})
+        return (
+            [
+                f"The cases come from the domains {listed(domains)}. Unless a part of the table names a domain, it "
+                "takes the cases of all domains together; the table of robustq stress shows each domain apart."
+            ]
+            if len(domains) > 1
+            else []
+        )
+
     def sample_notes(self) -> list[str]:
         """Notes on patients, failed cases, cases that took part in training, and training seeds."""
-        return sample_notes(self.asked)
+        return [*self.unfinished_notes(), *sample_notes(self.asked)]

@@ -58,6 +58,8 @@ def open_models(
     if isinstance(models, nn.Module):
         models = {"model": models}
     if not isinstance(models, Mapping):
+        if any(isinstance(model, nn.Module) for model in models):
+            raise RequestError('networks need names, which stand in tables: give {"my network": network, ...}')
         models = by_file_name(models)
     if not models:
         raise RequestError("no model was given: name one or more bundles")
