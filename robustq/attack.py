@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -113,3 +114,13 @@ def _under_attack(model: Segmenter) -> Iterator[None]:
     device = model.device
     with evaluation_mode(model), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         yield
+
+
+# Plugins and scripts of earlier versions import this name from here. It is looked up only when it is asked for, so that
+# no arrow runs up while the module is imported; type checkers do not see it.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "load_attacks":
+            return getattr(import_module("robustq.draws.by_name"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

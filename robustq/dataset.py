@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Integer
@@ -132,3 +134,13 @@ def own_range(image: Float[Tensor, "c *s"]) -> Float[Tensor, "c 2"]:
     """The intensity range of an image that declares none: the minimum and maximum of each channel."""
     flat = image.flatten(1).double()
     return torch.stack([flat.amin(1), flat.amax(1)], dim=1)
+
+
+# Plugins and scripts of earlier versions import this name from here. It is looked up only when it is asked for, so that
+# no arrow runs up while the module is imported; type checkers do not see it.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "open_dataset":
+            return getattr(import_module("robustq.data.open_dataset"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,6 +27,6 @@ Codes = Int[Tensor, "b q *t"]
 Codebooks = Float[Tensor, "q k d"]
 
 
-def by(extents: Iterable[float]) -> str:
+def by(extents: Iterable[float], between: str = " × ") -> str:
     """The extents as text for a reader, such as `128 × 96 × 3`."""
-    return " × ".join(str(extent) if isinstance(extent, int) else f"{extent:g}" for extent in extents)
+    return between.join(str(extent) if isinstance(extent, int) else f"{extent:g}" for extent in extents)

@@ -79,3 +79,15 @@ def test_an_alias_answers_for_its_item_but_is_not_listed() -> None:
     assert registry.canonical("perturbations", "s&p") == "salt-and-pepper"
     assert "s&p" not in registry.names("perturbations")
     assert registry.load("perturbations", "s&p") is registry.load("perturbations", "salt-and-pepper")
+
+
+def test_contracts_answer_for_names_that_earlier_versions_had_there() -> None:
+    import robustq.attack
+    import robustq.dataset
+    from robustq.data.open_dataset import open_dataset
+    from robustq.draws.by_name import load_attacks
+
+    assert robustq.dataset.open_dataset is open_dataset
+    assert robustq.attack.load_attacks is load_attacks
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = robustq.dataset.nothing

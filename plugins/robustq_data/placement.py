@@ -94,4 +94,4 @@ def _volume(stored: Stored) -> Shaped[np.ndarray, "c x y z"]:
 
 
 def _shape(stored: Stored) -> str:
-    return by(stored.values.shape[1:])
+    return by(stored.values.shape[1:], "×")

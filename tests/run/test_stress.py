@@ -336,7 +336,7 @@ def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     Picture.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
     Picture.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "masks" / "a.png")
-    with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8 × 8, the mask 8 × 9"):
+    with pytest.raises(RequestError, match=r"none of the 1 cases .* a: the image has the shape 8×8, the mask 8×9"):
         robustq.stress({"m": small()}, str(tmp_path))
     (tmp_path / "masks" / "a.png").write_text("not a picture")
     with pytest.raises(RequestError, match=r"a\.png cannot be read as an image"):

@@ -177,7 +177,7 @@ def test_a_fingerprint_follows_the_image_not_its_place(tmp_path: Path) -> None:
     ("break_it", "words"),
     [
         (lambda root: (root / "images" / "a.png").write_bytes(b"not an image"), "cannot be read as an image"),
-        (lambda root: picture(root / "masks" / "a.png", values(4, 5, high=2)), "4 × 4, the mask 4 × 5"),
+        (lambda root: picture(root / "masks" / "a.png", values(4, 5, high=2)), "4×4, the mask 4×5"),
         (lambda root: picture(root / "masks" / "a.png", values(4, 4, 3)), "several channels that differ"),
     ],
 )
