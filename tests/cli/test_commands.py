@@ -1,7 +1,9 @@
 import json
-import os
 import subprocess
 import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,29 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from robustq_cli.main import main
+
 SMALL = ("--set", "width=4", "--set", "scales=2", "--set", "groups=2", "--classes", "4", "--size", "24x24")
 
 
 def robustq(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command line as a user runs it."""
-    command = [sys.executable, "-c", "from robustq_cli.main import main; main()", *map(str, words)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "80"}
-    )
+    """The command line as a user runs it, but in this process, which has imported torch already."""
+    out, err, status = StringIO(), StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setenv("COLUMNS", "80")
+        patch.setattr(sys, "argv", ["robustq", *map(str, words)])
+        try:
+            main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def test_an_installed_command_does_the_same_in_a_process_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from robustq_cli.main import main; main()", "list", "metrics", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == robustq("list", "metrics", "--json", cwd=tmp_path).stdout
 
 
 def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:

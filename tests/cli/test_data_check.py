@@ -70,7 +70,7 @@ def test_the_lines_for_a_reader_say_the_same(folder: Path) -> None:
     assert result.return_value == 3
     assert "3 of 4 can be used" in result.stdout
     assert "0.7 × 0.8 × 2.5 mm (2), 1.5 × 1.5 × 3 mm (1)" in result.stdout
-    assert "left out d: the image has the shape 6 × 5 × 4 and the affine" in result.stderr
+    assert "left out d: the image has the shape 6×5×4 and the affine" in result.stderr
 
 
 def test_a_dataset_without_oddities_ends_with_status_0() -> None:

@@ -38,8 +38,18 @@ def prepared(mask: np.ndarray, **settings: object) -> Case:
     return Preparation(dims=mask.ndim, labels=LABELS, **settings)(case)
 
 
-@pytest.mark.parametrize("factor", [0.4, 0.5, 2 / 3, 0.75, 1.2, 4 / 3, 1.5, 2, 2.5, 3, 4])
-@pytest.mark.parametrize("shape", [(96, 72), (60, 48, 48)])
+FACTORS = [
+    0.5,
+    4 / 3,
+    2,
+    3,
+    *(pytest.param(factor, marks=pytest.mark.long) for factor in (0.4, 2 / 3, 0.75, 1.2, 1.5, 2.5, 4)),
+]
+"""`make test-long` tries them all."""
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("shape", [(96, 72), pytest.param((60, 48, 48), marks=pytest.mark.long)])
 def test_the_centre_of_a_resampled_mask_is_within_a_twentieth_of_a_voxel(shape: tuple[int, ...], factor: float) -> None:
     shifts = []
     for seed in range(30 if len(shape) == 2 else 12):
