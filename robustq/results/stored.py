@@ -76,6 +76,19 @@ class Stored:
             else []
         )
 
+    def earlier_notes(self) -> list[str]:
+        """A note on resized masks where an earlier version began the run."""
+        preparation = self.spec(self.models[0]).preparation
+        resized = preparation.size is not None or preparation.spacing is not None
+        # Every version that resizes masks without a shift writes this entry.
+        if "data_remarks" in self.document or not resized:
+            return []
+        return [
+            "An earlier version of robustq began this run. It shifted masks that it resized by an even factor by half "
+            "a voxel. Compare such figures only with figures of that version. If the run was continued since, it holds "
+            "both."
+        ]
+
     def pooled_notes(self) -> list[str]:
         """A note where the cases come from several domains, for tables that take all of them together."""
         domains = sorted({case["domain"] for case in self.asked["data"]["cases"]})
@@ -90,4 +103,4 @@ class Stored:
 
     def sample_notes(self) -> list[str]:
         """Notes on patients, failed cases, cases that took part in training, and training seeds."""
-        return [*self.unfinished_notes(), *sample_notes(self.asked)]
+        return [*self.unfinished_notes(), *self.earlier_notes(), *sample_notes(self.asked)]

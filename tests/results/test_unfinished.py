@@ -45,3 +45,12 @@ def test_tables_over_several_domains_say_what_they_take_together(tmp_path: Path)
     (note,) = run.pooled_notes()
     assert note.startswith("The cases come from the domains A and B.")
     assert not robustq.stress(None, "phantom:first=160,cases=1,domain=A", levels=[10], draws=1).pooled_notes()
+
+
+def test_a_run_that_an_earlier_version_began_warns_of_its_resized_masks(tmp_path: Path) -> None:
+    run = robustq.stress(None, "phantom:cases=1,domain=B", levels=[10], draws=1, out=tmp_path / "run")
+    assert not run.earlier_notes()
+    del run.document["data_remarks"]
+    (note,) = run.earlier_notes()
+    assert "resized by an even factor" in note
+    assert note in run.sample_notes()
