@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
     from robustq.results.analysis import Analysis as Analysis
+    from robustq.results.differences import Differences as Differences
+    from robustq.results.differences import compare as compare
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.stress_run import Run as Run
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from robustq.run.minimal_level import minimal_level as minimal_level
     from robustq.run.minimal_levels import minimal_levels as minimal_levels
     from robustq.run.stress import stress as stress
+    from robustq.training.calibrate import calibrate as calibrate
     from robustq.training.loss import QuantisedLoss as QuantisedLoss
     from robustq.training.recipe import Recipe as Recipe
     from robustq.training.train import train as train
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "results.analysis",
     "CaseError": "errors",
+    "Differences": "results.differences",
     "InMemoryDataset": "data.in_memory",
     "MinimalLevel": "results.minimal_levels",
     "MinimalLevels": "results.minimal_levels",
@@ -47,6 +51,8 @@ _HOMES = {
     "Run": "results.stress_run",
     "Segmenter": "model.segmenter",
     "analyse": "run.analyse",
+    "calibrate": "training.calibrate",
+    "compare": "results.differences",
     "geometry": "geometry",
     "load": "model.load",
     "metrics": "metrics",
@@ -67,6 +73,7 @@ _MODULES = ("geometry", "metrics")
 __all__ = [
     "Analysis",
     "CaseError",
+    "Differences",
     "InMemoryDataset",
     "MinimalLevel",
     "MinimalLevels",
@@ -78,6 +85,8 @@ __all__ = [
     "Run",
     "Segmenter",
     "analyse",
+    "calibrate",
+    "compare",
     "geometry",
     "load",
     "metrics",

@@ -1,7 +1,7 @@
 """The command robustq compare, which compares models with a baseline or summarises architectures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,6 @@ from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from robustq.report.grid import Grid
     from robustq.results.stress_run import Run
 
@@ -76,7 +74,9 @@ def compare(
 ) -> None:
     """Compare models with a baseline, patient by patient.
 
-    The table shows mean differences with bootstrap intervals, and Wilcoxon tests with Holm's correction.
+    First, one sentence for each model: what it loses from level 0 to the highest level, compared with the baseline.
+    Then the differences in drop, retention and AUDC, with bootstrap intervals. Then the differences at each level, with
+    Wilcoxon tests and Holm's correction.
     """
     if output not in FORMATS:
         raise unknown("format", output, FORMATS)
@@ -85,75 +85,61 @@ def compare(
     if by is not None and baseline is not None:
         raise RequestError("compare takes either --baseline NAME or --by architecture, not both: leave one out")
 
-    from robustq.results.several_runs import join
     from robustq.results.stress_run import Run
 
     stress_runs = [Run(path) for path in runs]
-    all_rows = join(stress_runs)
     if by is None and baseline is None:
         names = ", ".join(model for run in stress_runs for model in run.models)
         raise RequestError(f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture")
-    metrics = [metric for metric in stress_runs[0].metrics if all(metric in run.metrics for run in stress_runs)]
-    rows = all_rows[all_rows["metric"].isin(metrics) | (all_rows["status"] == "failed")]
-    comparison = (
-        _with_baseline(stress_runs, rows, metrics, baseline, per_label)
-        if baseline is not None
-        else _by_architecture(stress_runs, rows, metrics, per_label)
+    document: dict[str, object]
+    document, grids = (
+        _by_architecture(stress_runs, per_label)
+        if baseline is None
+        else _with_baseline(stress_runs, baseline, per_label)
     )
     if json:
-        table = comparison.table.to_dict("records")
-        console.print_json({"runs": [str(path) for path in runs], "notes": comparison.notes, "rows": table})
+        console.print_json({"runs": [str(path) for path in runs], **document})
         return
-    for grid in comparison.grids:
+    for grid in grids:
         if output == "table":
             console.print_table(grid.to_rich())
         else:
             typer.echo({"csv": grid.to_csv, "markdown": grid.to_markdown, "latex": grid.to_latex}[output]())
 
 
-class _Compared(NamedTuple):
-    """The result of a comparison: its rows, the notes under them, and a printed table for each metric."""
+def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[dict[str, object], list[Grid]]":
+    """Paired differences of all models from the baseline, as a document and as tables."""
+    from robustq.results.differences import compare as compare_models
 
-    table: "DataFrame"
-    notes: list[str]
-    grids: "list[Grid]"
-
-
-def _with_baseline(
-    runs: "list[Run]", rows: "DataFrame", metrics: list[str], baseline: str, per_label: bool
-) -> _Compared:
-    """Paired differences of all models from the baseline."""
-    from robustq.report.baseline_table import comparison_grid
-    from robustq.results.several_runs import remarks, seed_notes
-    from robustq.statistics import compare as compare_models
-
-    notes = remarks(runs) + seed_notes(runs, baseline)
-    table = compare_models(rows, baseline, by_label=per_label)
-    grids: list[Grid] = [
-        comparison_grid(
-            table, metric, caption=_caption(runs[0], metric), notes=notes, distance=_measures_distance(metric)
-        )
-        for metric in metrics
-    ]
-    return _Compared(table, notes, grids)
+    differences = compare_models(runs, baseline, per_label=per_label)
+    document: dict[str, object] = {
+        "notes": differences.notes,
+        "verdicts": {metric: differences.verdicts(metric) for metric in differences.metrics},
+        "robustness": {metric: differences.robustness(metric).to_dict("records") for metric in differences.metrics},
+        "rows": differences.to_frame().to_dict("records"),
+    }
+    return document, [grid for metric in differences.metrics for grid in differences.grids(metric)]
 
 
-def _by_architecture(runs: "list[Run]", rows: "DataFrame", metrics: list[str], per_label: bool) -> _Compared:
-    """One line for each architecture: the mean over its training seeds."""
+def _by_architecture(runs: "list[Run]", per_label: bool) -> "tuple[dict[str, object], list[Grid]]":
+    """One line for each architecture, the mean over its training seeds, as a document and as tables."""
     from robustq.report.architecture_table import architecture_grid
     from robustq.report.sample_notes import ONE_NETWORK
-    from robustq.results.several_runs import architectures, remarks
+    from robustq.results.several_runs import architectures, join, remarks
     from robustq.statistics import summarise_by_architecture
 
+    all_rows = join(runs)
+    metrics = [metric for metric in runs[0].metrics if all(metric in run.metrics for run in runs)]
+    rows = all_rows[all_rows["metric"].isin(metrics) | (all_rows["status"] == "failed")]
     notes = [note for note in remarks(runs) if note != ONE_NETWORK]
     table = summarise_by_architecture(rows, architectures(runs), by_label=per_label)
-    grids: list[Grid] = [
+    grids = [
         architecture_grid(
             table, metric, caption=_caption(runs[0], metric), notes=notes, distance=_measures_distance(metric)
         )
         for metric in metrics
     ]
-    return _Compared(table, notes, grids)
+    return {"notes": notes, "rows": table.to_dict("records")}, grids
 
 
 def _measures_distance(metric: str) -> bool:

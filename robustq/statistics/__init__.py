@@ -18,3 +18,4 @@ from robustq.statistics.paired_tests import paired_difference as paired_differen
 from robustq.statistics.paired_tests import paired_ratio as paired_ratio
 from robustq.statistics.paired_tests import signed_rank as signed_rank
 from robustq.statistics.paired_tests import smallest_attainable_p as smallest_attainable_p
+from robustq.statistics.robustness_differences import compare_robustness as compare_robustness

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from robustq.errors import RequestError, unknown
 from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES
-from robustq.statistics.group_means import GROUP, describe, group_means, scores
+from robustq.statistics.group_means import describe
+from robustq.statistics.paired_means import paired_means
 from robustq.statistics.paired_tests import (
     INFINITE,
     SignedRank,
@@ -14,9 +14,7 @@ from robustq.statistics.paired_tests import (
     signed_rank,
     smallest_attainable_p,
 )
-from robustq.statistics.same_cases import check_alike, without_transfers
 
-_ROW = [*GROUP, "case", "perturbation", "level", "draw", "label", "metric", "unit"]
 _SIDE = ("mean", "median", "q1", "q3")
 
 
@@ -58,23 +56,8 @@ def compare(
             networks; a row occurs twice with different values; the cases, levels, draws, seeds or labels of two models
             differ; or a model and the baseline have no metric in common.
     """
-    names = [str(name) for name in frame["model"].unique()]
-    if baseline not in names:
-        raise unknown("model", baseline, names)
-    if len(names) == 1:
-        raise RequestError(f"{baseline!r} is the only model in these rows: give a run of another one to compare with")
-    frame = without_transfers(frame)
-    models = {name: _rows_of(name, frame) for name in names}
     tables = []
-    for name in names:
-        if name == baseline:
-            continue
-        check_alike(models[name], models[baseline])
-        means = _paired_means(models[name], models[baseline], by_label)
-        if means.empty:
-            raise RequestError(
-                f"{name!r} and {baseline!r} have no metric in common: stress both with the same --metrics"
-            )
+    for name, means in paired_means(frame, baseline, by_label=by_label).items():
         for metric, metric_means in means.groupby("metric"):
             tests = _tests(metric_means, by_label, resamples, seed, confidence)
             tests.insert(0, "metric", metric)
@@ -82,39 +65,6 @@ def compare(
             tests.insert(0, "model", name)
             tables.append(tests)
     return pd.concat(tables, ignore_index=True)
-
-
-def _rows_of(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    rows = frame[frame["model"] == name]
-    seeds = rows["training_seed"].unique()
-    if len(seeds) > 1:
-        seed_list = ", ".join(map(str, seeds))
-        raise RequestError(
-            f"{name!r} stands for {len(seeds)} trained networks (training seeds {seed_list}): give each its own name"
-        )
-    rows = rows.drop_duplicates([*_ROW, "seed", "parameters", "value", "status"])
-    scored = scores(rows)
-    repeated = scored[scored.duplicated(_ROW)]
-    if len(repeated):
-        row = repeated.iloc[0]
-        where = ", ".join(f"{column} {row[column]}" for column in _ROW if row[column] != "")
-        raise RequestError(
-            f"{name!r} has two different values for {where}: compare only runs in which this name stands for the same "
-            "model"
-        )
-    return rows
-
-
-def _paired_means(model: pd.DataFrame, baseline: pd.DataFrame, by_label: bool) -> pd.DataFrame:
-    """The group means of model and baseline, side by side, over the rows in which both have a value."""
-    both = scores(model).merge(scores(baseline), on=_ROW, suffixes=("", "_baseline"))
-    valid = both["value"].notna() & both["value_baseline"].notna()
-    sides = [
-        both.assign(model="", training_seed=0, value=both[f"value{side}"].where(valid), status=both[f"status{side}"])
-        for side in ("", "_baseline")
-    ]
-    model_means, baseline_means = (group_means(side, by_label=by_label) for side in sides)
-    return model_means.assign(baseline_value=baseline_means["value"], baseline_missed=baseline_means["missed"])
 
 
 def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confidence: float) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from scipy.special import ndtr, stdtrit
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
-# Largest number of indices drawn at once; they take 8 MB.
+# Largest number of resampled values at once; they take 8 MB.
 _CHUNK = 1_000_000
 
 
@@ -64,6 +64,6 @@ def bootstrap_interval(
 def _resampled_means(samples: Float[np.ndarray, "n k"], resamples: int, seed: int) -> Float[np.ndarray, "r k"]:
     generator = np.random.default_rng(seed)
     n = len(samples)
-    chunk = max(1, _CHUNK // n)
+    chunk = max(1, _CHUNK // samples.size)
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     return np.concatenate([samples[generator.integers(n, size=(size, n))].mean(axis=1) for size in sizes])

@@ -1,0 +1,150 @@
+"""The table and the sentences on what models lose from level 0 on, compared with a baseline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import count, number, percent
+
+_NOT_SETTLED = ", not settled, because the interval contains 0"
+
+_TITLES = {"clean": "level 0", "drop": "drop", "retention": "retention", "audc": "AUDC"}
+
+
+def robustness_grid(
+    compared: pd.DataFrame,
+    metric: str,
+    unit: str,
+    *,
+    caption: str,
+    higher_is_better: bool = True,
+    distance: bool = False,
+    notes: Sequence[str] = (),
+    heads: Sequence[str] = (),
+) -> Grid:
+    """Drop, retention and AUDC of each model and of the baseline, with the difference; a section for each measure.
+
+    Args:
+        compared: what `robustq.statistics.compare_robustness` gave for the metric; not empty.
+        metric: text of the metric.
+        unit: its unit, "" if it has none.
+        caption: names the runs in the title.
+        higher_is_better: whether a larger value of the metric is a better one.
+        distance: whether the policy for missed structures applies to the metric.
+        notes: notes on models and sample.
+        heads: sentences above the table.
+    """
+    baseline = str(compared["baseline"].iloc[0])
+    digits = 2 if unit else 3
+    sections = []
+    for (model, measure), rows in compared.groupby(["model", "measure"], sort=False):
+        # Level 0 is the same under every perturbation.
+        shown = rows.iloc[-1:] if measure == "clean" else rows
+        lines = [[_where(row), *_figures(row, digits)] for row in shown.to_dict("records")]
+        sections.append((f"{model}: {_TITLES[str(measure)]}", lines))
+    rise = "its value at the highest level minus that at level 0"
+    fall = "its value at level 0 minus that at the highest level"
+    shares = {"retention", "audc"} & set(compared["measure"])
+    reading_notes = [
+        f"difference: the model minus {baseline}, paired by group (patient), with its 95 % interval (expanded "
+        "percentile bootstrap over groups). Where the interval contains 0, there may be no difference.",
+        f"drop: {fall if higher_is_better else rise}; a negative difference means that the model loses less.",
+        *(
+            ["retention: the value at the highest level divided by that at level 0. AUDC: the area under the curve."]
+            if shares
+            else []
+        ),
+        *(
+            ["Missed structures are part of these distances; the next table has their number at each level."]
+            if distance
+            else []
+        ),
+        *(
+            ["all: the mean over the perturbations, each counted once."]
+            if (compared["perturbations"] > 1).any()
+            else []
+        ),
+    ]
+    what = f"{metric} [{unit}]" if unit else metric
+    header = ["perturbation", baseline, "model", "difference [95 % interval]", "groups"]
+    title = f"Robustness in {what}, compared with {baseline}, {caption}"
+    return Grid(title, header, sections, [*reading_notes, *notes], heads)
+
+
+def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, higher_is_better: bool = True) -> list[str]:
+    """One sentence for each model: what it loses from level 0 to the highest level, compared with the baseline.
+
+    Where several perturbations were used, the sentence is on the mean over all of them.
+
+    Args:
+        compared: as in `robustness_grid`.
+        metric: text of the metric.
+        unit: its unit, "" if it has none.
+        higher_is_better: whether a larger value of the metric is a better one.
+    """
+    sentences = []
+    for model, rows in compared.groupby("model", sort=False):
+        widest = rows[rows["perturbations"] == rows["perturbations"].max()]
+        clean, drop = (widest[widest["measure"] == measure].iloc[0].to_dict() for measure in ("clean", "drop"))
+        sentences.append(_verdict(str(model), clean, drop, metric, unit, higher_is_better))
+    return sentences
+
+
+def _verdict(
+    model: str, clean: Mapping[str, Any], drop: Mapping[str, Any], metric: str, unit: str, higher_is_better: bool
+) -> str:
+    baseline, digits = drop["baseline"], 2 if unit else 3
+    of_unit = f" {unit}" if unit else ""
+    span = "from level 0 to the highest level" if pd.isna(drop["level"]) else f"from 0 to {percent(drop['level'])}"
+    several = int(drop["perturbations"])
+    where = f"{span}, over {several} perturbations" if several > 1 else f"{span} {drop['perturbation']}"
+    sample = f"{count(int(drop['groups']), 'patient')}, one network each: no claim about architectures"
+    if pd.isna(drop["difference"]):
+        return f"{model} and {baseline} cannot be compared in {metric} {where}: there is no finite value ({sample})."
+    amount = f"{abs(drop['difference']):.{digits}f}{_interval(drop, digits)}{of_unit}"
+    less = "less" if drop["difference"] < 0 else "more"
+    comparison = (
+        f"{model} loses {amount} {less} {metric} than {baseline} {where}"
+        if higher_is_better
+        else f"The {metric} of {model} rises by {amount} {less} than that of {baseline} {where}"
+    )
+    lost = f"{comparison}{'' if _settled(drop) else _NOT_SETTLED} ({sample})."
+    if pd.isna(clean["difference"]):
+        return lost
+    side = "higher" if clean["difference"] > 0 else "lower"
+    at_zero = f"{abs(clean['difference']):.{digits}f}{_interval(clean, digits)}{of_unit} {side}"
+    return f"{lost} At 0\N{NO-BREAK SPACE}%, its {metric} is {at_zero}{'' if _settled(clean) else _NOT_SETTLED}."
+
+
+def _settled(row: Mapping[str, Any]) -> bool:
+    """Whether the interval excludes 0."""
+    return bool(row["low"] > 0 or row["high"] < 0)
+
+
+def _interval(row: Mapping[str, Any], digits: int) -> str:
+    """The interval of the absolute value of the difference, as ` [0.012, 0.030]`; what is said without one."""
+    if pd.isna(row["low"]):
+        return " (no interval)"
+    ends = (row["low"], row["high"]) if row["difference"] >= 0 else (-row["high"], -row["low"])
+    return f" [{number(ends[0], digits)}, {number(ends[1], digits)}]"
+
+
+def _where(row: Mapping[Any, Any]) -> str:
+    if row["measure"] == "clean":
+        return percent(0)
+    name = str(row["perturbation"])
+    return name if pd.isna(row["level"]) else f"{name}, {percent(row['level'])}"
+
+
+def _figures(row: Mapping[Any, Any], digits: int) -> list[str]:
+    difference = "–"
+    if pd.notna(row["difference"]):
+        difference = f"{row['difference']:+.{digits}f} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+    return [
+        number(row["baseline_value"], digits),
+        number(row["value"], digits),
+        difference,
+        str(int(row["groups"])),
+    ]

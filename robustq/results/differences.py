@@ -1,0 +1,154 @@
+"""The result of a comparison of models with a baseline: paired differences, in one run or several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from robustq.errors import RequestError
+from robustq.metric import AbstractMetric, parse_metrics
+from robustq.report.baseline_table import comparison_grid
+from robustq.report.numbers import draws_per_level
+from robustq.report.robustness_table import robustness_grid, robustness_verdicts
+from robustq.results.several_runs import join, remarks, seed_notes
+from robustq.results.stress_run import Run
+from robustq.statistics import compare as compare_levels
+from robustq.statistics import compare_robustness
+
+if TYPE_CHECKING:
+    from robustq.report.grid import Grid, Sheet
+
+AnyRun = Run | str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What `robustq.compare` returns.
+
+    Attributes:
+        runs: the runs, read as one.
+        baseline: name of the model that the others are compared with.
+        per_label: whether the differences at each level are those of each label.
+    """
+
+    runs: Sequence[Run]
+    baseline: str
+    per_label: bool = False
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics that all runs have, in the order of the first run."""
+        first, *others = self.runs
+        return [metric for metric in first.metrics if all(metric in run.metrics for run in others)]
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        return join(self.runs)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Notes on models and sample."""
+        return remarks(self.runs) + seed_notes(self.runs, self.baseline)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The differences at each level, with their tests; columns as `robustq.statistics.compare` gives them."""
+        return self._levels.copy()
+
+    @cached_property
+    def _levels(self) -> pd.DataFrame:
+        wanted = self._rows["metric"].isin(self.metrics) | (self._rows["status"] == "failed")
+        return compare_levels(self._rows[wanted], self.baseline, by_label=self.per_label)
+
+    def robustness(self, metric: str | None = None) -> pd.DataFrame:
+        """The differences in drop, retention and AUDC, as `robustq.statistics.compare_robustness` gives them.
+
+        Args:
+            metric: one of the metrics, the first by default.
+        """
+        metric = metric or self.metrics[0]
+        rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
+        return compare_robustness(rows, self.baseline, higher_is_better=_measure(metric).higher_is_better)
+
+    def verdicts(self, metric: str | None = None) -> list[str]:
+        """One sentence for each model: what it loses from level 0 on, compared with the baseline.
+
+        Args:
+            metric: one of the metrics, the first by default.
+        """
+        metric = metric or self.metrics[0]
+        better = _measure(metric).higher_is_better
+        return robustness_verdicts(self.robustness(metric), metric, self._unit(metric), higher_is_better=better)
+
+    def grids(self, metric: str | None = None) -> "list[Grid]":
+        """The tables of a metric: what is lost from level 0 on, then each level.
+
+        Args:
+            metric: one of the metrics, the first by default. The verdicts stand above its first table.
+        """
+        metric = metric or self.metrics[0]
+        measure, unit, robustness = _measure(metric), self._unit(metric), self.robustness(metric)
+        caption = self._caption(metric)
+        levels = comparison_grid(
+            self._levels, metric, caption=caption, notes=self.notes, distance=measure.measures_distance
+        )
+        if robustness.empty:
+            return [levels]
+        better = measure.higher_is_better
+        heads = robustness_verdicts(robustness, metric, unit, higher_is_better=better)
+        summary = robustness_grid(
+            robustness,
+            metric,
+            unit,
+            caption=caption,
+            higher_is_better=better,
+            distance=measure.measures_distance,
+            heads=heads,
+        )
+        return [summary, levels]
+
+    def table(self, metric: str | None = None) -> "Sheet":
+        """The verdicts and the tables of a metric: a rich renderable (`rich.print` shows it).
+
+        Args:
+            metric: one of the metrics, the first by default.
+        """
+        from robustq.report.grid import Sheet
+
+        return Sheet(*(grid.to_rich() for grid in self.grids(metric)))
+
+    def _unit(self, metric: str) -> str:
+        units = self._levels.loc[self._levels["metric"] == metric, "unit"].unique()
+        return str(units[0])
+
+    def _caption(self, metric: str) -> str:
+        """The data, the draws, and for a distance how missed structures count."""
+        asked = self.runs[0].asked
+        caption = f"{asked['data']['name']}, {draws_per_level(asked['draws'])}"
+        return f"{caption}, missed structures by {asked['missing']}" if _measure(metric).measures_distance else caption
+
+
+def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool = False) -> Differences:
+    """Compare the models of stress runs with a baseline, paired by group (docs/definitions.md, Comparing two models).
+
+    Args:
+        runs: a run or its directory, or several that have the same cases, levels and noise.
+        baseline: name of the model that the others are compared with.
+        per_label: compare each label by itself at each level.
+
+    Raises:
+        RequestError: there is no run, a run is not finished, the rows of two runs or models cannot be paired, or no
+            model has this name.
+    """
+    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
+    if not several:
+        raise RequestError("no run was given to compare: give what robustq.stress returned, or a run directory")
+    differences = Differences([run if isinstance(run, Run) else Run(run) for run in several], baseline, per_label)
+    differences.to_frame()  # what cannot be compared is refused here, and not when a table is asked for
+    return differences
+
+
+def _measure(metric: str) -> AbstractMetric:
+    return next(iter(parse_metrics(metric).values()))
