@@ -16,11 +16,11 @@ def run_of_two(tmp_path_factory: pytest.TempPathFactory) -> robustq.Run:
     }
     return robustq.stress(
         models,
-        "phantom:cases=2,size=32",
+        "phantom:cases=2,domain=A",
         noise=["poisson", "gaussian"],
         levels=[0, 30],
         draws=1,
-        metrics=["dice", "hd95"],
+        metrics="dice,hd95",
         out=folder / "run",
     )
 
@@ -54,7 +54,7 @@ def test_a_run_may_be_given_by_its_directory(run_of_two: robustq.Run) -> None:
 
 
 def test_an_unknown_baseline_and_no_run_are_refused(run_of_two: robustq.Run) -> None:
-    with pytest.raises(robustq.RequestError, match="no model"):
+    with pytest.raises(robustq.RequestError, match="unknown model .nobody."):
         robustq.compare(run_of_two, "nobody")
     with pytest.raises(robustq.RequestError, match="no run was given"):
         robustq.compare([], "base")
