@@ -32,6 +32,8 @@ class TrainingState:
         reason: the reason for this precision, in words.
         changes: which settings changed between epochs, and when: one sentence a change.
         diverged: whether the training ended because something was not finite in the epoch that follows, in fp32 too.
+        retried: whether it diverged with another learning rate or precision than it is to go on with. This is no part
+            of the file.
     """
 
     model: dict[str, Tensor]
@@ -42,6 +44,7 @@ class TrainingState:
     reason: str = ""
     changes: tuple[str, ...] = ()
     diverged: bool = False
+    retried: bool = False
 
 
 def identity(spec: Spec, recipe: Recipe, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -117,6 +120,7 @@ class ResumeFile:
             reason=document.get("reason", ""),
             changes=tuple(document.get("changes", ())),
             diverged=diverged,
+            retried=document["identity"] != self.identity,
         )
 
     def delete(self) -> None:

@@ -85,8 +85,9 @@ def train(
     )
     resume = ResumeFile(resume_path, identity(spec, recipe, _fingerprints(dataset, training)))
     state = resume.read()
+    fresh = TrainingState({}, {}, {}, History(), precision, reason)
     if state is None:
-        state = TrainingState({}, {}, {}, History(), precision, reason)
+        state = fresh
     else:
         on_note(f"An earlier training was stopped. It continues from {resume_path}.")
         state = _with_settings(state, recipe, precision, reason)
@@ -109,6 +110,12 @@ def train(
             ended = _run_epochs(trainer, recipe, state, on_step, keep)
         except NotFiniteError as error:
             kept = resume.read()
+            if trainer.precision == "fp32" and state.retried and kept is not None and not _is_later(kept, state):
+                # The epoch that was kept was spoilt already, and a file of it must not stop the next try.
+                on_note(f"With these settings too, {error}, so the training starts afresh in {precision}.")
+                resume.delete()
+                state = fresh
+                continue
             if trainer.precision == "fp32":
                 raise _end_diverged(resume, kept, recipe, str(error)) from error
             state = _in_fp32(state if kept is None else kept, trainer.precision, str(error))
@@ -158,6 +165,10 @@ def _run_epochs(
         )
         keep(state)
     return state
+
+
+def _is_later(one: TrainingState, other: TrainingState) -> bool:
+    return len(one.history.epochs) > len(other.history.epochs)
 
 
 def _with_settings(state: TrainingState, recipe: Recipe, precision: Precision, reason: str) -> TrainingState:
