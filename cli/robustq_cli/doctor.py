@@ -68,11 +68,11 @@ def _print(report: dict[str, Any]) -> None:
 def _devices() -> dict[str, str]:
     import torch
 
-    from robustq.model.device import choose_precision
+    from robustq.training.precision import training_precision
 
     devices = {
         "processor": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}, training in "
-        f"{choose_precision('auto', torch.device('cpu'))}",
+        f"{training_precision('auto', torch.device('cpu'))[0]}",
     }
     for number in range(torch.cuda.device_count()):
         devices[f"cuda:{number}"] = torch.cuda.get_device_name(number)

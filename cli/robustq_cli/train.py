@@ -68,8 +68,6 @@ def train(
         device=device,
     )
     target = out or source.with_name(f"{source.stem}-trained.safetensors")
-    if target.with_suffix(".resume.pt").exists():
-        console.say(f"An earlier training was stopped. It continues from {target.with_suffix('.resume.pt')}.")
     segmenter = bundles.open_bundle(source, model_file)
     dataset = open_dataset(data)
     with console.progress() as bars:
@@ -84,7 +82,9 @@ def train(
             bars.update(epoch_bar, completed=epoch.epoch)
             bars.reset(step_bar, description=f"epoch {epoch.epoch + 1}")
 
-        trained = train_model(segmenter, dataset, target, recipe, on_step=on_step, on_epoch=on_epoch)
+        trained = train_model(
+            segmenter, dataset, target, recipe, on_step=on_step, on_epoch=on_epoch, on_note=console.say
+        )
     record = trained.spec.training or {}
     console.say_remarks(dataset.remarks)
     status = console.say_left_out(record["failures"])

@@ -86,7 +86,8 @@ Precision = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "bf16", "fp32"),
-        help="Precision of the computation: fp32, bf16, or auto (bf16 if the device supports it, else fp32).",
+        help="Precision of the computation: fp32, bf16, or auto (fp32 on a CPU; on a GPU bf16 if it supports it). If a "
+        "loss or gradient in bf16 is not finite, the training goes on in fp32.",
     ),
 ]
 Out = Annotated[

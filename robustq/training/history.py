@@ -17,6 +17,7 @@ class Epoch:
         codes_in_use: number of codes that were chosen at least once on the validation cases; None without a codebook.
         perplexity: perplexity of the codes on these cases; None without a codebook.
         seconds: wall time of the epoch.
+        precision: precision of the forward passes; empty where an earlier version ran the epoch.
     """
 
     epoch: int
@@ -26,6 +27,7 @@ class Epoch:
     codes_in_use: int | None
     perplexity: float | None
     seconds: float
+    precision: str = ""
 
 
 @dataclass

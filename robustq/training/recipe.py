@@ -22,7 +22,8 @@ class Recipe:
         seed: the training seed (order of cases, augmentation); by default the seed that drew the weights.
         freeze: parts of the network that are not trained, "encoder" or "decoder"; with both, only what was inserted at
             the bottleneck is trained.
-        precision: "fp32", "bf16", or "auto" for bf16 where the device computes in it.
+        precision: "fp32", "bf16", "fp16", or "auto": fp32 on a CPU, and on a GPU bf16 if it computes in it. Where
+            something is not finite in bf16 or fp16, the training goes on in fp32.
         device: "cpu", "cuda", or "auto" for the first GPU, else the CPU.
     """
 

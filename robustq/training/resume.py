@@ -1,6 +1,6 @@
-"""The file from which a killed training is resumed."""
+"""The file from which a training is resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from robustq.errors import RequestError
+from robustq.model.device import Precision
 from robustq.model.spec import Spec
 from robustq.training.history import Epoch, History
 from robustq.training.recipe import Recipe
 from robustq.whole_file import whole_file
+
+_MAY_CHANGE = ("learning_rate", "precision")
+"""Settings that may change where the training ended because something was not finite."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,23 @@ class TrainingState:
         optimiser: state dict of the optimiser.
         best: state dict of the model after the best epoch so far.
         history: the epochs so far.
+        precision: precision in which the training goes on; None in the file of an earlier version.
+        reason: the reason for this precision, in words.
+        changes: which settings changed between epochs, and when: one sentence a change.
+        diverged: whether the training ended because something was not finite in the epoch that follows, in fp32 too.
+        retried: whether it diverged with another learning rate or precision than it is to go on with. This is no part
+            of the file.
     """
 
     model: dict[str, Tensor]
     optimiser: dict[str, Any]
     best: dict[str, Tensor]
     history: History
+    precision: Precision | None = None
+    reason: str = ""
+    changes: tuple[str, ...] = ()
+    diverged: bool = False
+    retried: bool = False
 
 
 def identity(spec: Spec, recipe: Recipe, fingerprints: Sequence[str]) -> dict[str, Any]:
@@ -64,14 +79,21 @@ class ResumeFile:
             "identity": self.identity,
             "model": state.model,
             "optimiser": state.optimiser,
-            "best": state.best,
+            # What the best epoch has in common with the last one, such as frozen weights, is kept once.
+            "best": {name: entry for name, entry in state.best.items() if not _same_bits(entry, state.model.get(name))},
             "history": [asdict(epoch) for epoch in state.history.epochs],
+            "precision": state.precision,
+            "reason": state.reason,
+            "changes": list(state.changes),
+            "diverged": state.diverged,
         }
         with whole_file(self.path) as partial:
             torch.save(document, partial)
 
     def read(self) -> TrainingState | None:
         """The state that was written last, with its tensors on the CPU; None where there is no file.
+
+        After a training that diverged, the learning rate and the precision may be others than the file's.
 
         Raises:
             RequestError: the file cannot be read, or it belongs to another training.
@@ -80,17 +102,51 @@ class ResumeFile:
             return None
         try:
             document = torch.load(self.path, map_location="cpu", weights_only=True)
-            is_same_training = document["identity"] == self.identity
+            diverged = document.get("diverged", False)
+            differences = _differences(document["identity"], self.identity, _MAY_CHANGE if diverged else ())
         except Exception as error:  # torch.load raises whatever the file provokes
             raise RequestError(f"{self.path} cannot be read: delete it to start afresh") from error
-        if not is_same_training:
+        if differences:
             raise RequestError(
-                f"{self.path} is of another training (model, recipe or cases differ): delete it to start "
-                "afresh, or give another --out"
+                f"{self.path} is of another training ({'; '.join(differences)}): give what it was begun with to "
+                "continue it, delete it to start afresh, or give another --out"
             )
-        history = History([Epoch(**line) for line in document["history"]])
-        return TrainingState(document["model"], document["optimiser"], document["best"], history)
+        return TrainingState(
+            model=document["model"],
+            optimiser=document["optimiser"],
+            best=document["model"] | document["best"],
+            history=History([Epoch(**line) for line in document["history"]]),
+            precision=document.get("precision"),
+            reason=document.get("reason", ""),
+            changes=tuple(document.get("changes", ())),
+            diverged=diverged,
+            retried=document["identity"] != self.identity,
+        )
 
     def delete(self) -> None:
         """Delete the file once the training is over; nothing happens where there is none."""
         self.path.unlink(missing_ok=True)
+
+
+def _same_bits(one: object, other: object) -> bool:
+    """Whether two entries of a state dict are tensors of equal form and bits. Equal is not enough: 0 equals -0."""
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    first, second = (tensor.detach().cpu().contiguous().flatten().view(torch.uint8) for tensor in (one, other))
+    return first.equal(second)
+
+
+def _differences(stored: Mapping[str, Any], asked: Mapping[str, Any], may_change: Sequence[str]) -> list[str]:
+    """What differs between two identities, in words."""
+    differences = []
+    if stored["spec"] != asked["spec"]:
+        differences.append("the model is another one")
+    for name in sorted({*stored["recipe"], *asked["recipe"]} - {*may_change}):
+        before, now = stored["recipe"].get(name), asked["recipe"].get(name)
+        if before != now:
+            differences.append(f"{name} was {before} and is now {now}")
+    if stored["cases"] != asked["cases"]:
+        differences.append("the training cases are others")
+    return differences

@@ -1,39 +1,28 @@
 """Train a segmenter with the paper's recipe; a killed training can be resumed."""
 
-import math
 import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import torch
-from torch import Tensor, nn
+from dataclasses import replace
 
 from robustq.data.open_dataset import Data, as_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
-from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.bundle_file import check_extra_states, check_name, read_spec
-from robustq.model.device import Precision, autocast, choose_device, choose_precision
+from robustq.model.device import Precision, choose_device
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
-from robustq.network.output_masks import require_one_answer
 from robustq.network.separate_copy import separate_copy
 from robustq.network.state import separate_state
-from robustq.quantiser import perplexity
-from robustq.training.batch_of_one import join_lone_item
 from robustq.training.batches import Batches, items_of
-from robustq.training.freeze import freeze
 from robustq.training.history import Epoch as Epoch
 from robustq.training.history import History
-from robustq.training.loss import SegmentationLoss
+from robustq.training.precision import training_precision
 from robustq.training.recipe import Recipe
 from robustq.training.resume import ResumeFile, TrainingState, identity
 from robustq.training.split import split
-from robustq.training.validate import validate
+from robustq.training.trainer import NotFiniteError, Trainer, make_trainer
 
 PAPER_BATCH = {2: 10, 3: 2}
 
@@ -46,12 +35,17 @@ def train(
     *,
     on_step: Callable[[int, int], object] = lambda step, steps: None,
     on_epoch: Callable[[Epoch], object] = lambda epoch: None,
+    on_note: Callable[[str], object] = lambda sentence: None,
 ) -> Segmenter:
     """Train a copy of a segmenter and write the bundle of its best epoch by validation Dice.
 
     Two more files are written in the folder of the bundle: `<out>.history.csv`, with one line per epoch, and, until the
     training is over, `<out>.resume.pt`. Call `train` again with the same arguments to resume a killed training: it
     continues after its last whole epoch, and ends with the weights of a training that was never killed.
+
+    Where a loss, a gradient or a weight is not finite in bf16 or fp16, the training goes on in fp32 from the end of the
+    last whole epoch. Where one is not finite in fp32, the training ends; the state after the last whole epoch is kept,
+    and from there another learning rate or precision may be tried.
 
     Args:
         model: the segmenter to start from. It is not changed.
@@ -60,12 +54,15 @@ def train(
         recipe: the settings; the paper's by default.
         on_step: called after each step with the number of steps done and the number of steps of the epoch.
         on_epoch: called with each epoch when it ends.
+        on_note: called with each sentence about how the training runs: the precision and the reason for it, whether an
+            earlier training continues, and what changes between epochs.
 
     Returns:
         The trained copy with its best weights, in evaluation mode on the CPU.
 
     Raises:
-        RequestError: the data does not suit the model, or the file to resume is of another training.
+        RequestError: the data does not suit the model, the file to resume is of another training, or something is not
+            finite in fp32.
     """
     recipe = recipe or Recipe()
     bundle = check_name(out)
@@ -75,12 +72,10 @@ def train(
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
     device = choose_device(recipe.device)
-    precision = choose_precision(recipe.precision, device)
+    precision, reason = training_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)
     training, validation = split(cases.check(dataset.entries), validation=recipe.validation, seed=recipe.split_seed)
-    trained = separate_copy(model, {})
-    trained.spec = spec
-    check_extra_states(trained.state_dict())
+    check_extra_states(model.state_dict())
     batches = Batches(
         cases=cases,
         items=items_of(cases, training),
@@ -88,162 +83,168 @@ def train(
         seed=spec.seed if recipe.seed is None else recipe.seed,
         augmented=recipe.augmentation,
     )
-    trainer = _make_trainer(trained, recipe, batches, validation, device, precision)
     resume = ResumeFile(resume_path, identity(spec, recipe, _fingerprints(dataset, training)))
     state = resume.read()
-    history, best = History(), dict[str, Tensor]()
-    if state is not None:
-        trained.load_state_dict(state.model)
-        trainer.optimiser.load_state_dict(state.optimiser)
-        history, best = state.history, state.best
+    fresh = TrainingState({}, {}, {}, History(), precision, reason)
+    if state is None:
+        state = fresh
+    else:
+        on_note(f"An earlier training was stopped. It continues from {resume_path}.")
+        state = _with_settings(state, recipe, precision, reason)
+    on_note(f"The training computes in {state.precision}: {state.reason}.")
+    for change in state.changes:
+        on_note(f"A setting has changed: {change}.")
 
+    def keep(state: TrainingState) -> None:
+        resume.write(state)
+        state.history.write(bundle.with_suffix(".history.csv"))
+        on_epoch(state.history.epochs[-1])
+
+    ended = None
+    while ended is None:
+        trained = separate_copy(model, {})
+        trained.spec = spec
+        assert state.precision is not None, "it was chosen above"
+        trainer = make_trainer(trained, recipe, batches, validation, device, state.precision)
+        try:
+            ended = _run_epochs(trainer, recipe, state, on_step, keep)
+        except NotFiniteError as error:
+            kept = resume.read()
+            if trainer.precision == "fp32" and state.retried and kept is not None and not _is_later(kept, state):
+                # The epoch that was kept was spoilt already, and a file of it must not stop the next try.
+                on_note(f"With these settings too, {error}, so the training starts afresh in {precision}.")
+                resume.delete()
+                state = fresh
+                continue
+            if trainer.precision == "fp32":
+                raise _end_diverged(resume, kept, recipe, str(error)) from error
+            state = _in_fp32(state if kept is None else kept, trainer.precision, str(error))
+            on_note(f"{state.reason[0].upper()}{state.reason[1:]}. {_goes_on(len(state.history.epochs))}")
+            if kept is not None:
+                resume.write(state)
+
+    trained.load_state_dict(ended.best)
+    trained.spec = _trained_spec(spec, recipe, trainer, training, ended)
+    trained.cpu().eval()
+    trained.save(bundle)
+    ended.history.write(bundle.with_suffix(".history.csv"))
+    resume.delete()
+    return trained
+
+
+def _run_epochs(
+    trainer: Trainer,
+    recipe: Recipe,
+    state: TrainingState,
+    on_step: Callable[[int, int], object],
+    keep: Callable[[TrainingState], object],
+) -> TrainingState:
+    """Run the epochs that follow a state, hand the state after each one to `keep`, and return the last one.
+
+    Raises:
+        NotFiniteError: something is not finite in an epoch.
+    """
+    if state.history.epochs:
+        trainer.model.load_state_dict(state.model)
+        trainer.optimiser.load_state_dict(state.optimiser)
+        for group in trainer.optimiser.param_groups:
+            group["lr"] = recipe.learning_rate
+    history, best = History(list(state.history.epochs)), state.best
     while history.goes_on(recipe.epochs, recipe.patience):
         epoch = trainer.run_epoch(len(history.epochs) + 1, on_step)
         history.epochs.append(epoch)
         if history.best is epoch:
-            best = separate_state(trained.state_dict())
-        resume.write(TrainingState(trained.state_dict(), trainer.optimiser.state_dict(), best, history))
-        history.write(bundle.with_suffix(".history.csv"))
-        on_epoch(epoch)
+            best = separate_state(trainer.model.state_dict())
+        state = replace(
+            state,
+            model=trainer.model.state_dict(),
+            optimiser=trainer.optimiser.state_dict(),
+            best=best,
+            history=history,
+            diverged=False,
+        )
+        keep(state)
+    return state
 
-    trained.load_state_dict(best)
-    trained.spec = _trained_spec(spec, recipe, trainer, training, history)
-    trained.cpu().eval()
-    trained.save(bundle)
-    history.write(bundle.with_suffix(".history.csv"))
-    resume.delete()
-    return trained
+
+def _is_later(one: TrainingState, other: TrainingState) -> bool:
+    return len(one.history.epochs) > len(other.history.epochs)
+
+
+def _with_settings(state: TrainingState, recipe: Recipe, precision: Precision, reason: str) -> TrainingState:
+    """An earlier training's state, to go on with this recipe. A training that was in fp32 stays in fp32."""
+    if state.precision == "fp32" != precision:
+        precision, reason = "fp32", state.reason
+    changes, done = list(state.changes), len(state.history.epochs)
+    learning_rate = state.optimiser["param_groups"][0]["lr"]
+    if learning_rate != recipe.learning_rate:
+        changes.append(_change("learning rate", learning_rate, recipe.learning_rate, done))
+    if state.precision not in (None, precision):
+        changes.append(_change("precision", state.precision, precision, done))
+    return replace(state, precision=precision, reason=reason, changes=tuple(changes))
+
+
+def _in_fp32(state: TrainingState, precision: Precision, reason: str) -> TrainingState:
+    """The state from which a training goes on in fp32, because something was not finite in another precision."""
+    done = len(state.history.epochs)
+    changes = (*state.changes, _change("precision", precision, "fp32", done)) if done else state.changes
+    return replace(state, precision="fp32", reason=f"{reason} in {precision}", changes=changes)
+
+
+def _goes_on(done: int) -> str:
+    """In which way a training goes on in fp32 after this number of whole epochs."""
+    return f"The training goes on in fp32 from the end of epoch {done}." if done else "It begins again in fp32."
+
+
+def _change(setting: str, before: object, now: object, done: int) -> str:
+    """A change of a setting after a number of whole epochs, in words."""
+    return f"{setting} {before} until epoch {done}, {now} from epoch {done + 1} on"
+
+
+def _end_diverged(resume: ResumeFile, kept: TrainingState | None, recipe: Recipe, reason: str) -> RequestError:
+    """The error that ends a training in which something is not finite in fp32. The last whole epoch stays on file.
+
+    Args:
+        resume: the resume file; it records that the training diverged.
+        kept: the state in this file; None where no epoch was finished, so that there is no file.
+        recipe: recipe of the training.
+        reason: what is not finite, and in which epoch.
+    """
+    words = f"{reason} in fp32: lower the learning rate ({recipe.learning_rate:g})"
+    if kept is None:
+        return RequestError(words)
+    resume.write(replace(kept, diverged=True))
+    return RequestError(
+        f"{words}; with another --learning-rate the same command continues after epoch {len(kept.history.epochs)}, "
+        f"and without the file {resume.path} it starts afresh"
+    )
 
 
 def _fingerprints(dataset: AbstractDataset, entries: Sequence[Entry]) -> list[str]:
     return [dataset.fingerprint(entry) for entry in entries]
 
 
-@dataclass(frozen=True)
-class _Trainer:
-    """Runs the epochs of a training.
-
-    Attributes:
-        model: the segmenter that is trained, on its device.
-        optimiser: optimiser of the weights that are trained.
-        criterion: loss of outputs against truth.
-        frozen: modules that stay in evaluation mode.
-        batches: batches of the training cases.
-        validation: the cases that choose the best epoch.
-        precision: precision of the forward passes.
-    """
-
-    model: Segmenter
-    optimiser: torch.optim.Optimizer
-    criterion: SegmentationLoss
-    frozen: Sequence[nn.Module]
-    batches: Batches
-    validation: Sequence[Entry]
-    precision: Precision
-
-    def run_epoch(self, number: int, on_step: Callable[[int, int], object]) -> Epoch:
-        """Show every item once, then score the validation cases.
-
-        Raises:
-            RequestError: the loss is not finite, or no validation case shows a label.
-        """
-        start = time.monotonic()
-        # Dropout, sampled codes and restarts of dead codes draw from the global generators. They are seeded here, so
-        # that an epoch is the same whether or not the training was killed before it.
-        with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
-            loss, quantiser_loss = self._take_steps(number, on_step)
-        score, counts = validate(
-            self.model, self.batches.cases, self.validation, batch_size=self.batches.size, precision=self.precision
-        )
-        if math.isnan(score):
-            raise RequestError(
-                "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
-            )
-        return Epoch(
-            number,
-            loss,
-            quantiser_loss,
-            validation_dice=score,
-            codes_in_use=None if counts is None else int((counts > 0).sum()),
-            perplexity=None if counts is None else float(perplexity(counts).mean()),
-            seconds=time.monotonic() - start,
-        )
-
-    def _take_steps(self, number: int, on_step: Callable[[int, int], object]) -> tuple[float, float]:
-        """The mean loss of an epoch's steps, and the quantiser's share of it."""
-        self.model.train()
-        for module in self.frozen:
-            module.eval()
-        device = self.model.device
-        losses = []
-        for step, batch in enumerate(self.batches.of_epoch(number), start=1):
-            images, truth, ignored = (tensor.to(device) for tensor in batch)
-            with autocast(device, self.precision):
-                parts = self.model.run(images)
-            if self.model.spec.head is None:
-                require_one_answer(parts.output, self.model.image_size)
-            loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
-            if not torch.isfinite(loss):
-                raise RequestError(
-                    f"the loss is {loss.item()} in epoch {number}: lower the learning rate "
-                    f"({self.optimiser.param_groups[0]['lr']:g}) or train in fp32"
-                )
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
-            losses.append((loss.item(), parts.quantiser_loss.item()))
-            on_step(step, len(self.batches))
-        total, quantiser = np.mean(losses, axis=0)
-        return float(total), float(quantiser)
-
-
-def _make_trainer(
-    model: Segmenter,
+def _trained_spec(
+    spec: Spec,
     recipe: Recipe,
-    batches: Batches,
-    validation: Sequence[Entry],
-    device: torch.device,
-    precision: Precision,
-) -> _Trainer:
-    """The trainer of a model: the model is moved to its device, parts are frozen, and the rest gets an optimiser.
-
-    Raises:
-        RequestError: nothing is left to train, or the network cannot be trained on its batches.
-    """
-    # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
-    layout = torch.channels_last if model.spec.dims == 2 else torch.preserve_format
-    model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    frozen: list[nn.Module] = []
-    if recipe.freeze:
-        example = batches.draw(batches.items[0], epoch=0).image[None].to(device)
-        frozen = freeze(model, recipe.freeze, example)
-    batches = join_lone_item(batches, model, frozen)
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not trainable and not recipe.freeze:
-        raise RequestError("the model has no parameter that can be trained: wrap a network that has some")
-    if not trainable:
-        raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: freeze fewer parts")
-    return _Trainer(
-        model=model,
-        optimiser=torch.optim.AdamW(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
-        criterion=SegmentationLoss(model.spec.answer, len(model.spec.labels)),
-        frozen=frozen,
-        batches=batches,
-        validation=validation,
-        precision=precision,
-    )
-
-
-def _trained_spec(spec: Spec, recipe: Recipe, trainer: _Trainer, training: Sequence[Entry], history: History) -> Spec:
+    trainer: Trainer,
+    training: Sequence[Entry],
+    ended: TrainingState,
+) -> Spec:
     """The spec that says how a model was trained, and on which cases."""
-    best, batches = history.best, trainer.batches
+    history, batches = ended.history, trainer.batches
+    best = history.best
+    settings = recipe.to_dict() | {"batch_size": batches.size, "precision": trainer.precision}
+    if ended.changes:
+        settings["changes"] = list(ended.changes)
     dataset = batches.cases.dataset
     return spec.but(
         seed=batches.seed,
         remarks=spec.remarks_once_trained,
         training={
             "dataset": dataset.name,
-            "recipe": recipe.to_dict() | {"batch_size": batches.size, "precision": trainer.precision},
+            "recipe": settings,
+            "precision_reason": ended.reason,
             "epochs": len(history.epochs),
             "best_epoch": best.epoch,
             "validation_dice": best.validation_dice,

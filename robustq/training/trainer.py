@@ -1,0 +1,162 @@
+"""Runs the epochs of a training."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from robustq.dataset import Entry
+from robustq.draws.seeds import draw_generator, seeded_globals
+from robustq.errors import RequestError
+from robustq.model.device import Precision, autocast
+from robustq.model.segmenter import Segmenter
+from robustq.network.output_masks import require_one_answer
+from robustq.network.state import first_not_finite
+from robustq.quantiser import perplexity
+from robustq.training.batch_of_one import join_lone_item
+from robustq.training.batches import Batches
+from robustq.training.freeze import freeze
+from robustq.training.history import Epoch
+from robustq.training.loss import SegmentationLoss
+from robustq.training.recipe import Recipe
+from robustq.training.validate import validate
+
+
+class NotFiniteError(Exception):
+    """A loss, a gradient or a weight is NaN or infinite, so that the model is of no use any more.
+
+    The text says which one, and in which epoch.
+    """
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Runs the epochs of a training.
+
+    Attributes:
+        model: the segmenter that is trained, on its device.
+        optimiser: optimiser of the weights that are trained.
+        criterion: loss of outputs against truth.
+        frozen: modules that stay in evaluation mode.
+        batches: batches of the training cases.
+        validation: the cases that choose the best epoch.
+        precision: precision of the forward passes.
+    """
+
+    model: Segmenter
+    optimiser: torch.optim.Optimizer
+    criterion: SegmentationLoss
+    frozen: Sequence[nn.Module]
+    batches: Batches
+    validation: Sequence[Entry]
+    precision: Precision
+
+    def run_epoch(self, number: int, on_step: Callable[[int, int], object]) -> Epoch:
+        """Show every item once, then score the validation cases.
+
+        Raises:
+            NotFiniteError: a loss, a gradient or a weight is not finite.
+            RequestError: no validation case shows a label.
+        """
+        start = time.monotonic()
+        # Dropout, sampled codes and restarts of dead codes draw from the global generators. They are seeded here, so
+        # that an epoch is the same whether or not the training was killed before it.
+        with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
+            loss, quantiser_loss = self._take_steps(number, on_step)
+        weight = first_not_finite(self.model, self.model.state_dict())
+        if weight is not None:
+            raise NotFiniteError(f"the weight {weight} is not finite in epoch {number}")
+        score, counts = validate(
+            self.model, self.batches.cases, self.validation, batch_size=self.batches.size, precision=self.precision
+        )
+        if math.isnan(score):
+            raise RequestError(
+                "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
+            )
+        return Epoch(
+            number,
+            loss,
+            quantiser_loss,
+            validation_dice=score,
+            codes_in_use=None if counts is None else int((counts > 0).sum()),
+            perplexity=None if counts is None else float(perplexity(counts).mean()),
+            seconds=time.monotonic() - start,
+            precision=self.precision,
+        )
+
+    def _take_steps(self, number: int, on_step: Callable[[int, int], object]) -> tuple[float, float]:
+        """The mean loss of an epoch's steps, and the quantiser's share of it."""
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
+        device = self.model.device
+        losses = []
+        for step, batch in enumerate(self.batches.of_epoch(number), start=1):
+            images, truth, ignored = (tensor.to(device) for tensor in batch)
+            with autocast(device, self.precision):
+                parts = self.model.run(images)
+            if self.model.spec.head is None:
+                require_one_answer(parts.output, self.model.image_size)
+            loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
+            if not torch.isfinite(loss):
+                raise NotFiniteError(f"the loss is {loss.item()} in epoch {number}")
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self._check_gradients(number)
+            self.optimiser.step()
+            losses.append((loss.item(), parts.quantiser_loss.item()))
+            on_step(step, len(self.batches))
+        total, quantiser = np.mean(losses, axis=0)
+        return float(total), float(quantiser)
+
+    def _check_gradients(self, number: int) -> None:
+        finite = [
+            parameter.grad.isfinite().all()
+            for group in self.optimiser.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        # One question to the device for all gradients, because each one waits for it.
+        if finite and not torch.stack(finite).all():
+            raise NotFiniteError(f"a gradient is not finite in epoch {number}")
+
+
+def make_trainer(
+    model: Segmenter,
+    recipe: Recipe,
+    batches: Batches,
+    validation: Sequence[Entry],
+    device: torch.device,
+    precision: Precision,
+) -> Trainer:
+    """The trainer of a model: the model is moved to its device, parts are frozen, and the rest gets an optimiser.
+
+    Raises:
+        RequestError: nothing is left to train, or the network cannot be trained on its batches.
+    """
+    # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
+    layout = torch.channels_last if model.spec.dims == 2 else torch.preserve_format
+    model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    frozen: list[nn.Module] = []
+    if recipe.freeze:
+        example = batches.draw(batches.items[0], epoch=0).image[None].to(device)
+        frozen = freeze(model, recipe.freeze, example)
+    batches = join_lone_item(batches, model, frozen)
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable and not recipe.freeze:
+        raise RequestError("the model has no parameter that can be trained: wrap a network that has some")
+    if not trainable:
+        raise RequestError(f"freeze={','.join(recipe.freeze)} leaves nothing to train: freeze fewer parts")
+    return Trainer(
+        model=model,
+        optimiser=torch.optim.AdamW(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
+        criterion=SegmentationLoss(model.spec.answer, len(model.spec.labels)),
+        frozen=frozen,
+        batches=batches,
+        validation=validation,
+        precision=precision,
+    )
