@@ -299,3 +299,14 @@ def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture
         minimal_command(noise="gaussian,blur")
     with pytest.raises(RequestError, match="takes either --noise NAME or --attack NAME"):
         minimal_command(noise="gaussian", attack="pgd")
+
+
+def test_a_search_draws_an_attack_once_and_noise_ten_times_unless_a_number_is_asked(tmp_path: Path) -> None:
+    data = {"data": "phantom:cases=1,domain=A", "resolution": 100, "split": "all"}
+
+    def draws(perturbation: str, out: Path | None = None, **asked: int) -> int:
+        return int(robustq.minimal_levels(None, perturbation=perturbation, out=out, **data, **asked).asked["draws"])
+
+    assert (draws("pgd@1"), draws("fgsm", draws=5), draws("pgd@1", draws=2)) == (1, 1, 2)
+    assert draws("pgd@1", tmp_path, draws=10) == 10
+    assert draws("pgd@1", tmp_path) == 10  # a search of an earlier version goes on with its number
