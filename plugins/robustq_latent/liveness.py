@@ -120,8 +120,8 @@ class Liveness(AbstractAnalyser):
         notes = [
             "positions that differ between images: the share of positions at which two cases have different codes "
             "(without a codebook, different latents). A group is a patient.",
-            "change of the answer: the largest change of a class score when what the decoder gets from the bottleneck is "
-            "replaced, divided by the largest score; 0 where the decoder ignores the bottleneck.",
+            "change of the answer: the largest change of a class score when what the decoder gets from the bottleneck "
+            "is replaced, divided by the largest score; 0 where the decoder ignores the bottleneck.",
         ]
         return [Grid(f"Liveness on {sample}", header, [("", lines)], notes)]
 
