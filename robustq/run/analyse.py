@@ -48,8 +48,8 @@ def analyse(
     """Analyse what the latents of models do under noise, with the draws that `robustq.stress` shows them.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
-            demonstration pair.
+        models: segmenters, plain networks and bundles by name; or a sequence of them, in which bundles are named by
+            their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; by default as in `robustq.stress`. Figures that depend on the
             domain are given for each domain.
         check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".

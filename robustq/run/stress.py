@@ -52,8 +52,8 @@ def stress(
     """Show every model the same perturbed cases at graded levels, and measure its answers.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
-            demonstration pair.
+        models: segmenters, plain networks and bundles by name; or a sequence of them, in which bundles are named by
+            their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default. For the demonstration pair,
             these are cases of the phantom that took no part in its training.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
