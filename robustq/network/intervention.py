@@ -51,7 +51,7 @@ def reaches_answer(network: nn.Module, site: str, example: Tensor, head: int | s
 
     if _largest_change(network, site, image, head, noisy) > 0:
         return True
-    other = separate_copy(network, {})
+    other = separate_copy(network, {}, share=True)
     with torch.no_grad():
         for parameter in other.parameters():
             if parameter.is_floating_point():

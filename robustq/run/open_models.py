@@ -97,7 +97,7 @@ def open_models(
     copies: dict[int, Any] = {}
     for name, model in models.items():
         if isinstance(model, Segmenter):
-            segmenter = separate_copy(model, copies)
+            segmenter = separate_copy(model, copies, share=True)
         elif isinstance(model, nn.Module):
             segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
         else:

@@ -78,7 +78,7 @@ def train(
     precision = choose_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)
     training, validation = split(cases.check(dataset.entries), validation=recipe.validation, seed=recipe.split_seed)
-    trained = separate_copy(model, {})
+    trained = separate_copy(model, {}, share=True)
     trained.spec = spec
     check_extra_states(trained.state_dict())
     batches = Batches(
