@@ -18,6 +18,7 @@ from robustq.results.directory import RunDirectory
 from robustq.run.analyse_pieces import Watcher
 from robustq.run.load_checks import load_checks
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import plan
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -118,7 +119,7 @@ def analyse(
     analysis = Analysis(directory.path, temporary=recording.temporary)
     for verdict in analysis.verdicts():
         on_verdict(verdict)
-    recording.compute(batches, watcher, first=1)
+    recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), first=1)
     last = len(batches) + 1
     rows = measured(directory.rows(before=last).to_pandas())
     concluded = [

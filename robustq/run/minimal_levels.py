@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from robustq.attack import AbstractAttack
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_one
@@ -11,6 +12,7 @@ from robustq.run.draw_counts import begun_request, search_draws
 from robustq.run.minimal_level import check_search
 from robustq.run.minimal_pieces import Searcher
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -75,7 +77,8 @@ def minimal_levels(
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
     recording.begin(asked, batches)
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
-    recording.compute(batches, Searcher(subjects, settings))
+    searcher = Searcher(subjects, settings, opened.passes if isinstance(opened, AbstractAttack) else 0)
+    recording.compute(batches, searcher, Counting(searcher.most_passes, len(subjects.models), at_most=True))
     recording.end(len(batches))
     result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
     recording.directory.summarise(result.summary())

@@ -18,6 +18,7 @@ from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
 from robustq.run.draw_counts import begun_request, check_draws, draw_counts
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import plan
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -152,7 +153,7 @@ def stress(
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
-    recording.compute(batches, evaluator)
+    recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)))
     recording.end(len(batches))
     run = Run(recording.directory.path, temporary=recording.temporary)
     recording.directory.summarise(run.summary())
