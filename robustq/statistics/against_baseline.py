@@ -48,10 +48,11 @@ def compare(
         confidence: nominal coverage of the intervals.
 
     Returns:
-        One row for each test, with the columns model, baseline, metric, unit, perturbation, level (, label); `groups`,
-        the number of groups that have a value; `mean`, `median`, `q1`, `q3` and `missed` of the model, and the same of
-        the baseline with the prefix `baseline_`; `difference`, `low`, `high`, `p` and `p_holm`, which are NaN where
-        there is no value; and `note`, which says why there is none or what limits them.
+        One row for each test, with the perturbations in the order of `frame`, and the columns model, baseline, metric,
+        unit, perturbation, level (, label); `groups`, the number of groups that have a value; `mean`, `median`, `q1`,
+        `q3` and `missed` of the model, and the same of the baseline with the prefix `baseline_`; `difference`, `low`,
+        `high`, `p` and `p_holm`, which are NaN where there is no value; and `note`, which says why there is none or
+        what limits them.
 
     Raises:
         RequestError: the baseline is not among the models, or it is the only model; a name stands for several trained
@@ -65,12 +66,14 @@ def compare(
         raise RequestError(f"{baseline!r} is the only model in these rows: give a run of another one to compare with")
     frame = without_transfers(frame)
     models = {name: _rows_of(name, frame) for name in names}
+    order = {name: place for place, name in enumerate(frame["perturbation"].unique())}
     tables = []
     for name in names:
         if name == baseline:
             continue
         check_alike(models[name], models[baseline])
         means = _paired_means(models[name], models[baseline], by_label)
+        means = means.sort_values("perturbation", key=lambda names: names.map(order), kind="stable")
         if means.empty:
             raise RequestError(
                 f"{name!r} and {baseline!r} have no metric in common: stress both with the same --metrics"
@@ -123,7 +126,7 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
     rows = []
     # If one distance is infinite, the whole table of this metric prints medians, and none of its rows has a test.
     infinite = bool(np.isinf(means[["value", "baseline_value"]].to_numpy(float)).any())
-    for key, pairs in means.groupby(keys):
+    for key, pairs in means.groupby(keys, sort=False):
         sides = [pairs[column].to_numpy(float) for column in ("value", "baseline_value")]
         difference = paired_difference(*sides, resamples=resamples, seed=seed, confidence=confidence)
         test = SignedRank(np.nan, INFINITE) if infinite else signed_rank(*sides)
