@@ -127,6 +127,15 @@ class AbstractAnalyser(ABC):
         """
         return setting
 
+    @classmethod
+    def setting_notes(cls, setting: str) -> Sequence[str]:
+        """What a setting means for the figures, as notes under the last table of this analyser.
+
+        Args:
+            setting: what follows the @; "" where nothing follows.
+        """
+        return ()
+
     @abstractmethod
     def clean(self, case: Case, latent: Latent) -> None:
         """Add one unperturbed case; its latent has N = 1."""

@@ -53,6 +53,11 @@ class AbstractAttack(ABC):
         """The one spelling of the attack's setting, as the rows hold it; "" without a setting."""
         return ""
 
+    @property
+    def passes(self) -> int:
+        """Number of passes with gradient that a draw takes. A user is told their sum before a long run."""
+        return 1
+
     def __call__(
         self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool = False
     ) -> Case:

@@ -58,7 +58,7 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
     """
     from robustq.model.bundle_file import read_spec
     from robustq.model.load import load
-    from robustq.network.own_file import network_from_file
+    from robustq.network.own_file import file_and_function, network_from_file
     from robustq.run.open_models import by_file_name
 
     if model_file is None:
@@ -69,6 +69,7 @@ def open_bundles(paths: Sequence[Path] | None, model_file: str | None) -> "dict[
         raise RequestError(
             f"no bundle here needs --model-file {model_file}, since each one names its architecture: leave it out"
         )
+    file_and_function(model_file)
     console.say(f"executing {model_file}")
     network = network_from_file(model_file)
     return {name: load(path, module=network) if name in own_names else path for name, path in paths_by_name.items()}

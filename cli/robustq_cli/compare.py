@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustq.errors import RequestError, unknown
-from robustq.report.numbers import draws_per_level
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 
@@ -150,5 +149,5 @@ def _measures_distance(metric: str) -> bool:
 
 def _caption(run: "Run", metric: str) -> str:
     """The caption of a metric's table: the data, the draws, and for a distance how missed structures count."""
-    caption = f"{run.asked['data']['name']}, {draws_per_level(run.asked['draws'])}"
+    caption = ", ".join(filter(None, (run.asked["data"]["name"], run.draws_text)))
     return f"{caption}, missed structures by {run.asked['missing']}" if _measures_distance(metric) else caption

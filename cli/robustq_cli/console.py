@@ -136,6 +136,7 @@ class Pieces:
         self._bars, self._target = bars, target
         self._task = bars.add_task("reading cases", total=None)
         self._milestones = Milestones()
+        self._work_said = False
 
     def __call__(self, progress: "Done") -> None:
         """Show how far the run is. Pieces of an earlier run do not count, so that the time left is right."""
@@ -145,6 +146,9 @@ class Pieces:
         if self._target is not None:
             say(f"The run directory is {self._target}. If the run is stopped, it continues with --out {self._target}.")
             self._target = None
+        if progress.work is not None and progress.work.is_long and not self._work_said:
+            say(str(progress.work))
+            self._work_said = True
         self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
 

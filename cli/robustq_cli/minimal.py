@@ -17,8 +17,8 @@ EXAMPLES = examples(
         "robustq minimal *-trained.safetensors --data DATA --noise gaussian",
     ),
     (
-        "How strong an attack must be; one draw is enough",
-        "robustq minimal --model vq.safetensors --data DATA --attack pgd --draws 1",
+        "How strong an attack must be",
+        "robustq minimal --model vq.safetensors --data DATA --attack pgd",
     ),
 )
 
@@ -38,14 +38,6 @@ Attack = Annotated[
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_item("attacks"),
         help="One attack: fgsm, pgd, segpgd or bpda. pgd@l2 bounds the whole change (L2) instead of each value.",
-    ),
-]
-Draws = Annotated[
-    int,
-    typer.Option(
-        metavar="NUMBER",
-        rich_help_panel=PERTURBATIONS,
-        help="Number of random repetitions of every case at each level that is tried.",
     ),
 ]
 Below = Annotated[
@@ -72,7 +64,7 @@ def minimal(
     split: options.Split = "held-out",
     noise: Noise = None,
     attack: Attack = None,
-    draws: Draws = 10,
+    draws: options.DrawsOfKind = None,
     seed: options.NoiseSeed = 0,
     clip: options.Clip = False,
     below: Below = 0.5,

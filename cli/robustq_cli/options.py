@@ -93,6 +93,16 @@ Draws = Annotated[
         help="Number of random repetitions of every case at each level above 0.",
     ),
 ]
+DrawsOfKind = Annotated[
+    int | None,
+    typer.Option(
+        "--draws",
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Number of random repetitions of every case at each level above 0. By default 10 of noise and 1 of an "
+        "attack.",
+    ),
+]
 NoiseSeed = Annotated[
     int,
     typer.Option(

@@ -82,7 +82,7 @@ def stress(
     attack: Attacks = None,
     transfer_from: TransferFrom = None,
     levels: options.Levels = "0,1,10,20,30",
-    draws: options.Draws = 10,
+    draws: options.DrawsOfKind = None,
     seed: options.NoiseSeed = 0,
     compat: options.Compat = None,
     clip: options.Clip = False,

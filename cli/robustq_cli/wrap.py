@@ -184,8 +184,9 @@ class _Network:
 
 def _executed(model_file: str) -> Any:
     """Execute the user's file and return the network."""
-    from robustq.network.own_file import network_from_file
+    from robustq.network.own_file import file_and_function, network_from_file
 
+    file_and_function(model_file)
     console.say(f"executing {model_file}")
     return network_from_file(model_file)
 

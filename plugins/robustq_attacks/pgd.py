@@ -33,6 +33,11 @@ class PGD(AbstractAttack):
         """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return self.ascent.setting
 
+    @property
+    def passes(self) -> int:
+        """One pass for each step."""
+        return self.ascent.steps
+
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
         return self.ascent(case, level, generator, model, clip=clip)

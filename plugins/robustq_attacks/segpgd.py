@@ -41,6 +41,11 @@ class SegPGD(AbstractAttack):
         """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
         return self.ascent.setting
 
+    @property
+    def passes(self) -> int:
+        """One pass for each step."""
+        return self.ascent.steps
+
     def weigh(self, step: int) -> Weigh:
         """The function that weighs the voxels in a step; 1 is the first step."""
         share = (step - 1) / (2 * self.ascent.steps)

@@ -17,6 +17,11 @@ CLOSE = 0.1
 """Two grids are equal if no corner voxel's centre is further than this many voxels from its counterpart."""
 
 
+_LETTERS = ("LR", "PA", "IS")
+_IDENTITY = np.eye(3)
+_CORNERS = np.array([[*corner, 1.0] for corner in itertools.product((0.0, 1.0), repeat=3)]).T
+
+
 @dataclass(frozen=True)
 class Grid:
     """The position of every voxel, as the header of a file states it.
@@ -45,7 +50,14 @@ class Grid:
     @property
     def orientation(self) -> str:
         """The anatomical direction to which each of the three axes points most, such as "RAS"; "" if none is stated."""
-        return "".join(axis or "?" for axis in aff2axcodes(self.affine)) if self.stated else ""
+        if not self.stated:
+            return ""
+        steps = self.affine[:3, :3] / voxel_sizes(self.affine)
+        axes = abs(steps).argmax(axis=0)
+        clear = (abs(steps).max(axis=0) > 0.75).all()
+        if clear and abs(steps.T @ steps - _IDENTITY).max() < 1e-6:  # nibabel's way is slow, and needed where axes lean
+            return "".join(_LETTERS[axis][int(steps[axis, place] > 0)] for place, axis in enumerate(axes))
+        return "".join(axis or "?" for axis in aff2axcodes(self.affine))
 
     def __str__(self) -> str:
         """The three rows of the affine that matter, on one line."""
@@ -58,10 +70,12 @@ def close(affine: Affine, other: Affine, shape: tuple[int, ...]) -> bool:
 
     The first affine must be invertible; its voxels are the measure.
     """
-    corners = np.array([[*corner, 1.0] for corner in itertools.product(*((0, extent - 1) for extent in shape))]).T
-    apart = np.linalg.solve(affine[:3, :3], ((other - affine) @ corners)[:3])
+    if (affine == other).all():
+        return True
+    corners = _CORNERS * [[extent - 1] for extent in (*shape, 2)]
+    apart = np.linalg.solve(affine[:3, :3], (other - affine)[:3] @ corners)
     # 0.1 mm in single precision is a little more than 0.1.
-    return bool(np.linalg.norm(apart, axis=0).max() <= CLOSE + 1e-6)
+    return bool((apart * apart).sum(axis=0).max() <= (CLOSE + 1e-6) ** 2)
 
 
 def invertible(affine: Affine) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from robustq.errors import CaseError
 from robustq.shapes import by
-from robustq_data.grid import CLOSE, Affine, close
+from robustq_data.grid import Affine, close
 from robustq_data.stored import Stored
 
 Turn = tuple[tuple[int, ...], tuple[int, ...]]
@@ -56,21 +56,18 @@ def _turn(affine: Affine, shape: tuple[int, ...], to: Affine, to_shape: tuple[in
     """The first turn that brings a grid to another one; None if there is none."""
     if shape == to_shape and close(to, affine, to_shape):
         return (0, 1, 2), ()
-    # A turn must put one corner of the grid at the first voxel of the other: most turns are sorted out by this.
-    corners = list(itertools.product(*((0, extent - 1) for extent in shape)))
-    positions = affine @ np.array([[*corner, 1] for corner in corners]).T - to[:, 3:]
-    apart = np.linalg.norm(np.linalg.solve(to[:3, :3], positions[:3]), axis=0)
-    near = {corner for corner, distance in zip(corners, apart, strict=True) if distance <= 2 * CLOSE}
-    for order, flips in _turns():
-        first = tuple(shape[old] - 1 if order.index(old) in flips else 0 for old in range(3))
-        if first not in near or tuple(shape[axis] for axis in order) != to_shape:
+    # One step along each axis of the grid, in voxels of the other. Where all corners agree within 0.1 voxel, it differs
+    # from that of the turn by at most 0.2, which excludes every other turn; an axis of extent 1 excludes none.
+    steps = np.linalg.solve(to[:3, :3], affine[:3, :3])
+    near = (abs(_STEPS - steps) < 0.5).all(axis=1) | (np.array(shape) == 1)
+    for place in near.all(axis=1).nonzero()[0]:
+        order, flips = _TURNS[place]
+        if tuple(shape[axis] for axis in order) != to_shape:
             continue
         # Indices of the result -> indices before the turn.
-        back = np.zeros((4, 4))
-        back[3, 3] = 1
-        for new, old in enumerate(order):
-            back[old, new] = -1 if new in flips else 1
-            back[old, 3] = shape[old] - 1 if new in flips else 0
+        back = np.eye(4)
+        back[:3, :3] = _STEPS[place].T
+        back[:3, 3] = [shape[old] - 1 if order.index(old) in flips else 0 for old in range(3)]
         if close(to, affine @ back, to_shape):
             return order, flips
     return None
@@ -81,6 +78,18 @@ def _turns() -> Iterator[Turn]:
     for order in itertools.permutations(range(3)):
         for flipped in itertools.product((False, True), repeat=3):
             yield order, tuple(axis for axis in range(3) if flipped[axis])
+
+
+def _steps(order: tuple[int, ...], flips: tuple[int, ...]) -> Float[np.ndarray, "3 3"]:
+    """From a step before the turn to the same step after it."""
+    steps = np.zeros((3, 3))
+    for new, old in enumerate(order):
+        steps[new, old] = -1 if new in flips else 1
+    return steps
+
+
+_TURNS = list(_turns())
+_STEPS = np.array([_steps(*turn) for turn in _TURNS])
 
 
 def _turned(volume: Shaped[np.ndarray, "c x y z"], turn: Turn) -> Shaped[np.ndarray, "c u v w"]:

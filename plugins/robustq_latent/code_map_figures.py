@@ -14,14 +14,20 @@ LEGEND = 12
 """Number of codes that the legend names: the most frequent ones in the maps shown."""
 
 
-def code_map_figure(maps: Sequence[CodeMap]) -> Figure:
-    """A figure with each image alone (upper row) and under its codes (lower row). A code has one colour in all maps."""
+def code_map_figure(maps: Sequence[CodeMap], title: str) -> Figure:
+    """A figure with each image alone (upper row) and under its codes (lower row). A code has one colour in all maps.
+
+    Args:
+        maps: the maps of one model.
+        title: which cases the figure shows.
+    """
     codes, counts = torch.cat([code_map.codes.flatten() for code_map in maps]).unique(return_counts=True)
     ordered = codes[counts.argsort(descending=True, stable=True)].tolist()
     place = {code: number for number, code in enumerate(ordered)}
     base = colormaps["tab20"]
     colours = ListedColormap([base(number % 20) for number in range(max(1, len(ordered)))])
     figure = Figure(figsize=(1.6 + 2.6 * len(maps), 5.4), layout="constrained")
+    figure.suptitle(title, fontsize="small")
     panels = figure.subplots(2, len(maps), squeeze=False)
     for column, code_map in enumerate(maps):
         height, width = code_map.image.shape

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from robustq.analyser import Finding
 from robustq.dataset import Case, Entry
+from robustq.report.numbers import count
 
 SIDE = 64
 """Largest number of pixels along the longer side of a stored image, so at most 64 x 64 rows for a case."""
@@ -61,6 +62,19 @@ def code_maps(rows: pd.DataFrame) -> list[CodeMap]:
         CodeMap(str(case), _table(case_rows, _IMAGE), _table(case_rows, _CODE).long())
         for case, case_rows in map_rows.groupby("case", sort=False)
     ]
+
+
+def shown_cases(rows: pd.DataFrame) -> str:
+    """Which of the cases have maps: `the first 3 of 24 cases, all of domain A`.
+
+    Args:
+        rows: rows of an analysis.
+    """
+    shown = rows[rows["metric"] == _CODE].drop_duplicates("case")
+    text = f"the first {len(shown)} of {count(rows['case'].replace('', None).nunique(), 'case')}"
+    names = {str(domain) for domain in shown["domain"]}
+    others = set(rows[rows["case"] != ""]["domain"]) - names
+    return f"{text}, all of domain {next(iter(names))}" if len(names) == 1 and others else text
 
 
 def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:

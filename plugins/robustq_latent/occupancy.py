@@ -15,7 +15,7 @@ from robustq.geometry import nearest_codes, radii
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
-from robustq_latent.code_maps import CodeMap, code_maps
+from robustq_latent.code_maps import CodeMap, code_maps, shown_cases
 from robustq_latent.occupancy_tables import occupancy_grids
 from robustq_latent.space import space_findings
 
@@ -95,7 +95,8 @@ class Occupancy(AbstractAnalyser):
         from robustq_latent.code_map_figures import code_map_figure
 
         maps = {model: code_maps(rows[rows["model"] == model]) for model in models}
-        return {f"code-maps-{model}": code_map_figure(of_model) for model, of_model in maps.items() if of_model}
+        title = shown_cases(rows)
+        return {f"code-maps-{model}": code_map_figure(of_model, title) for model, of_model in maps.items() if of_model}
 
     @classmethod
     def missing_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:

@@ -15,6 +15,7 @@ from robustq.geometry import radii
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
+from robustq.report.numbers import percent
 from robustq_latent.space import space_findings
 from robustq_latent.taylor_piece import TaylorPiece
 from robustq_latent.taylor_tables import taylor_grids
@@ -57,6 +58,11 @@ class Taylor(AbstractAnalyser):
         """The percentage without superfluous digits; "" for the default."""
         share = _percentage(setting)
         return "" if share == SHARE else f"{share:.12g}"
+
+    @classmethod
+    def setting_notes(cls, setting: str) -> Sequence[str]:
+        """The share of tokens that must be safe."""
+        return [f"Enough tokens for the largest safe level: at least {percent(_percentage(setting))} of them."]
 
     def clean(self, case: Case, latent: Latent) -> None:
         """Store the name and group of one unperturbed case; `conclude` needs them."""

@@ -120,7 +120,7 @@ def _level_grid(rows: pd.DataFrame, models: Sequence[str], sample: str) -> Grid:
     header = ["model", *(percent(level) for level in levels), "median"]
     notes = [
         "Each figure under a level: the number of cases with this largest safe level. It is the highest tested level "
-        "up to which the margin calls enough tokens safe (|Jδ| < m): 95 %, or the share in taylor@SHARE.",
+        "up to which the margin calls enough tokens safe (|Jδ| < m).",
         "median: the median of the largest safe levels of all cases, in percent.",
     ]
     return Grid(f"Largest safe level on {sample}", header, sections, notes)

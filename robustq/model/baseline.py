@@ -68,7 +68,7 @@ def matched_baseline(
 
 def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
     """A copy of the network without the hooks of the segmenter that holds it."""
-    copied = separate_copy(network, {})
+    copied = separate_copy(network, {}, share=True)
     for original_hooks, copied_hooks in (
         (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
         (network._forward_pre_hooks, copied._forward_pre_hooks),

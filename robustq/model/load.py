@@ -56,7 +56,7 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
 
 def _rebuild(spec: Spec, module: nn.Module | None, state: dict[str, Any]) -> Segmenter:
-    network = fresh_network(spec) if module is None else plain_copy(module)
+    network = fresh_network(spec) if module is None else plain_copy(module, share=True)
     if module is not None and spec.digest != (digest := code_digest(network)):
         remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
         spec = spec.but(digest=digest, remarks=remarks)

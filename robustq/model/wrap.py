@@ -1,5 +1,6 @@
 """Make a segmenter from the name of an architecture, or from any nn.Module."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from robustq import registry
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.model.bottleneck import build_bottlenecks
+from robustq.model.json_arguments import json_arguments
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import BOUNDED, GIVEN, Spec
@@ -21,7 +23,7 @@ from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import features_at
 from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
 from robustq.network.plain_module import plain_copy, plain_itself, plain_name
-from robustq.network.run_network import run_plain
+from robustq.network.run_network import run_plain, takes_dict
 from robustq.network.site_search import find_bottleneck
 from robustq.request.quantise import Quantise
 
@@ -34,7 +36,7 @@ def wrap(
     in_channels: int | None = None,
     classes: int | None = None,
     at: str | None = None,
-    example: Tensor | None = None,
+    example: Tensor | Mapping[str, Tensor] | None = None,
     skips: str = "keep",
     answer: str | None = None,
     head: int | str | None = None,
@@ -60,7 +62,7 @@ def wrap(
             list is cut. By default the `site` that the architecture declares, or, without one, what probing finds
             (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` also lists the other candidates.
         example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
-            network's stride.
+            network's stride. A dict is refused with the way out, because robustq gives a network one tensor.
         skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
         head: key or place of the answer in the network's output, where the output holds several of the image's size; -1
@@ -78,6 +80,9 @@ def wrap(
         RequestError: a name, a size or a combination does not exist; the message says which exist.
     """
     parsed = Quantise.parse(quantise)
+    arguments = json_arguments(arguments)
+    if isinstance(example, Mapping):
+        raise takes_dict(next(iter(example), "image"))
     if isinstance(network, str) and (trained := open_trained(network)) is not None:
         return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
     if isinstance(network, nn.Module) and example is None:

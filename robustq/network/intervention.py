@@ -51,12 +51,32 @@ def reaches_answer(network: nn.Module, site: str, example: Tensor, head: int | s
 
     if _largest_change(network, site, image, head, noisy) > 0:
         return True
-    other = separate_copy(network, {})
+    other = separate_copy(network, {}, share=True)
     with torch.no_grad():
         for parameter in other.parameters():
             if parameter.is_floating_point():
                 parameter.add_(0.1 * _noise(parameter, generator))
     return _largest_change(other, site, image, head, noisy) > 0
+
+
+def answer_change(network: nn.Module, site: str, image: Tensor, head: int | str | None = None) -> float:
+    """The largest change of the answer, as a share of its largest score, when what a site gives is changed.
+
+    It is replaced by a constant for each channel, then by itself plus noise (docs/definitions.md, Liveness).
+
+    Args:
+        network: a network, which does not change.
+        site: dotted name of a submodule.
+        image: an input that the network runs on.
+        head: as in `intervention`.
+    """
+    generator = torch.Generator().manual_seed(0)
+    changes = [
+        _largest_change(network, site, image, head, change)
+        for change in (_flat, lambda bottleneck: bottleneck + _noise(bottleneck, generator))
+    ]
+    largest = max(float(scores.abs().max()) for scores in _answer(run_plain(network, image), image.shape[2:], head))
+    return max(changes) / largest if largest > 0 else max(changes)
 
 
 def _flat(bottleneck: Tensor) -> Tensor:

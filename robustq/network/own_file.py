@@ -9,6 +9,21 @@ from torch import nn
 from robustq.errors import RequestError
 
 
+def file_and_function(text: str) -> tuple[Path, str]:
+    """The file and the function that `factory.py:function` names. Nothing is executed.
+
+    Raises:
+        RequestError: the text names no function in a file, or there is no such file.
+    """
+    path, colon, function = text.rpartition(":")
+    file = Path(path)
+    if not colon or not function.isidentifier() or file.suffix != ".py":
+        raise RequestError(f"{text!r} does not name a function in a file: write factory.py:function")
+    if not file.is_file():
+        raise RequestError(f"there is no file {file}: correct the path before :{function}")
+    return file, function
+
+
 def network_from_file(text: str) -> nn.Module:
     """The network that `factory.py:function` returns when it is called without arguments.
 
@@ -17,12 +32,7 @@ def network_from_file(text: str) -> nn.Module:
     Raises:
         RequestError: there is no such file or function, it fails, or it does not return an nn.Module.
     """
-    path, colon, function = text.rpartition(":")
-    file = Path(path)
-    if not colon or not function.isidentifier() or file.suffix != ".py":
-        raise RequestError(f"{text!r} does not name a function in a file: write factory.py:function")
-    if not file.is_file():
-        raise RequestError(f"there is no file {file}: correct the path before :{function}")
+    file, function = file_and_function(text)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None, "a .py file has a loader"
     assert spec.loader is not None, "a .py file has a loader"

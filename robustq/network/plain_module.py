@@ -10,15 +10,19 @@ COMPILED = "_orig_mod"
 """The name under which torch.compile keeps the module inside."""
 
 
-def plain_copy(network: nn.Module) -> nn.Module:
+def plain_copy(network: nn.Module, *, share: bool = False) -> nn.Module:
     """A copy of a network without compiled modules, because a compiled module does not run the hooks inside it.
+
+    Args:
+        network: a network, which does not change.
+        share: as in `separate_copy`.
 
     Raises:
         RequestError: the network cannot be copied or cut.
     """
     network = _inside(network)
     _check(network)
-    copied = separate_copy(network, {})
+    copied = separate_copy(network, {}, share=share)
     for module in list(copied.modules()):
         for name, child in module._modules.items():
             if child is not None and not isinstance(module, torch.jit.ScriptModule):

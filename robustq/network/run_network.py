@@ -40,6 +40,41 @@ def does_not_run(shape: Iterable[int], error: Exception) -> RequestError:
     return RequestError(f"the network does not run on an input of {by(shape)}: {words}")
 
 
+def takes_dict(key: str) -> RequestError:
+    """The refusal of a network that takes a dict, with the name under which it looks for images."""
+    return RequestError(
+        "the network takes a dict, and robustq gives a network one tensor of images: put it into a module whose "
+        f"forward(self, images) returns network({{{key!r}: images}}), and give that module, with a tensor as example"
+    )
+
+
+class _Names(dict[str, Tensor]):
+    """Takes the place of a network's input and records the names that the network looks up in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+
+    def __missing__(self, name: object) -> Tensor:
+        self.asked.append(name)
+        raise KeyError(name)
+
+    def get(self, name: object, default: object = None) -> Any:
+        self.asked.append(name)
+        return default
+
+
+def _dict_name(network: nn.Module) -> str | None:
+    """The first name that a network looks up in its input; None if it does not take a dict."""
+    names = _Names()
+    try:
+        with evaluation_mode(network):
+            network(names)
+    except Exception:  # it gets no image, so it cannot run to the end
+        pass
+    return next((name for name in names.asked if isinstance(name, str)), None)
+
+
 @torch.no_grad()
 def run_plain(network: nn.Module, images: Tensor) -> object:
     """The output of the network in evaluation mode; afterwards each of its modules has its former mode.
@@ -47,7 +82,7 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
     The network gets its own copy of the images, in its own dtype, so that it cannot change them.
 
     Raises:
-        RequestError: the network does not run on images of this shape.
+        RequestError: the network does not run on images of this shape, or takes a dict.
     """
     try:
         with evaluation_mode(network):
@@ -55,5 +90,6 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
     except RequestError:  # it is also a ValueError, but its message needs no change
         raise
     except Exception as error:  # a network given by hand may raise any error
-        raise does_not_run(images.shape, error) from error
+        name = _dict_name(network)
+        raise (does_not_run(images.shape, error) if name is None else takes_dict(name)) from error
     return output

@@ -12,7 +12,7 @@ from robustq.errors import RequestError
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def separate_copy(network: Network, copies: dict[Any, Any]) -> Network:
+def separate_copy(network: Network, copies: dict[Any, Any], *, share: bool = False) -> Network:
     """A copy of a network that shares no tensor with it. The gradients of its weights are not copied.
 
     A function that the network keeps, such as a hook, may hold the network or one of its attributes. The function of
@@ -20,6 +20,8 @@ def separate_copy(network: Network, copies: dict[Any, Any]) -> Network:
 
     Args:
         network: a network, which does not change.
+        share: whether an object of the network that cannot be copied, such as a lock or an open file, serves the copy
+            too. Tensors and modules are never shared.
         copies: id of an object -> its copy, for all objects copied so far; empty at first. Two networks that share
             weights and are copied with the same `copies` get copies that share weights. A network that is copied twice
             gets one copy.
@@ -32,14 +34,24 @@ def separate_copy(network: Network, copies: dict[Any, Any]) -> Network:
         for tensor in _tensors(vars(module)):
             if not tensor.is_leaf:
                 copies.setdefault(id(tensor), tensor.detach().clone())
+    before = dict(copies)
     try:
         copied = copy.deepcopy(network, copies)
     except Exception as error:  # an object of the network may raise any error when it is copied
-        raise RequestError(
+        way_out = "" if share else "; robustq.wrap(network, copy=False) needs no copy"
+        refusal = RequestError(
             f"the network cannot be copied, and robustq does not change it in place ({error}{_at_fault(network)}): "
-            "remove from the network what cannot be copied, or let its class define __deepcopy__; "
-            "robustq.wrap(network, copy=False) needs no copy"
-        ) from error
+            f"remove from the network what cannot be copied, or let its class define __deepcopy__{way_out}"
+        )
+        if not share:
+            raise refusal from error
+        copies.clear()  # half of the copies may be unfinished
+        copies.update(before)
+        copies.update({id(value): value for module in network.modules() for value in _uncopyable(_own(module), set())})
+        try:
+            copied = copy.deepcopy(network, copies)
+        except Exception as again:
+            raise refusal from again
     for module in copied.modules():
         _rebind(vars(module), copies)
     return copied
@@ -58,14 +70,42 @@ def _tensors(value: object) -> Iterator[Tensor]:
 def _at_fault(network: nn.Module) -> str:
     """Which attribute cannot be copied, in words; "" where no single one is found."""
     for name, module in network.named_modules():
-        for attribute, value in vars(module).items():
-            if attribute.startswith("_") and isinstance(value, dict):
-                continue  # parameters, submodules and hooks
-            try:
-                copy.deepcopy(value)
-            except Exception:
+        for attribute, value in _own(module).items():
+            if not _is_copyable(value):
                 return f", attribute {attribute!r} of its module {name!r}" if name else f", its attribute {attribute!r}"
     return ""
+
+
+def _own(module: nn.Module) -> dict[str, object]:
+    """The attributes of a module but its parameters, submodules and hooks."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not (name.startswith("_") and isinstance(value, dict)) and not isinstance(value, nn.Module)
+    }
+
+
+def _is_copyable(value: object) -> bool:
+    try:
+        copy.deepcopy(value)
+    except Exception:
+        return False
+    return True
+
+
+def _uncopyable(value: object, seen: set[int]) -> Iterator[object]:
+    """The objects in a value that cannot be copied although all that they hold can."""
+    if id(value) in seen or isinstance(value, Tensor | nn.Module) or _is_copyable(value):
+        return
+    seen.add(id(value))
+    if isinstance(value, dict):
+        held: list[object] = list(value.values())
+    elif isinstance(value, list | tuple | set):
+        held = list(value)
+    else:
+        held = list(getattr(value, "__dict__", {}).values())
+    inner = [found for entry in held for found in _uncopyable(entry, seen)]
+    yield from inner or [value]
 
 
 def _rebind(values: dict[Any, Any], copies: dict[Any, Any]) -> None:

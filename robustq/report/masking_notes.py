@@ -66,7 +66,12 @@ def _draw_notes(attacks: Mapping[str, int], asked: int) -> list[str]:
     single = [name for name, draws in attacks.items() if draws < asked]
     drawn = [name for name, draws in attacks.items() if draws > 1]
     notes = []
-    if single:
+    if single and not drawn:
+        notes.append(
+            f"{listed(single)}: 1 draw per level. An attack has more only if it begins at a random point and --draws "
+            "asks for more."
+        )
+    elif single:
         has = "has no random part, so it has" if len(single) == 1 else "have no random part, so they have"
         notes.append(f"{listed(single)} {has} 1 draw per level.")
     if drawn:

@@ -50,9 +50,15 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
-def draws_per_level(count: int) -> str:
-    """`10 draws per level above 0`: at level 0 nothing is drawn."""
-    return "1 draw per level" if count == 1 else f"{count} draws per level above 0"
+def draws_per_level(count: int, of_attacks: int | None = None) -> str:
+    """`10 draws per level above 0`: at level 0 nothing is drawn. `10 draws per level above 0, 1 of attacks`.
+
+    Args:
+        count: number of draws.
+        of_attacks: number of draws of an attack, where it is another.
+    """
+    text = "1 draw per level" if count == 1 else f"{count} draws per level above 0"
+    return text if of_attacks in (None, count) else f"{text}, {of_attacks} of attacks"
 
 
 def plain(value: object) -> object:

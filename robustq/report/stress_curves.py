@@ -44,7 +44,7 @@ class StressCurves:
         models: names of the models, in the order of the lines.
         perturbations: for each perturbation or attack, its transfers: the name in the rows, and the model that the
             attack was made for.
-        draws: for each perturbation, the number of draws at a level above 0.
+        draws: the number of draws in words; "" where no level is above 0.
         missing: the policy for missed structures.
         domains: the curves of each domain, with the domains in which a model was trained first; a single entry without
             a name if there is one domain or none.
@@ -58,7 +58,7 @@ class StressCurves:
     data: str
     models: Sequence[str]
     perturbations: Mapping[str, Mapping[str, str]]
-    draws: Mapping[str, int]
+    draws: str
     missing: str
     domains: Sequence[DomainCurves]
     notes: Sequence[str]

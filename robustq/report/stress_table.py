@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, draws_per_level, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.numbers import count, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.statistics import audc, retention
 
@@ -53,8 +53,9 @@ def _title(curves: StressCurves, infinite: bool) -> str:
     least, groups = int(curves.rows["groups"].min()), int(curves.rows["groups"].max())
     over = count(groups, "group") if least == groups else f"{least} to {groups} groups"
     per_domain = " per domain" if len(curves.domains) > 1 else ""
-    draws = draws_per_level(max(curves.draws.values()))
-    return f"{curves.label} on {curves.data}: {average} over {over}{per_domain}, {draws}"
+    return ", ".join(
+        filter(None, (f"{curves.label} on {curves.data}: {average} over {over}{per_domain}", curves.draws))
+    )
 
 
 def _curve(domain: DomainCurves, perturbation: str, model: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The result of an analysis: its verdicts, tables, figures and rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +68,7 @@ class Analysis(Stored):
         return lines
 
     def grids(self) -> list[Grid]:
-        """Every table of every check, with the verdicts above it.
+        """Every table of every check, with the verdicts above it. Notes on the whole run stand under the last table.
 
         Raises:
             RequestError: a check is not installed here.
@@ -78,12 +79,15 @@ class Analysis(Stored):
         sample_and_draws = f"{sample}, {count(self.asked['draws'], 'draw')} per level"
         rows = measured(self._frame)
         grids: list[Grid] = []
-        for loaded in self._analysers.values():
+        for text, loaded in self._analysers.items():
             if isinstance(loaded, RequestError):
                 raise loaded
-            grids += loaded.grids(rows, self.models, sample=sample_and_draws if loaded.needs_draws else sample)
-        heads, notes = self.verdicts(), [*self.pooled_notes(), *self.sample_notes()]
-        return [replace(grid, heads=heads, notes=[*grid.notes, *notes]) for grid in grids]
+            of_check = list(loaded.grids(rows, self.models, sample=sample_and_draws if loaded.needs_draws else sample))
+            grids += _noted(of_check, loaded.setting_notes(split_setting("analysers", text)[1]))
+        heads = self.verdicts()
+        return _once(
+            [replace(grid, heads=heads) for grid in _noted(grids, [*self.pooled_notes(), *self.sample_notes()])]
+        )
 
     def tables(self) -> list[Sheet]:
         """The tables for a terminal or a notebook (`rich.print` shows one)."""
@@ -138,6 +142,21 @@ class Analysis(Stored):
                 "to add it"
             )
         return sentences
+
+
+def _noted(grids: Sequence[Grid], notes: Sequence[str]) -> list[Grid]:
+    """The tables with further notes under the last one."""
+    return [*grids[:-1], *(replace(grid, notes=[*grid.notes, *notes]) for grid in grids[-1:])]
+
+
+def _once(grids: Sequence[Grid]) -> list[Grid]:
+    """The tables, each without the notes that stand under a table before it."""
+    said: set[str] = set()
+    told_once = []
+    for grid in grids:
+        told_once.append(replace(grid, notes=[note for note in grid.notes if note not in said]))
+        said.update(grid.notes)
+    return told_once
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:

@@ -136,8 +136,7 @@ class MinimalLevels(Stored):
             **asked,
             "data": self.asked["data"]["name"],
             "models": {
-                str(model): describe(groups["level"].to_numpy(float))._asdict()
-                for model, groups in self.by_group().groupby("model", sort=False)
+                str(model): _described(groups) for model, groups in self.by_group().groupby("model", sort=False)
             },
             "cases": self.to_frame().astype(object).to_dict("records"),
             "failures": self.failures,
@@ -146,6 +145,20 @@ class MinimalLevels(Stored):
         json_values = plain(document)
         assert isinstance(json_values, dict)
         return json_values
+
+
+def _described(groups: pd.DataFrame) -> dict[str, Any]:
+    """The figures of `describe` over groups, with the number of groups that have a censored case.
+
+    If there are some, `at_least` names the figures that would grow if the levels of censored cases grew, and there is
+    no standard deviation.
+    """
+    censored = groups["censored"].astype(bool)
+    lower = describe(groups["level"].to_numpy(float))._asdict()
+    upper = describe(groups["level"].where(~censored, np.inf).to_numpy(float))._asdict()
+    at_least = [name for name in ("mean", "median", "q1", "q3") if lower[name] != upper[name]] if censored.any() else []
+    sd = np.nan if censored.any() else lower["sd"]
+    return {**lower, "sd": sd, "censored": int(censored.sum()), "at_least": at_least}
 
 
 def _spread(groups: pd.DataFrame) -> str:

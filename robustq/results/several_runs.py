@@ -28,6 +28,9 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
         for setting in _SHARED:
             if first.asked[setting] != other.asked[setting]:
                 raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
+        for name, number in first.draws.items():
+            if number != other.draws[name]:
+                raise _refused(first, other, f"draws of {name}", str(number), str(other.draws[name]))
         first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
         differences = first_preparation.differences(other_preparation)
         if differences:

@@ -12,7 +12,7 @@ from robustq.metric import parse_metrics
 from robustq.report.figure_files import save_figure
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import plain
+from robustq.report.numbers import draws_per_level, plain
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.names import transferred
@@ -87,6 +87,22 @@ class Run(Stored):
         names = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
         return [name for name in names if name in computed]
 
+    @property
+    def draws(self) -> dict[str, int]:
+        """For each perturbation and attack, the number of draws at a level above 0."""
+        attacks: dict[str, int] = self.asked.get("attacks", {})
+        return {name: attacks.get(name, self.asked["draws"]) for name in self.asked["perturbations"]}
+
+    @property
+    def draws_text(self) -> str:
+        """The number of draws in words; "" where no level is above 0."""
+        if max(self.asked["levels"]) == 0:
+            return ""
+        attacks = self.asked.get("attacks", {})
+        noise = [number for name, number in self.draws.items() if name not in attacks]
+        of_attacks = [max(attacks.values())] if attacks else []
+        return draws_per_level(*(noise[:1] + of_attacks))
+
     def masked_gradients(self) -> list[Masked]:
         """Where another attack that may change the image no more did a model more harm than its own, beyond chance."""
         return [suspect for suspect in self._suspects if suspect.certain]
@@ -145,7 +161,7 @@ class Run(Stored):
             data=self.asked["data"]["name"],
             models=self.models,
             perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
-            draws={name: attacks.get(name, self.asked["draws"]) for name in asked},
+            draws=self.draws_text,
             missing=self.asked["missing"],
             domains=domains,
             notes=[

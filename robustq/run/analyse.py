@@ -18,6 +18,7 @@ from robustq.results.directory import RunDirectory
 from robustq.run.analyse_pieces import Watcher
 from robustq.run.load_checks import load_checks
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import plan
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -48,8 +49,8 @@ def analyse(
     """Analyse what the latents of models do under noise, with the draws that `robustq.stress` shows them.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
-            demonstration pair.
+        models: segmenters, plain networks and bundles by name; or a sequence of them, in which bundles are named by
+            their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; by default as in `robustq.stress`. Figures that depend on the
             domain are given for each domain.
         check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
@@ -118,7 +119,7 @@ def analyse(
     analysis = Analysis(directory.path, temporary=recording.temporary)
     for verdict in analysis.verdicts():
         on_verdict(verdict)
-    recording.compute(batches, watcher, first=1)
+    recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), first=1)
     last = len(batches) + 1
     rows = measured(directory.rows(before=last).to_pandas())
     concluded = [

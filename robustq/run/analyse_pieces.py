@@ -11,6 +11,7 @@ from robustq.draws.perturbed import Perturber
 from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
 from robustq.results.rows import FIGURE, Row, blank_row, of_model
+from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
 
@@ -42,6 +43,16 @@ class Watcher:
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch of pieces."""
         return [row for piece in batch for row in self._watch(piece)]
+
+    def passes(self, piece: Piece) -> Passes:
+        """The passes that a piece takes: a second one where the decoder is needed, and one for each tangent."""
+        total = 0
+        for analysers in self.analysers.values():
+            watching = [analyser for analyser in analysers.values() if analyser.needs_draws]
+            runs = 2 if any(analyser.needs_output for analyser in watching) else 1
+            tangent_passes = piece.draws if any(analyser.needs_tangents for analyser in watching) else 0
+            total += runs * (1 + piece.draws) + tangent_passes
+        return Passes(total)
 
     def _watch(self, piece: Piece) -> Iterator[Row]:
         case = self.subjects.cases(next(entry for entry in self.subjects.good if entry.id == piece.case))

@@ -20,6 +20,7 @@ from robustq.network.run_network import evaluation_mode
 from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
 from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
+from robustq.run.draw_counts import check_draws, search_draws
 from robustq.run.plain_network import model_for_case
 from robustq.scoring.mean_dice import mean_dice
 
@@ -34,7 +35,7 @@ def minimal_level(
     *,
     threshold: float = 0.5,
     resolution: float = 0.1,
-    draws: int = 10,
+    draws: int | None = None,
     seed: int = 0,
     clip: bool = False,
 ) -> MinimalLevel:
@@ -53,7 +54,8 @@ def minimal_level(
             an object; the seeds of an object are made with the name of its class.
         threshold: Dice, above 0 and at most 1.
         resolution: percent; the search ends when the level is known to this resolution.
-        draws: number of random realisations; an attack without randomness always has one.
+        draws: number of random realisations; by default 10 of a perturbation and 1 of an attack. An attack without
+            randomness always has one.
         seed: seed of the run.
         clip: bring perturbed values back into the intensity range.
 
@@ -69,7 +71,7 @@ def minimal_level(
     name, opened = (
         load_one(perturbation) if isinstance(perturbation, str) else (type(perturbation).__name__, perturbation)
     )
-    number = 1 if isinstance(opened, AbstractAttack) and not opened.random else draws
+    number = search_draws(draws, opened, {})
     perturber = Perturber(
         {name: Aimed(opened, model, clip) if isinstance(opened, AbstractAttack) else opened},
         DrawSettings(seed, clip=clip),
@@ -113,7 +115,7 @@ def _answer_dice(model: Segmenter, case: Case) -> float:
     return mean_dice(torch.cat([masks.cpu() for masks, *_ in answers])[0], case)
 
 
-def check_search(threshold: float, resolution: float, draws: int) -> None:
+def check_search(threshold: float, resolution: float, draws: int | None) -> None:
     """Refuse settings with which no search is possible.
 
     Raises:
@@ -123,5 +125,4 @@ def check_search(threshold: float, resolution: float, draws: int) -> None:
         raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
     if not FINEST <= resolution <= MOST:
         raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {MOST:g}")
-    if draws < 1:
-        raise RequestError(f"draws={draws} was asked: give 1 or more")
+    check_draws(draws)

@@ -8,9 +8,11 @@ from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_one
 from robustq.results.minimal_levels import MOST, MinimalLevels
+from robustq.run.draw_counts import begun_request, search_draws
 from robustq.run.minimal_level import check_search
 from robustq.run.minimal_pieces import Searcher
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -24,7 +26,7 @@ def minimal_levels(
     *,
     threshold: float = 0.5,
     resolution: float = 0.1,
-    draws: int = 10,
+    draws: int | None = None,
     seed: int = 0,
     preparation: Preparation | None = None,
     split: str = "held-out",
@@ -42,7 +44,8 @@ def minimal_levels(
         perturbation: a perturbation, chain or attack by name.
         threshold: Dice, as in `robustq.minimal_level`.
         resolution: percent, as in `robustq.minimal_level`.
-        draws: random realisations at each level; an attack without randomness has one.
+        draws: random realisations at each level; by default 10 of a perturbation and 1 of an attack. An attack without
+            randomness always has one.
         seed: seed of the run.
         preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
             are. Segmenters and bundles have their own.
@@ -59,10 +62,9 @@ def minimal_levels(
     """
     check_search(threshold, resolution, draws)
     name, opened = load_one(perturbation)
-    if isinstance(opened, AbstractAttack) and not opened.random:
-        draws = 1
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     recording = Recording.of("minimal", subjects, out=out, executor=executor, on_progress=on_progress)
+    draws = search_draws(draws, opened, begun_request(recording.directory))
     asked = {
         "perturbation": name,
         "threshold": threshold,
@@ -75,7 +77,8 @@ def minimal_levels(
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
     recording.begin(asked, batches)
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
-    recording.compute(batches, Searcher(subjects, settings))
+    searcher = Searcher(subjects, settings, opened.passes if isinstance(opened, AbstractAttack) else 0)
+    recording.compute(batches, searcher, Counting(searcher.most_passes, len(subjects.models), at_most=True))
     recording.end(len(batches))
     result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
     recording.directory.summarise(result.summary())

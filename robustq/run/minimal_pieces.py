@@ -1,25 +1,40 @@
 """Computes the rows of a search of minimal levels from batches of pieces."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from robustq.dataset import Case
 from robustq.errors import CaseError
-from robustq.results.minimal_levels import METRIC, MinimalLevel
+from robustq.results.minimal_levels import METRIC, STEPS, MinimalLevel
 from robustq.results.rows import Row, blank_row, of_model
 from robustq.run.minimal_level import minimal_level
+from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
 
 
 @dataclass(frozen=True)
 class Searcher:
-    """Searches the minimal level of every model on a case and turns the results into rows."""
+    """Searches the minimal level of every model on a case and turns the results into rows.
+
+    Attributes:
+        subjects: models and cases.
+        settings: further arguments of `minimal_level`.
+        attack_passes: passes with gradient that a draw takes; 0 without an attack.
+    """
 
     subjects: Subjects
     settings: dict[str, Any]
+    attack_passes: int
+
+    def most_passes(self, piece: Piece) -> Passes:
+        """The passes that a piece takes if every step is tried; a search often ends before."""
+        bisections = math.ceil(math.log2(max(1.0, STEPS[0] / self.settings["resolution"])))
+        draws = len(self.subjects.models) * piece.draws * (len(STEPS) + bisections)
+        return Passes(len(self.subjects.models) + draws, self.attack_passes * draws)
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch of pieces."""

@@ -1,6 +1,7 @@
 """Opens the models of a run and checks that they can be compared."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,52 @@ from robustq.network.separate_copy import separate_copy
 from robustq.run.demonstration import demonstration_pair
 from robustq.run.plain_network import model_of
 
-Models = Mapping[str, nn.Module | str | os.PathLike[str]] | Sequence[str | os.PathLike[str]] | nn.Module
-"""Bundles, named by their file names; or segmenters, plain networks and bundles by name; or a network alone, which is
-called `model`. A run copies networks and leaves the originals unchanged."""
+Models = Mapping[str, nn.Module | str | os.PathLike[str]] | Sequence[nn.Module | str | os.PathLike[str]] | nn.Module
+"""Segmenters, plain networks and bundles by name; or a sequence of them: bundles are named by their files, and networks
+by their classes, with a number where a class comes twice; or a network alone, which is called `model`. A run copies
+networks and leaves the originals unchanged."""
 
 
 def by_file_name(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
     """Bundles by the names of their files, without the suffix.
 
     Raises:
-        RequestError: two files have the same name.
+        RequestError: a file is given twice, or two files have the same name.
     """
-    named = {path.stem: path for path in map(Path, paths)}
-    if len(named) < len(paths):
-        raise RequestError(f"two models have the same file name ({', '.join(map(str, paths))}): rename one")
+    named: dict[str, Path] = {}
+    for path in map(Path, paths):
+        other = named.setdefault(path.stem, path)
+        if other is path:
+            continue
+        if other.resolve() == path.resolve():
+            raise RequestError(f"the file {path} was given twice: give it once")
+        raise RequestError(f"two models have the same file name ({other}, {path}): rename one")
     return named
+
+
+def _by_class_or_file(models: Sequence[nn.Module | str | os.PathLike[str]]) -> dict[str, nn.Module | Path]:
+    """Bundles by file name, and networks by the name of their class, with a number where a class comes twice."""
+    classes = [_class_name(model) for model in models if isinstance(model, nn.Module)]
+    files = by_file_name([model for model in models if not isinstance(model, nn.Module)])
+    named: dict[str, nn.Module | Path] = {}
+    counts: Counter[str] = Counter()
+    for model in models:
+        if isinstance(model, nn.Module):
+            name = _class_name(model)
+            counts[name] += 1
+            name = name if classes.count(name) == 1 else f"{name}-{counts[name]}"
+            if name in files:
+                raise RequestError(
+                    f"a network and a file would both be called {name}: give names, as in {{'my network': network}}"
+                )
+            named[name] = model
+        else:
+            named[Path(model).stem] = files[Path(model).stem]
+    return named
+
+
+def _class_name(model: nn.Module) -> str:
+    return type(model.network if isinstance(model, Segmenter) else model).__name__
 
 
 def open_models(
@@ -58,16 +90,14 @@ def open_models(
     if isinstance(models, nn.Module):
         models = {"model": models}
     if not isinstance(models, Mapping):
-        if any(isinstance(model, nn.Module) for model in models):
-            raise RequestError('networks need names, which stand in tables: give {"my network": network, ...}')
-        models = by_file_name(models)
+        models = _by_class_or_file(models)
     if not models:
         raise RequestError("no model was given: name one or more bundles")
     opened = {}
     copies: dict[int, Any] = {}
     for name, model in models.items():
         if isinstance(model, Segmenter):
-            segmenter = separate_copy(model, copies)
+            segmenter = separate_copy(model, copies, share=True)
         elif isinstance(model, nn.Module):
             segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
         else:

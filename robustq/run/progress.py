@@ -1,13 +1,18 @@
 """Computes batches of pieces with an executor and writes the rows of each batch when they are complete."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 
 from robustq import registry
 from robustq.executor import AbstractExecutor
 from robustq.results.directory import RunDirectory
 from robustq.results.rows import Row
+from robustq.run.passes import Counting, Passes, Work
 from robustq.run.plan import Piece
+
+SETTLED = 2.0
+"""Seconds after which the time of a pass is known well enough; the first passes are slower."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +23,13 @@ class Progress:
         done: number of pieces whose rows are written.
         total: number of all pieces.
         resumed: number of pieces that an earlier, killed run had written; they are counted in `done`.
+        work: what the run has to do in all; None in its first seconds, when the time cannot be estimated yet.
     """
 
     done: int
     total: int
     resumed: int
+    work: Work | None = field(default=None, compare=False)
 
 
 def open_executor(text: str) -> AbstractExecutor:
@@ -43,6 +50,7 @@ def compute(
     on_progress: Callable[[Progress], object],
     executor: AbstractExecutor,
     *,
+    counting: Counting,
     first: int = 0,
 ) -> None:
     """Compute and write the rows of every batch that is not written yet; the number of the first batch is `first`."""
@@ -51,7 +59,13 @@ def compute(
     resumed = done = total - sum(map(len, waiting.values()))
     if resumed:
         on_progress(Progress(done, total, resumed))
+    needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
+    passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
+    begun, spent = monotonic(), 0
     for number, rows in executor.results(work, waiting):
         directory.write(number, rows)
         done += len(waiting[number])
-        on_progress(Progress(done, total, resumed))
+        spent += sum(counting.of(piece).cost for piece in waiting[number])
+        seconds = monotonic() - begun
+        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / spent)
+        on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))

@@ -9,6 +9,7 @@ from typing import Any
 from robustq.executor import AbstractExecutor
 from robustq.results.directory import RunDirectory, versions
 from robustq.results.rows import Row
+from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Subjects
@@ -80,10 +81,15 @@ class Recording:
         )
 
     def compute(
-        self, batches: Sequence[Sequence[Piece]], work: Callable[[Sequence[Piece]], list[Row]], *, first: int = 0
+        self,
+        batches: Sequence[Sequence[Piece]],
+        work: Callable[[Sequence[Piece]], list[Row]],
+        counting: Counting,
+        *,
+        first: int = 0,
     ) -> None:
         """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`."""
-        compute(self.directory, batches, work, self.on_progress, self.executor, first=first)
+        compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""

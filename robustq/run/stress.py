@@ -16,7 +16,9 @@ from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
+from robustq.run.draw_counts import begun_request, check_draws, draw_counts
 from robustq.run.open_models import Models
+from robustq.run.passes import Counting
 from robustq.run.plan import plan
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -32,7 +34,7 @@ def stress(
     attack: Sequence[str] = (),
     transfer_from: str | None = None,
     levels: Sequence[float] = (0, 1, 10, 20, 30),
-    draws: int = 10,
+    draws: int | None = None,
     seed: int = 0,
     metrics: str = "dice",
     missing: str = "diagonal",
@@ -51,8 +53,8 @@ def stress(
     """Show every model the same perturbed cases at graded levels, and measure its answers.
 
     Args:
-        models: bundles, named by their file names; or segmenters and bundles by name. None for the bundled
-            demonstration pair.
+        models: segmenters, plain networks and bundles by name; or a sequence of them, in which bundles are named by
+            their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default. For the demonstration pair,
             these are cases of the phantom that took no part in its training.
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
@@ -61,7 +63,8 @@ def stress(
         transfer_from: the source model of transfers: its attacks are also shown to all other models, and theirs to it.
             The default is the first matched baseline, else the first model without codebook, else the first model.
         levels: percent, 0 to 100. Level 0 is always run, once for each case.
-        draws: random realisations of each perturbation at each level above 0; an attack without randomness has one.
+        draws: random realisations at each level above 0; by default 10 of a perturbation and 1 of an attack. An attack
+            without randomness always has one.
         seed: seed of the run. The seed of a draw follows from it, the case, the perturbation and the draw's number.
         metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm".
         missing: policy for the distance to a missed structure: "diagonal", "inf" or "drop".
@@ -98,8 +101,7 @@ def stress(
     if transfer_from is not None and not attacks:
         raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
     levels = check_levels(levels)
-    if draws < 1:
-        raise RequestError(f"draws={draws} was asked: give 1 or more")
+    check_draws(draws)
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     if missing not in get_args(Missing):
@@ -118,12 +120,11 @@ def stress(
             )
     batch_size = batch_size or subjects.batch_size
     source = choose_source(subjects.models, transfer_from) if attacks else None
-    attack_draws = {name: draws if opened.random else 1 for name, opened in attacks.items()}
+    recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
+    draws, attack_draws = draw_counts(draws, bool(perturbations), attacks, begun_request(recording.directory))
     draws_of = {**dict.fromkeys(perturbations, draws), **attack_draws}
     # An attack is slow and takes one case at a time, so its rows are written piece by piece.
     batches = plan([entry.id for entry in good], draws_of, levels, batch_size=1 if attacks else batch_size)
-
-    recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
     asked = {
         "perturbations": [*perturbations, *attacks],
         **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
@@ -152,7 +153,7 @@ def stress(
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
-    recording.compute(batches, evaluator)
+    recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)))
     recording.end(len(batches))
     run = Run(recording.directory.path, temporary=recording.temporary)
     recording.directory.summarise(run.summary())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from robustq.attack import Aimed
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.draws.attacked import Attacker
@@ -20,6 +21,7 @@ from robustq.model.segmenter import Segmenter
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
 from robustq.results.rows import Row, blank_row, of_model
+from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 
 
@@ -77,6 +79,15 @@ class Evaluator:
             for _, same_shape in groupby(chunk, key=lambda draw: draw.case.image.shape):
                 rows += self._answer(list(same_shape))
         return rows
+
+    def passes(self, piece: Piece) -> Passes:
+        """The passes that a piece takes."""
+        plain, with_gradient = 0, 0
+        for perturber, names in self._views(piece.perturbation):
+            plain += len(names)
+            shown = perturber.perturbations.get(piece.perturbation)
+            with_gradient += shown.attack.passes if isinstance(shown, Aimed) else 0
+        return Passes(piece.draws * plain, piece.draws * with_gradient)
 
     def _views(self, perturbation: str) -> Sequence[tuple[Perturber, Mapping[str, Sequence[str]]]]:
         """What makes the draws of a perturbation, and the names under which each model's answers are stored."""

@@ -46,10 +46,11 @@ def compare(
         confidence: nominal coverage of the intervals.
 
     Returns:
-        One row for each test, with the columns model, baseline, metric, unit, perturbation, level (, label); `groups`,
-        the number of groups that have a value; `mean`, `median`, `q1`, `q3` and `missed` of the model, and the same of
-        the baseline with the prefix `baseline_`; `difference`, `low`, `high`, `p` and `p_holm`, which are NaN where
-        there is no value; and `note`, which says why there is none or what limits them.
+        One row for each test, with the perturbations in the order of `frame`, and the columns model, baseline, metric,
+        unit, perturbation, level (, label); `groups`, the number of groups that have a value; `mean`, `median`, `q1`,
+        `q3` and `missed` of the model, and the same of the baseline with the prefix `baseline_`; `difference`, `low`,
+        `high`, `p` and `p_holm`, which are NaN where there is no value; and `note`, which says why there is none or
+        what limits them.
 
     Raises:
         RequestError: the baseline is not among the models, or it is the only model; a name stands for several trained
@@ -73,7 +74,7 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
     rows = []
     # If one distance is infinite, the whole table of this metric prints medians, and none of its rows has a test.
     infinite = bool(np.isinf(means[["value", "baseline_value"]].to_numpy(float)).any())
-    for key, pairs in means.groupby(keys):
+    for key, pairs in means.groupby(keys, sort=False):
         sides = [pairs[column].to_numpy(float) for column in ("value", "baseline_value")]
         difference = paired_difference(*sides, resamples=resamples, seed=seed, confidence=confidence)
         test = SignedRank(np.nan, INFINITE) if infinite else signed_rank(*sides)

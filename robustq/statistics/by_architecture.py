@@ -26,9 +26,10 @@ def summarise_by_architecture(
         by_label: keep the labels apart.
 
     Returns:
-        The columns architecture, perturbation, level, metric, unit (, label); `seeds`, the number of networks that have
-        a value; `groups`, the smallest number of groups behind one of them; `mean`, `sd`, `missed`; and `note`, which
-        says so if the seeds are too few for a claim about the architecture.
+        One row for each curve and level, with the perturbations in the order of `frame`, and the columns architecture,
+        perturbation, level, metric, unit (, label); `seeds`, the number of networks that have a value; `groups`, the
+        smallest number of groups behind one of them; `mean`, `sd`, `missed`; and `note`, which says so if the seeds are
+        too few for a claim about the architecture.
 
     Raises:
         RequestError: none of the named models is in the rows; two networks of one architecture have the same training
@@ -65,7 +66,13 @@ def summarise_by_architecture(
                 "note": "" if seeds >= FEWEST_SEEDS else few,
             }
         )
-    return pd.DataFrame(rows)
+    order = {name: place for place, name in enumerate(frame["perturbation"].unique())}
+    return pd.DataFrame(rows).sort_values(
+        ["architecture", "perturbation"],
+        key=lambda column: column.map(order) if column.name == "perturbation" else column,
+        kind="stable",
+        ignore_index=True,
+    )
 
 
 def _check_seeds(architecture: str, frame: pd.DataFrame) -> None:

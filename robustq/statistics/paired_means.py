@@ -21,7 +21,8 @@ def paired_means(frame: pd.DataFrame, baseline: str, *, by_label: bool = False) 
         by_label: keep the labels apart.
 
     Returns:
-        Name of a model -> what `group_means` gives, with the columns `baseline_value` and `baseline_missed`.
+        Name of a model -> what `group_means` gives, with the columns `baseline_value` and `baseline_missed`;
+        perturbations in the order in which the rows first name them.
 
     Raises:
         RequestError: as `robustq.statistics.compare`.
@@ -33,13 +34,15 @@ def paired_means(frame: pd.DataFrame, baseline: str, *, by_label: bool = False) 
         raise RequestError(f"{baseline!r} is the only model in these rows: give a run of another one to compare with")
     frame = without_transfers(frame)
     rows_of_baseline = _rows_of(baseline, frame)
+    order = {name: place for place, name in enumerate(frame["perturbation"].unique())}
     means_of = {}
     for name in names:
         if name == baseline:
             continue
         rows = _rows_of(name, frame)
         check_alike(rows, rows_of_baseline)
-        means_of[name] = _side_by_side(rows, rows_of_baseline, by_label)
+        means = _side_by_side(rows, rows_of_baseline, by_label)
+        means_of[name] = means.sort_values("perturbation", key=lambda names: names.map(order), kind="stable")
         if means_of[name].empty:
             raise RequestError(
                 f"{name!r} and {baseline!r} have no metric in common: stress both with the same --metrics"

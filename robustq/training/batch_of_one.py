@@ -43,7 +43,7 @@ def join_lone_item(batches: Batches, model: Segmenter, frozen: Sequence[nn.Modul
 def _takes_one(batches: Batches, model: Segmenter, frozen: Sequence[nn.Module]) -> bool:
     image = batches.draw(batches.items[0], epoch=0).image[None]
     copies: dict[int, Any] = {}
-    trial = separate_copy(model, copies).train()  # a pass in training mode changes buffers
+    trial = separate_copy(model, copies, share=True).train()  # a pass in training mode changes buffers
     for module in frozen:
         copies[id(module)].eval()
     try:

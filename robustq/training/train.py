@@ -102,7 +102,7 @@ def train(
 
     ended = None
     while ended is None:
-        trained = separate_copy(model, {})
+        trained = separate_copy(model, {}, share=True)
         trained.spec = spec
         assert state.precision is not None, "it was chosen above"
         trainer = make_trainer(trained, recipe, batches, validation, device, state.precision)

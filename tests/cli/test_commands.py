@@ -280,3 +280,9 @@ def test_a_file_that_no_bundle_needs_is_not_executed(wrapped: Path, tmp_path: Pa
     words = ("stress", "--model", wrapped, "--model-file", "mine.py:Net")
     refused(robustq(*words, cwd=tmp_path), "no bundle here needs --model-file")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_network_file_that_is_not_there_is_refused_before_it_is_said_to_be_executed(tmp_path: Path) -> None:
+    refusal = robustq("wrap", "--model-file", "nope.py:Net", "--quantise", "8x4", "--size", "24x24", cwd=tmp_path)
+    refused(refusal, "there is no file nope.py")
+    assert "executing" not in refusal.stderr

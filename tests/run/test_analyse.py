@@ -19,6 +19,8 @@ from robustq.data.open_dataset import open_dataset
 from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.results.analysis import Analysis
+from robustq_latent.code_maps import shown_cases
+from robustq_latent.occupancy import Occupancy
 
 
 def rows(analysis: Analysis) -> pd.DataFrame:
@@ -112,6 +114,30 @@ def test_every_table_is_headed_by_the_verdicts_in_every_format(whole: Analysis) 
         shown = io.StringIO()
         Console(file=shown, width=250).print(grid.to_rich())
         assert shown.getvalue().index("vq: alive") < shown.getvalue().index("──"), "above the header's rule"
+
+
+def test_a_note_is_printed_once_and_those_on_the_run_under_the_last_table(whole: Analysis) -> None:
+    notes = [note for grid in whole.grids() for note in grid.notes]
+    assert len(notes) == len(set(notes))
+    for note in whole.sample_notes():
+        assert note in whole.grids()[-1].notes
+
+
+@pytest.mark.parametrize(("check", "share"), [("taylor@90", "90"), ("taylor", "95")])
+def test_the_table_of_largest_safe_levels_says_the_share_that_was_asked_for(check: str, share: str) -> None:
+    found = analyse(check=check, draws=2, levels=[5], data="phantom:cases=1,domain=A")
+    (grid,) = [grid for grid in found.grids() if grid.title.startswith("Largest safe level")]
+    said = f"Enough tokens for the largest safe level: at least {share}\N{NO-BREAK SPACE}% of them."
+    assert said in grid.notes
+
+
+def test_code_maps_say_which_cases_they_show() -> None:
+    found = analyse({"vq": model()}, check="occupancy", data="phantom:cases=4")
+    rows = found.to_frame()
+    assert shown_cases(rows) == "the first 3 of 8 cases, all of domain A"
+    (figure,) = Occupancy.figures(rows, ["vq"]).values()
+    assert figure.get_suptitle() == shown_cases(rows)
+    assert shown_cases(rows[rows["domain"] != "B"]) == "the first 3 of 4 cases"
 
 
 def test_a_table_says_what_the_rows_say(whole: Analysis) -> None:

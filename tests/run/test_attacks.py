@@ -343,7 +343,7 @@ def test_without_a_sign_of_masking_the_notes_say_that_this_is_no_proof() -> None
     run = robustq.stress(models, Halves(), attack=["fgsm"], levels=[10], draws=3)
     assert run.masked_gradients() == []
     notes = curve_grid(run.curves("dice")).notes
-    assert "fgsm has no random part, so it has 1 draw per level." in notes
+    assert any(note.startswith("fgsm: 1 draw per level. An attack has more only if it begins at") for note in notes)
     assert any("No sign of this was found" in note and "This is no proof" in note for note in notes)
 
 
@@ -408,3 +408,45 @@ def test_the_command_line_attacks_too(tmp_path: Path, capsys: pytest.CaptureFixt
     }
     with pytest.raises(RequestError, match="unknown attack 'fsgm': did you mean fgsm"):
         stress_command(attack=["fsgm"])
+
+
+def test_an_attack_has_one_draw_and_noise_ten_unless_a_number_is_asked() -> None:
+    asked = {"noise": ["gaussian"], "attack": ["pgd@1"], "levels": [2]}
+    run = robustq.stress({"m": model("none")}, "phantom:cases=1,domain=A", **asked)
+    assert run.draws == {"gaussian": 10, "pgd@1": 1}
+    frame = dice(run).query("level == 2 and label == 'heart'")
+    assert frame.groupby("perturbation")["draw"].nunique().to_dict() == {"gaussian": 10, "pgd@1": 1}
+    seed = draw_generator(0, "A/0000", "pgd@1", 0).initial_seed()
+    assert frame.query("perturbation == 'pgd@1'")["seed"].tolist() == [seed]
+    assert curve_grid(run.curves()).title.endswith(", 10 draws per level above 0, 1 of attacks")
+    alone = robustq.stress({"m": model("none")}, "phantom:cases=1,domain=A", attack=["pgd@1"], levels=[2])
+    assert curve_grid(alone.curves()).title.endswith(", 1 draw per level")
+    more = robustq.stress({"m": model("none")}, "phantom:cases=1,domain=A", **asked, draws=2)
+    assert more.draws == {"gaussian": 2, "pgd@1": 2}
+    pd.testing.assert_series_equal(
+        dice(more).query("perturbation == 'pgd@1' and draw == 0")["value"].reset_index(drop=True),
+        dice(run).query("perturbation == 'pgd@1' and draw == 0")["value"].reset_index(drop=True),
+    )
+
+
+def test_a_run_that_an_earlier_version_began_keeps_its_draws_of_an_attack(tmp_path: Path) -> None:
+    for attack in (["fgsm"], ["pgd@1"]):
+        folder = tmp_path / attack[0]
+        first = attacked({"m": model("none")}, attack=attack, levels=[2], draws=10, out=folder)
+        resumed = attacked({"m": model("none")}, attack=attack, levels=[2], draws=None, out=folder)
+        assert resumed.draws == first.draws
+        pd.testing.assert_frame_equal(first.to_frame(), resumed.to_frame())
+    with pytest.raises(RequestError, match="holds another run"):
+        attacked({"m": model("none")}, attack=["pgd@1"], levels=[2], draws=3, out=tmp_path / "pgd@1")
+
+
+def test_runs_with_other_draws_of_an_attack_are_not_paired() -> None:
+    asked = {"noise": ["gaussian"], "attack": ["pgd@1"], "levels": [2], "data": "phantom:cases=1,domain=A"}
+    runs = [robustq.stress({"m": model("none")}, **asked), robustq.stress({"n": model("none")}, **asked, draws=10)]
+    with pytest.raises(RequestError, match=r"differ in draws of pgd@1 \(1 against 10\)"):
+        join(runs)
+
+
+def test_a_run_of_level_0_alone_has_no_draws_in_its_title() -> None:
+    run = robustq.stress({"m": model("none")}, "phantom:cases=1,domain=A", levels=[0])
+    assert curve_grid(run.curves()).title == "dice on phantom: mean ± sd over 1 group"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -20,7 +21,7 @@ from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
-from robustq.results.minimal_levels import MinimalLevel, MinimalLevels, _spread
+from robustq.results.minimal_levels import MinimalLevel, MinimalLevels, _described, _spread
 from robustq.results.stress_run import Run
 from robustq.run.demonstration import demonstration_pair
 from robustq.run.minimal_level import bisect, minimal_level
@@ -219,6 +220,15 @@ def test_a_figure_that_rests_on_a_censored_case_is_a_lower_bound() -> None:
     assert _spread(groups.assign(censored=[True, False, False, True])) == "≥ 50.00 (≥ 35.00–≥ 70.00)"
 
 
+def test_a_mean_over_censored_searches_is_marked() -> None:
+    groups = pd.DataFrame({"level": [20.0, 40.0, 60.0, 100.0], "censored": [False, False, False, True]})
+    found = _described(groups)
+    assert (found["mean"], found["censored"], found["at_least"]) == (55.0, 1, ["mean", "q3"])
+    assert np.isnan(found["sd"])
+    free = _described(groups.assign(censored=False))
+    assert (free["censored"], free["at_least"], free["sd"]) == (0, [], pytest.approx(groups["level"].std()))
+
+
 class Killed(BaseException):
     """What a process sees when it is told to stop."""
 
@@ -299,3 +309,14 @@ def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture
         minimal_command(noise="gaussian,blur")
     with pytest.raises(RequestError, match="takes either --noise NAME or --attack NAME"):
         minimal_command(noise="gaussian", attack="pgd")
+
+
+def test_a_search_draws_an_attack_once_and_noise_ten_times_unless_a_number_is_asked(tmp_path: Path) -> None:
+    data = {"data": "phantom:cases=1,domain=A", "resolution": 100, "split": "all"}
+
+    def draws(perturbation: str, out: Path | None = None, **asked: int) -> int:
+        return int(robustq.minimal_levels(None, perturbation=perturbation, out=out, **data, **asked).asked["draws"])
+
+    assert (draws("pgd@1"), draws("fgsm", draws=5), draws("pgd@1", draws=2)) == (1, 1, 2)
+    assert draws("pgd@1", tmp_path, draws=10) == 10
+    assert draws("pgd@1", tmp_path) == 10  # a search of an earlier version goes on with its number

@@ -1,6 +1,7 @@
 """Plain networks are measured as they are, on data in memory."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +111,62 @@ def test_a_preparation_says_the_dimensions_of_a_named_architecture() -> None:
         "unet", "8x4", preparation=robustq.Preparation(dims=3, channels=2), width=4, scales=2, groups=2
     ).spec
     assert (spec.dims, spec.in_channels) == (3, 2)
+
+
+class Dictionary(nn.Module):
+    """Takes its images out of a dict, as some training code hands them over."""
+
+    def __init__(self, look_up: Callable[[dict[str, torch.Tensor]], torch.Tensor]) -> None:
+        super().__init__()
+        self.inner = Threshold()
+        self.look_up = look_up
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.inner(self.look_up(batch))
+
+
+class TakesTensor(nn.Module):
+    """The way out that the refusal names."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.network({"scan": images})
+
+
+@pytest.mark.parametrize("look_up", [lambda batch: batch["scan"], lambda batch: batch.get("scan")])
+def test_a_network_that_takes_a_dict_is_refused_with_the_way_out(
+    look_up: Callable[[dict[str, torch.Tensor]], torch.Tensor],
+) -> None:
+    network = Dictionary(look_up)
+    words = r"takes a dict.* returns network\(\{'scan': images\}\)"
+    image = torch.zeros(1, 1, 32, 32)
+    with pytest.raises(RequestError, match=words):
+        robustq.wrap(network, "8x4", example={"scan": image})
+    with pytest.raises(RequestError, match=words):
+        robustq.wrap(network, "8x4", example=image)
+    with pytest.raises(RequestError, match=words):
+        robustq.stress({"net": network}, PAIRS, levels=[10], draws=1)
+    run, plain = (
+        robustq.stress({"net": each}, PAIRS, levels=[10], draws=1) for each in (TakesTensor(network), Threshold())
+    )
+    assert run.to_frame()["value"].tolist() == plain.to_frame()["value"].tolist()
+
+
+def test_networks_in_a_list_are_named_by_their_classes() -> None:
+    networks = [Threshold(), TakesTensor(Dictionary(lambda batch: batch["scan"])), Threshold()]
+    run = robustq.stress(networks, PAIRS[:1], levels=[0])
+    assert run.models == ["Threshold-1", "TakesTensor", "Threshold-2"]
+    wrapped = robustq.wrap(Threshold(), "none", at="down", example=torch.zeros(1, 1, 32, 32))
+    assert robustq.analyse([wrapped], PAIRS, check="liveness").models == ["Threshold"]
+
+
+def test_the_same_file_given_twice_is_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "m.safetensors"
+    (tmp_path / "other").mkdir()
+    with pytest.raises(RequestError, match=r"the file .*m\.safetensors was given twice: give it once"):
+        robustq.stress([file, tmp_path / "other" / ".." / file.name], PAIRS)
+    with pytest.raises(RequestError, match=r"two models have the same file name .*: rename one"):
+        robustq.stress([file, tmp_path / "other" / file.name], PAIRS)

@@ -205,3 +205,14 @@ def test_one_name_for_two_trained_networks_is_refused():
 
     with pytest.raises(RequestError, match=r"'vq' stands for 2 trained networks \(training seeds 0, 1\)"):
         compare(rows, "unet")
+
+
+def test_perturbations_stand_in_the_order_of_the_rows_and_not_of_the_alphabet():
+    rows = frame(run("unet", declining(0.02, 1)) + run("vq", declining(0.01, 2)))
+    sorted_table = compare(rows, "unet")
+    later = rows["perturbation"] == "gaussian"
+    table = compare(pd.concat([rows[~later], rows[later]]), "unet")
+    assert table["perturbation"].tolist() == ["poisson"] * 3 + ["gaussian"] * 3
+    assert table["level"].tolist() == [0.0, 10.0, 30.0] * 2
+    again = table.sort_values(["perturbation", "level"], ignore_index=True)
+    pd.testing.assert_frame_equal(again, sorted_table)

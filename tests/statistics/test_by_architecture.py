@@ -46,3 +46,14 @@ def test_two_networks_of_one_seed_or_of_other_cases_are_no_samples_of_an_archite
 
     with pytest.raises(RequestError, match="none of the models c is in these rows"):
         summarise_by_architecture(same, {"c": "unet"})
+
+
+def test_perturbations_stand_in_the_order_of_the_rows_and_not_of_the_alphabet():
+    rows = frame([row(model=name, perturbation=noise) for noise in ("poisson", "gaussian") for name in ("a", "b")])
+    table = summarise_by_architecture(rows, {"a": "unet", "b": "transunet"})
+    assert table[["architecture", "perturbation"]].to_numpy().tolist() == [
+        ["transunet", "poisson"],
+        ["transunet", "gaussian"],
+        ["unet", "poisson"],
+        ["unet", "gaussian"],
+    ]

@@ -13,6 +13,7 @@ from PIL import Image
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
+from robustq_data.grid import Grid
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 7, 5)
@@ -88,6 +89,18 @@ def test_equal_grids_at_45_degrees_are_left_alone_although_their_axes_are_named_
     nifti(root / "images" / "a.nii.gz", values(*SHAPE), below)
     nifti(root / "masks" / "a.nii.gz", mask, above)
     assert np.array_equal(only(root)[0].mask, mask)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_orientations_are_named_as_nibabel_names_them(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    for lean in (0.0, 0.3, 1.0):
+        axes, _ = np.linalg.qr(np.eye(3)[generator.permutation(3)] + lean * generator.normal(size=(3, 3)))
+        sheared = axes + 0.1 * generator.normal(size=(3, 3))
+        for directions in (axes, sheared):
+            affine = np.eye(4)
+            affine[:3, :3] = directions * generator.uniform(0.5, 3, 3)
+            assert Grid(affine).orientation == "".join(nibabel.aff2axcodes(affine))
 
 
 def test_a_qform_alone_is_read(root: Path) -> None:

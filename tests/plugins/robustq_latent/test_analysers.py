@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from networks import noise, small
+import robustq
+from networks import Strangers, noise, small
 from robustq import registry
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry, own_range
@@ -150,6 +151,40 @@ def test_of_one_case_nothing_is_said() -> None:
     alive, words = verdict(model, [case(0)])
     assert alive is None
     assert "one case" in words
+
+
+@pytest.mark.parametrize("quantise", ["16x4", "identity:4", "none"])
+def test_a_decoder_that_ignores_the_bottleneck_is_caught_although_the_codes_differ(quantise: str) -> None:
+    model = robustq.wrap(Strangers(), quantise, at="down", example=noise(1, 1, 24, 20)).eval()
+    spread(model)
+    before = dict(model.network.down._forward_hooks)
+    assert verdict(model, [case(0), case(1)])[0] == 1
+    with torch.no_grad():
+        model.network.up.weight.zero_()
+    analyser = Liveness(model)
+    for seed in (0, 1):
+        analyser.clean(case(seed), see(model, case(seed).image[None]))
+    found = {finding.metric: finding for finding in analyser.findings()}
+    assert (found["alive"].value, found["answer_change"].value) == (0, 0)
+    assert found["differ_between_images"].value > 0
+    assert "the answer does not depend on the bottleneck" in found["alive"].reason
+    assert dict(model.network.down._forward_hooks) == before
+
+
+def test_the_change_of_the_answer_is_that_of_the_bottleneck_replaced_by_hand() -> None:
+    model = robustq.wrap(Strangers(), "none", at="down", example=noise(1, 1, 24, 20)).eval()
+    analyser = Liveness(model)
+    image = case(0).image[None]
+    analyser.clean(case(0), see(model, image))
+    (found,) = [finding.value for finding in analyser.findings() if finding.metric == "answer_change"]
+    with torch.no_grad():
+        features = model.network.down(image)
+        clean, beside = model.network(image)["out"], model.network.beside(image)
+        means = features.mean((2, 3), keepdim=True).expand_as(features)
+        generator = torch.Generator().manual_seed(0)
+        changed = (means + means.abs().mean() + 1, features + torch.randn(features.shape, generator=generator))
+        largest = max(float((model.network.up(each) + beside - clean).abs().max()) for each in changed)
+    assert found == pytest.approx(largest / float(clean.abs().max()), rel=1e-5)
 
 
 def spread(model: Segmenter) -> None:
