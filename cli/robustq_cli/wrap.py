@@ -45,7 +45,7 @@ def wrap(
     model_file: asked.ModelFile = None,
     dims: asked.Dims = 2,
     classes: asked.Classes = None,
-    in_channels: asked.InChannels = 1,
+    in_channels: asked.InChannels = None,
     encoder: asked.Encoder = None,
     encoder_weights: asked.EncoderWeights = None,
     setting: asked.Settings = None,
@@ -64,6 +64,7 @@ def wrap(
     size: asked.Size = None,
     spacing: asked.Spacing = None,
     crop: asked.Crop = None,
+    grey_to_rgb: asked.GreyToRGB = False,
     normalise: asked.Normalise = "min-max",
     window: asked.Window = None,
     out: asked.Out = None,
@@ -76,7 +77,7 @@ def wrap(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
-    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
+    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb)
     settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
     _refuse_own_options(settings)
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
@@ -106,6 +107,7 @@ def wrap(
         model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:
+        in_channels = cases.channels if in_channels is None else in_channels
         network = _Network(arch, model_file, dims, in_channels, classes, answer, values.head(head))
         model = network.wrap(str(parsed), cases, **cut_settings, **settings)
     if weights is not None:
@@ -202,7 +204,7 @@ def _check_network(arch: str | None, model_file: str | None) -> tuple[str, str]:
 
 def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
     """Refuse options whose values the folder of a trained network already gives."""
-    repeated = [f"--{name}" for name, value in given.items() if value is not None]
+    repeated = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if repeated:
         raise RequestError(f"{folder} already says what {', '.join(repeated)} would say: leave these options out")
 

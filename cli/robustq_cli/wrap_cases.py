@@ -20,6 +20,7 @@ class Cases:
     window: tuple[float, float] | None
     labels: tuple[tuple[int, str], ...] | None
     ignore: int | None
+    grey_to_rgb: bool
 
     @classmethod
     def parse(
@@ -31,6 +32,7 @@ class Cases:
         window: str | None,
         labels: str | None,
         ignore: int | None,
+        grey_to_rgb: bool,
     ) -> "Cases":
         """Read the texts of the options.
 
@@ -45,12 +47,20 @@ class Cases:
             values.window(window),
             values.labels(labels),
             ignore,
+            grey_to_rgb,
         )
 
     @property
     def given(self) -> dict[str, object]:
-        """The values that the folder of a trained network gives too, by the name of their option."""
-        return {name: value for name, value in vars(self).items() if name != "normalise"}
+        """The values that the folder of a trained network gives too, by the name of their option; None for an option
+        that was not given."""
+        given = {name: value for name, value in vars(self).items() if name != "normalise"}
+        return given | {"grey_to_rgb": self.grey_to_rgb or None}
+
+    @property
+    def channels(self) -> int:
+        """Image channels of a network for these cases, where nothing else says it."""
+        return 3 if self.grey_to_rgb else 1
 
     @property
     def sized(self) -> bool:

@@ -47,8 +47,20 @@ Classes = Annotated[
     ),
 ]
 InChannels = Annotated[
-    int,
-    typer.Option(metavar="NUMBER", rich_help_panel=NETWORK, help="Image channels: 1 for grey images, 3 for RGB."),
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=NETWORK,
+        help="Image channels of the network: 1 for grey images, 3 for RGB. By default 3 with --grey-to-rgb, else 1.",
+    ),
+]
+GreyToRGB = Annotated[
+    bool,
+    typer.Option(
+        "--grey-to-rgb",
+        rich_help_panel=DATA,
+        help="Show grey images to an RGB network: it gets their one channel three times. Noise is added before that.",
+    ),
 ]
 Encoder = Annotated[
     str | None,

@@ -20,6 +20,9 @@ from robustq.data.slices import slice_axis
 from robustq.dataset import Case
 from robustq.errors import RequestError
 
+RGB = 3
+"""Number of channels of an RGB image."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -30,7 +33,9 @@ class Preparation:
 
     Attributes:
         dims: number of spatial axes of the model.
-        channels: number of image channels of the model.
+        channels: number of image channels of the network.
+        grey_to_rgb: whether the network, which takes three channels, is shown grey images: it gets their one channel
+            three times. The prepared case keeps its one channel.
         normalise: how the values of each channel are changed. "min-max" maps the smallest and the largest value of the
             image to 0 and 1; "z-score" subtracts the mean and divides by the standard deviation; "percentile" maps the
             0.5 % and 99.5 % quantiles to 0 and 1 and clips the rest; "window" maps a fixed window to 0 and 1 and clips
@@ -61,12 +66,18 @@ class Preparation:
     ignore: int | None = None
     standardise: tuple[float, float] | None = None
     axes: tuple[int, ...] | None = None
+    grey_to_rgb: bool = False
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
             raise RequestError(f"dims={self.dims} was given: a model has 2 or 3 spatial axes")
         if self.channels < 1:
             raise RequestError(f"channels={self.channels} was given: an image has 1 channel or more")
+        if self.grey_to_rgb and self.channels != RGB:
+            raise RequestError(
+                f"grey_to_rgb repeats a grey image for a network of {RGB} channels, and the network takes "
+                f"{self.channels}: give channels={RGB} (--in-channels {RGB}), or leave grey_to_rgb out"
+            )
         check_normalisation(self.normalise, self.window, self.standardise)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
@@ -98,7 +109,7 @@ class Preparation:
         case = self._ordered(case)
         masks, ignored = boolean_masks(case, self.labels, self.ignore)
         if self.window is not None:
-            limits = torch.tensor([self.window], dtype=torch.float64).expand(self.channels, 2)
+            limits = torch.tensor([self.window], dtype=torch.float64).expand(self.case_channels, 2)
             case = replace(case, intensity_range=limits)
         stacked = masks if masks is None or ignored is None else torch.cat([masks, ignored[None]])
         image, stacked, spacing = resample(
@@ -123,11 +134,17 @@ class Preparation:
             slice_axis=self._slice_axis(case),
         )
 
+    @property
+    def case_channels(self) -> int:
+        """Number of image channels of a case: one where a grey image is repeated, else those of the network."""
+        return 1 if self.grey_to_rgb else self.channels
+
     def _check(self, case: Case) -> None:
-        if len(case.image) != self.channels:
+        channels = len(case.image)
+        if channels != self.case_channels:
             raise RequestError(
-                f"case {case.entry.id} has {len(case.image)} image channels, the model takes {self.channels}: wrap the "
-                f"model with --in-channels {len(case.image)}, or convert the images"
+                f"case {case.entry.id} has {channels} image channel{'s' * (channels > 1)}, the model takes "
+                f"{self.case_channels}: {self._way_out(channels)}, or convert the images"
             )
         if case.dims < self.dims:
             raise RequestError(
@@ -137,6 +154,14 @@ class Preparation:
             raise RequestError(
                 f"case {case.entry.id} has no spacing in mm, so it cannot be resampled: give --size, not --spacing"
             )
+
+    def _way_out(self, channels: int) -> str:
+        """How a model is wrapped that takes this number of channels."""
+        if self.grey_to_rgb:
+            return "wrap the model without --grey-to-rgb (grey_to_rgb of robustq.Preparation)"
+        if (channels, self.channels) == (1, RGB):
+            return "wrap the model with --grey-to-rgb (robustq.Preparation(channels=3, grey_to_rgb=True))"
+        return f"wrap the model with --in-channels {channels}"
 
     def _ordered(self, case: Case) -> Case:
         """The case with its axes in the model's order."""
@@ -171,7 +196,9 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        return asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        document = asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        # Then earlier versions read the bundle, and their runs can be resumed.
+        return {name: value for name, value in document.items() if name not in _LATER or value != _LATER[name]}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
@@ -181,7 +208,7 @@ class Preparation:
             RequestError: entries are missing or unknown, or have values that cannot be used.
         """
         names = {field.name for field in fields(cls)}
-        document = {"standardise": None, "axes": None, **document}  # earlier bundles do not have these
+        document = {"standardise": None, "axes": None, **_LATER, **document}  # earlier bundles do not have these
         if set(document) != names:
             raise RequestError(
                 f"the preparation has missing or unknown entries ({', '.join(sorted(set(document) ^ names))}): create "
@@ -199,6 +226,9 @@ class Preparation:
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
 
+_LATER = {"grey_to_rgb": False}
+"""Fields that are written only where they say something, and the values that say nothing."""
+
 
 def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type that the field needs."""
@@ -207,6 +237,6 @@ def _well_formed(name: str, value: Any) -> bool:
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))
-    if name == "normalise":
-        return isinstance(value, str)
+    if name in ("normalise", "grey_to_rgb"):
+        return isinstance(value, str if name == "normalise" else bool)
     return type(value) is int or (name == "ignore" and value is None)

@@ -148,3 +148,21 @@ def test_the_answer_among_several_is_chosen_by_its_place(tmp_path: Path, monkeyp
         wrap(**asked, out=Path("m.safetensors"))
     wrap(**asked, head="-1", out=Path("m.safetensors"))
     assert read_spec("m.safetensors").head == -1
+
+
+def test_grey_to_rgb_makes_an_rgb_network_for_grey_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"arch": "unet", "quantise": "8x4", "size": "24x20", "out": Path("m.safetensors"), "grey_to_rgb": True}
+    wrap(**asked, setting=[f"{key}={value}" for key, value in SETTINGS.items()])
+    spec = robustq.load("m.safetensors").spec
+    assert (spec.in_channels, spec.preparation.channels, spec.preparation.grey_to_rgb) == (3, 3, True)
+    assert "1 × 24 × 20" in capsys.readouterr().out
+    with pytest.raises(RequestError, match=r"the network takes 1: give channels=3 \(--in-channels 3\)"):
+        wrap(**asked, in_channels=1)
+
+
+def test_the_folder_of_a_trained_network_says_its_channels(folder: str) -> None:
+    with pytest.raises(RequestError, match="already says what --grey-to-rgb would say"):
+        wrap(arch=folder, quantise="8x4", grey_to_rgb=True)

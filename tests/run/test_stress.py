@@ -344,7 +344,7 @@ def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
     Picture.fromarray(np.full((8, 8), 3, np.uint8)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(RequestError, match="has the values 3, which are none of the labels 1=1"):
         robustq.stress({"m": small()}, str(tmp_path))
-    with pytest.raises(RequestError, match="has 1 image channels, the model takes 3"):
+    with pytest.raises(RequestError, match="has 1 image channel, the model takes 3"):
         robustq.stress({"m": robustq.wrap("unet", "8x4", in_channels=3, width=4, scales=2, groups=2)}, str(tmp_path))
 
 

@@ -1,0 +1,16 @@
+"""Turns prepared images into what a network gets: a grey channel is repeated."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from robustq.data.preparation import RGB, Preparation
+from robustq.shapes import Images
+
+
+def network_input(images: Images, preparation: Preparation) -> Float[Tensor, "b k *s"]:
+    """What a network gets for prepared images (B, C, *S): images (B, K, *S) with the channels that it takes.
+
+    It is made of images that are already perturbed. So a grey image has one noise, which an RGB network sees in all
+    three channels, and an attack changes the grey image.
+    """
+    return images.expand(-1, RGB, *images.shape[2:]) if preparation.grey_to_rgb else images
