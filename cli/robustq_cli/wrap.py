@@ -65,7 +65,8 @@ def wrap(
     spacing: asked.Spacing = None,
     crop: asked.Crop = None,
     grey_to_rgb: asked.GreyToRGB = False,
-    normalise: asked.Normalise = "min-max",
+    normalise: asked.Normalise = None,
+    mean_std: asked.MeanStd = None,
     window: asked.Window = None,
     out: asked.Out = None,
     json: options.Json = False,
@@ -77,7 +78,7 @@ def wrap(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
-    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb)
+    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb, mean_std)
     settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
     _refuse_own_options(settings)
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}

@@ -51,7 +51,8 @@ InChannels = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=NETWORK,
-        help="Image channels of the network: 1 for grey images, 3 for RGB. By default 3 with --grey-to-rgb, else 1.",
+        help="Image channels of the network: 1 for grey images, 3 for RGB. By default what --grey-to-rgb, "
+        "--normalise and --mean-std need, else 1.",
     ),
 ]
 GreyToRGB = Annotated[
@@ -207,12 +208,13 @@ Crop = Annotated[
     ),
 ]
 Normalise = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         rich_help_panel=DATA,
-        autocompletion=complete.one_of("min-max", "z-score", "percentile", "window", "none"),
-        help="How intensities are normalised: min-max, z-score, percentile, window or none.",
+        autocompletion=complete.one_of("min-max", "z-score", "percentile", "window", "imagenet", "mean-std", "none"),
+        help="How intensities are normalised: min-max, z-score, percentile, window, imagenet (as encoders pretrained "
+        "on ImageNet expect), mean-std or none. By default min-max, or mean-std with --mean-std.",
     ),
 ]
 Window = Annotated[
@@ -220,7 +222,16 @@ Window = Annotated[
     typer.Option(
         metavar="LOW..HIGH",
         rich_help_panel=DATA,
-        help="Lowest and highest intensity, for --normalise window, such as -160..240.",
+        help="Lowest and highest intensity, for --normalise window (or imagenet or mean-std), such as -160..240.",
+    ),
+]
+MeanStd = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MEANS:DEVIATIONS",
+        rich_help_panel=DATA,
+        help="Mean and standard deviation of each channel of the network, for values in [0, 1], such as "
+        "0.485,0.456,0.406:0.229,0.224,0.225. The intensity range is first mapped to [0, 1].",
     ),
 ]
 Out = Annotated[

@@ -14,7 +14,7 @@ from robustq.data.mask_values import (
     mask_value_text,
     parse_mask_value,
 )
-from robustq.data.normalise import check_normalisation, value_map
+from robustq.data.normalise import MeanStd, check_mean_std, check_normalisation, value_map
 from robustq.data.resample import crop_or_pad, resample
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
@@ -36,11 +36,15 @@ class Preparation:
         channels: number of image channels of the network.
         grey_to_rgb: whether the network, which takes three channels, is shown grey images: it gets their one channel
             three times. The prepared case keeps its one channel.
+        mean_std: the mean of each channel of the network, and the standard deviation of each, for values in [0, 1].
         normalise: how the values of each channel are changed. "min-max" maps the smallest and the largest value of the
             image to 0 and 1; "z-score" subtracts the mean and divides by the standard deviation; "percentile" maps the
             0.5 % and 99.5 % quantiles to 0 and 1 and clips the rest; "window" maps a fixed window to 0 and 1 and clips
-            the rest; "none" changes nothing.
-        window: (low, high) of "window". It also becomes the intensity range.
+            the rest; "imagenet" maps the intensity range to 0 and 1, and the network gets each channel minus the mean
+            and divided by the standard deviation of ImageNet's images; "mean-std" does the same with `mean_std`;
+            "none" changes nothing.
+        window: (low, high) of "window". It also becomes the intensity range. With "imagenet" and "mean-std" it may be
+            given too, and values outside it are clipped.
         standardise: (mean, standard deviation) in the stored unit. After values are clipped to the window, the mean is
             subtracted and they are divided by the standard deviation, instead of being mapped to [0, 1].
         axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); None for the stored order. It
@@ -67,6 +71,7 @@ class Preparation:
     standardise: tuple[float, float] | None = None
     axes: tuple[int, ...] | None = None
     grey_to_rgb: bool = False
+    mean_std: MeanStd | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -79,6 +84,7 @@ class Preparation:
                 f"{self.channels}: give channels={RGB} (--in-channels {RGB}), or leave grey_to_rgb out"
             )
         check_normalisation(self.normalise, self.window, self.standardise)
+        check_mean_std(self.normalise, self.mean_std, self.channels)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
@@ -119,7 +125,7 @@ class Preparation:
             size=self._along(case, self.size),
             spacing_to=self._along(case, self.spacing),
         )
-        normalised = value_map(image, self.normalise, self.window, self.standardise)
+        normalised = value_map(image, self.normalise, self.window, self.standardise, case.intensity_range)
         image, limits = normalised(image), normalised(case.intensity_range)
         if self.crop is not None:
             image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop) or self.crop)
@@ -220,13 +226,15 @@ class Preparation:
                     f"the preparation has {name}={value!r}, which is not a valid value: create the bundle again"
                 )
         tuples = {name: tuple(document[name]) for name in _TUPLES if document[name] is not None}
+        if document["mean_std"] is not None:
+            tuples["mean_std"] = tuple(map(tuple, document["mean_std"]))
         labels = tuple((parse_mask_value(text), name) for text, name in document["labels"].items())
         return cls(**{**document, **tuples, "labels": labels})
 
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
 
-_LATER = {"grey_to_rgb": False}
+_LATER = {"grey_to_rgb": False, "mean_std": None}
 """Fields that are written only where they say something, and the values that say nothing."""
 
 
@@ -234,6 +242,10 @@ def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type that the field needs."""
     if name == "labels":
         return isinstance(value, dict) and all(map(is_mask_value_text, value))
+    if name == "mean_std":
+        return value is None or (
+            isinstance(value, list) and len(value) == 2 and all(_well_formed("standardise", part) for part in value)
+        )
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))

@@ -166,3 +166,27 @@ def test_grey_to_rgb_makes_an_rgb_network_for_grey_images(
 def test_the_folder_of_a_trained_network_says_its_channels(folder: str) -> None:
     with pytest.raises(RequestError, match="already says what --grey-to-rgb would say"):
         wrap(arch=folder, quantise="8x4", grey_to_rgb=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "channels", "normalise"),
+    [
+        ({}, 1, "min-max"),
+        ({"normalise": "imagenet"}, 3, "imagenet"),
+        ({"normalise": "imagenet", "grey_to_rgb": True}, 3, "imagenet"),
+        ({"mean_std": "0.5,0.4:0.2,0.1"}, 2, "mean-std"),
+        ({"mean_std": "0.5:0.2", "normalise": "mean-std"}, 1, "mean-std"),
+    ],
+)
+def test_the_normalisation_says_how_many_channels_the_network_takes(
+    asked: dict[str, object], channels: int, normalise: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrap(arch="unet", quantise="none", setting=[f"{key}={value}" for key, value in SETTINGS.items()], **asked)
+    spec = robustq.load("unet-none.safetensors").spec
+    assert (spec.in_channels, spec.preparation.normalise) == (channels, normalise)
+
+
+def test_the_folder_of_a_trained_network_says_its_normalisation(folder: str) -> None:
+    with pytest.raises(RequestError, match="already says what --normalise, --mean-std would say"):
+        wrap(arch=folder, quantise="8x4", normalise="imagenet", mean_std="0.5:0.2")

@@ -1,4 +1,4 @@
-"""Grey images for an RGB network: one channel is prepared and perturbed, and the network gets it three times."""
+"""What a network gets of a prepared and perturbed case: a grey channel three times, and standardised channels."""
 
 import json
 from dataclasses import replace
@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.transforms.functional import normalize
 
 import robustq
 from networks import noise
@@ -148,3 +149,58 @@ def test_a_plain_rgb_network_is_told_of_the_field_and_measured_with_it() -> None
     assert len(run.to_frame())
     with pytest.raises(RequestError, match="grey_to_rgb=True"):
         robustq.minimal_level(Watched(), Preparation()(stored()), "gaussian", draws=1)
+
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_the_network_sees_an_unperturbed_image_as_torchvision_normalises_it(grey: bool) -> None:
+    preparation = Preparation(channels=3, grey_to_rgb=grey, normalise="imagenet")
+    image = torch.randint(256, (1 if grey else 3, 16, 12), generator=torch.Generator().manual_seed(0)).float()
+    case = preparation(replace(stored(len(image)), image=image))
+    segmenter = model(preparation)
+    segmenter.run(case.image[None])
+    expected = normalize((image / 255).expand(3, 16, 12), MEAN, DEVIATION)
+    torch.testing.assert_close(segmenter.network.seen[0][0], expected, rtol=0, atol=1e-6)
+
+
+def test_other_means_and_standard_deviations_stand_for_each_channel() -> None:
+    numbers = ((0.1, 0.2, 0.3), (0.5, 1.0, 2.0))
+    preparation = Preparation(channels=3, normalise="mean-std", mean_std=numbers)
+    case, segmenter = preparation(stored(3)), model(preparation)
+    segmenter.run(case.image[None])
+    for channel, (mean, deviation) in enumerate(zip(*numbers, strict=True)):
+        expected = (stored(3).image[channel] / 255 - mean) / deviation
+        torch.testing.assert_close(segmenter.network.seen[0][0, channel], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 5, 40])
+def test_a_standardised_grey_image_has_one_noise_as_large_as_the_level_says(level: float) -> None:
+    preparation = Preparation(channels=3, grey_to_rgb=True, normalise="imagenet")
+    flat = replace(stored(), image=torch.full((1, 64, 64), 128.0), mask=None)
+    case, segmenter = preparation(flat), model(preparation)
+    assert case.intensity_range.tolist() == [[0, 1]]
+    perturber = Perturber({"gaussian": load("perturbations", "gaussian")()}, DrawSettings(seed=0))
+    for image in (case.image, perturber(case, "gaussian", level, 0).image):
+        segmenter.run(image[None])
+    clean, noisy = (seen[0] for seen in segmenter.network.seen)
+    noises = (noisy - clean) * torch.tensor(DEVIATION)[:, None, None]  # back to shares of the intensity range
+    torch.testing.assert_close(noises, noises[:1].expand_as(noises), rtol=0, atol=1e-6)
+    assert noises[0].std().item() == pytest.approx(level / 100, rel=0.05)
+
+
+def test_a_level_means_the_same_in_each_channel_of_an_rgb_image_whatever_standardises_it() -> None:
+    raw, standardised = (Preparation(channels=3, normalise=name)(stored(3)) for name in ("none", "imagenet"))
+    perturber = Perturber({"gaussian": load("perturbations", "gaussian")()}, DrawSettings(seed=0))
+    expected = perturber(raw, "gaussian", 20, 0).image / 255
+    torch.testing.assert_close(perturber(standardised, "gaussian", 20, 0).image, expected, rtol=0, atol=1e-5)
+
+
+def test_an_attack_stays_within_its_share_of_the_grey_range() -> None:
+    preparation = Preparation(channels=3, grey_to_rgb=True, normalise="imagenet")
+    case = preparation(stored())
+    (attack,) = load_attacks(["pgd"]).values()
+    attacked = attack(case, 2.0, torch.Generator().manual_seed(0), model(preparation))
+    change = attacked.image - case.image
+    assert 0.01 < change.abs().max() <= 0.02 + 1e-6
