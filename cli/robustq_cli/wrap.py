@@ -15,6 +15,8 @@ from robustq_cli.command import examples
 from robustq_cli.wrap_cases import Cases
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from robustq.model.segmenter import Segmenter
 
 _OPTIONS = {
@@ -43,7 +45,7 @@ EXAMPLES = examples(
 def wrap(
     arch: asked.Architecture = None,
     model_file: asked.ModelFile = None,
-    dims: asked.Dims = 2,
+    dims: asked.Dims = None,
     classes: asked.Classes = None,
     in_channels: asked.InChannels = None,
     encoder: asked.Encoder = None,
@@ -141,8 +143,8 @@ class _Network:
 
     arch: str | None
     model_file: str | None
-    dims: int
-    in_channels: int
+    dims: int | None
+    in_channels: int | None
     classes: int | None
     answer: str | None
     head: int | str | None
@@ -156,33 +158,43 @@ class _Network:
             **settings: settings of `robustq.wrap` and of the architecture.
         """
         from robustq.model.wrap import wrap as wrap_network
-        from robustq.network.image_sizes import example_of
         from robustq.network.output_masks import count_labels, default_answer
 
-        classes = self.classes
+        network: Any = self.arch
+        dims, in_channels, classes, example = self.dims or 2, self.in_channels or 1, self.classes, None
+        if self.model_file is not None:
+            network = _executed(self.model_file)
+            example, read = self._read_off(network, cases)
+            dims, in_channels, classes = example.ndim - 2, example.shape[1], read if classes is None else classes
         if classes is None:
             classes = 2 if cases.labels is None else len(cases.labels) + (self.answer != "sigmoid")
         answer = self.answer or default_answer(classes)
         numbers = range(1, count_labels(classes, answer) + 1)
         labels = cases.labels or tuple((number, str(number)) for number in numbers)
-        preparation = cases.preparation(self.dims, self.in_channels, labels)
-        if self.arch is not None:
-            network, example = self.arch, None
-        else:
-            network = _executed(str(self.model_file))
-            example = example_of(network, cases.extents(self.dims), in_channels=self.in_channels)
         return wrap_network(
             network,
             quantise,
-            dims=self.dims,
-            in_channels=self.in_channels,
+            dims=dims,
+            in_channels=in_channels,
             classes=classes,
             answer=self.answer,
             head=self.head,
-            preparation=preparation,
+            preparation=cases.preparation(dims, in_channels, labels),
             example=example,
             **settings,
         )
+
+    def _read_off(self, network: "nn.Module", cases: Cases) -> "tuple[Tensor, int]":
+        """An image that the network runs on, and the number of its output channels."""
+        from robustq.network.find_example import find_example
+        from robustq.network.output_masks import full_resolution, require_one_answer
+        from robustq.network.run_network import run_plain
+
+        example = find_example(network, cases.extents, dims=self.dims, in_channels=self.in_channels)
+        output = run_plain(network, example)
+        if self.head is None:
+            require_one_answer(output, example.shape[2:])
+        return example, full_resolution(output, example.shape[2:], self.head).shape[1]
 
 
 def _executed(model_file: str) -> Any:

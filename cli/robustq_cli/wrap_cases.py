@@ -60,11 +60,11 @@ class Cases:
         return vars(self) | {"grey_to_rgb": self.grey_to_rgb or None}
 
     @property
-    def channels(self) -> int:
-        """Image channels of a network for these cases, where nothing else says it."""
+    def channels(self) -> int | None:
+        """Image channels of a network for these cases, as far as the options show it."""
         if self.mean_std is not None and not self.grey_to_rgb:
             return len(self.mean_std[0])
-        return 3 if self.grey_to_rgb or self.normalise == "imagenet" else 1
+        return 3 if self.grey_to_rgb or self.normalise == "imagenet" else None
 
     @property
     def sized(self) -> bool:

@@ -31,11 +31,12 @@ ModelFile = Annotated[
     ),
 ]
 Dims = Annotated[
-    int,
+    int | None,
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=NETWORK,
-        help="Spatial axes of the network: 2 or 3. A 2D network reads volumes slice by slice.",
+        help="Spatial axes of the network: 2 or 3. A 2D network reads volumes slice by slice. By default what the "
+        "network of --model-file shows, or 2.",
     ),
 ]
 Classes = Annotated[
@@ -43,7 +44,8 @@ Classes = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=NETWORK,
-        help="Output channels of the network, background included. By default as many as --labels needs, or 2.",
+        help="Output channels of the network, background included. By default those that the network of --model-file "
+        "has; else as many as --labels needs, or 2.",
     ),
 ]
 InChannels = Annotated[
@@ -52,7 +54,7 @@ InChannels = Annotated[
         metavar="NUMBER",
         rich_help_panel=NETWORK,
         help="Image channels of the network: 1 for grey images, 3 for RGB. By default what --grey-to-rgb, "
-        "--normalise and --mean-std need, else 1.",
+        "--normalise and --mean-std need, else what the network of --model-file shows, or 1.",
     ),
 ]
 GreyToRGB = Annotated[

@@ -190,3 +190,47 @@ def test_the_normalisation_says_how_many_channels_the_network_takes(
 def test_the_folder_of_a_trained_network_says_its_normalisation(folder: str) -> None:
     with pytest.raises(RequestError, match="already says what --normalise, --mean-std would say"):
         wrap(arch=folder, quantise="8x4", normalise="imagenet", mean_std="0.5:0.2")
+
+
+@pytest.mark.parametrize(
+    ("network", "asked", "expected"),
+    [
+        ("nn.Conv2d(3, 4, 1)", {}, (2, 3, 4, 3)),
+        ("nn.Conv3d(1, 2, 1)", {"size": "8x8x8"}, (3, 1, 2, 1)),
+        ("nn.Conv2d(4, 1, 1)", {}, (2, 4, 1, 1)),
+        ("nn.Conv2d(3, 4, 1)", {"grey_to_rgb": True, "labels": "1=a,2=b,9=c"}, (2, 3, 4, 3)),
+        ("nn.Conv2d(3, 2, 1)", {"answer": "sigmoid"}, (2, 3, 2, 2)),
+    ],
+)
+def test_a_network_in_a_file_says_its_axes_channels_and_classes(
+    network: str,
+    asked: dict[str, object],
+    expected: tuple[int, int, int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(f"from torch import nn\ndef make(): return nn.Sequential({network}, nn.Identity())\n")
+    given = {"size": "16x16", "at": "0", "quantise": "none", "out": Path("m.safetensors")} | asked
+    wrap(model_file="net.py:make", **given)
+    spec = read_spec("m.safetensors")
+    assert (spec.dims, spec.in_channels, spec.classes, len(spec.labels)) == expected
+    assert (spec.preparation.dims, spec.preparation.channels) == expected[:2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"classes": 2}, "classes=2 was given, and the network's output has 4: give classes=4"),
+        ({"in_channels": 1}, "does not run on an input of 1 × 1 × 16 × 16"),
+        ({"labels": "1=a"}, "4 output channels .* answer for 3 labels, and 1 labels are named"),
+        ({"dims": 3}, "takes 3D images, and the size 16 × 16 was given"),
+    ],
+)
+def test_what_contradicts_the_network_in_a_file_is_refused(
+    asked: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("from torch import nn\ndef make(): return nn.Sequential(nn.Conv2d(3, 4, 1))\n")
+    with pytest.raises(RequestError, match=words):
+        wrap(model_file="net.py:make", size="16x16", at="0", quantise="none", **asked)
