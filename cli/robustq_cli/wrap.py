@@ -1,6 +1,6 @@
 """The command robustq wrap, which makes a model file from an architecture and a quantiser."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,9 +81,8 @@ def wrap(
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
     cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb, mean_std)
-    settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
-    _refuse_own_options(settings)
-    settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
+    encoder_settings = {"encoder": encoder, "encoder_weights": encoder_weights}
+    settings = _settings(setting or [], {key: value for key, value in encoder_settings.items() if value})
     framework, folder = _check_network(arch, model_file)
     if calibrate is not None and weights is None and not folder:
         raise RequestError("--calibrate needs a trained network: give its checkpoint with --weights FILE")
@@ -222,11 +221,23 @@ def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
         raise RequestError(f"{folder} already says what {', '.join(repeated)} would say: leave these options out")
 
 
-def _refuse_own_options(settings: Mapping[str, object]) -> None:
-    """Refuse a setting whose name is that of an option of this command, because the option is what sets it."""
-    own = [name for name in settings if name in _OPTIONS]
-    if own:
-        raise RequestError(f"--set {own[0]}=... is an option of its own: give {_OPTIONS[own[0]]} instead")
+def _settings(texts: Sequence[str], of_encoder: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of the architecture, from `--set` and from the options of the encoder.
+
+    Raises:
+        RequestError: a text is no setting, a setting is an option of this command, or one was given twice.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in map(values.setting, texts):
+        if key in _OPTIONS:
+            raise RequestError(f"--set {key}=... is an option of its own: give {_OPTIONS[key]} instead")
+        if key in settings:
+            raise RequestError(f"--set {key}=... was given twice, with {settings[key]!r} and {value!r}: give it once")
+        settings[key] = value
+    for key in of_encoder:
+        if key in settings:
+            raise RequestError(f"--set {key}=... and --{key.replace('_', '-')} were both given: give one of them")
+    return settings | dict(of_encoder)
 
 
 def _file_words(text: str) -> str:

@@ -106,6 +106,11 @@ def test_lists_reach_the_depth_and_the_widths_of_an_smp_network(
         ("smp:unet", "classes=5", "--set classes=... is an option of its own: give --classes instead"),
         ("unet", "seed=5", "give --seed instead"),
         ("unet", "in_channels=3", "give --in-channels instead"),
+        ("unet", "width=abc", "unet was given width=abc, and width is a whole number: give one"),
+        ("unet", "width=8.5", "unet was given width=8.5, and width is a whole number: give one"),
+        ("unet", "width=true", "unet was given width=true, and width is a whole number"),
+        ("unet", "scales=null", "unet was given scales=null, and scales is a whole number: give one, such as 5"),
+        ("torchvision:fcn_resnet50", "aux_loss=1", "aux_loss is true or false: give one, such as false"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_in_a_sentence(arch: str, setting: str, words: str) -> None:
@@ -234,3 +239,10 @@ def test_what_contradicts_the_network_in_a_file_is_refused(
     Path("net.py").write_text("from torch import nn\ndef make(): return nn.Sequential(nn.Conv2d(3, 4, 1))\n")
     with pytest.raises(RequestError, match=words):
         wrap(model_file="net.py:make", size="16x16", at="0", quantise="none", **asked)
+
+
+def test_a_setting_is_given_once() -> None:
+    with pytest.raises(RequestError, match=r"--set width=... was given twice, with 8 and 16: give it once"):
+        wrap(arch="unet", quantise="8x4", setting=["width=8", "scales=2", "width=16"])
+    with pytest.raises(RequestError, match=r"--set encoder=... and --encoder were both given"):
+        wrap(arch="smp:unet", quantise="8x4", setting=["encoder=resnet18"], encoder="resnet34")

@@ -322,7 +322,10 @@ def test_models_that_prepare_differently_are_not_compared() -> None:
         ({"compat": "papercode"}, "did you mean paper-code"),
         ({"compat": "paper-code", "noise": ["rician"]}, "'rician' has no paper-code formula"),
         ({"data": "fantom"}, "did you mean phantom"),
-        ({"data": "phantom:case=3"}, r"unexpected keyword argument 'case'\): it takes dims=, cases="),
+        ({"data": "phantom:case=3"}, "dataset 'phantom' has no setting case: it takes dims=, cases="),
+        ({"data": "phantom:cases=x"}, "phantom:cases=x is not a whole number: give one, as in phantom:cases=2"),
+        ({"data": "phantom:5"}, "dataset 'phantom' does not take '5': it takes dims="),
+        ({"data": "folder:"}, "dataset 'folder' needs a path, and none was given: write folder:PATH"),
         ({"device": "abacus"}, "device 'abacus' is not available"),
     ],
 )
