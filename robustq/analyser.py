@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
+from robustq import registry
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
 from robustq.latent.latents import Latent
@@ -109,7 +110,9 @@ class AbstractAnalyser(ABC):
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
         if setting:
-            raise RequestError(f"{type(self).__name__} takes no setting, and {setting!r} was given: leave out the @")
+            place = f"{type(self).__module__}:{type(self).__qualname__}"
+            name = next((item.name for item in registry.items("analysers") if item.value == place), "this check")
+            raise RequestError(f"{name} takes no setting, and @{setting} was given: leave out the @ and what follows")
         self.model = model
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The first sentence of an object's docstring, read from its source file without importing or executing it."""
+"""Sentences of an object's docstring, read from its source file without importing or executing it."""
 
 import ast
 import re
@@ -27,8 +27,25 @@ def first_sentence(place: str) -> str:
     """
     module, _, name = place.partition(":")
     paragraph = " ".join(_docstring(module, name, MOST_STEPS).partition("\n\n")[0].split())
-    sentence = _SENTENCE.match(paragraph)
-    return sentence[0] if sentence else paragraph
+    return _sentence(paragraph)
+
+
+def sentence_after(place: str, words: str) -> str:
+    """The first sentence of the docstring of `module:name` that begins with these words; "" without such a sentence.
+
+    Args:
+        place: as in `first_sentence`.
+        words: how the sentence begins, such as "At level L,".
+    """
+    module, _, name = place.partition(":")
+    _, begins, rest = " ".join(_docstring(module, name, MOST_STEPS).split()).partition(words)
+    return _sentence(begins + rest)
+
+
+def _sentence(text: str) -> str:
+    """The text up to the end of its first sentence."""
+    sentence = _SENTENCE.match(text)
+    return sentence[0] if sentence else text
 
 
 def _docstring(module: str, name: str, steps: int) -> str:

@@ -23,6 +23,9 @@ class AbstractPerturbation(ABC):
     - If the image and its intensity range are rescaled by an increasing affine map, the result is rescaled by the same
       map.
     - Shape, dtype and device stay the same; nothing is clipped.
+    - One sentence of the class docstring begins with "At level L," and says what a level of L percent does, as in "At
+      level L, the standard deviation of the noise is L % of the intensity range." `robustq list perturbations` prints
+      it.
     """
 
     @property

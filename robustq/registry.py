@@ -11,7 +11,7 @@ from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_poin
 from typing import Any
 
 from robustq.errors import RequestError, unknown
-from robustq.first_sentence import first_sentence
+from robustq.first_sentence import first_sentence, sentence_after
 
 KINDS = {
     "architectures": "architecture",
@@ -24,6 +24,9 @@ KINDS = {
     "executors": "executor",
 }
 """Every kind of item -> the word for one item of that kind."""
+
+LEVEL_RULE = "At level L,"
+"""Begins the sentence of a perturbation's docstring that says what a level of L percent does."""
 
 _ALIASES = "aliases"
 """Group of other names for the items of a kind."""
@@ -56,6 +59,11 @@ class Item:
     def description(self) -> str:
         """The first sentence of the item's docstring, read from its source. Empty if it has no docstring."""
         return first_sentence(self.value)
+
+    @property
+    def rule(self) -> str:
+        """The sentence of the docstring of a perturbation that begins with `LEVEL_RULE`. Empty if it has none."""
+        return sentence_after(self.value, LEVEL_RULE)
 
 
 @cache

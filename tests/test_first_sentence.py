@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robustq import registry
-from robustq.first_sentence import first_sentence
+from robustq.first_sentence import first_sentence, sentence_after
 
 SOURCE = '''
 raise RuntimeError("nobody may import this")
@@ -98,3 +98,10 @@ def test_it_is_the_beginning_of_what_python_shows_of_an_imported_class(kind: str
     for item in registry.items(kind):
         if item.distribution == "robustq" and inspect.isclass(loaded := registry.load(kind, item.name)):
             assert " ".join((inspect.getdoc(loaded) or "").split()).startswith(item.description)
+
+
+def test_a_sentence_is_found_by_its_first_words_in_any_paragraph() -> None:
+    assert sentence_after("strange:Several", "The second") == "The second sentence."
+    assert sentence_after("strange:Several", "Another") == "Another paragraph."
+    assert sentence_after("strange:Several", "No such") == ""
+    assert sentence_after("strange:nothing", "Another") == ""

@@ -34,7 +34,7 @@ def list_items(kind: Kind = None, json: options.Json = False) -> None:
     """List the names that options accept, and what each one does.
 
     An item is an architecture, a quantiser, a metric and so on, from robustq or from a plugin. The code of the items is
-    not loaded.
+    not loaded. For perturbations, L is the level in percent.
     """
     kinds = (*registry.KINDS, PRESET)
     if kind is not None and kind not in kinds:
@@ -58,7 +58,11 @@ def _described(kind: str) -> list[dict[str, Any]]:
             {"name": name, "description": f"{', '.join(members)}.", "members": members}
             for name, members in PRESETS.items()
         ]
-    return [asdict(item) | {"description": item.description} for item in registry.items(kind)]
+    rule = kind == "perturbations"
+    return [
+        asdict(item) | {"description": item.description} | ({"rule": item.rule} if rule else {})
+        for item in registry.items(kind)
+    ]
 
 
 def _names(item: Mapping[str, Any]) -> str:
@@ -68,7 +72,8 @@ def _names(item: Mapping[str, Any]) -> str:
 
 
 def _sentence(item: Mapping[str, Any]) -> str:
-    """What an item does, and the package that it comes from, unless that is robustq."""
+    """What an item does, what a level means to it if it has levels, and the package that it comes from, unless that is
+    robustq."""
     provider = item.get("distribution", "robustq")
     origin = "" if provider == "robustq" else f"(from {provider} {item['version']})"
-    return f"{item['description']} {origin}".strip()
+    return " ".join(filter(None, (item["description"], item.get("rule"), origin)))

@@ -13,6 +13,7 @@ from robustq_cli import analyse, compare, data, doctor, minimal, new, stress, tr
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
+from robustq_cli.wrong_value import in_words
 
 MAKE, MEASURE, READ, TOOLBOX = "Make a model", "Measure it", "Read results", "The toolbox"
 
@@ -103,7 +104,7 @@ def main() -> None:
             raise
         if not format_message():  # the command had no words, so typer printed its help
             sys.exit(0)
-        _refuse(format_message())
+        _refuse(in_words(error, format_message()))
     sys.exit(status if isinstance(status, int) else 0)
 
 

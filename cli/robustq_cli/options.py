@@ -81,7 +81,7 @@ Levels = Annotated[
     typer.Option(
         metavar="NUMBERS",
         rich_help_panel=PERTURBATIONS,
-        help="Noise levels in percent of the intensity range, separated by commas. "
+        help="Levels from 0 to 100 %, separated by commas; robustq list perturbations says what a level means. "
         "Level 0, no noise, is always measured.",
     ),
 ]

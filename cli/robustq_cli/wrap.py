@@ -1,6 +1,6 @@
 """The command robustq wrap, which makes a model file from an architecture and a quantiser."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from robustq_cli.command import examples
 from robustq_cli.wrap_cases import Cases
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from robustq.model.segmenter import Segmenter
 
 _OPTIONS = {
@@ -43,9 +45,9 @@ EXAMPLES = examples(
 def wrap(
     arch: asked.Architecture = None,
     model_file: asked.ModelFile = None,
-    dims: asked.Dims = 2,
+    dims: asked.Dims = None,
     classes: asked.Classes = None,
-    in_channels: asked.InChannels = 1,
+    in_channels: asked.InChannels = None,
     encoder: asked.Encoder = None,
     encoder_weights: asked.EncoderWeights = None,
     setting: asked.Settings = None,
@@ -64,7 +66,9 @@ def wrap(
     size: asked.Size = None,
     spacing: asked.Spacing = None,
     crop: asked.Crop = None,
-    normalise: asked.Normalise = "min-max",
+    grey_to_rgb: asked.GreyToRGB = False,
+    normalise: asked.Normalise = None,
+    mean_std: asked.MeanStd = None,
     window: asked.Window = None,
     out: asked.Out = None,
     json: options.Json = False,
@@ -76,10 +80,9 @@ def wrap(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
-    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
-    settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
-    _refuse_own_options(settings)
-    settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}
+    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb, mean_std)
+    encoder_settings = {"encoder": encoder, "encoder_weights": encoder_weights}
+    settings = _settings(setting or [], {key: value for key, value in encoder_settings.items() if value})
     framework, folder = _check_network(arch, model_file)
     if calibrate is not None and weights is None and not folder:
         raise RequestError("--calibrate needs a trained network: give its checkpoint with --weights FILE")
@@ -106,6 +109,7 @@ def wrap(
         model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:
+        in_channels = cases.channels if in_channels is None else in_channels
         network = _Network(arch, model_file, dims, in_channels, classes, answer, values.head(head))
         model = network.wrap(str(parsed), cases, **cut_settings, **settings)
     if weights is not None:
@@ -138,8 +142,8 @@ class _Network:
 
     arch: str | None
     model_file: str | None
-    dims: int
-    in_channels: int
+    dims: int | None
+    in_channels: int | None
     classes: int | None
     answer: str | None
     head: int | str | None
@@ -153,33 +157,43 @@ class _Network:
             **settings: settings of `robustq.wrap` and of the architecture.
         """
         from robustq.model.wrap import wrap as wrap_network
-        from robustq.network.image_sizes import example_of
         from robustq.network.output_masks import count_labels, default_answer
 
-        classes = self.classes
+        network: Any = self.arch
+        dims, in_channels, classes, example = self.dims or 2, self.in_channels or 1, self.classes, None
+        if self.model_file is not None:
+            network = _executed(self.model_file)
+            example, read = self._read_off(network, cases)
+            dims, in_channels, classes = example.ndim - 2, example.shape[1], read if classes is None else classes
         if classes is None:
             classes = 2 if cases.labels is None else len(cases.labels) + (self.answer != "sigmoid")
         answer = self.answer or default_answer(classes)
         numbers = range(1, count_labels(classes, answer) + 1)
         labels = cases.labels or tuple((number, str(number)) for number in numbers)
-        preparation = cases.preparation(self.dims, self.in_channels, labels)
-        if self.arch is not None:
-            network, example = self.arch, None
-        else:
-            network = _executed(str(self.model_file))
-            example = example_of(network, cases.extents(self.dims), in_channels=self.in_channels)
         return wrap_network(
             network,
             quantise,
-            dims=self.dims,
-            in_channels=self.in_channels,
+            dims=dims,
+            in_channels=in_channels,
             classes=classes,
             answer=self.answer,
             head=self.head,
-            preparation=preparation,
+            preparation=cases.preparation(dims, in_channels, labels),
             example=example,
             **settings,
         )
+
+    def _read_off(self, network: "nn.Module", cases: Cases) -> "tuple[Tensor, int]":
+        """An image that the network runs on, and the number of its output channels."""
+        from robustq.network.find_example import find_example
+        from robustq.network.output_masks import full_resolution, require_one_answer
+        from robustq.network.run_network import run_plain
+
+        example = find_example(network, cases.extents, dims=self.dims, in_channels=self.in_channels)
+        output = run_plain(network, example)
+        if self.head is None:
+            require_one_answer(output, example.shape[2:])
+        return example, full_resolution(output, example.shape[2:], self.head).shape[1]
 
 
 def _executed(model_file: str) -> Any:
@@ -203,16 +217,28 @@ def _check_network(arch: str | None, model_file: str | None) -> tuple[str, str]:
 
 def _refuse_given(folder: str, given: Mapping[str, object]) -> None:
     """Refuse options whose values the folder of a trained network already gives."""
-    repeated = [f"--{name}" for name, value in given.items() if value is not None]
+    repeated = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if repeated:
         raise RequestError(f"{folder} already says what {', '.join(repeated)} would say: leave these options out")
 
 
-def _refuse_own_options(settings: Mapping[str, object]) -> None:
-    """Refuse a setting whose name is that of an option of this command, because the option is what sets it."""
-    own = [name for name in settings if name in _OPTIONS]
-    if own:
-        raise RequestError(f"--set {own[0]}=... is an option of its own: give {_OPTIONS[own[0]]} instead")
+def _settings(texts: Sequence[str], of_encoder: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of the architecture, from `--set` and from the options of the encoder.
+
+    Raises:
+        RequestError: a text is no setting, a setting is an option of this command, or one was given twice.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in map(values.setting, texts):
+        if key in _OPTIONS:
+            raise RequestError(f"--set {key}=... is an option of its own: give {_OPTIONS[key]} instead")
+        if key in settings:
+            raise RequestError(f"--set {key}=... was given twice, with {settings[key]!r} and {value!r}: give it once")
+        settings[key] = value
+    for key in of_encoder:
+        if key in settings:
+            raise RequestError(f"--set {key}=... and --{key.replace('_', '-')} were both given: give one of them")
+    return settings | dict(of_encoder)
 
 
 def _file_words(text: str) -> str:

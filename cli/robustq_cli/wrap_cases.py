@@ -16,10 +16,12 @@ class Cases:
     size: tuple[int, ...] | None
     spacing: tuple[float, ...] | None
     crop: tuple[int, ...] | None
-    normalise: str
+    normalise: str | None
     window: tuple[float, float] | None
     labels: tuple[tuple[int, str], ...] | None
     ignore: int | None
+    grey_to_rgb: bool
+    mean_std: tuple[tuple[float, ...], tuple[float, ...]] | None
 
     @classmethod
     def parse(
@@ -27,10 +29,12 @@ class Cases:
         size: str | None,
         spacing: str | None,
         crop: str | None,
-        normalise: str,
+        normalise: str | None,
         window: str | None,
         labels: str | None,
         ignore: int | None,
+        grey_to_rgb: bool,
+        mean_std: str | None,
     ) -> "Cases":
         """Read the texts of the options.
 
@@ -45,12 +49,22 @@ class Cases:
             values.window(window),
             values.labels(labels),
             ignore,
+            grey_to_rgb,
+            values.mean_std(mean_std),
         )
 
     @property
     def given(self) -> dict[str, object]:
-        """The values that the folder of a trained network gives too, by the name of their option."""
-        return {name: value for name, value in vars(self).items() if name != "normalise"}
+        """The values that the folder of a trained network gives too, by the name of their option; None for an option
+        that was not given."""
+        return vars(self) | {"grey_to_rgb": self.grey_to_rgb or None}
+
+    @property
+    def channels(self) -> int | None:
+        """Image channels of a network for these cases, as far as the options show it."""
+        if self.mean_std is not None and not self.grey_to_rgb:
+            return len(self.mean_std[0])
+        return 3 if self.grey_to_rgb or self.normalise == "imagenet" else None
 
     @property
     def sized(self) -> bool:
@@ -65,4 +79,5 @@ class Cases:
         """The preparation that a model stores."""
         from robustq.data.preparation import Preparation
 
-        return Preparation(dims=dims, channels=channels, **{**vars(self), "labels": labels})
+        normalise = self.normalise or ("min-max" if self.mean_std is None else "mean-std")
+        return Preparation(dims=dims, channels=channels, **{**vars(self), "normalise": normalise, "labels": labels})

@@ -31,11 +31,12 @@ ModelFile = Annotated[
     ),
 ]
 Dims = Annotated[
-    int,
+    int | None,
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=NETWORK,
-        help="Spatial axes of the network: 2 or 3. A 2D network reads volumes slice by slice.",
+        help="Spatial axes of the network: 2 or 3. A 2D network reads volumes slice by slice. By default what the "
+        "network of --model-file shows, or 2.",
     ),
 ]
 Classes = Annotated[
@@ -43,12 +44,26 @@ Classes = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=NETWORK,
-        help="Output channels of the network, background included. By default as many as --labels needs, or 2.",
+        help="Output channels of the network, background included. By default those that the network of --model-file "
+        "has; else as many as --labels needs, or 2.",
     ),
 ]
 InChannels = Annotated[
-    int,
-    typer.Option(metavar="NUMBER", rich_help_panel=NETWORK, help="Image channels: 1 for grey images, 3 for RGB."),
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=NETWORK,
+        help="Image channels of the network: 1 for grey images, 3 for RGB. By default what --grey-to-rgb, "
+        "--normalise and --mean-std need, else what the network of --model-file shows, or 1.",
+    ),
+]
+GreyToRGB = Annotated[
+    bool,
+    typer.Option(
+        "--grey-to-rgb",
+        rich_help_panel=DATA,
+        help="Show grey images to an RGB network: it gets their one channel three times. Noise is added before that.",
+    ),
 ]
 Encoder = Annotated[
     str | None,
@@ -195,12 +210,13 @@ Crop = Annotated[
     ),
 ]
 Normalise = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         rich_help_panel=DATA,
-        autocompletion=complete.one_of("min-max", "z-score", "percentile", "window", "none"),
-        help="How intensities are normalised: min-max, z-score, percentile, window or none.",
+        autocompletion=complete.one_of("min-max", "z-score", "percentile", "window", "imagenet", "mean-std", "none"),
+        help="How intensities are normalised: min-max, z-score, percentile, window, imagenet (as encoders pretrained "
+        "on ImageNet expect), mean-std or none. By default min-max, or mean-std with --mean-std.",
     ),
 ]
 Window = Annotated[
@@ -208,7 +224,16 @@ Window = Annotated[
     typer.Option(
         metavar="LOW..HIGH",
         rich_help_panel=DATA,
-        help="Lowest and highest intensity, for --normalise window, such as -160..240.",
+        help="Lowest and highest intensity, for --normalise window (or imagenet or mean-std), such as -160..240.",
+    ),
+]
+MeanStd = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MEANS:DEVIATIONS",
+        rich_help_panel=DATA,
+        help="Mean and standard deviation of each channel of the network, for values in [0, 1], such as "
+        "0.485,0.456,0.406:0.229,0.224,0.225. The intensity range is first mapped to [0, 1].",
     ),
 ]
 Out = Annotated[

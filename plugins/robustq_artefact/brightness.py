@@ -14,8 +14,8 @@ from robustq.shapes import Image, IntensityRange
 class Brightness(AbstractPerturbation):
     """Add the same amount to all values, or subtract it.
 
-    The result is x + s·h·v, where s is level / 100, h the width of the intensity range, and ½ ≤ |v| ≤ 1. The sign of v
-    is random: one draw brightens, another darkens.
+    At level L, the amount is from L/2 % to L % of the intensity range. The result is x + s·h·v, where s is level / 100,
+    h the width of the intensity range, and ½ ≤ |v| ≤ 1. The sign of v is random: one draw brightens, another darkens.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

@@ -17,8 +17,8 @@ STRONGEST = 8.0
 class Contrast(AbstractPerturbation):
     """Stretch the values away from the middle of the intensity range, or squeeze them towards it.
 
-    The result is m + 8^(s·v)·(x - m), where s is level / 100, m the middle of the range, and ½ ≤ |v| ≤ 1. The sign of v
-    is random.
+    At level L, the factor is a number from 8^(L/200) to 8^(L/100), or the inverse of such a number. The result is m +
+    8^(s·v)·(x - m), where s is level / 100, m the middle of the range, and ½ ≤ |v| ≤ 1. The sign of v is random.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

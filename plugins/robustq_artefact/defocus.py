@@ -25,8 +25,9 @@ POINTS = 4096
 class Defocus(AbstractPerturbation):
     """Spread every point over a disc, as a lens out of focus does.
 
-    The radius is s·v·E/8, where s is level / 100, E the smaller extent of the plane, and v is drawn with ½ ≤ v ≤ 1. A
-    volume is blurred slice by slice along its last axis. Beyond the border, the values of the border are repeated.
+    At level L, the radius of the disc is from L/16 % to L/8 % of the smaller extent of the plane. The radius is
+    s·v·E/8, where s is level / 100, E the smaller extent of the plane, and v is drawn with ½ ≤ v ≤ 1. A volume is
+    blurred slice by slice along its last axis. Beyond the border, the values of the border are repeated.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

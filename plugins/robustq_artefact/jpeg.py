@@ -35,8 +35,8 @@ COARSEST = 50.0
 class JPEG(AbstractPerturbation):
     """Lose detail as JPEG compression does.
 
-    The cosine transform of each block of 8×8 pixels is quantised. The steps are the standard's luminance table times
-    50·s², where s is level / 100 and the intensity range is mapped to 0 to 255.
+    At level L, the quantisation steps are those of the standard's luminance table times L²/200. They apply to the
+    cosine transform of each block of 8×8 pixels, after the intensity range was mapped to 0 to 255.
 
     IJG's quality q uses the table times 2 - q/50 for q of 50 or more, and times 50/q below. So level 10 is quality 75,
     level 30 is quality 11, and level 100 is quality 1. Unlike in IJG, steps are neither rounded nor bounded, so that
@@ -57,7 +57,7 @@ class JPEG(AbstractPerturbation):
         return in_shares(image, intensity_range, compress)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`scale` of the table's steps, 50·s², and the `quality`, 100 to 1, at which IJG uses this scale."""
+        """`scale` of the table's steps, L²/200, and the `quality`, 100 to 1, at which IJG uses this scale."""
         scale = _scale(level)
         return {"scale": scale, "quality": 100 - 50 * scale if scale <= 1 else 50 / scale}
 

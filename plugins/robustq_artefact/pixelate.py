@@ -19,8 +19,9 @@ COARSEST = 8
 class Pixelate(AbstractPerturbation):
     """Replace blocks of pixels by their means.
 
-    Along an axis of E pixels, a block is 1 + s·E/8 pixels long on average, where s is level / 100. A draw chooses where
-    the grid of blocks begins.
+    At level L, a block is on average one pixel plus L/8 % of the extent long, along each axis. Along an axis of E
+    pixels, a block is 1 + s·E/8 pixels long on average, where s is level / 100. A draw chooses where the grid of blocks
+    begins.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

@@ -42,10 +42,8 @@ class PhantomDataset(AbstractDataset):
         seed: int | str = 0,
         domain: str | None = None,
     ) -> None:
-        try:
-            self.dims, self.cases, self.first, self.seed = int(dims), int(cases), int(first), int(seed)
-        except ValueError as error:
-            raise RequestError(f"the phantom's dims, cases, first and seed must be whole numbers: {error}") from error
+        self.dims, self.cases = _whole("dims", dims), _whole("cases", cases)
+        self.first, self.seed = _whole("first", first), _whole("seed", seed)
         if self.dims not in SIZE or self.cases < 1 or min(self.first, self.seed) < 0:
             raise RequestError(
                 f"there is no phantom with dims={dims}, cases={cases}, first={first}, seed={seed}: give dims 2 or 3, "
@@ -102,3 +100,11 @@ class PhantomDataset(AbstractDataset):
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the settings from which the case is drawn."""
         return sha256(f"phantom {self.dims} {self.seed} {entry.id}".encode()).hexdigest()[:16]
+
+
+def _whole(name: str, value: int | str) -> int:
+    """The value of a setting that is a whole number."""
+    try:
+        return int(value)
+    except ValueError as error:
+        raise RequestError(f"phantom:{name}={value} is not a whole number: give one, as in phantom:{name}=2") from error

@@ -12,9 +12,10 @@ from robustq_noise.draws import standard_normal
 
 @dataclass(frozen=True)
 class GaussianNoise(AbstractPerturbation):
-    """Add white noise; at level 100 its standard deviation is the whole intensity range.
+    """Add white noise to every value of the image.
 
-    The result is x + s·h·n with n ~ N(0, 1), where s is level / 100 and h the width of the intensity range.
+    At level L, the standard deviation of the noise is L % of the intensity range. The result is x + s·h·n with n ~ N(0,
+    1), where s is level / 100 and h the width of the intensity range.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

@@ -17,8 +17,9 @@ _MOST = 2.0**50
 class PoissonNoise(AbstractPerturbation):
     """Add the noise of counted photons, which grows with the square root of the signal.
 
-    The result is Poisson(u·k)/k + low with k = 1/(s²·h) and u = max(x - low, 0), where s is level / 100, and low and h
-    are the lower end and the width of the intensity range.
+    At level L, the standard deviation of the noise is L % of the intensity range for values at its upper end. The
+    result is Poisson(u·k)/k + low with k = 1/(s²·h) and u = max(x - low, 0), where s is level / 100, and low and h are
+    the lower end and the width of the intensity range.
 
     The mean is kept. The standard deviation is s·h at full scale and falls with the square root of u. Values below low
     keep their distance to low. A constant image (h = 0) is not changed.

@@ -14,8 +14,9 @@ from robustq_noise.draws import standard_normal
 class RicianNoise(AbstractPerturbation):
     """Add the noise of an MR magnitude image, which also brightens dark places.
 
-    The result is the magnitude of (u + s·h·n1, s·h·n2), plus low, where s is level / 100, low and h are the lower end
-    and the width of the intensity range, and u = max(x - low, 0). Values below low keep their distance to low.
+    At level L, the standard deviation of each of the two parts of the noise is L % of the intensity range. The result
+    is the magnitude of (u + s·h·n1, s·h·n2), plus low, where s is level / 100, low and h are the lower end and the
+    width of the intensity range, and u = max(x - low, 0). Values below low keep their distance to low.
 
     Source: Gudbjartsson and Patz, Magnetic Resonance in Medicine 34(6), 1995.
     """

@@ -14,9 +14,10 @@ from robustq.shapes import Image, IntensityRange
 class SaltAndPepperNoise(AbstractPerturbation):
     """Set a share of the values to the lowest or highest of the intensity range.
 
-    An image has N = C·|S| values, and a draw puts them into a random order. The first floor(s·N + ½) values of this
-    order are changed, where s is level / 100: the 1st, 3rd, ... become high, the 2nd, 4th, ... become low. A value that
-    changes at one level also changes at every higher level.
+    At level L, L % of the values are set, half of them to the lowest value and half to the highest. An image has N =
+    C·|S| values, and a draw puts them into a random order. The first floor(s·N + ½) values of this order are changed,
+    where s is level / 100: the 1st, 3rd, ... become high, the 2nd, 4th, ... become low. A value that changes at one
+    level also changes at every higher level.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

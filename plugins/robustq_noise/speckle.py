@@ -14,8 +14,9 @@ from robustq_noise.draws import standard_normal
 class SpeckleNoise(AbstractPerturbation):
     """Multiply by white noise, so that bright places get more of it.
 
-    The result is x + s·(x - low)·n with n ~ N(0, 1), where s is level / 100 and low the lower end of the intensity
-    range.
+    At level L, the standard deviation of the noise is L % of the distance of a value to the lower end of the intensity
+    range. The result is x + s·(x - low)·n with n ~ N(0, 1), where s is level / 100 and low the lower end of the
+    intensity range.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

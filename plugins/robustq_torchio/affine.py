@@ -19,8 +19,8 @@ DEGREES, SCALE, SHIFT = 45.0, 1.5, 0.2
 class Affine(AbstractPerturbation):
     """Turn, shift and scale image and mask together.
 
-    With s = level / 100, a draw turns by up to s·45°, shifts by up to s·20 % of each extent, then scales each axis by
-    up to 1.5^s or its inverse. Directions and sizes are uniform between these bounds.
+    At level L, a draw turns by at most 0.45·L degrees, shifts by at most 0.2·L % of each extent, and scales each axis
+    by at most 1.5^(L/100) or its inverse. Directions and sizes are uniform between these bounds.
 
     The centre stays in place under turns and scales. In 2D the image turns in its plane. Pixels from outside the image
     get the channel's minimum, and background in the mask. TorchIO interpolates the image linearly and the mask by the

@@ -21,9 +21,9 @@ THICKEST = 1 / 8
 class Anisotropy(AbstractPerturbation):
     """Sample the image coarsely along one axis, as thick slices do, and interpolate back.
 
-    Along an axis of E voxels, one voxel in 1 + s·v·E/8 remains, where s is level / 100. A draw chooses the axis, and v
-    with ½ ≤ v ≤ 1. The nearest neighbour is sampled, and the way back is linear interpolation. By TorchIO; source:
-    Billot et al., MICCAI 2020.
+    At level L, two samples lie one voxel plus L/16 % to L/8 % of the extent apart. Along an axis of E voxels, one voxel
+    in 1 + s·v·E/8 remains, where s is level / 100. A draw chooses the axis, and v with ½ ≤ v ≤ 1. The nearest neighbour
+    is sampled, and the way back is linear interpolation. By TorchIO; source: Billot et al., MICCAI 2020.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

@@ -21,8 +21,9 @@ TYPICAL = 2.0
 class BiasField(AbstractPerturbation):
     """Brighten and darken the image smoothly from place to place, as the coils of an MR scanner do.
 
-    The result is low + (x - low)·2^(s·f), where s is level / 100, low the lower end of the intensity range, and f a
-    polynomial of order 3 in the coordinates whose mean square is 1.
+    At level L, values are typically multiplied or divided by 2^(L/100). The result is low + (x - low)·2^(s·f), where s
+    is level / 100, low the lower end of the intensity range, and f a polynomial of order 3 in the coordinates whose
+    mean square is 1.
 
     A draw chooses f: its coefficients are uniform, the constant one is 0, and then f is scaled. At level 100, values
     typically double or halve; in the corners, where f is largest, they change several times more. The field is computed

@@ -18,8 +18,9 @@ WIDEST = 1 / 10
 class Blur(AbstractPerturbation):
     """Blur the image by a Gaussian of another width along each axis.
 
-    Along an axis of E voxels, the standard deviation is s·v·E/10, where s is level / 100, and v is drawn for each axis
-    with ½ ≤ v ≤ 1.
+    At level L, the standard deviation along each axis is from L/20 % to L/10 % of the extent of this axis. Along an
+    axis of E voxels, the standard deviation is s·v·E/10, where s is level / 100, and v is drawn for each axis with ½ ≤
+    v ≤ 1.
 
     TorchIO uses SciPy's filter, which mirrors the image at its border and cuts the Gaussian off after four standard
     deviations. Therefore a standard deviation below an eighth of a voxel changes nothing.

@@ -22,11 +22,11 @@ FARTHEST = 0.4
 class Elastic(AbstractPerturbation):
     """Bend image and mask together, smoothly and at random.
 
-    A cubic B-spline has 7 control points along each axis. The 3 inner ones move by up to s·0.4 spacings along each
-    axis, uniformly, which is s·10 % of the extent; s is level / 100.
+    At level L, the control points move by at most L/10 % of the extent along each axis. A cubic B-spline has 7 control
+    points along each axis. The 3 inner ones move, uniformly between these bounds.
 
-    Up to 0.4 spacings, no place folds over another (Choi and Lee, ACM SIGGRAPH course notes, 2000). TorchIO
-    interpolates the image linearly and the mask by the nearest neighbour.
+    At level 100 the bound is 0.4 spacings. Up to there, no place folds over another (Choi and Lee, ACM SIGGRAPH course
+    notes, 2000). TorchIO interpolates the image linearly and the mask by the nearest neighbour.
     """
 
     moves_truth = True

@@ -17,9 +17,10 @@ STRONGEST = 5.0
 class Gamma(AbstractPerturbation):
     """Brighten or darken the middle of the intensity range by a power; its ends stay.
 
-    The result is low + h·u^γ with u = (x - low)/h and γ = 5^(s·v), where s is level / 100, and low and h are the lower
-    end and the width of the intensity range. A draw chooses v with ½ ≤ |v| ≤ 1 and a random sign. For a negative u, the
-    power is -|u|^γ. By TorchIO.
+    At level L, the power is a number from 5^(L/200) to 5^(L/100), or the inverse of such a number. The result is low +
+    h·u^γ with u = (x - low)/h and γ = 5^(s·v), where s is level / 100, and low and h are the lower end and the width of
+    the intensity range. A draw chooses v with ½ ≤ |v| ≤ 1 and a random sign. For a negative u, the power is -|u|^γ. By
+    TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

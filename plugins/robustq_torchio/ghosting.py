@@ -18,10 +18,10 @@ FEWEST, MOST = 2, 6
 class Ghosting(AbstractPerturbation):
     """Add shifted copies of the image (ghosts), as periodic motion does during an MR scan.
 
-    Every n-th plane of k-space is multiplied by 1 - 2·s, where s is level / 100; this makes n ghosts. The central plane
-    is kept. At level 50 these planes are 0; at level 100 their sign is reversed.
+    At level L, every n-th plane of k-space is multiplied by 1 - L/50. This makes n ghosts. The central plane is kept.
+    At level 50 the other planes are 0; at level 100 their sign is reversed.
 
-    A draw chooses the axis, and n from 2 to 6. The strength of the ghosts is proportional to s. By TorchIO.
+    A draw chooses the axis, and n from 2 to 6. The strength of the ghosts is proportional to the level. By TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:
@@ -32,5 +32,5 @@ class Ghosting(AbstractPerturbation):
         return in_shares(image, intensity_range, lambda shares: transformed(shares, ghosting))
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`intensity`, 2·s: the share of every n-th plane that is subtracted."""
+        """`intensity`, L/50: the share of every n-th plane that is subtracted."""
         return {"intensity": 2 * level / 100}

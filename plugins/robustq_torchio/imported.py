@@ -20,9 +20,9 @@ from robustq_torchio.library import named, transformed
 class ImportedTransform(AbstractPerturbation):
     """Blend the image with the result of a TorchIO transform T.
 
-    The image becomes x + s·h·(T(u) - u) with u = (x - low)/h, where s is level / 100, and low and h are the lower end
-    and the width of the intensity range. T has its default settings. Its random numbers are the same at every level of
-    a draw. It computes in float32.
+    At level L, L % of the change that the transform makes is applied. The image becomes x + s·h·(T(u) - u) with u = (x
+    - low)/h, where s is level / 100, and low and h are the lower end and the width of the intensity range. T has its
+    default settings. Its random numbers are the same at every level of a draw. It computes in float32.
 
     Args:
         transform: transform of TorchIO, random or not.

@@ -19,8 +19,8 @@ DEGREES, SHIFT = 30.0, 0.15
 class Motion(AbstractPerturbation):
     """Blur and repeat edges as an MR image does when the patient moves during the scan.
 
-    While k-space is filled, the patient moves three times. Each move turns by up to s·30° and shifts by up to s·15 % of
-    each extent, where s is level / 100.
+    At level L, each move turns by at most 0.3·L degrees and shifts by at most 0.15·L % of each extent. While k-space is
+    filled, the patient moves three times.
 
     A draw chooses the axis along which k-space is filled, the three times, and the three moves. The centre of k-space
     comes from the unmoved image. In 2D all moves are in the plane. By TorchIO; source: Shaw et al., MIDL 2019.

@@ -15,8 +15,9 @@ from robustq_torchio.library import explicit, transformed
 class Spike(AbstractPerturbation):
     """Add stripes over the whole image, as one wrong value of an MR scan does (herringbone artefact).
 
-    The result is x + s·h·cos(ω·r) at position r, where s is level / 100 and h the width of the intensity range. A draw
-    chooses ω, the place of the spike in k-space. By TorchIO.
+    At level L, the amplitude of the stripes is L % of the intensity range. The result is x + s·h·cos(ω·r) at position
+    r, where s is level / 100 and h the width of the intensity range. A draw chooses ω, the place of the spike in
+    k-space. By TorchIO.
     """
 
     def apply(self, image: Image, level: float, intensity_range: IntensityRange, generator: torch.Generator) -> Image:

@@ -66,12 +66,25 @@ def open_dataset(text: str) -> AbstractDataset:
 
 def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
     factory = registry.load("datasets", name)
-    mismatch = registry.mismatch(factory, *positional, **settings)
-    if mismatch:
-        accepted = signature_words(inspect.signature(factory))
-        raise RequestError(f"dataset {name!r} does not take these arguments ({mismatch}): it takes {accepted}")
+    if registry.mismatch(factory, *positional, **settings):
+        raise _refused(name, inspect.signature(factory), positional, settings)
     dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
+
+
+def _refused(name: str, signature: inspect.Signature, positional: list[str], settings: dict[str, str]) -> RequestError:
+    """The refusal of a path and settings that a dataset cannot be opened with."""
+    accepted = signature_words(signature)
+    strange = [key for key in settings if key not in signature.parameters]
+    if strange:
+        return RequestError(f"dataset {name!r} has no setting {', '.join(strange)}: it takes {accepted}")
+    needed = [key for key, parameter in signature.parameters.items() if parameter.default is parameter.empty]
+    if needed and not positional:
+        return RequestError(
+            f"dataset {name!r} needs a {needed[0]}, and none was given: write {name}:{needed[0].upper()}; it takes "
+            f"{accepted}"
+        )
+    return RequestError(f"dataset {name!r} does not take {', '.join(map(repr, positional))}: it takes {accepted}")
 
 
 def signature_words(signature: inspect.Signature) -> str:

@@ -14,11 +14,14 @@ from robustq.data.mask_values import (
     mask_value_text,
     parse_mask_value,
 )
-from robustq.data.normalise import check_normalisation, value_map
+from robustq.data.normalise import MeanStd, check_mean_std, check_normalisation, value_map
 from robustq.data.resample import crop_or_pad, resample
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
 from robustq.errors import RequestError
+
+RGB = 3
+"""Number of channels of an RGB image."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,18 @@ class Preparation:
 
     Attributes:
         dims: number of spatial axes of the model.
-        channels: number of image channels of the model.
+        channels: number of image channels of the network.
+        grey_to_rgb: whether the network, which takes three channels, is shown grey images: it gets their one channel
+            three times. The prepared case keeps its one channel.
+        mean_std: the mean of each channel of the network, and the standard deviation of each, for values in [0, 1].
         normalise: how the values of each channel are changed. "min-max" maps the smallest and the largest value of the
             image to 0 and 1; "z-score" subtracts the mean and divides by the standard deviation; "percentile" maps the
             0.5 % and 99.5 % quantiles to 0 and 1 and clips the rest; "window" maps a fixed window to 0 and 1 and clips
-            the rest; "none" changes nothing.
-        window: (low, high) of "window". It also becomes the intensity range.
+            the rest; "imagenet" maps the intensity range to 0 and 1, and the network gets each channel minus the mean
+            and divided by the standard deviation of ImageNet's images; "mean-std" does the same with `mean_std`;
+            "none" changes nothing.
+        window: (low, high) of "window". It also becomes the intensity range. With "imagenet" and "mean-std" it may be
+            given too, and values outside it are clipped.
         standardise: (mean, standard deviation) in the stored unit. After values are clipped to the window, the mean is
             subtracted and they are divided by the standard deviation, instead of being mapped to [0, 1].
         axes: the order in which the model takes the axes of a volume, such as (2, 1, 0); None for the stored order. It
@@ -61,13 +70,21 @@ class Preparation:
     ignore: int | None = None
     standardise: tuple[float, float] | None = None
     axes: tuple[int, ...] | None = None
+    grey_to_rgb: bool = False
+    mean_std: MeanStd | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
             raise RequestError(f"dims={self.dims} was given: a model has 2 or 3 spatial axes")
         if self.channels < 1:
             raise RequestError(f"channels={self.channels} was given: an image has 1 channel or more")
+        if self.grey_to_rgb and self.channels != RGB:
+            raise RequestError(
+                f"grey_to_rgb repeats a grey image for a network of {RGB} channels, and the network takes "
+                f"{self.channels}: give channels={RGB} (--in-channels {RGB}), or leave grey_to_rgb out"
+            )
         check_normalisation(self.normalise, self.window, self.standardise)
+        check_mean_std(self.normalise, self.mean_std, self.channels)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
@@ -98,7 +115,7 @@ class Preparation:
         case = self._ordered(case)
         masks, ignored = boolean_masks(case, self.labels, self.ignore)
         if self.window is not None:
-            limits = torch.tensor([self.window], dtype=torch.float64).expand(self.channels, 2)
+            limits = torch.tensor([self.window], dtype=torch.float64).expand(self.case_channels, 2)
             case = replace(case, intensity_range=limits)
         stacked = masks if masks is None or ignored is None else torch.cat([masks, ignored[None]])
         image, stacked, spacing = resample(
@@ -108,7 +125,7 @@ class Preparation:
             size=self._along(case, self.size),
             spacing_to=self._along(case, self.spacing),
         )
-        normalised = value_map(image, self.normalise, self.window, self.standardise)
+        normalised = value_map(image, self.normalise, self.window, self.standardise, case.intensity_range)
         image, limits = normalised(image), normalised(case.intensity_range)
         if self.crop is not None:
             image, stacked = crop_or_pad(image, stacked, self._along(case, self.crop) or self.crop)
@@ -123,11 +140,17 @@ class Preparation:
             slice_axis=self._slice_axis(case),
         )
 
+    @property
+    def case_channels(self) -> int:
+        """Number of image channels of a case: one where a grey image is repeated, else those of the network."""
+        return 1 if self.grey_to_rgb else self.channels
+
     def _check(self, case: Case) -> None:
-        if len(case.image) != self.channels:
+        channels = len(case.image)
+        if channels != self.case_channels:
             raise RequestError(
-                f"case {case.entry.id} has {len(case.image)} image channels, the model takes {self.channels}: wrap the "
-                f"model with --in-channels {len(case.image)}, or convert the images"
+                f"case {case.entry.id} has {channels} image channel{'s' * (channels > 1)}, the model takes "
+                f"{self.case_channels}: {self._way_out(channels)}, or convert the images"
             )
         if case.dims < self.dims:
             raise RequestError(
@@ -137,6 +160,14 @@ class Preparation:
             raise RequestError(
                 f"case {case.entry.id} has no spacing in mm, so it cannot be resampled: give --size, not --spacing"
             )
+
+    def _way_out(self, channels: int) -> str:
+        """How a model is wrapped that takes this number of channels."""
+        if self.grey_to_rgb:
+            return "wrap the model without --grey-to-rgb (grey_to_rgb of robustq.Preparation)"
+        if (channels, self.channels) == (1, RGB):
+            return "wrap the model with --grey-to-rgb (robustq.Preparation(channels=3, grey_to_rgb=True))"
+        return f"wrap the model with --in-channels {channels}"
 
     def _ordered(self, case: Case) -> Case:
         """The case with its axes in the model's order."""
@@ -171,7 +202,9 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        return asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        document = asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        # Then earlier versions read the bundle, and their runs can be resumed.
+        return {name: value for name, value in document.items() if name not in _LATER or value != _LATER[name]}
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
@@ -181,7 +214,7 @@ class Preparation:
             RequestError: entries are missing or unknown, or have values that cannot be used.
         """
         names = {field.name for field in fields(cls)}
-        document = {"standardise": None, "axes": None, **document}  # earlier bundles do not have these
+        document = {"standardise": None, "axes": None, **_LATER, **document}  # earlier bundles do not have these
         if set(document) != names:
             raise RequestError(
                 f"the preparation has missing or unknown entries ({', '.join(sorted(set(document) ^ names))}): create "
@@ -193,20 +226,29 @@ class Preparation:
                     f"the preparation has {name}={value!r}, which is not a valid value: create the bundle again"
                 )
         tuples = {name: tuple(document[name]) for name in _TUPLES if document[name] is not None}
+        if document["mean_std"] is not None:
+            tuples["mean_std"] = tuple(map(tuple, document["mean_std"]))
         labels = tuple((parse_mask_value(text), name) for text, name in document["labels"].items())
         return cls(**{**document, **tuples, "labels": labels})
 
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
 
+_LATER = {"grey_to_rgb": False, "mean_std": None}
+"""Fields that are written only where they say something, and the values that say nothing."""
+
 
 def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type that the field needs."""
     if name == "labels":
         return isinstance(value, dict) and all(map(is_mask_value_text, value))
+    if name == "mean_std":
+        return value is None or (
+            isinstance(value, list) and len(value) == 2 and all(_well_formed("standardise", part) for part in value)
+        )
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))
-    if name == "normalise":
-        return isinstance(value, str)
+    if name in ("normalise", "grey_to_rgb"):
+        return isinstance(value, str if name == "normalise" else bool)
     return type(value) is int or (name == "ignore" and value is None)

@@ -14,7 +14,7 @@ class Description:
 
     Attributes:
         site: dotted name of the submodule that is cut.
-        image: shape of the image, (C, *S).
+        image: shape of the image of a case, (C, *S).
         features: shape of the bottleneck before the input projection, (C', *T).
         embedding: shape of the embedding, which enters the quantiser, (D, *T).
         stride: voxels per token along each axis of the padded image; a mean where the tokens do not divide the extent.
@@ -39,8 +39,9 @@ class Description:
 def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
     """Describe a segmenter for one spatial size: an image of zeros is run up to the bottleneck."""
     spec = model.spec
-    example = torch.zeros(1, spec.in_channels, *size)
-    features = features_at(model.network, spec.site, model.pad(example))
+    example = torch.zeros(1, spec.preparation.case_channels, *size)
+    accepted = model.accepted(example)
+    features = features_at(model.network, spec.site, accepted)
     embedding = model.encode(example)
     tokens = embedding.shape[2:]
     skips = len(features) - 1
@@ -49,7 +50,7 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
         image=tuple(example.shape[1:]),
         features=tuple(features[-1].shape[1:]),
         embedding=tuple(embedding.shape[1:]),
-        stride=tuple(extent / count for extent, count in zip(model.pad(example).shape[2:], tokens, strict=True)),
+        stride=tuple(extent / count for extent, count in zip(accepted.shape[2:], tokens, strict=True)),
         tokens=tokens.numel(),
         skips=f"{skips} ({spec.skips})" if skips else "go round it and are kept, if there are any",
         parameters=sum(parameter.numel() for parameter in model.parameters()),

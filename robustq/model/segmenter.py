@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robustq.data.network_input import network_input
 from robustq.errors import RequestError
 from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
@@ -97,21 +98,22 @@ class Segmenter(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns when its bottleneck is quantised.
 
-        The network gets its own copy of every tensor, so that it cannot change those of the caller.
+        The network gets its own copy of every tensor, so that it cannot change those of the caller. Nothing is done to
+        the tensors: prepared images are given to `run` or `encode`.
         """
         return self.network(*map(own_copy, args), **{name: own_copy(value) for name, value in kwargs.items()})
 
     def run(self, images: Images) -> Parts:
         """All parts of one forward pass.
 
-        Images of another dtype than the network's are converted to it, and
-        images of a size that the network does not accept are padded at their far ends by repeating their border, up to
-        the next size that it accepts. The logits are cropped to the size of the images.
+        Images are prepared images. The network gets what `network_input` makes of them, in the network's dtype. Images
+        of a size that the network does not accept are padded at their far ends by repeating their border, up to the
+        next size that it accepts. The logits are cropped to the size of the images.
 
         Raises:
             RequestError: the network does not run on images of this size, for example because they are too small.
         """
-        padded = self._accepted(images)
+        padded = self.accepted(images)
         with _refusal_in_words(padded):
             output = self(padded)
         logits = full_resolution(output, padded.shape[2:], self.spec.head)
@@ -132,7 +134,7 @@ class Segmenter(nn.Module):
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
         last_pass, self._stop = (self._embedding, self._loss), True
         try:
-            padded = self._accepted(images)
+            padded = self.accepted(images)
             with _refusal_in_words(padded):
                 self(padded)
         except _BottleneckReachedError:
@@ -160,8 +162,9 @@ class Segmenter(nn.Module):
         margins = [margin for extent in reversed(images.shape[2:]) for margin in (0, -extent % self.spec.multiple)]
         return F.pad(images, margins, mode="replicate") if any(margins) else images
 
-    def _accepted(self, images: Tensor) -> Tensor:
-        """Images in the network's dtype, padded."""
+    def accepted(self, images: Images) -> Tensor:
+        """What the network gets for prepared images: `network_input`, in the network's dtype, padded."""
+        images = network_input(images, self.spec.preparation)
         dtype = main_dtype(self.network)
         return self.pad(images if dtype is None else images.to(dtype))
 

@@ -102,7 +102,7 @@ class Spec:
                 names = ", ".join(name for _, name in self.preparation.labels)
                 raise RequestError(
                     f"{self.classes} output channels with answer={self.answer} answer for {expected} labels, and "
-                    f"{named} labels are named ({names}): change --classes or --labels"
+                    f"{named} labels are named ({names}): change classes (--classes) or the labels (--labels)"
                 )
 
     @property

@@ -1,6 +1,7 @@
 """Make a segmenter from the name of an architecture, or from any nn.Module."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -67,7 +68,8 @@ def wrap(
         answer: how outputs become masks: softmax, sigmoid (the default for one channel) or probabilities.
         head: key or place of the answer in the network's output, where the output holds several of the image's size; -1
             is the last.
-        preparation: what is done to a case before the model sees it; by default min-max normalisation alone.
+        preparation: what is done to a case before the model sees it; by default min-max normalisation alone. Where it
+            names no labels, the labels are numbered from 1, as many as the classes need.
         seed: seed of the fresh weights. The global generator is left as it was.
         copy: whether a network given by hand is copied; otherwise that network itself is wrapped. Of a network that
             torch.compile made, the module inside is wrapped.
@@ -98,10 +100,10 @@ def wrap(
     answer_given = answer is not None
     answer = default_answer(classes) if answer is None else answer
     if preparation is None:
+        preparation = Preparation(dims=dims, channels=in_channels)
+    if preparation.labels == Preparation.labels:  # nobody has named the labels, so the classes number them
         numbers = range(1, count_labels(classes, answer) + 1)
-        preparation = Preparation(
-            dims=dims, channels=in_channels, labels=tuple((number, str(number)) for number in numbers)
-        )
+        preparation = replace(preparation, labels=tuple((number, str(number)) for number in numbers))
     if (preparation.dims, preparation.channels) != (dims, in_channels):
         raise RequestError(
             f"the preparation is for {preparation.channels} channels in {preparation.dims}D, the network for "

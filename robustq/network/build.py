@@ -1,7 +1,10 @@
 """Builds a network of a registered architecture, and reads what the architecture declares."""
 
 import inspect
-from typing import Any
+import json
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, get_args
 
 from torch import nn
 
@@ -23,10 +26,36 @@ def build_architecture(name: str, *, dims: int, in_channels: int, classes: int, 
             f"architecture {name!r} does not take all of these settings ({', '.join(arguments)}): it takes "
             f"{', '.join(accepted) or 'none'}"
         )
+    _check_kinds(name, inspect.signature(architecture), arguments)
     try:
         return architecture(dims=dims, in_channels=in_channels, classes=classes, **arguments)
     except TypeError as error:
         raise RequestError(f"architecture {name!r} was given a setting of the wrong type: {error}") from error
+
+
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a word"),
+}
+"""Annotation of a setting -> the types of its values, and what they are in words."""
+
+
+def _check_kinds(name: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+    """Refuse settings of another type than the architecture declares."""
+    parameters = signature.parameters
+    for key, value in arguments.items():
+        declared = parameters[key].annotation if key in parameters else None
+        (kind, *others) = [part for part in get_args(declared) or (declared,) if part is not NoneType] or [None]
+        if others or kind not in _KINDS or (value is None and NoneType in get_args(declared)):
+            continue
+        types, words = _KINDS[kind]
+        if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
+            default = parameters[key].default
+            example = f", such as {json.dumps(default)}" if isinstance(default, types) else ""
+            written = value if isinstance(value, str) else json.dumps(value)
+            raise RequestError(f"{name} was given {key}={written}, and {key} is {words}: give one{example}")
 
 
 def declared_site(network: nn.Module, name: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """Reads `--check`: which analysers the user asks for, and with which settings."""
 
 from robustq import registry
+from robustq.errors import RequestError
 from robustq.request.with_setting import join_setting, split_setting
 
 ALL = "all"
@@ -14,9 +15,14 @@ def parse_checks(text: str) -> list[str]:
     90.0 (`canonical_setting`).
 
     Raises:
-        RequestError: a name is unknown, or nothing follows an @.
+        RequestError: no name is given, a name is unknown, or nothing follows an @.
     """
     written = [check.strip() for check in text.split(",") if check.strip()]
+    if not written:
+        raise RequestError(
+            f"--check {text!r} names no check: give {', '.join(registry.names('analysers'))}, several of them "
+            f"separated by commas, or {ALL}"
+        )
     checks = [name for check in written for name in (registry.names("analysers") if check == ALL else [check])]
     settings: dict[str, list[str]] = {}
     for check in checks:

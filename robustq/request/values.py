@@ -1,4 +1,4 @@
-"""Reads values that an option gives as text: 128x128, LOW..HIGH, VALUE=NAME,... and KEY=VALUE."""
+"""Reads values that an option gives as text: 128x128, LOW..HIGH, MEANS:DEVIATIONS, VALUE=NAME,... and KEY=VALUE."""
 
 import json
 import re
@@ -47,6 +47,25 @@ def window(text: str | None) -> tuple[float, float] | None:
         return float(low), float(high)
     except ValueError as error:
         raise RequestError(f"--window {text!r} is not a window: write LOW..HIGH as in -160..240") from error
+
+
+def mean_std(text: str | None) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The means and the standard deviations of a text such as `0.485,0.456,0.406:0.229,0.224,0.225`; None for None.
+
+    Raises:
+        RequestError: the text is not of this form.
+    """
+    if text is None:
+        return None
+    means, _, deviations = text.partition(":")
+    try:
+        parts = [tuple(float(number) for number in part.split(",")) for part in (means, deviations)]
+    except ValueError as error:
+        raise RequestError(
+            f"--mean-std {text!r} is not a list of means and standard deviations: write them for each channel as in "
+            "0.485,0.456,0.406:0.229,0.224,0.225"
+        ) from error
+    return parts[0], parts[1]
 
 
 def labels(text: str | None) -> tuple[tuple[int, str], ...] | None:

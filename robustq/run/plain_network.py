@@ -5,7 +5,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from robustq.data.in_memory import InMemoryDataset
-from robustq.data.preparation import Preparation
+from robustq.data.network_input import network_input
+from robustq.data.preparation import RGB, Preparation
 from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError, RequestError
@@ -36,7 +37,8 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
         )
     case = _first_case(dataset)
     prepared_alike = preparation or Preparation(dims=case.dims, channels=len(case.image), normalise="none")
-    example = _example(prepared_alike(replace(case, mask=None)))
+    example = network_input(_example(prepared_alike(replace(case, mask=None))), prepared_alike)
+    _refuse_grey(network, example)
     if preparation is None:
         classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]
         numbers = range(1, count_labels(classes, default_answer(classes)) + 1)
@@ -60,7 +62,26 @@ def model_for_case(network: nn.Module, case: Case) -> Segmenter:
         normalise="none",
         labels=tuple(enumerate(case.labels, start=1)),
     )
-    return wrap(network, "none", example=_example(case), preparation=preparation, copy=False)
+    example = _example(case)
+    _refuse_grey(network, example)
+    return wrap(network, "none", example=example, preparation=preparation, copy=False)
+
+
+def _refuse_grey(network: nn.Module, example: Tensor) -> None:
+    """Refuse an example of one channel on which a network does not run, if it runs on three such channels."""
+    if example.shape[1] > 1:
+        return
+    try:
+        run_plain(network, example)
+    except RequestError as error:
+        try:
+            run_plain(network, example.expand(-1, RGB, *example.shape[2:]))
+        except RequestError:
+            raise error from None
+        raise RequestError(
+            "the images have one channel, and the network takes three: give "
+            "preparation=robustq.Preparation(channels=3, grey_to_rgb=True, ...), or wrap the network with it"
+        ) from error
 
 
 def _first_case(dataset: AbstractDataset) -> Case:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from robustq import registry
@@ -30,6 +32,52 @@ def test_every_item_of_ours_says_in_one_plain_sentence_what_it_does(kind: str, i
         assert not set("·^|∩√δγλτ") & set(item.description), "a formula needs its symbols explained"
 
 
+PERTURBATIONS = registry.items("perturbations")
+
+
+@pytest.mark.parametrize("item", PERTURBATIONS, ids=[item.name for item in PERTURBATIONS])
+def test_every_perturbation_says_what_a_level_means(item: registry.Item) -> None:
+    if item.distribution == "robustq":
+        assert item.rule.startswith("At level L, ")
+        assert item.rule.endswith(".")
+        assert "L" in item.rule.removeprefix("At level L, ")
+        (line,) = [line for line in listed("perturbations").stdout.splitlines() if line.startswith(f"{item.name} ")]
+        assert line.endswith(f"{item.description} {item.rule}")
+
+
+def test_the_table_of_rules_has_every_perturbation_in_the_same_words() -> None:
+    definitions = (Path(__file__).parents[2] / "docs/definitions.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.+?) \| .+ \|$", definitions, re.MULTILINE))
+    ours = [item for item in PERTURBATIONS if item.distribution == "robustq"]
+    assert rows == {item.name: item.rule.removeprefix("At level L, ").removesuffix(".") for item in ours}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("gaussian", {"sigma": 0.3 * 255}),
+        ("brightness", {"largest_shift": 0.3 * 255}),
+        ("contrast", {"largest_gain": 8**0.3}),
+        ("gamma", {"largest_gamma": 5**0.3}),
+        ("bias-field", {"typical_gain": 2**0.3}),
+        ("spike", {"amplitude": 0.3}),
+        ("blur", {"largest_deviation": 0.03}),
+        ("defocus", {"largest_radius": 0.3 / 8}),
+        ("anisotropy", {"largest_spacing": 0.3 / 8}),
+        ("pixelate", {"share": 0.3 / 8}),
+        ("ghosting", {"intensity": 30 / 50}),
+        ("jpeg", {"scale": 30**2 / 200}),
+        ("motion", {"largest_turn": 9, "largest_shift": 0.15 * 0.3}),
+        ("affine", {"largest_turn": 13.5, "largest_shift": 0.06, "largest_scale": 1.5**0.3}),
+        ("elastic", {"largest_displacement": 0.03}),
+    ],
+)
+def test_the_numbers_of_a_rule_are_those_in_the_rows(name: str, parameters: dict[str, float]) -> None:
+    limits = torch.tensor([[0.0, 255.0]], dtype=torch.float64)
+    stored = registry.load("perturbations", name)().parameters(30, limits)
+    assert {key: stored[key] for key in parameters} == pytest.approx(parameters)
+
+
 def test_items_that_share_a_class_are_told_apart() -> None:
     descriptions = [item.description for item in registry.items("architectures")]
     assert len(set(descriptions)) == len(descriptions)
@@ -41,7 +89,8 @@ def test_a_kind_is_listed_with_what_each_item_does() -> None:
     (line,) = [line for line in lines if line.startswith("gaussian ")]
     assert line.split(maxsplit=3) == [
         *("gaussian", "(or", "gauss)"),
-        "Add white noise; at level 100 its standard deviation is the whole intensity range.",
+        "Add white noise to every value of the image. "
+        "At level L, the standard deviation of the noise is L % of the intensity range.",
     ]
 
 

@@ -106,6 +106,11 @@ def test_lists_reach_the_depth_and_the_widths_of_an_smp_network(
         ("smp:unet", "classes=5", "--set classes=... is an option of its own: give --classes instead"),
         ("unet", "seed=5", "give --seed instead"),
         ("unet", "in_channels=3", "give --in-channels instead"),
+        ("unet", "width=abc", "unet was given width=abc, and width is a whole number: give one"),
+        ("unet", "width=8.5", "unet was given width=8.5, and width is a whole number: give one"),
+        ("unet", "width=true", "unet was given width=true, and width is a whole number"),
+        ("unet", "scales=null", "unet was given scales=null, and scales is a whole number: give one, such as 5"),
+        ("torchvision:fcn_resnet50", "aux_loss=1", "aux_loss is true or false: give one, such as false"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_in_a_sentence(arch: str, setting: str, words: str) -> None:
@@ -148,3 +153,96 @@ def test_the_answer_among_several_is_chosen_by_its_place(tmp_path: Path, monkeyp
         wrap(**asked, out=Path("m.safetensors"))
     wrap(**asked, head="-1", out=Path("m.safetensors"))
     assert read_spec("m.safetensors").head == -1
+
+
+def test_grey_to_rgb_makes_an_rgb_network_for_grey_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"arch": "unet", "quantise": "8x4", "size": "24x20", "out": Path("m.safetensors"), "grey_to_rgb": True}
+    wrap(**asked, setting=[f"{key}={value}" for key, value in SETTINGS.items()])
+    spec = robustq.load("m.safetensors").spec
+    assert (spec.in_channels, spec.preparation.channels, spec.preparation.grey_to_rgb) == (3, 3, True)
+    assert "1 × 24 × 20" in capsys.readouterr().out
+    with pytest.raises(RequestError, match=r"the network takes 1: give channels=3 \(--in-channels 3\)"):
+        wrap(**asked, in_channels=1)
+
+
+def test_the_folder_of_a_trained_network_says_its_channels(folder: str) -> None:
+    with pytest.raises(RequestError, match="already says what --grey-to-rgb would say"):
+        wrap(arch=folder, quantise="8x4", grey_to_rgb=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "channels", "normalise"),
+    [
+        ({}, 1, "min-max"),
+        ({"normalise": "imagenet"}, 3, "imagenet"),
+        ({"normalise": "imagenet", "grey_to_rgb": True}, 3, "imagenet"),
+        ({"mean_std": "0.5,0.4:0.2,0.1"}, 2, "mean-std"),
+        ({"mean_std": "0.5:0.2", "normalise": "mean-std"}, 1, "mean-std"),
+    ],
+)
+def test_the_normalisation_says_how_many_channels_the_network_takes(
+    asked: dict[str, object], channels: int, normalise: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrap(arch="unet", quantise="none", setting=[f"{key}={value}" for key, value in SETTINGS.items()], **asked)
+    spec = robustq.load("unet-none.safetensors").spec
+    assert (spec.in_channels, spec.preparation.normalise) == (channels, normalise)
+
+
+def test_the_folder_of_a_trained_network_says_its_normalisation(folder: str) -> None:
+    with pytest.raises(RequestError, match="already says what --normalise, --mean-std would say"):
+        wrap(arch=folder, quantise="8x4", normalise="imagenet", mean_std="0.5:0.2")
+
+
+@pytest.mark.parametrize(
+    ("network", "asked", "expected"),
+    [
+        ("nn.Conv2d(3, 4, 1)", {}, (2, 3, 4, 3)),
+        ("nn.Conv3d(1, 2, 1)", {"size": "8x8x8"}, (3, 1, 2, 1)),
+        ("nn.Conv2d(4, 1, 1)", {}, (2, 4, 1, 1)),
+        ("nn.Conv2d(3, 4, 1)", {"grey_to_rgb": True, "labels": "1=a,2=b,9=c"}, (2, 3, 4, 3)),
+        ("nn.Conv2d(3, 2, 1)", {"answer": "sigmoid"}, (2, 3, 2, 2)),
+    ],
+)
+def test_a_network_in_a_file_says_its_axes_channels_and_classes(
+    network: str,
+    asked: dict[str, object],
+    expected: tuple[int, int, int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(f"from torch import nn\ndef make(): return nn.Sequential({network}, nn.Identity())\n")
+    given = {"size": "16x16", "at": "0", "quantise": "none", "out": Path("m.safetensors")} | asked
+    wrap(model_file="net.py:make", **given)
+    spec = read_spec("m.safetensors")
+    assert (spec.dims, spec.in_channels, spec.classes, len(spec.labels)) == expected
+    assert (spec.preparation.dims, spec.preparation.channels) == expected[:2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"classes": 2}, "classes=2 was given, and the network's output has 4: give classes=4"),
+        ({"in_channels": 1}, "does not run on an input of 1 × 1 × 16 × 16"),
+        ({"labels": "1=a"}, "4 output channels .* answer for 3 labels, and 1 labels are named"),
+        ({"dims": 3}, "takes 3D images, and the size 16 × 16 was given"),
+    ],
+)
+def test_what_contradicts_the_network_in_a_file_is_refused(
+    asked: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("from torch import nn\ndef make(): return nn.Sequential(nn.Conv2d(3, 4, 1))\n")
+    with pytest.raises(RequestError, match=words):
+        wrap(model_file="net.py:make", size="16x16", at="0", quantise="none", **asked)
+
+
+def test_a_setting_is_given_once() -> None:
+    with pytest.raises(RequestError, match=r"--set width=... was given twice, with 8 and 16: give it once"):
+        wrap(arch="unet", quantise="8x4", setting=["width=8", "scales=2", "width=16"])
+    with pytest.raises(RequestError, match=r"--set encoder=... and --encoder were both given"):
+        wrap(arch="smp:unet", quantise="8x4", setting=["encoder=resnet18"], encoder="resnet34")

@@ -181,6 +181,44 @@ def test_standardised_values_are_clipped_to_the_window_then_centred_and_scaled()
     assert prepared.intensity_range.tolist() == [[-7, 10]]
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"normalise": "imagenet"}, r"images of 3 channels, and the network takes 1: give channels=3 .*--grey-to-rgb"),
+        ({"normalise": "mean-std"}, "needs a mean and a standard deviation for each channel"),
+        ({"normalise": "imagenet", "channels": 3, "mean_std": ((0.5,) * 3,) * 2}, "these need normalise=mean-std"),
+        ({"mean_std": ((0.5,), (0.2,))}, "these need normalise=mean-std: give both"),
+        ({"normalise": "mean-std", "mean_std": ((0.5,) * 3, (0.2,))}, "has 3 means and 1 standard deviations"),
+        ({"normalise": "mean-std", "mean_std": ((0.5,), (0.0,))}, "standard deviations above 0"),
+        (
+            {"normalise": "min-max", "window": (0.0, 1.0)},
+            r"needs normalise=window \(or imagenet or mean-std\)",
+        ),
+        ({"normalise": "imagenet", "channels": 3, "window": (0.0, 1.0), "standardise": (0.0, 1.0)}, "standardise="),
+    ],
+)
+def test_means_and_standard_deviations_that_do_not_fit_are_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        Preparation(**fields)
+
+
+def test_a_bundle_keeps_means_and_standard_deviations() -> None:
+    preparation = Preparation(channels=2, normalise="mean-std", mean_std=((0.1, 0.2), (0.3, 0.4)))
+    document = json.loads(json.dumps(preparation.to_dict()))
+    assert Preparation.from_dict(document) == preparation
+    with pytest.raises(RequestError, match="not a valid value"):
+        Preparation.from_dict(document | {"mean_std": [[0.1, 0.2]]})
+    assert "mean_std" not in Preparation().to_dict()
+
+
+def test_a_window_with_imagenet_clips_and_becomes_the_range() -> None:
+    preparation = Preparation(channels=3, grey_to_rgb=True, normalise="imagenet", window=(90.0, 110.0))
+    stored = case(6, 5)
+    prepared = preparation(stored)
+    assert np.allclose(prepared.image, ((stored.image - 90) / 20).clamp(0, 1), atol=1e-6)
+    assert prepared.intensity_range.tolist() == [[0, 1]]
+
+
 def test_the_axes_of_a_volume_are_put_in_the_models_order_and_those_of_a_picture_are_left() -> None:
     preparation = Preparation(dims=2, normalise="none", axes=(2, 0, 1))
     values = torch.arange(24.0).view(1, 2, 3, 4)

@@ -236,3 +236,15 @@ def test_a_strangers_network_whose_answer_cannot_be_read_is_refused_at_once(
     with pytest.raises(RequestError, match=words):
         robustq.wrap(network, "8x4", at="down", classes=classes, example=noise(1, 1, 16, 16))
     assert robustq.wrap(Answers(2, "out"), "8x4", at="down", example=noise(1, 1, 16, 16)).eval()
+
+
+def test_classes_number_the_labels_of_a_preparation_that_names_none() -> None:
+    small_unet = {"width": 4, "scales": 2, "groups": 2}
+    model = robustq.wrap("unet", "none", classes=4, preparation=robustq.Preparation(size=(16, 16)), **small_unet)
+    assert model.spec.labels == ("1", "2", "3")
+    assert model.spec.preparation.size == (16, 16)
+    one = robustq.wrap("unet", "none", classes=1, preparation=robustq.Preparation(size=(16, 16)), **small_unet)
+    assert one.spec.labels == ("1",)
+    named = robustq.Preparation(labels=((1, "lung"), (2, "heart")))
+    with pytest.raises(RequestError, match=r"change classes \(--classes\) or the labels \(--labels\)"):
+        robustq.wrap("unet", "none", classes=4, preparation=named, **small_unet)

@@ -52,6 +52,11 @@ def test_a_setting_is_what_json_makes_of_it_or_a_word(text: str, expected: objec
     assert (value, type(value)) == (expected, type(expected))
 
 
+def test_means_and_standard_deviations_stand_on_the_two_sides_of_a_colon() -> None:
+    assert values.mean_std("0.485,0.456:0.229,0.224") == ((0.485, 0.456), (0.229, 0.224))
+    assert values.mean_std(None) is None
+
+
 def test_an_entry_of_an_output_has_a_place_or_a_key() -> None:
     assert [values.head(text) for text in (None, "3", "-1", "logits", "")] == [None, 3, -1, "logits", ""]
 
@@ -61,6 +66,8 @@ def test_an_entry_of_an_output_has_a_place_or_a_key() -> None:
     [
         (lambda text: values.numbers("--crop", text, int), "96x9.5", "--crop '96x9.5' is not a list of numbers"),
         (values.window, "240", "--window '240' is not a window: write LOW..HIGH"),
+        (values.mean_std, "0.485,0.456,0.406", "write them for each channel as in 0.485,0.456,0.406:0.229,0.224,0.225"),
+        (values.mean_std, "0.5:", "--mean-std '0.5:' is not a list of means and standard deviations"),
         (values.labels, "lung", "write VALUE=NAME,... as in 1=lung,5=heart"),
         (values.labels, "1=", "write VALUE=NAME"),
         (values.setting, "width", "--set 'width' is not a setting: write KEY=VALUE"),

@@ -322,7 +322,10 @@ def test_models_that_prepare_differently_are_not_compared() -> None:
         ({"compat": "papercode"}, "did you mean paper-code"),
         ({"compat": "paper-code", "noise": ["rician"]}, "'rician' has no paper-code formula"),
         ({"data": "fantom"}, "did you mean phantom"),
-        ({"data": "phantom:case=3"}, r"unexpected keyword argument 'case'\): it takes dims=, cases="),
+        ({"data": "phantom:case=3"}, "dataset 'phantom' has no setting case: it takes dims=, cases="),
+        ({"data": "phantom:cases=x"}, "phantom:cases=x is not a whole number: give one, as in phantom:cases=2"),
+        ({"data": "phantom:5"}, "dataset 'phantom' does not take '5': it takes dims="),
+        ({"data": "folder:"}, "dataset 'folder' needs a path, and none was given: write folder:PATH"),
         ({"device": "abacus"}, "device 'abacus' is not available"),
     ],
 )
@@ -344,7 +347,7 @@ def test_bad_data_is_refused_where_no_case_is_good(tmp_path: Path) -> None:
     Picture.fromarray(np.full((8, 8), 3, np.uint8)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(RequestError, match="has the values 3, which are none of the labels 1=1"):
         robustq.stress({"m": small()}, str(tmp_path))
-    with pytest.raises(RequestError, match="has 1 image channels, the model takes 3"):
+    with pytest.raises(RequestError, match="has 1 image channel, the model takes 3"):
         robustq.stress({"m": robustq.wrap("unet", "8x4", in_channels=3, width=4, scales=2, groups=2)}, str(tmp_path))
 
 
