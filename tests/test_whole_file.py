@@ -60,7 +60,7 @@ def test_a_path_that_cannot_be_written_is_a_wrong_request(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
 
     with (
-        pytest.raises(RequestError, match="cannot write .*File exists"),
+        pytest.raises(RequestError, match=r"cannot write .*File exists"),
         whole_file(tmp_path / "file" / "inside") as partial,
     ):
         partial.write_text("x")

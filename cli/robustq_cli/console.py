@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from robustq.report.numbers import plain
+from robustq.report.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -45,7 +46,7 @@ def say(text: str) -> None:
     """Print a line of prose."""
     from rich.text import Text
 
-    err().print(Text(text), soft_wrap=True)
+    err().print(Text(printable(text)), soft_wrap=True)
 
 
 def say_remarks(remarks: Iterable[str]) -> None:
@@ -81,7 +82,7 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
     width = max(map(len, pairs), default=0)
     for name, text in pairs.items():
-        out().print(Text.assemble((name.ljust(width), "bold"), "  ", text), soft_wrap=True)
+        out().print(Text.assemble((printable(name).ljust(width), "bold"), "  ", printable(text)), soft_wrap=True)
 
 
 def print_list(texts: Mapping[str, str]) -> None:
@@ -96,7 +97,7 @@ def print_list(texts: Mapping[str, str]) -> None:
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     for name, text in texts.items():
-        table.add_row(Text(name), Text(text))
+        table.add_row(Text(printable(name)), Text(printable(text)))
     out().print(table)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from robustq.errors import RequestError, StorageError
+from robustq.report.printable import printable
 from robustq_cli import analyse, compare, data, doctor, minimal, new, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
@@ -119,5 +120,5 @@ _STOPPED = "stopped; run the same command with the same --out to continue"
 
 def _end(sentence: str, status: int) -> NoReturn:
     """Print one line without a traceback, and end with an exit status."""
-    sys.stderr.write(f"robustq: {' '.join(sentence.split())}\n")
+    sys.stderr.write(f"robustq: {printable(' '.join(sentence.split()))}\n")
     sys.exit(status)
