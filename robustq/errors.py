@@ -1,4 +1,4 @@
-"""The two errors that users see: the request is wrong, or one case cannot be used."""
+"""The errors that users see: the request is wrong, one case cannot be used, or the disk stopped the work."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,6 +17,14 @@ class CaseError(ValueError):
 
     The message is the reason in one sentence. A run records it in the columns `status` and `reason`, goes on,
     and ends with exit status 3.
+    """
+
+
+class StorageError(RuntimeError):
+    """The disk stopped the work: it is full, can only be read, or is gone.
+
+    The message is one sentence: what could not be written, what to free, and how to go on. What was written before is
+    kept. The command line prints the message without a traceback and ends with exit status 6.
     """
 
 

@@ -11,6 +11,7 @@ from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -79,8 +80,8 @@ def analyse(
 
     models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"
-    with console.progress() as bars:
-        on_progress = console.Pieces(bars, None if out else target)
+    with console.progress() as bars, PieceInHand() as hand:
+        on_progress = console.Pieces(bars, None if out else target, hand.written)
         analysis = analyse_models(
             models_by_name,
             data,

@@ -6,13 +6,14 @@ A command with `--json` prints one document with `print_json`, and nothing else 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from robustq.report.numbers import plain
+from robustq.report.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -45,7 +46,7 @@ def say(text: str) -> None:
     """Print a line of prose."""
     from rich.text import Text
 
-    err().print(Text(text), soft_wrap=True)
+    err().print(Text(printable(text)), soft_wrap=True)
 
 
 def say_remarks(remarks: Iterable[str]) -> None:
@@ -81,7 +82,7 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
     width = max(map(len, pairs), default=0)
     for name, text in pairs.items():
-        out().print(Text.assemble((name.ljust(width), "bold"), "  ", text), soft_wrap=True)
+        out().print(Text.assemble((printable(name).ljust(width), "bold"), "  ", printable(text)), soft_wrap=True)
 
 
 def print_list(texts: Mapping[str, str]) -> None:
@@ -96,7 +97,7 @@ def print_list(texts: Mapping[str, str]) -> None:
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     for name, text in texts.items():
-        table.add_row(Text(name), Text(text))
+        table.add_row(Text(printable(name)), Text(printable(text)))
     out().print(table)
 
 
@@ -130,10 +131,11 @@ class Pieces:
     Args:
         bars: the bars that `progress` returns.
         target: run directory, printed when the run begins; None if the user chose it.
+        written: called at the end of each call, when everything computed is written.
     """
 
-    def __init__(self, bars: "Progress", target: Path | None) -> None:
-        self._bars, self._target = bars, target
+    def __init__(self, bars: "Progress", target: Path | None, written: Callable[[], None]) -> None:
+        self._bars, self._target, self._written = bars, target, written
         self._task = bars.add_task("reading cases", total=None)
         self._milestones = Milestones()
         self._work_said = False
@@ -151,6 +153,7 @@ class Pieces:
             self._work_said = True
         self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
+        self._written()
 
 
 def progress() -> "Progress":

@@ -4,15 +4,17 @@ import os
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
+from robustq.report.printable import printable
 from robustq_cli import analyse, compare, data, doctor, minimal, new, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
+from robustq_cli.signals import Terminated, stop_on_signals
 from robustq_cli.wrong_value import in_words
 
 MAKE, MEASURE, READ, TOOLBOX = "Make a model", "Measure it", "Read results", "The toolbox"
@@ -30,7 +32,9 @@ EPILOG = "\n".join(
         "1    a bug in robustq or a plugin; or doctor found a library missing",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
-        "130  stopped by you; the same command with the same --out continues",
+        "6    the disk is full, can only be read, or is gone; the same command continues",
+        "130  stopped by you (Ctrl-C); the same command with the same --out continues",
+        "143  stopped by the system (SIGTERM); the same command continues too",
     )
 )
 
@@ -90,13 +94,17 @@ def main() -> None:
     if os.environ.get("_ROBUSTQ_COMPLETE") == "complete_bash":
         complete_in_bash(lambda: app(prog_name="robustq"))
         return
+    stop_on_signals()
     try:
         status = app(standalone_mode=False, prog_name="robustq")
     except RequestError as error:
-        _refuse(str(error))
+        _end(str(error), 2)
+    except StorageError as error:
+        _end(str(error), 6)
+    except Terminated:
+        _end(_STOPPED, 143)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("robustq: stopped; run the same command with the same --out to continue\n")
-        sys.exit(130)
+        _end(_STOPPED, INTERRUPTED)
     except Exception as error:
         # Typer's own errors (an unknown option, a missing argument) can format themselves as one line.
         format_message = getattr(error, "format_message", None)
@@ -104,11 +112,17 @@ def main() -> None:
             raise
         if not format_message():  # the command had no words, so typer printed its help
             sys.exit(0)
-        _refuse(in_words(error, format_message()))
+        _end(in_words(error, format_message()), 2)
+    if status == INTERRUPTED:  # typer makes a status of Ctrl-C
+        _end(_STOPPED, INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _refuse(sentence: str) -> None:
-    """Print one line without a traceback, and end with exit status 2."""
-    sys.stderr.write(f"robustq: {' '.join(sentence.split())}\n")
-    sys.exit(2)
+INTERRUPTED = 130
+_STOPPED = "stopped; run the same command with the same --out to continue"
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    """Print one line without a traceback, and end with an exit status."""
+    sys.stderr.write(f"robustq: {printable(' '.join(sentence.split()))}\n")
+    sys.exit(status)

@@ -10,6 +10,7 @@ from robustq.errors import RequestError
 from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -93,7 +94,7 @@ def minimal(
 
     models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
-    with console.progress() as bars:
+    with console.progress() as bars, PieceInHand() as hand:
         minimal_run = minimal_levels(
             models_by_name,
             data,
@@ -107,7 +108,7 @@ def minimal(
             out=target,
             device=device,
             executor=executor,
-            on_progress=console.Pieces(bars, None if out else target),
+            on_progress=console.Pieces(bars, None if out else target, hand.written),
         )
     if json:
         console.print_json(minimal_run.summary())

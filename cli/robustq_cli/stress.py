@@ -10,6 +10,7 @@ from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -111,8 +112,8 @@ def stress(
 
     models_by_name = bundles.open_bundles(paths, model_file)
     target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
-    with console.progress() as bars:
-        on_progress = console.Pieces(bars, None if out else target)
+    with console.progress() as bars, PieceInHand() as hand:
+        on_progress = console.Pieces(bars, None if out else target, hand.written)
         run = stress_models(
             models_by_name,
             data,
@@ -135,12 +136,13 @@ def stress(
             precision=precision,
             on_progress=on_progress,
         )
-    run.draw()
     if json:
         console.print_json(run.summary())
     else:
         for metric in run.metrics:
             console.print_table(run.table(metric))
+    run.draw()  # after the tables, so that a figure that cannot be written costs nothing
+    if not json:
         console.say(f"Rows, summary and curves are in {target}.")
     console.say_remarks(run.data_remarks)
     return console.say_left_out(run.failures)

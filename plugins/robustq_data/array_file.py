@@ -1,10 +1,13 @@
 """Reads an NPZ file."""
 
+import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from robustq.errors import CaseError
+from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
 ARRAYS = ".npz"
@@ -25,6 +28,7 @@ def read_arrays(path: Path, beside: tuple[int, ...] | None) -> Stored:
     Raises:
         CaseError: the arrays have other names or shapes.
     """
+    _check_promise(path)
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
         if "image" not in names and len(names) != 1:
@@ -42,6 +46,20 @@ def read_arrays(path: Path, beside: tuple[int, ...] | None) -> Stored:
     guess = FIRST_OR_LAST if spacing is None and len(channels) == 2 else ""
     values = values[None] if values.ndim == axes else np.moveaxis(values, channels[0] if channels else 0, 0)
     return Stored(values, spacing or (1.0,) * axes, "px" if spacing is None else "mm", guess=guess)
+
+
+def _check_promise(path: Path) -> None:
+    """Read the header of each array and compare it with the bytes that the archive holds for this array."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as stream:
+                version = np.lib.format.read_magic(stream)
+                read_header = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
+                shape, _, kind = read_header(stream)
+            stored = min(entry.file_size, entry.compress_size * 1100)
+            check_promise(path, math.prod(shape) * kind.itemsize, compressed=False, stored=stored)
 
 
 def _axes(shape: tuple[int, ...], spaced: int | None, beside: tuple[int, ...] | None) -> tuple[int, list[int]]:

@@ -1,7 +1,7 @@
 """The dataset `csv`: a table with one case on each line."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
@@ -27,6 +27,7 @@ class CSVDataset(AbstractDataset):
         labels: mask values and names, `1=lung|5=heart` as text.
         ignore: mask value that is neither trained on nor scored.
         window: (low, high) of the intensity range, `-160..240` as text.
+        outside: "yes" to allow paths that leave the folder of the table: absolute paths, and paths with `..`.
 
     Raises:
         RequestError: the table does not exist, or its columns, files or splits are wrong.
@@ -39,6 +40,7 @@ class CSVDataset(AbstractDataset):
         labels: Mapping[int, str] | str | None = None,
         ignore: int | str | None = None,
         window: Sequence[float] | str | None = None,
+        outside: str = "no",
     ) -> None:
         table = Path(path)
         if not table.is_file():
@@ -47,6 +49,9 @@ class CSVDataset(AbstractDataset):
         self.labels = parse_labels(labels)
         self.ignore = parse_ignore(ignore)
         self.window = parse_window(window)
+        if outside not in ("yes", "no"):
+            raise RequestError(f"outside={outside!r} was given: write outside=yes, or leave it out")
+        self._outside = outside == "yes"
         try:
             lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -66,6 +71,13 @@ class CSVDataset(AbstractDataset):
         self._entries.sort(key=lambda entry: entry.id)
 
     def _add(self, table: Path, number: int, line: Mapping[str, str]) -> None:
+        leaving = next((line[name] for name in NEEDED if _leaves(line[name])), None)
+        # A table from a stranger must not make files outside its folder part of a run.
+        if leaving is not None and not self._outside:
+            raise RequestError(
+                f"{table}, line {number}: {leaving} lies outside the folder of the table; if you trust the table, give "
+                f"csv:{table},outside=yes"
+            )
         image, mask = (find(table.parent, line[name]) for name in NEEDED)
         for path in (image, mask):
             if not path.is_file() and not path.is_symlink():
@@ -98,3 +110,8 @@ class CSVDataset(AbstractDataset):
     def remarks(self) -> Sequence[str]:
         """What is worth saying about the cases that were read."""
         return self._notes.sentences
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path of the table is absolute or goes up; links on the disk are not looked at."""
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or ".." in Path(path).parts

@@ -1,5 +1,6 @@
 """Reads an NRRD or MetaImage file with SimpleITK."""
 
+import math
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import SimpleITK
 
 from robustq.errors import CaseError
 from robustq_data.grid import Grid, invertible
+from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
 ITK = (".nrrd", ".mha", ".mhd")
@@ -28,6 +30,7 @@ def read_itk(path: Path, suffix: str) -> Stored:
     Raises:
         CaseError: it has another number of axes.
     """
+    _check_promise(path, suffix)
     image = SimpleITK.ReadImage(str(path), imageIO=_READERS[suffix])
     values = SimpleITK.GetArrayFromImage(image)
     values = np.moveaxis(values, -1, 0) if image.GetNumberOfComponentsPerPixel() > 1 else values[None]
@@ -42,6 +45,28 @@ def read_itk(path: Path, suffix: str) -> Stored:
     return Stored(values, spacing, "mm" if any(step != 1 for step in spacing) else "px", grid)
 
 
+def _check_promise(path: Path, suffix: str) -> None:
+    reader = SimpleITK.ImageFileReader()
+    reader.SetImageIO(_READERS[suffix])
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    # SimpleITK gives no size of a value; the widest has 8 bytes, and a promise is judged by its order of magnitude.
+    promised = math.prod(reader.GetSize()) * reader.GetNumberOfComponents()
+    detached = re.search(
+        rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S[^\r\n]*)", _head(path), re.MULTILINE | re.IGNORECASE
+    )
+    name = detached[1].decode(errors="replace").strip() if detached else "LOCAL"
+    if name.upper() == "LOCAL":
+        check_promise(path, promised, compressed=True)
+    elif (path.parent / name).is_file():
+        check_promise(path, promised, compressed=True, stored=(path.parent / name).stat().st_size)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEADER)
+
+
 def _grid(image: SimpleITK.Image, states_directions: bool) -> Grid:
     axes = image.GetDimension()
     affine = np.eye(4)
@@ -53,8 +78,7 @@ def _grid(image: SimpleITK.Image, states_directions: bool) -> Grid:
 
 def _states_directions(path: Path) -> bool:
     """Whether the header has directions. SimpleITK gives the identity where it has none."""
-    with path.open("rb") as file:
-        head = file.read(_HEADER)
+    head = _head(path)
     if head.startswith(b"NRRD"):
         return re.search(rb"^space directions:", re.split(rb"\r?\n\r?\n", head)[0], re.MULTILINE) is not None
     text = re.split(rb"ElementDataFile", head)[0]

@@ -1,5 +1,6 @@
 """Reads a NIfTI file."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from robustq.errors import CaseError
 from robustq_data.grid import Grid, close, invertible
+from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
 NIFTI = (".nii.gz", ".nii")
@@ -22,6 +24,8 @@ def read_nifti(path: Path) -> Stored:
         CaseError: it has another number of axes, or its sform and its qform contradict each other.
     """
     image: Any = nibabel.load(path)
+    promised = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
+    check_promise(path, promised, compressed=path.name.lower().endswith(".gz"))
     values = np.asanyarray(image.dataobj)
     if values.ndim not in (2, 3, 4):
         raise CaseError(f"{path.name} has {values.ndim} axes: known are two or three, and a last one for channels")

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
@@ -56,12 +56,39 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
 
 def _rebuild(spec: Spec, module: nn.Module | None, state: dict[str, Any]) -> Segmenter:
-    network = fresh_network(spec) if module is None else plain_copy(module, share=True)
-    if module is not None and spec.digest != (digest := code_digest(network)):
-        remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
-        spec = spec.but(digest=digest, remarks=remarks)
     # The input projections show how many feature maps are quantised, and how many channels each has.
     widths: list[int] = []
     while (weight := state.get(f"bottlenecks.{len(widths)}.project_in.weight")) is not None:
         widths.append(weight.shape[1])
+    if module is None:
+        _check_size(spec, widths, state)
+    network = fresh_network(spec) if module is None else plain_copy(module, share=True)
+    if module is not None and spec.digest != (digest := code_digest(network)):
+        remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
+        spec = spec.but(digest=digest, remarks=remarks)
     return Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)
+
+
+def _check_size(spec: Spec, widths: list[int], state: dict[str, Any]) -> None:
+    """Refuse a spec whose network is far larger than the weights in the file, before memory is taken for it.
+
+    Raises:
+        RequestError: the network has several times as many bytes as the weights.
+    """
+    try:
+        with torch.device("meta"):  # tensors that have a shape and no memory
+            parts = nn.ModuleList([fresh_network(spec), build_bottlenecks(spec.quantise, widths, dims=spec.dims)])
+    except Exception:  # some networks look at their values while they are built, and cannot be built without memory
+        return
+    needed = sum(tensor.nbytes for tensors in (parts.parameters(), parts.buffers()) for tensor in tensors)
+    held = sum(entry.nbytes for entry in state.values() if isinstance(entry, Tensor))
+    if needed > _SLACK + _MOST * held:
+        raise RequestError(
+            f"its spec describes a network of {needed / 2**20:.0f} MB, and it holds {held / 2**20:.0f} MB of weights: "
+            "the file is damaged or forged, get it again"
+        )
+
+
+_MOST, _SLACK = 4, 2**26
+"""A network may need this many times the bytes of its weights, and 64 MB more: weights may be stored in half precision,
+and buffers need not be stored."""

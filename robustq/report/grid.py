@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,8 @@ from rich.console import Group
 from rich.jupyter import JupyterMixin
 from rich.table import Table
 from rich.text import Text
+
+from robustq.report.printable import printable
 
 
 class Sheet(JupyterMixin, Group):
@@ -42,26 +45,34 @@ class Grid:
         # In a narrow terminal, a cell is broken between figure and deviation and not cut off.
         for column, name in enumerate(self.header):
             justify: Literal["left", "right"] = "left" if column == 0 else "right"
-            table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=column == 0)
+            table.add_column(_text(name), justify=justify, overflow="fold", no_wrap=column == 0)
         for section, rows in self.sections:
             table.add_section()
             if section:
                 # A long section name is broken at its commas: in one line it would leave no room for the figures.
-                table.add_row(Text(section.replace(", ", "\n"), style="bold"), *[""] * (len(self.header) - 1))
+                table.add_row(
+                    Text(printable(section).replace(", ", "\n"), style="bold"), *[""] * (len(self.header) - 1)
+                )
             for row in rows:
-                table.add_row(*map(Text, row))
-        above = [Text(line, style="italic") for line in (self.title, *self.heads)]
-        return Sheet(*above, table, *(Text(note, style="dim") for note in self.notes))
+                table.add_row(*map(_text, row))
+        above = [_text(line, "italic") for line in (self.title, *self.heads)]
+        return Sheet(*above, table, *(_text(note, "dim") for note in self.notes))
 
     def to_markdown(self) -> str:
         """A GitHub table with the title above it and the notes below it."""
-        heads = [*(f"- {head}" for head in self.heads), ""] if self.heads else []
-        lines = [f"**{self.title}**", "", *heads, _bar(self.header), _bar(["---", *["---:"] * (len(self.header) - 1)])]
+        heads = [*(f"- {_markdown(head)}" for head in self.heads), ""] if self.heads else []
+        lines = [
+            f"**{_markdown(self.title)}**",
+            "",
+            *heads,
+            _bar(self.header),
+            _bar(["---", *["---:"] * (len(self.header) - 1)]),
+        ]
         for section, rows in self.sections:
             if section:
                 lines.append(_bar([f"**{section}**", *[""] * (len(self.header) - 1)]))
             lines += [_bar(row) for row in rows]
-        return "\n".join([*lines, "", *[f"- {note}" for note in self.notes]]).rstrip() + "\n"
+        return "\n".join([*lines, "", *[f"- {_markdown(note)}" for note in self.notes]]).rstrip() + "\n"
 
     def to_latex(self) -> str:
         """A table environment with booktabs rules; the document needs `\\usepackage{booktabs}`."""
@@ -83,16 +94,31 @@ class Grid:
     def to_csv(self) -> str:
         """The cells as printed, with the section as the first column; title and notes are comments."""
         text = io.StringIO()
-        text.writelines(f"# {line}\n" for line in (self.title, *self.heads, *self.notes))
+        text.writelines(f"# {printable(line)}\n" for line in (self.title, *self.heads, *self.notes))
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["section", *self.header])
+        writer.writerow(["section", *map(_no_formula, self.header)])
         for section, rows in self.sections:
-            writer.writerows([section, *row] for row in rows)
+            writer.writerows(map(_no_formula, [section, *row]) for row in rows)
         return text.getvalue()
 
 
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)
+
+
 def _bar(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(_markdown(cell).replace("|", r"\|") for cell in cells) + " |"
+
+
+def _markdown(text: str) -> str:
+    """Text in which no tag, link or code of a stranger's name works."""
+    return printable(text).replace("<", "&lt;").replace("](", r"]\(").replace("`", r"\`")
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that a spreadsheet does not compute: it takes a cell that begins with one of these for a formula."""
+    text = printable(cell)
+    return f"'{text}" if re.match(r"[=@]|[+-](?![\d.∞])", text) else text
 
 
 def _tex_row(cells: Sequence[str]) -> str:
@@ -121,7 +147,7 @@ _TEX = {
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
+    return "".join(_TEX.get(character, character) for character in printable(text))
 
 
 def _sentences(texts: Sequence[str]) -> str:

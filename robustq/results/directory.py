@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
+from robustq.results.one_writer import LOCK, WRITER, one_writer
 from robustq.results.rows import SCHEMA, Row, to_table
-from robustq.whole_file import whole_file
+from robustq.whole_file import in_words, whole_file
 
 _FILES = {
     "stress": ("run.json", ""),
@@ -33,7 +36,7 @@ class RunDirectory:
     `minimal` in their names; `results.parquet` holds the rows of all.
 
     Args:
-        path: the directory, which `begin` creates.
+        path: the directory, which `writing` creates.
         command: the command whose files are written and read: "stress", "analyse" or "minimal".
     """
 
@@ -47,16 +50,32 @@ class RunDirectory:
         """Whether a run of this command began here."""
         return (self.path / self._name).is_file()
 
-    def begin(self, document: dict[str, Any]) -> None:
-        """Start a run, or continue the run that began here.
+    @contextmanager
+    def writing(self, document: dict[str, Any]) -> Iterator[None]:
+        """Start a run, or continue the run that began here; within this context no other process writes here.
 
         Args:
             document: contents of the request file (`run.json`, ...). A run that began here is the same if its entry
                 `asked` is the same.
 
         Raises:
-            RequestError: the directory holds another run or other files, or cannot be written.
+            RequestError: the directory holds another run or other files, cannot be written, or another process writes
+                into it.
+            StorageError: the disk is full, can only be read, or is gone.
         """
+        self._check(document)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise in_words(self.path, error) from error
+        with one_writer(self.path):
+            self._check(document)  # again, because another process may have begun a run in the meantime
+            if not self.exists:
+                self._write(self._name, document)
+            yield
+
+    def _check(self, document: dict[str, Any]) -> None:
+        """Refuse a directory that holds another run or other files."""
         if self.exists:
             # To JSON and back, as the document on disk was.
             asked = json.loads(json.dumps(document["asked"]))
@@ -67,14 +86,10 @@ class RunDirectory:
                     "delete it"
                 )
             return
-        begun = any(RunDirectory(self.path, command).exists for command in _FILES)
-        if self.path.exists() and not begun and (not self.path.is_dir() or any(self.path.iterdir())):
+        if any(RunDirectory(self.path, command).exists for command in _FILES) or not self.path.exists():
+            return
+        if not self.path.is_dir() or {file.name for file in self.path.iterdir()} - {LOCK, WRITER}:
             raise RequestError(f"{self.path} exists and holds no run: give another --out")
-        try:
-            (self.path / "rows").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RequestError(f"cannot write {self.path}: {error.strerror}") from error
-        self._write(self._name, document)
 
     def read(self) -> dict[str, Any]:
         """The contents of the request file (`run.json`, ...).
@@ -104,7 +119,17 @@ class RunDirectory:
         return self._rows(batch).is_file()
 
     def write(self, batch: int, rows: list[Row]) -> None:
-        """Write the rows of a batch into one file, which is complete or missing."""
+        """Write the rows of a batch into one file, which is complete or missing.
+
+        Raises:
+            StorageError: the disk is full, can only be read, or is gone.
+        """
+        # A folder whose disk was taken away can be made again, empty, and rows written there would be lost.
+        if not self.exists:
+            raise StorageError(
+                f"{self.path / self._name} is gone, so the run directory was deleted or its disk was taken away: bring "
+                "it back, then give the same command again; or give another --out"
+            )
         with whole_file(self._rows(batch)) as partial:
             pq.write_table(to_table(rows), partial)
 

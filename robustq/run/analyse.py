@@ -112,25 +112,25 @@ def analyse(
         "batch_size": batch_size,
         "noise_device": noise_device,
     }
-    recording.begin(asked, batches)
     settings = DrawSettings(seed, noise_device, clip)
     watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), batch_size)
-    directory.write(0, watcher.watch_clean())
-    analysis = Analysis(directory.path, temporary=recording.temporary)
-    for verdict in analysis.verdicts():
-        on_verdict(verdict)
-    recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), first=1)
-    last = len(batches) + 1
-    rows = measured(directory.rows(before=last).to_pandas())
-    concluded = [
-        row
-        for name, analysers_of_model in analysers.items()
-        for analyser in analysers_of_model.values()
-        for row in watcher.rows(name, analyser.conclude(rows[rows["model"] == name]))
-    ]
-    recording.end(last, concluded)
-    analysis.draw()
-    directory.summarise(analysis.summary())
+    with recording.begun(asked, batches):
+        directory.write(0, watcher.watch_clean())
+        analysis = Analysis(directory.path, temporary=recording.temporary)
+        for verdict in analysis.verdicts():
+            on_verdict(verdict)
+        recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), first=1)
+        last = len(batches) + 1
+        rows = measured(directory.rows(before=last).to_pandas())
+        concluded = [
+            row
+            for name, analysers_of_model in analysers.items()
+            for analyser in analysers_of_model.values()
+            for row in watcher.rows(name, analyser.conclude(rows[rows["model"] == name]))
+        ]
+        recording.end(last, concluded)
+        directory.summarise(analysis.summary())
+        analysis.draw()  # last, so that a figure that cannot be written costs nothing
     return analysis
 
 

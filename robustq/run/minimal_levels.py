@@ -75,11 +75,11 @@ def minimal_levels(
         "clip": clip,
     }
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
-    recording.begin(asked, batches)
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
     searcher = Searcher(subjects, settings, opened.passes if isinstance(opened, AbstractAttack) else 0)
-    recording.compute(batches, searcher, Counting(searcher.most_passes, len(subjects.models), at_most=True))
-    recording.end(len(batches))
-    result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
-    recording.directory.summarise(result.summary())
+    with recording.begun(asked, batches):
+        recording.compute(batches, searcher, Counting(searcher.most_passes, len(subjects.models), at_most=True))
+        recording.end(len(batches))
+        result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
+        recording.directory.summarise(result.summary())
     return result

@@ -57,8 +57,7 @@ def compute(
     waiting = {number: batch for number, batch in enumerate(batches, first) if not directory.has(number)}
     total = sum(map(len, batches))
     resumed = done = total - sum(map(len, waiting.values()))
-    if resumed:
-        on_progress(Progress(done, total, resumed))
+    on_progress(Progress(done, total, resumed))
     needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
     passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
     begun, spent = monotonic(), 0

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +59,12 @@ class Recording:
         path = tempfile.mkdtemp(prefix="robustq-") if out is None else out
         return cls(subjects, RunDirectory(path, command), out is None, open_executor(executor), on_progress)
 
-    def begin(self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
+    def begun(
+        self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any
+    ) -> AbstractContextManager[None]:
         """Write the request, the plan, the device, the versions and the dataset's remarks; or continue the same run.
+
+        Within the context that is returned, no other process writes into the directory.
 
         Args:
             asked: settings that a run that began in the directory must share to be the same; models and data are added.
@@ -67,9 +72,11 @@ class Recording:
             **entries: further entries of the request file.
 
         Raises:
-            RequestError: the directory holds another run or other files, or cannot be written.
+            RequestError: the directory holds another run or other files, cannot be written, or another process writes
+                into it.
+            StorageError: the disk is full, can only be read, or is gone.
         """
-        self.directory.begin(
+        return self.directory.writing(
             {
                 "asked": {**asked, **self.subjects.describe()},
                 "plan": batches,

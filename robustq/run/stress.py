@@ -140,7 +140,6 @@ def stress(
         "precision": choose_precision(precision, subjects.device),
     }
     training_cases = {name: model.spec.seen for name, model in subjects.models.items()}
-    recording.begin(asked, batches, training_domains=training_domains(cases.dataset, training_cases))
     settings = DrawSettings(seed, noise_device, clip)
     evaluator = Evaluator(
         models=subjects.models,
@@ -153,8 +152,9 @@ def stress(
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
-    recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)))
-    recording.end(len(batches))
-    run = Run(recording.directory.path, temporary=recording.temporary)
-    recording.directory.summarise(run.summary())
+    with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
+        recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)))
+        recording.end(len(batches))
+        run = Run(recording.directory.path, temporary=recording.temporary)
+        recording.directory.summarise(run.summary())
     return run

@@ -1,9 +1,6 @@
 import json
 import subprocess
 import sys
-import warnings
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +9,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from robustq_cli.main import main
+from commands import robustq
 
 SMALL = ("--set", "width=4", "--set", "scales=2", "--set", "groups=2", "--classes", "4", "--size", "24x24")
-
-
-def robustq(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command line as a user runs it, but in this process, which has imported torch already."""
-    out, err, status = StringIO(), StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(cwd)
-        patch.setenv("COLUMNS", "80")
-        patch.setattr(sys, "argv", ["robustq", *map(str, words)])
-        try:
-            main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 def test_an_installed_command_does_the_same_in_a_process_of_its_own(tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def test_what_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
         ({"surprise": 1}, r"exactly the entries of version 1 \(it differs in surprise\)"),
         ({"site": "nowhere"}, "unknown site 'nowhere'"),
         ({"arguments": {"widht": 4}}, "does not take all of these settings"),
+        # A network of terabytes, which must be refused before memory is taken for it.
+        ({"arguments": {"width": 2**17}}, "describes a network of .* MB, and it holds 0 MB of weights"),
+        ({"quantise": f"{2**22}x64"}, "describes a network of .* MB, and it holds 0 MB of weights"),
     ],
 )
 def test_a_spec_that_cannot_be_followed_is_refused(bundle: Path, changes: dict[str, object], words: str) -> None:

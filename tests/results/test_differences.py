@@ -54,7 +54,7 @@ def test_a_run_may_be_given_by_its_directory(run_of_two: robustq.Run) -> None:
 
 
 def test_an_unknown_baseline_and_no_run_are_refused(run_of_two: robustq.Run) -> None:
-    with pytest.raises(robustq.RequestError, match="unknown model .nobody."):
+    with pytest.raises(robustq.RequestError, match=r"unknown model .nobody."):
         robustq.compare(run_of_two, "nobody")
     with pytest.raises(robustq.RequestError, match="no run was given"):
         robustq.compare([], "base")

@@ -1,0 +1,23 @@
+"""Shows names that somebody else chose: nothing in them can control a terminal or turn the text around."""
+
+import unicodedata
+
+_TURNS = frozenset(
+    "\N{LEFT-TO-RIGHT EMBEDDING}\N{RIGHT-TO-LEFT EMBEDDING}\N{POP DIRECTIONAL FORMATTING}"
+    "\N{LEFT-TO-RIGHT OVERRIDE}\N{RIGHT-TO-LEFT OVERRIDE}\N{LEFT-TO-RIGHT ISOLATE}\N{RIGHT-TO-LEFT ISOLATE}"
+    "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"
+)
+"""Characters that change the direction of the text after them."""
+
+
+def printable(text: str) -> str:
+    """The text with every control character written out, such as `\\x1b` for the one that begins a terminal's commands.
+
+    Names of cases, labels and models come from files of strangers. Letters of all alphabets stay as they are.
+    """
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    controls = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNS
+    return character.encode("unicode_escape").decode("ascii") if controls else character
