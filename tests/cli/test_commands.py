@@ -84,6 +84,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
         assert result.returncode == 0, result.stderr
         assert f"{name}-trained.safetensors" in result.stdout
         assert "epoch 1: loss" in result.stderr
+        assert result.stderr.count("The training computes in ") == 1
     models = ("--model", "vq-trained.safetensors", "--model", "base-trained.safetensors")
     asked = (
         "--data",
