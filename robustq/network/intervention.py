@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from robustq.errors import RequestError
 from robustq.network.feature_maps import open_features
 from robustq.network.output_masks import full_resolution
-from robustq.network.run_network import run_plain
+from robustq.network.run_network import output_of, run_plain
 from robustq.network.separate_copy import separate_copy
 
 
@@ -72,10 +72,10 @@ def answer_change(network: nn.Module, site: str, image: Tensor, head: int | str 
     """
     generator = torch.Generator().manual_seed(0)
     changes = [
-        _largest_change(network, site, image, head, change)
+        _largest_change(network, site, image, head, change, output_of)
         for change in (_flat, lambda bottleneck: bottleneck + _noise(bottleneck, generator))
     ]
-    largest = max(float(scores.abs().max()) for scores in _answer(run_plain(network, image), image.shape[2:], head))
+    largest = max(float(scores.abs().max()) for scores in _answer(output_of(network, image), image.shape[2:], head))
     return max(changes) / largest if largest > 0 else max(changes)
 
 
@@ -91,10 +91,15 @@ def _noise(tensor: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def _largest_change(
-    network: nn.Module, site: str, image: Tensor, head: int | str | None, change: Callable[[Tensor], Tensor]
+    network: nn.Module,
+    site: str,
+    image: Tensor,
+    head: int | str | None,
+    change: Callable[[Tensor], Tensor],
+    run: Callable[[nn.Module, Tensor], object] = run_plain,
 ) -> float:
     size = image.shape[2:]
-    before = [scores.clone() for scores in _answer(run_plain(network, image), size, head)]
+    before = [scores.clone() for scores in _answer(run(network, image), size, head)]
     if not before:
         raise RequestError("the network's output holds no tensor: give a network that returns its scores")
 
@@ -107,7 +112,7 @@ def _largest_change(
 
     handle = network.get_submodule(site).register_forward_hook(replace, prepend=True)
     try:
-        after = _answer(run_plain(network, image), size, head)
+        after = _answer(run(network, image), size, head)
     finally:
         handle.remove()
     return max(float((changed - scores).abs().max()) for scores, changed in zip(before, after, strict=True))

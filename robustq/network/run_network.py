@@ -76,6 +76,13 @@ def _dict_name(network: nn.Module) -> str | None:
 
 
 @torch.no_grad()
+def output_of(network: nn.Module, images: Tensor) -> object:
+    """As `run_plain`, for a network that is known to run: an error that it raises reaches the caller unchanged."""
+    with evaluation_mode(network):
+        output: object = network(own_copy(images).to(main_dtype(network) or images.dtype))
+    return output
+
+
 def run_plain(network: nn.Module, images: Tensor) -> object:
     """The output of the network in evaluation mode; afterwards each of its modules has its former mode.
 
@@ -85,11 +92,9 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
         RequestError: the network does not run on images of this shape, or takes a dict.
     """
     try:
-        with evaluation_mode(network):
-            output: object = network(own_copy(images).to(main_dtype(network) or images.dtype))
+        return output_of(network, images)
     except RequestError:  # it is also a ValueError, but its message needs no change
         raise
     except Exception as error:  # a network given by hand may raise any error
         name = _dict_name(network)
         raise (does_not_run(images.shape, error) if name is None else takes_dict(name)) from error
-    return output
