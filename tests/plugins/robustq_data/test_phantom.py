@@ -66,7 +66,7 @@ def test_the_scanners_differ_in_contrast_blur_and_noise() -> None:
     ("text", "words"),
     [
         ("phantom:dims=4", "there is no phantom with dims=4"),
-        ("phantom:cases=none", "whole numbers"),
+        ("phantom:cases=none", "is not a whole number"),
         ("phantom:first=-1", "first and seed 0 or more"),
         ("phantom:domain=C", "scanner of the phantom 'C'"),
     ],
