@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustq.errors import RequestError, StorageError
-from robustq.results.one_writer import LOCK, WRITER, one_writer
+from robustq.one_writer import LOCK, WRITER, one_writer
 from robustq.results.rows import SCHEMA, Row, to_table
 from robustq.whole_file import in_words, whole_file
 

@@ -4,6 +4,8 @@ import csv
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from robustq.whole_file import whole_file
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -57,7 +59,7 @@ class History:
 
     def write(self, path: Path) -> None:
         """Write a CSV file with one line per epoch."""
-        with open(path, "w", newline="") as file:
+        with whole_file(path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in self.epochs)

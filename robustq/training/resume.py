@@ -87,8 +87,9 @@ class ResumeFile:
             "changes": list(state.changes),
             "diverged": state.diverged,
         }
-        with whole_file(self.path) as partial:
-            torch.save(document, partial)
+        # Through a file object, because torch hides the reason of the system when it opens the file itself.
+        with whole_file(self.path) as partial, partial.open("wb", buffering=0) as file:
+            torch.save(document, file)
 
     def read(self) -> TrainingState | None:
         """The state that was written last, with its tensors on the CPU; None where there is no file.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from robustq.data.open_dataset import Data, as_dataset
 from robustq.data.prepared_cases import PreparedCases
@@ -15,6 +16,7 @@ from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
 from robustq.network.separate_copy import separate_copy
 from robustq.network.state import separate_state
+from robustq.one_writer import one_writer
 from robustq.training.batches import Batches, items_of
 from robustq.training.history import Epoch as Epoch
 from robustq.training.history import History
@@ -23,6 +25,7 @@ from robustq.training.recipe import Recipe
 from robustq.training.resume import ResumeFile, TrainingState, identity
 from robustq.training.split import split
 from robustq.training.trainer import NotFiniteError, Trainer, make_trainer
+from robustq.whole_file import in_words
 
 PAPER_BATCH = {2: 10, 3: 2}
 
@@ -62,10 +65,28 @@ def train(
 
     Raises:
         RequestError: the data does not suit the model, the file to resume is of another training, or something is not
-            finite in fp32.
+            finite in fp32; or another process trains towards the same bundle.
+        StorageError: the disk is full, can only be read, or is gone.
     """
-    recipe = recipe or Recipe()
     bundle = check_name(out)
+    try:
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise in_words(bundle, error) from error
+    with one_writer(bundle):
+        return _train(model, data, bundle, recipe or Recipe(), on_step, on_epoch, on_note)
+
+
+def _train(
+    model: Segmenter,
+    data: Data,
+    bundle: Path,
+    recipe: Recipe,
+    on_step: Callable[[int, int], object],
+    on_epoch: Callable[[Epoch], object],
+    on_note: Callable[[str], object],
+) -> Segmenter:
+    """What `train` does while no other process writes."""
     resume_path = bundle.with_suffix(".resume.pt")
     if bundle.exists() and not resume_path.exists() and read_spec(bundle).training:
         raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")

@@ -1,5 +1,6 @@
 import csv
 import math
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import robustq
 from networks import noise, small
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case, Entry
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
 from robustq.model.segmenter import Segmenter
 from robustq.training.augment import augment
 from robustq.training.loss import SegmentationLoss
@@ -69,6 +70,36 @@ def test_a_killed_training_goes_on_and_ends_like_one_that_was_never_killed(tmp_p
     assert [epoch.epoch for epoch in seen] == [2, 3]
     assert all(value.equal(weights(resumed)[name]) for name, value in weights(whole).items())
     assert resumed.spec == whole.spec
+
+
+def test_a_training_that_meets_a_full_disk_continues_to_the_same_weights(tmp_path: Path) -> None:
+    data, recipe = "phantom:cases=5,domain=A", replace(QUICK, epochs=2)
+    whole = robustq.train(phantom_model(), data, tmp_path / "whole.safetensors", recipe)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(epoch: object) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+
+    try:
+        with pytest.raises(StorageError, match="give the same command again"):
+            robustq.train(phantom_model(), data, tmp_path / "full.safetensors", recipe, on_epoch=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    seen = []
+    resumed = robustq.train(phantom_model(), data, tmp_path / "full.safetensors", recipe, on_epoch=seen.append)
+
+    assert [epoch.epoch for epoch in seen] == [2]
+    assert all(value.equal(weights(resumed)[name]) for name, value in weights(whole).items())
+
+
+def test_two_trainings_towards_one_bundle_are_refused(tmp_path: Path) -> None:
+    data, bundle = "phantom:cases=5,domain=A", tmp_path / "m.safetensors"
+
+    def train_again(epoch: object) -> None:
+        with pytest.raises(RequestError, match=r"writes to .*wait until it ends"):
+            robustq.train(phantom_model(), data, bundle, QUICK)
+
+    robustq.train(phantom_model(), data, bundle, replace(QUICK, epochs=1), on_epoch=train_again)
 
 
 def test_a_resume_file_of_another_training_is_refused(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from robustq.errors import RequestError
-from robustq.results.one_writer import one_writer
+from robustq.one_writer import one_writer
 
 HOLDER = """
 import sys
 from pathlib import Path
-from robustq.results.one_writer import one_writer
+from robustq.one_writer import one_writer
 with one_writer(Path(sys.argv[1])):
     print("holding", flush=True)
     sys.stdin.read()
@@ -25,7 +25,7 @@ def test_the_second_writer_is_refused_with_the_name_of_the_first_until_that_dies
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "holding\n"
-        with pytest.raises(RequestError, match=f"process {holder.pid} on .* writes into"), one_writer(tmp_path):
+        with pytest.raises(RequestError, match=f"process {holder.pid} on .* writes to"), one_writer(tmp_path):
             pass
         holder.kill()
         holder.wait()
