@@ -100,11 +100,22 @@ def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | 
         number, name = (key, value) if re.fullmatch(r"\d+", key) else (value, key)
         if isinstance(number, list):
             overlapping = True  # a region of several mask values: a model trained on regions stores its regions itself
-        elif name == "ignore":
-            ignore = int(number)
-        elif int(number) != 0:
-            labels[int(number)] = str(name)
+            continue
+        mask_value = _mask_value(number)
+        if mask_value is None:
+            raise RequestError(
+                f"dataset.json has the label {key!r}: {value!r}: write a name and a whole number of at most six digits"
+            )
+        if name == "ignore":
+            ignore = mask_value
+        elif mask_value != 0:
+            labels[mask_value] = str(name)
     return None if overlapping else dict(sorted(labels.items())), ignore
+
+
+def _mask_value(number: object) -> int | None:
+    """The whole number that a value of dataset.json is or spells; None if it is none."""
+    return int(str(number)) if re.fullmatch(r"[+-]?[0-9]{1,6}", str(number)) else None
 
 
 def _pair(images_in: Path, masks_in: Path, notes: Notes) -> dict[str, Files]:

@@ -104,9 +104,13 @@ class RunDirectory:
                 f"no run in {self.path}: it has no {self._name}{writers}; create one with robustq {self.command} --out"
             )
         try:
-            document: dict[str, Any] = json.loads((self.path / self._name).read_text())
-        except (json.JSONDecodeError, OSError) as error:
+            document: Any = json.loads((self.path / self._name).read_text())
+        except (ValueError, RecursionError, OSError) as error:
             raise RequestError(f"{self.path / self._name} cannot be read: {error}") from error
+        if not isinstance(document, dict) or not isinstance(document.get("asked"), dict):
+            raise RequestError(
+                f"{self.path / self._name} does not say what was asked, so robustq did not write it: give another run"
+            )
         return document
 
     @property
