@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 
-import SimpleITK as sitk
+import SimpleITK
 import torch
 
 import robustq
@@ -30,7 +30,7 @@ EXTENT = 96
 @torch.no_grad()
 def main() -> None:
     torch.set_num_threads(1)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     model = robustq.wrap("unet", "1024x256", dims=3, classes=14).eval()
     image = torch.rand(1, *[EXTENT] * 3, generator=torch.Generator().manual_seed(0))
     case = Case(image, image > 0.5, own_range(image), (1.0,) * 3, "px", Entry("case", "case"), ("x",))
