@@ -75,7 +75,7 @@ def _expanded(share: np.ndarray, rate: np.ndarray) -> np.ndarray:
     place += (-8 / 405 + square * (7 / 810 + square / 270)) / rate
     # The next terms of the expansion, generously; a test holds this bound against SciPy.
     wrong = (0.02 + np.abs(normal) * square * (0.03 + 0.01 * square)) / (rate * root)
-    counts = np.floor(place)
+    counts: np.ndarray = np.floor(place)
     apart = np.abs(place - np.rint(place))
     counts[(apart <= wrong) | (np.abs(normal) >= _TAIL)] = np.nan
     return counts

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -30,6 +31,8 @@ def linear(volume: Float[Tensor, "c x y z"], positions: Positions) -> Float[Tens
     """
     values = volume.float().flatten(1)
     lowest = values.amin(1)
+    # Beyond the last voxel along an axis follow values that get no weight.
+    values = F.pad(values, (0, sum(_steps(volume))))
     result = torch.empty_like(volume, dtype=torch.float32)
     for planes, places, inside in _slabs(volume, positions):
         first, fractions = _corner(volume, places)
@@ -100,26 +103,24 @@ def _slabs(volume: Tensor, positions: Positions) -> Iterator[tuple[slice, list[T
         yield slice(start, stop), places, inside
 
 
-def _steps(volume: Tensor) -> tuple[int, ...]:
-    """How far apart neighbours along each axis are in a flattened channel; 0 along an axis of one voxel."""
-    extents = volume.shape[1:]
-    apart = (extents[1] * extents[2], extents[2], 1)
-    return tuple(step if extent > 1 else 0 for step, extent in zip(apart, extents, strict=True))
+def _steps(volume: Tensor) -> tuple[int, int, int]:
+    """How far apart neighbours along each axis are in a flattened channel."""
+    return volume.shape[2] * volume.shape[3], volume.shape[3], 1
 
 
 def _corner(volume: Tensor, places: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """For each place the number of the first of the eight voxels about it, and how far along each axis it lies."""
-    index = torch.zeros(places[0].numel(), dtype=torch.long, device=volume.device)
+    index = torch.zeros_like(places[0], memory_format=torch.contiguous_format)
     fractions = []
     for place, extent, step in zip(places, volume.shape[1:], _steps(volume), strict=True):
         within = place.clamp(0, extent - 1)
-        before = within.long().clamp_(max=max(extent - 2, 0))
-        fractions.append((within - before).float())
-        index.add_(before.view(-1), alpha=step)
-    return index, fractions
+        before = within.floor()
+        index.add_(before, alpha=step)
+        fractions.append(within.sub_(before).float())
+    return index.view(-1).long(), fractions
 
 
-def _between(channel: Tensor, first: Tensor, fractions: list[Tensor], steps: tuple[int, ...]) -> Tensor:
+def _between(channel: Tensor, first: Tensor, fractions: list[Tensor], steps: tuple[int, int, int]) -> Tensor:
     """The values between the eight voxels about each place."""
     x, y, z = fractions
 
