@@ -37,8 +37,7 @@ def linear(volume: Float[Tensor, "c x y z"], positions: Positions) -> Float[Tens
     for planes, places, inside in _slabs(volume, positions):
         first, fractions = _corner(volume, places)
         for channel, low, target in zip(values, lowest, result[:, planes], strict=True):
-            between = _between(channel, first, fractions, _steps(volume))
-            target.copy_(torch.where(inside, between, low))
+            torch.where(inside, _between(channel, first, fractions, _steps(volume)), low, out=target)
     return result
 
 
