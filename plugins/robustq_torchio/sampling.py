@@ -15,7 +15,7 @@ Positions = Callable[[int, int], list[Tensor]]
 """The places, in voxels, where the result's planes from a first to before a last one are taken from: float64 numbers
 for each of the three axes, which broadcast against the planes."""
 
-_AT_ONCE = 2**16
+_AT_ONCE = 2**17
 """Voxels that are sampled together: they fit the processor's cache, and a large volume needs no large grid."""
 
 
