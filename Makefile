@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-nnunet format clean
+.PHONY: demo test test-long test-nnunet test-torchio2 format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -21,12 +21,17 @@ test-long: .venv/installed-test
 test-nnunet: .venv-nnunet/installed
 	OMP_NUM_THREADS=1 .venv-nnunet/bin/pytest -m "" -k nnunet tests/plugins/robustq_nnunet tests/network/test_every_architecture.py
 
+# TorchIO 2 is a pre-release, and its transforms differ: built-in perturbations must not.
+test-torchio2: .venv-torchio2/installed
+	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest tests/plugins/robustq_torchio tests/request/test_names.py tests/data tests/draws
+	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest -k "perturbation or torchio" tests/testing
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -43,4 +48,9 @@ $(BIN)/python:
 .venv-nnunet/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-nnunet
 	.venv-nnunet/bin/python -m pip install --quiet --editable '.[test,nnunet]'
+	touch $@
+
+.venv-torchio2/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-torchio2
+	.venv-torchio2/bin/python -m pip install --quiet --editable '.[test]' 'torchio==2.0.0a2'
 	touch $@

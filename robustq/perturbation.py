@@ -1,6 +1,7 @@
 """The contract of a perturbation: a graded and seeded change of a case, relative to the intensity range."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -70,8 +71,10 @@ class AbstractPerturbation(ABC):
         raise NotImplementedError(f"{type(self).__name__} declares moves_truth and does not implement move")
 
     @abstractmethod
-    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+    def parameters(self, level: float, intensity_range: IntensityRange) -> Mapping[str, float | list[float] | str]:
         """The quantities that the level stands for, such as a standard deviation; a list where channels differ.
+
+        Text is for what is no number, such as the version of a library that decides the result.
 
         They are stored with the rows, so that a reader can repeat the perturbation with other software.
         """

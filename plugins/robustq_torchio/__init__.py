@@ -1,1 +1,1 @@
-"""Perturbations that imitate faults of a scanner, by TorchIO (Pérez-García et al., CMPB 2021)."""
+"""Perturbations that imitate faults of a scanner, as TorchIO 1.2 defines them (Pérez-García et al., CMPB 2021)."""

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torchio
 
+from robustq.data.torchio_adapter import VERSION, intensity_transforms, named, transformed
 from robustq.draws.intensity import in_shares
 from robustq.draws.seeds import seeded_globals
 from robustq.errors import RequestError, unknown
 from robustq.perturbation import AbstractPerturbation
 from robustq.shapes import Image, IntensityRange
-from robustq_torchio.library import named, transformed
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ class ImportedTransform(AbstractPerturbation):
             return in_shares(
                 image,
                 intensity_range,
-                lambda shares: shares + level / 100 * (transformed(shares, self.transform) - shares),
+                lambda shares: shares + level / 100 * (transformed(self.transform, shares) - shares),
             )
 
-    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """`blend`, s."""
-        return {"blend": level / 100}
+    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | str]:
+        """`blend`, s; and the version of `torchio`, because a transform of one name differs between its versions."""
+        return {"blend": level / 100, "torchio": VERSION}
 
 
 def imported(name: str) -> ImportedTransform:
@@ -53,8 +52,8 @@ def imported(name: str) -> ImportedTransform:
     """
     factory = named(name.removeprefix("Random"))
     if factory is None:
-        raise unknown("TorchIO transform", name, _intensity_transforms())
-    if not issubclass(factory, torchio.IntensityTransform):
+        raise unknown("TorchIO transform", name, _names())
+    if factory not in intensity_transforms().values():
         raise RequestError(
             f"torchio:{name} is not an intensity transform: a blend of a moved and an unmoved image would show both, "
             f"and the mask would fit neither; {_instead(name)}"
@@ -62,27 +61,31 @@ def imported(name: str) -> ImportedTransform:
     if needed := _needed(factory):
         raise RequestError(
             f"torchio:{name} needs the settings {', '.join(needed)}, but transforms are used with their defaults: "
-            f"choose one of {', '.join(_intensity_transforms())}"
+            f"choose one of {', '.join(_names())}"
         )
-    perturbation = ImportedTransform(factory())
-    if reason := _refusal(perturbation):
-        names = _intensity_transforms()
-        usable = [usable for usable in names if not _refusal(ImportedTransform(getattr(torchio, usable)()))]
+    perturbation, reason = _tried(factory)
+    if reason:
+        transforms = intensity_transforms()
+        usable = [usable for usable in _names() if not _tried(transforms[usable])[1]]
         raise RequestError(
             f"torchio:{name} cannot be applied to every image alone ({reason}): choose one of {', '.join(usable)}"
         )
     return perturbation
 
 
-def _refusal(perturbation: ImportedTransform) -> str:
-    """Why the perturbation cannot be applied to an empty image; "" if it can."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # some transforms warn about an empty image
+def _tried(factory: type[Any]) -> tuple[ImportedTransform, str]:
+    """The perturbation of a transform, and why it cannot be applied to an empty image; "" if it can."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")  # some transforms warn about an empty image
+        perturbation = ImportedTransform(factory())
+        # From 2.0 on, most transforms do nothing until they are given settings, and say so.
+        if any("is a no-op" in str(warning.message) for warning in caught):
+            return perturbation, f"its defaults change nothing in TorchIO {VERSION}"
+        try:
             perturbation.apply(torch.zeros(1, 8, 8, 8), 100, torch.tensor([[0.0, 1.0]]), torch.Generator())
-    except Exception as error:  # a transform may raise any error; then it cannot be used here
-        return " ".join(str(error).split()) or type(error).__name__
-    return ""
+        except Exception as error:  # a transform may raise any error; then it cannot be used here
+            return perturbation, " ".join(str(error).split()) or type(error).__name__
+    return perturbation, ""
 
 
 def _needed(factory: type[Any]) -> list[str]:
@@ -96,17 +99,9 @@ def _needed(factory: type[Any]) -> list[str]:
     ]
 
 
-def _intensity_transforms() -> list[str]:
-    """Names of the transforms that can be imported."""
-    classes = [(name, item) for name, item in vars(torchio).items() if isinstance(item, type)]
-    return sorted(
-        name
-        for name, item in classes
-        if issubclass(item, torchio.IntensityTransform)
-        and item is not torchio.IntensityTransform
-        and named(name.removeprefix("Random")) is item
-        and not _needed(item)
-    )
+def _names() -> list[str]:
+    """Names of the transforms that need no settings."""
+    return [name for name, item in intensity_transforms().items() if not _needed(item)]
 
 
 def _instead(name: str) -> str:

@@ -1,5 +1,6 @@
 """One item of data in memory: an image and its mask, as other libraries hand them over."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +63,8 @@ def read_item(item: Any) -> Item:
 
 def _parts(item: Any) -> tuple[Any, Any, tuple[float, ...] | None]:
     """Image, mask and spacing of an item."""
-    if hasattr(item, "get_images_dict"):  # a torchio.Subject, which is a mapping too
-        return _subject_parts(item)
+    if (images := _images_of_subject(item)) is not None:  # a torchio.Subject, which may be a mapping too
+        return _subject_parts(images)
     if isinstance(item, Mapping):
         image = next((item[name] for name in IMAGE_NAMES if name in item), None)
         if image is None:
@@ -78,9 +79,18 @@ def _parts(item: Any) -> tuple[Any, Any, tuple[float, ...] | None]:
     )
 
 
-def _subject_parts(subject: Any) -> tuple[Any, Any, tuple[float, ...] | None]:
-    images = subject.get_images_dict(intensity_only=False)
-    scalars = {name: image for name, image in images.items() if type(image).__name__ != "LabelMap"}
+def _images_of_subject(item: Any) -> dict[str, Any] | None:
+    if "torchio" not in sys.modules:  # then nothing can be one of its subjects
+        return None
+    from robustq.data.torchio_adapter import images_of
+
+    return images_of(item)
+
+
+def _subject_parts(images: dict[str, Any]) -> tuple[Any, Any, tuple[float, ...] | None]:
+    from robustq.data.torchio_adapter import is_label_map
+
+    scalars = {name: image for name, image in images.items() if not is_label_map(image)}
     maps = {name: image for name, image in images.items() if name not in scalars}
     if len(scalars) != 1 or len(maps) > 1:
         raise CaseError(

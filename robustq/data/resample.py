@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import torch
-import torchio
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from robustq.data.nearest_voxels import nearest
+from robustq.data.torchio_adapter import resampled
 
 SMOOTHED_FROM = 2.0
 """An image that shrinks along an axis by more than this factor is smoothed first. Up to this factor, linear
@@ -56,19 +56,15 @@ def resample(
     ]
     affine = np.diag([*target, 1.0, 1.0] if flat else [*target, 1.0])
     affine[: len(shifts), 3] = -np.array(shifts)
-    transform = torchio.Resample(((*wanted, 1) if flat else wanted, affine))
     image = _smooth(image, tuple(new / old for old, new in zip(spacing, target, strict=True)))
-    volume = torchio.ScalarImage(
-        tensor=image.unsqueeze(-1) if flat else image, affine=np.diag([*spacing, 1.0, 1.0] if flat else [*spacing, 1.0])
-    )
-    with torch.random.fork_rng(devices=[]):  # TorchIO draws from the global generator whether to resample
-        resampled = transform(volume).data
+    present = np.diag([*spacing, 1.0, 1.0] if flat else [*spacing, 1.0])
+    result = resampled(image, present, (*wanted, 1) if flat else wanted, affine)
     positions = [
         (old - 1 - (new - 1) * to / step) / 2 + np.arange(new) * to / step
         for old, new, step, to in zip(shape, wanted, spacing, target, strict=True)
     ]
     masks = None if masks is None else nearest(masks, positions)
-    return resampled[..., 0] if flat else resampled, masks, target
+    return result, masks, target
 
 
 def crop_or_pad(image: Tensor, masks: Tensor | None, size: tuple[int | None, ...]) -> tuple[Tensor, Tensor | None]:

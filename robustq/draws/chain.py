@@ -1,6 +1,6 @@
 """A chain: several perturbations, one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ class Chain(AbstractPerturbation):
                 mask = member.move(mask, level, member_generator)
         return mask
 
-    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
+    def parameters(self, level: float, intensity_range: IntensityRange) -> Mapping[str, float | list[float] | str]:
         """The parameters of all members, each with the member's name before it, such as `gaussian.sigma`."""
         return {
             f"{name}.{parameter}": value

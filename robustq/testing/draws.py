@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 
-def check_parameters(parameters: Mapping[str, float | list[float]], what: str) -> None:
+def check_parameters(parameters: Mapping[str, float | list[float] | str], what: str) -> None:
     """Check that the parameters of a level can be written with the rows: named, finite, and JSON.
 
     Raises:
         AssertionError: they cannot be written; the message begins with `what`.
     """
     assert parameters, f"{what}: no parameters"
-    values = np.concatenate([np.ravel(value) for value in parameters.values()])
+    values = np.concatenate([np.ravel(value) for value in parameters.values() if not isinstance(value, str)])
     assert np.isfinite(values).all(), f"{what}: parameters are not finite"
     json.dumps(parameters)
 

@@ -35,8 +35,12 @@ class TorchPairs(torch.utils.data.Dataset):
         return torch.tensor(GREY[None] + index), torch.tensor(FLAT)
 
 
-def subjects() -> torchio.SubjectsDataset:
-    image = torchio.ScalarImage(tensor=torch.tensor(VOLUME[None]), affine=np.diag([0.5, 1.0, 2.0, 1.0]))
+def subjects() -> Any:
+    affine = np.diag([0.5, 1.0, 2.0, 1.0])
+    if not hasattr(torchio, "SubjectsDataset"):  # from 2.0 on, a list of subjects is a dataset
+        image = torchio.ScalarImage(torch.tensor(VOLUME[None]), affine=affine)
+        return [torchio.Subject(ct=image, organ=torchio.LabelMap(torch.tensor(SOLID[None])))]
+    image = torchio.ScalarImage(tensor=torch.tensor(VOLUME[None]), affine=affine)
     return torchio.SubjectsDataset(
         [torchio.Subject(ct=image, organ=torchio.LabelMap(tensor=torch.tensor(SOLID[None])))]
     )

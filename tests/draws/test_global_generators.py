@@ -36,7 +36,7 @@ DOINGS: dict[str, Callable[[Path], object]] = {
     "load": _load,
     "train": _train,
     "stress": lambda folder: robustq.stress(
-        {"m": model()}, DATA, noise=["gaussian", "motion", "torchio:RandomGhosting"], levels=[10], draws=2
+        {"m": model()}, DATA, noise=["gaussian", "motion", "torchio:RandomBiasField"], levels=[10], draws=2
     ).table(),
     "attack": lambda folder: robustq.stress({"m": model()}, DATA, attack=["pgd@2"], levels=[10], draws=1).summary(),
     "analyse": lambda folder: robustq.analyse({"m": model()}, DATA, levels=[10], draws=2, check="taylor").summary(),

@@ -14,7 +14,7 @@ from robustq import registry
 from robustq.dataset import Case, Entry
 from robustq.draws.seeds import draw_generator, draw_seed, seeded_globals
 from robustq.errors import CaseError, RequestError
-from robustq_noise.photons import poisson_quantile
+from robustq_noise.photons import _decided, _expanded, poisson_quantile
 
 NAMES = [name for name in registry.names("perturbations") if not registry.load("perturbations", name)().moves_truth]
 """`robustq.perturb` refuses the others."""
@@ -130,6 +130,22 @@ def test_counts_by_inversion_are_the_quantiles_of_scipys_distribution(pairs: lis
     counts = poisson_quantile(share, rate)
     assert (scipy.stats.poisson.cdf(counts, rate) >= share - 1e-12).all()
     assert (scipy.stats.poisson.cdf(counts - 1, rate) <= share + 1e-12).all()
+
+
+@pytest.mark.parametrize("most", [2.0, 8.0, 30.0, 1e3, 2e4])
+def test_counts_without_the_distribution_function_are_those_that_it_decides(most: float) -> None:
+    generator = np.random.default_rng(0)
+    share, rate = generator.random(40_000), most * generator.random(40_000)
+    assert np.array_equal(poisson_quantile(share, rate), _decided(share, rate))
+
+
+@pytest.mark.parametrize("rate", [8.0, 9.3, 12.0, 20.0, 100.0, 1e4])
+def test_the_expansion_leaves_out_every_place_that_it_may_miss(rate: float) -> None:
+    share = scipy.stats.norm.cdf(np.linspace(-2.999, 2.999, 5001))
+    counts = _expanded(share, np.full_like(share, rate))
+    certain = ~np.isnan(counts)
+    assert certain.mean() > 0.8
+    assert np.array_equal(counts[certain], scipy.stats.poisson.ppf(share[certain], rate))
 
 
 def test_counts_by_inversion_have_poissons_mean_and_variance() -> None:
