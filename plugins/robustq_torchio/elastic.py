@@ -27,8 +27,7 @@ class Elastic(AbstractPerturbation):
     points along each axis. The 3 inner ones move, uniformly between these bounds.
 
     At level 100 the bound is 0.4 spacings. Up to there, no place folds over another (Choi and Lee, ACM SIGGRAPH course
-    notes, 2000). The image is interpolated linearly, and the mask takes the
-    nearest voxel, as in TorchIO 1.2.
+    notes, 2000). The image is interpolated linearly, and the mask takes the nearest voxel, as in TorchIO 1.2.
     """
 
     moves_truth = True
