@@ -49,13 +49,9 @@ class Cases:
 
     @property
     def given(self) -> dict[str, object]:
-        """The values that the folder of a trained network gives too, by the name of their option."""
-        return {name: value for name, value in vars(self).items() if name != "normalise"}
-
-    @property
-    def sized(self) -> bool:
-        """Whether all cases are brought to one size."""
-        return bool(self.crop or self.size)
+        """The values that the folder of a trained network may give too, by the name of their option; None for a default
+        value."""
+        return {name: None if value == "min-max" else value for name, value in vars(self).items()}
 
     def extents(self, dims: int) -> tuple[int, ...]:
         """The spatial extents of a prepared case; those of an example if cases differ in size."""

@@ -1,6 +1,5 @@
 """Reads a results folder of nnU-Net."""
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from robustq.errors import RequestError
-from robustq.model.pretrained import Trained
+from robustq.model.pretrained import Trained, read_json
 from robustq_nnunet.planned import planned
 
 CHECKPOINT = "checkpoint_final.pth"
@@ -34,7 +33,7 @@ def read_results(path: str) -> Trained:
         raise RequestError(
             f"{root.name} was trained with a quantiser, and {bundle} is its bundle: use this file as the model"
         )
-    plans, dataset = _json(root / "plans.json"), _json(root / "dataset.json")
+    plans, dataset = read_json(root / "plans.json", "nnU-Net"), read_json(root / "dataset.json", "nnU-Net")
     name = _configuration(root, plans)
     try:
         with warnings.catch_warnings(action="ignore"):  # nnU-Net converts plans of older versions with a warning
@@ -88,15 +87,3 @@ def _configuration(root: Path, plans: dict[str, Any]) -> str:
         f"the name of the folder {root.name} does not end in a configuration of its plans "
         f"({', '.join(names) or 'none'}): rename it as nnU-Net does, TRAINER__PLANS__CONFIGURATION"
     )
-
-
-def _json(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise RequestError(f"there is no {file.name} in {file.parent}: give the results folder as nnU-Net wrote it")
-    try:
-        document = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{file} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise RequestError(f"{file} is not as nnU-Net writes it: it holds no JSON object")
-    return document
