@@ -1,12 +1,13 @@
 """Open a network that another framework trained and left on disk, as `--arch NAME:PATH` names it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 from robustq import registry
 from robustq.data.preparation import Preparation
@@ -32,7 +33,8 @@ class Trained:
         checkpoint: a file that `robustq.model.weights.load_weights` reads.
         remarks: what a reader must know wherever the model appears, such as what the preparation cannot express.
         unsaid: what the folder does not say, so that the user may: "answer", and names of fields of the preparation.
-        part: dotted name of the submodule that the checkpoint fills; "" for the whole network.
+        translate: gives the checkpoint's tensors the names that they have in the network, where the framework stores
+            other names. It leaves tensors that it does not know as they are.
     """
 
     architecture: str
@@ -45,7 +47,7 @@ class Trained:
     checkpoint: Path
     remarks: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
-    part: str = ""
+    translate: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]] | None = None
 
     def completed(self, given: Mapping[str, Any]) -> "Trained":
         """The same network, with the user's values for what the folder does not say.
@@ -65,7 +67,8 @@ class Trained:
         Raises:
             RequestError: the checkpoint cannot be read, or its tensors are not exactly those of this network.
         """
-        loaded = load_weights(network.get_submodule(self.part), self.checkpoint, allow_missing=True)
+        translate = None if self.translate is None else partial(self.translate, network)
+        loaded = load_weights(network, self.checkpoint, allow_missing=True, translate=translate)
         if loaded.missing or loaded.unused:
             raise RequestError(
                 f"{self.checkpoint} is not the checkpoint of the network that its folder describes ({loaded.text}): a "
