@@ -41,16 +41,13 @@ def read_bundle(folder: Path, *, trust: bool) -> Trained:
     labels, labelled = _labels(described, classes, answer)
     fields, remarks = translated(_transforms(configuration, PREPROCESSING))
     preparation = Preparation(dims=dims, channels=in_channels, labels=labels, **{"normalise": "none", **fields})
-    said = {
-        *fields,
-        *(("labels",) if labelled else ()),
-        *(("size", "spacing") if {"size", "spacing"} & set(fields) else ()),
-    }
-    if "normalise" in said:
-        said.add("window")
+    said = {*fields, *(("labels",) if labelled else ())}
+    for together in (("size", "spacing"), ("normalise", "window")):
+        if said & set(together):
+            said |= set(together)
     return Trained(
         architecture="monai",
-        arguments={"network": name, **settings},
+        arguments={"net": name, **settings},
         dims=dims,
         in_channels=in_channels,
         classes=classes,
@@ -67,16 +64,16 @@ def _network(configuration: Configuration) -> tuple[str, dict[str, Any], tuple[i
     definition = configuration.find("network_def", "net_def", "network")
     if not isinstance(definition, Mapping) or not isinstance(definition.get("_target_"), str):
         raise RequestError(
-            f"{configuration.file} has no network_def with a _target_: give a bundle whose network_def names a class of "
-            "monai.networks.nets"
+            f"{configuration.file} has no network_def with a _target_: give a bundle whose network_def names a class "
+            "of monai.networks.nets"
         )
     factory, names = network_class(definition["_target_"])
     settings = configuration.resolved({name: value for name, value in definition.items() if name != "_target_"})
     settings = {name: value for name, value in settings.items() if not name.startswith("_")}
     if _names_a_class(settings) or not _is_json(settings):
         raise RequestError(
-            f"network_def in {configuration.file} has settings that are objects, not numbers, words or lists: build the "
-            "network in a file of your own (--model-file FILE.py:FUNCTION)"
+            f"network_def in {configuration.file} has settings that are objects, not numbers, words or lists: build "
+            "the network in a file of your own (--model-file FILE.py:FUNCTION)"
         )
     settings = json.loads(json.dumps(settings))
     parameters = inspect.signature(factory).parameters

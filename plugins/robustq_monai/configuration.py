@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from robustq.errors import RequestError
 
 NAMES = tuple(f"{stem}.{kind}" for stem in ("inference", "train") for kind in ("json", "yaml", "yml"))
@@ -100,12 +102,8 @@ def _read(file: Path) -> dict[str, Any]:
         if file.suffix == ".json":
             document = json.loads(file.read_text())
         else:
-            import yaml  # MONAI writes such files with the same library
-
             document = yaml.safe_load(file.read_text())
-    except ModuleNotFoundError as error:
-        raise RequestError(f"reading {file} needs the library PyYAML: pip install pyyaml") from error
-    except (ValueError, yaml.YAMLError if file.suffix != ".json" else ValueError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise RequestError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise RequestError(f"{file} is not as MONAI writes it: it holds no object")

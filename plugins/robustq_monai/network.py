@@ -24,7 +24,7 @@ class MonaiNetwork:
     __name__ = "monai"
 
     def __call__(
-        self, *, in_channels: int = 1, classes: int = 2, dims: int = 2, network: str = "BasicUNet", **settings: Any
+        self, *, in_channels: int = 1, classes: int = 2, dims: int = 2, net: str = "BasicUNet", **settings: Any
     ) -> nn.Module:
         """A network with fresh weights.
 
@@ -32,13 +32,13 @@ class MonaiNetwork:
             in_channels: channels of the image.
             classes: output channels, background included.
             dims: 2 or 3.
-            network: name of a class in monai.networks.nets.
+            net: name of a class in monai.networks.nets.
             **settings: settings of the class, as MONAI names them.
 
         Raises:
             RequestError: there is no such network, or it does not take the settings.
         """
-        factory, names = network_class(network)
+        factory, names = network_class(net)
         if "pretrained" in inspect.signature(factory).parameters:
             settings["pretrained"] = False  # otherwise MONAI downloads weights
         return MonaiArchitecture(factory, names)(in_channels=in_channels, classes=classes, dims=dims, **settings)
@@ -78,10 +78,10 @@ def network_class(name: str) -> tuple[type[nn.Module], tuple[str, str, str]]:
         if classes is not None and {"spatial_dims", "in_channels"} <= set(parameters):
             return factory, ("spatial_dims", "in_channels", classes)
     raise RequestError(
-        f"{name!r} is no segmentation network of monai.networks.nets: give a class of it with spatial_dims, in_channels "
-        "and out_channels, such as UNet, or build the network in a file of your own (--model-file FILE.py:FUNCTION)"
+        f"{name!r} is no segmentation network of monai.networks.nets: give a class of it with spatial_dims, "
+        "in_channels and out_channels, such as UNet, or build the network in a file of your own (--model-file FILE.py:FUNCTION)"
     )
 
 
 monai_network = MonaiNetwork()
-"""Any segmentation network of MONAI (--set network=CLASS), in 2D and 3D; monai:FOLDER is a trained MONAI bundle."""
+"""Any segmentation network of MONAI (--set net=CLASS), in 2D and 3D; monai:FOLDER is a trained MONAI bundle."""

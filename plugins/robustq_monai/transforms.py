@@ -44,10 +44,9 @@ def translated(transforms: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ..
         fields |= found
         remarks += words
         order += [field for field in ORDER if field in found]
-    if [ORDER.index(field) for field in order] != sorted(ORDER.index(field) for field in order):
-        remarks.append(
-            f"MONAI did this in the order {', '.join(order)}, here it is {', '.join(sorted(order, key=ORDER.index))}"
-        )
+    ordered = sorted(order, key=ORDER.index)
+    if order != ordered:
+        remarks.append(f"in training the order was {', '.join(order)}, here it is {', '.join(ordered)}")
     return fields, tuple(remarks)
 
 
