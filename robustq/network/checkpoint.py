@@ -16,7 +16,7 @@ NESTED = ("state_dict", "model_state_dict", "model", "network_weights", "net", "
 """Names of the entries in which trainers store the state dict."""
 
 
-PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+PREFIXES = ("module.", "_orig_mod.", "model.", "_model.", "network.", "net.")
 """Prefixes that DistributedDataParallel, torch.compile and Lightning add to every name."""
 
 
