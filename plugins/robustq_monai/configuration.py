@@ -99,10 +99,8 @@ class Configuration:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        if file.suffix == ".json":
-            document = json.loads(file.read_text())
-        else:
-            document = yaml.safe_load(file.read_text())
+        text = file.read_text()
+        document = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise RequestError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):

@@ -79,7 +79,8 @@ def network_class(name: str) -> tuple[type[nn.Module], tuple[str, str, str]]:
             return factory, ("spatial_dims", "in_channels", classes)
     raise RequestError(
         f"{name!r} is no segmentation network of monai.networks.nets: give a class of it with spatial_dims, "
-        "in_channels and out_channels, such as UNet, or build the network in a file of your own (--model-file FILE.py:FUNCTION)"
+        "in_channels and out_channels, such as UNet, or build the network in a file of your own (--model-file "
+        "FILE.py:FUNCTION)"
     )
 
 

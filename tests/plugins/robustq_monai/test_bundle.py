@@ -18,7 +18,7 @@ from robustq.model.pretrained import open_trained
 from robustq_cli.wrap import wrap as wrap_command
 from trained_folders import Bomb, edited, stressed
 
-monai = pytest.importorskip("monai", reason="MONAI is not installed: pip install 'robustq[monai]'")
+pytest.importorskip("monai", reason="MONAI is not installed: pip install 'robustq[monai]'")
 
 from monai.bundle import ConfigParser, init_bundle
 from monai.networks.nets import UNet
