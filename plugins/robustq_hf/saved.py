@@ -11,7 +11,7 @@ from transformers.utils import logging
 from robustq.errors import RequestError
 from robustq.model.pretrained import Trained, read_json
 from robustq.network.output_masks import count_labels, default_answer
-from robustq_hf.architecture import NETWORKS, Resized
+from robustq_hf.networks import NETWORKS, Resized
 from robustq_hf.processing import prepared
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

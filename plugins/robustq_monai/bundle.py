@@ -11,8 +11,8 @@ from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.model.pretrained import Trained, numbered_labels, read_json, whole_number
 from robustq.network.output_masks import count_labels, default_answer
+from robustq_monai.classes import network_class
 from robustq_monai.configuration import Configuration
-from robustq_monai.network import network_class
 from robustq_monai.transforms import translated
 
 PREPROCESSING = ("preprocessing", "validate::preprocessing", "train::preprocessing")

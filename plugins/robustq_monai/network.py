@@ -4,15 +4,11 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import monai.networks.nets as nets
 from torch import nn
 
-from robustq.errors import RequestError
 from robustq.model.pretrained import Trained
 from robustq_monai.architecture import MonaiArchitecture
-
-CLASSES = ("out_channels", "num_classes")
-"""Names that MONAI's networks have for the number of output channels."""
+from robustq_monai.classes import network_class
 
 
 class MonaiNetwork:
@@ -56,32 +52,6 @@ class MonaiNetwork:
         from robustq_monai.bundle import read_bundle
 
         return read_bundle(Path(path), trust=trust)
-
-
-def network_class(name: str) -> tuple[type[nn.Module], tuple[str, str, str]]:
-    """A network of MONAI, and the names that it has for the spatial axes, the image channels and the output channels.
-
-    Nothing is imported by its name.
-
-    Args:
-        name: name of the class, with or without its module in monai.networks.nets.
-
-    Raises:
-        RequestError: the name is none of a segmentation network of MONAI.
-    """
-    package, _, last = name.rpartition(".")
-    known = package in ("", "monai.networks.nets") or package.startswith("monai.networks.nets.")
-    factory = vars(nets).get(last) if known else None
-    if isinstance(factory, type) and issubclass(factory, nn.Module):
-        parameters = inspect.signature(factory).parameters
-        classes = next((each for each in CLASSES if each in parameters), None)
-        if classes is not None and {"spatial_dims", "in_channels"} <= set(parameters):
-            return factory, ("spatial_dims", "in_channels", classes)
-    raise RequestError(
-        f"{name!r} is no segmentation network of monai.networks.nets: give a class of it with spatial_dims, "
-        "in_channels and out_channels, such as UNet, or build the network in a file of your own (--model-file "
-        "FILE.py:FUNCTION)"
-    )
 
 
 monai_network = MonaiNetwork()
