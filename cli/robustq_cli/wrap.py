@@ -39,6 +39,10 @@ EXAMPLES = examples(
         "A trained network: its checkpoint, and a codebook that needs no training",
         "robustq wrap --model-file net.py:make --weights net.pt --calibrate DATA",
     ),
+    (
+        "A network that another framework trained, in the folder that it wrote",
+        "robustq wrap --arch hf:segformer-trained --quantise none",
+    ),
 )
 
 
@@ -48,6 +52,7 @@ def wrap(
     dims: asked.Dims = None,
     classes: asked.Classes = None,
     in_channels: asked.InChannels = None,
+    trust: asked.Trust = False,
     encoder: asked.Encoder = None,
     encoder_weights: asked.EncoderWeights = None,
     setting: asked.Settings = None,
@@ -103,9 +108,12 @@ def wrap(
     target = check_name(out or f"{_file_words(network_name)}-{_file_words(str(parsed))}.safetensors")
     cut_settings: dict[str, Any] = {"at": at, "skips": skips, "seed": seed}
     origin: dict[str, str] = {}
-    trained = open_trained(arch) if arch is not None else None
+    trained = open_trained(arch, trust=trust) if arch is not None else None
     if trained is not None:
-        _refuse_given(folder, {"classes": classes, "answer": answer, "head": head, "weights": weights, **cases.given})
+        given = {"classes": classes, "answer": answer, "head": head, "weights": weights, **cases.given}
+        _refuse_given(folder, {name: value for name, value in given.items() if name not in trained.unsaid})
+        trained = trained.completed({name: given[name] for name in trained.unsaid})
+        wrap_summary.say_unsaid(folder, [name for name in trained.unsaid if given[name] is None])
         model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:
@@ -127,13 +135,15 @@ def wrap(
         console.say_remarks(dataset.remarks)
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained model already: give another file with --out, or delete this one")
-    anatomy = describe(model.eval(), cases.extents(model.spec.dims))
+    prepared = model.spec.preparation
+    anatomy = describe(model.eval(), prepared.crop or prepared.size or cases.extents(model.spec.dims))
     model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
     network_option = "" if model_file is None else f" --model-file {model_file}"
-    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=cases.sized, options=network_option)
+    sized = bool(prepared.crop or prepared.size)
+    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=sized, options=network_option)
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,6 @@ class Cases:
             return len(self.mean_std[0])
         return 3 if self.grey_to_rgb or self.normalise == "imagenet" else None
 
-    @property
-    def sized(self) -> bool:
-        """Whether all cases are brought to one size."""
-        return bool(self.crop or self.size)
-
     def extents(self, dims: int) -> tuple[int, ...]:
         """The spatial extents of a prepared case; those of an example if cases differ in size."""
         return self.crop or self.size or (128,) * dims

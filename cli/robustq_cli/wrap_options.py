@@ -18,8 +18,17 @@ Architecture = Annotated[
         metavar="NAME",
         rich_help_panel=NETWORK,
         autocompletion=complete.one_item("architectures"),
-        help="Architecture from robustq list architectures, such as unet or smp:unet. nnunet:FOLDER takes a network "
-        "that nnU-Net has trained.",
+        help="Architecture from robustq list architectures, such as unet or smp:unet. smp:FOLDER, monai:FOLDER, "
+        "hf:FOLDER and nnunet:FOLDER take a trained network from the folder that smp, MONAI, transformers or nnU-Net "
+        "wrote.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        rich_help_panel=NETWORK,
+        help="Evaluate the expressions ($...) in the configuration of monai:FOLDER. They can run any code.",
     ),
 ]
 ModelFile = Annotated[

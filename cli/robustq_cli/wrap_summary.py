@@ -54,6 +54,13 @@ def preparation_line(preparation: "Preparation") -> dict[str, str]:
     return {"preparation": ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)}
 
 
+def say_unsaid(folder: str, names: list[str]) -> None:
+    """Say which options nobody gave, neither the folder of a trained network nor the user."""
+    options = [f"--{name}" for name in ("normalise", "labels") if name in names]
+    if options:
+        console.say(f"note: {folder} does not say how its cases were prepared: give {' and '.join(options)} to say it")
+
+
 def calibration_lines(calibration: "Calibration") -> dict[str, str]:
     """The lines on the variance that a calibration keeps, and on the Dice before and after."""
     return {

@@ -74,8 +74,12 @@ class NnunetArchitecture:
         initialise: Any = network.initialize
         return network.apply(initialise)
 
-    def read(self, path: str) -> Trained:
+    def read(self, path: str, *, trust: bool = False) -> Trained:
         """Read the network of a results folder, for `--arch nnunet:FOLDER`; see `robustq_nnunet.results.read_results`.
+
+        Args:
+            path: the folder.
+            trust: without effect, because nothing in these folders is executed.
 
         Raises:
             RequestError: nnU-Net is not installed, or the folder cannot be used.

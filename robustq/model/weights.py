@@ -1,7 +1,7 @@
 """Load the weights of a network that was trained without robustq."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,13 @@ class Loaded:
         return line
 
 
-def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_missing: bool = False) -> Loaded:
+def load_weights(
+    network: nn.Module,
+    path: str | os.PathLike[str],
+    *,
+    allow_missing: bool = False,
+    translate: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
+) -> Loaded:
     """Fill a network from a plain checkpoint: `.safetensors`, or a file of `torch.save`; no code from it is run.
 
     Args:
@@ -68,6 +74,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_miss
         path: path of the checkpoint.
         allow_missing: accept a checkpoint that lacks tensors of the network; they keep their fresh values. Counts of
             batches, which some versions of PyTorch do not store, may always be missing.
+        translate: gives the file's tensors the names that they have in the network.
 
     Raises:
         RequestError: the file is missing, holds anything but tensors, has no tensor of the network, or has one in
@@ -75,6 +82,8 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, allow_miss
     """
     file = Path(path)
     state, under = unnest(read_checkpoint(file))
+    if translate is not None:
+        state = translate(state)
     tensors = network.state_dict()
     source = _source(file)
     # In a quantised bundle not all names have this prefix, because its bottlenecks stand beside the network.

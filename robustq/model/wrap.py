@@ -44,6 +44,7 @@ def wrap(
     preparation: Preparation | None = None,
     seed: int = 0,
     copy: bool = True,
+    trust: bool = False,
     **arguments: Any,
 ) -> Segmenter:
     """Cut a network at its bottleneck and insert a quantiser there.
@@ -73,6 +74,7 @@ def wrap(
         seed: seed of the fresh weights. The global generator is left as it was.
         copy: whether a network given by hand is copied; otherwise that network itself is wrapped. Of a network that
             torch.compile made, the module inside is wrapped.
+        trust: whether code in the folder of a trained network may run, such as the expressions in a MONAI bundle.
         **arguments: settings of a named architecture.
 
     Returns:
@@ -85,7 +87,7 @@ def wrap(
     arguments = json_arguments(arguments)
     if isinstance(example, Mapping):
         raise takes_dict(next(iter(example), "image"))
-    if isinstance(network, str) and (trained := open_trained(network)) is not None:
+    if isinstance(network, str) and (trained := open_trained(network, trust=trust)) is not None:
         return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
     if isinstance(network, nn.Module) and example is None:
         raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")

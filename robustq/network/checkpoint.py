@@ -1,6 +1,7 @@
 """Reads a plain checkpoint of tensors without running any code in it."""
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ NESTED = ("state_dict", "model_state_dict", "model", "network_weights", "net", "
 """Names of the entries in which trainers store the state dict."""
 
 
-PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+PREFIXES = ("module.", "_orig_mod.", "model.", "_model.", "network.", "net.")
 """Prefixes that DistributedDataParallel, torch.compile and Lightning add to every name."""
 
 
@@ -43,8 +44,10 @@ def read_checkpoint(file: Path) -> object:
         with torch.serialization.safe_globals(_NUMBERS):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        held = f" (it holds {named[1]}, as among the hyperparameters of Lightning)" if named else ""
         raise RequestError(
-            f"{file} is not a checkpoint of tensors alone, and loading it could run code: give a file that "
+            f"{file} is not a checkpoint of tensors alone{held}, and loading it could run code: give a file that "
             "torch.save(model.state_dict(), path) wrote"
         ) from error
     except Exception as error:  # on another kind of file, an unpickler raises any error

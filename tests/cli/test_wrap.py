@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     network_of = trained.Trained(
         "unet", SETTINGS, 2, 1, 2, "softmax", preparation, tmp_path / "weights.safetensors", ("seen by nobody",)
     )
-    monkeypatch.setattr(trained, "open_trained", lambda text: network_of)
+    monkeypatch.setattr(trained, "open_trained", lambda text, trust: network_of)
     monkeypatch.chdir(tmp_path)
     return "framework:results/fold_0"
 

@@ -12,6 +12,8 @@ from robustq.model.segmenter import Segmenter
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"width": 8, "scales": 4},
     "transunet": {"width": 8, "scales": 4, "blocks": 2, "heads": 4},
+    "hf": {"depths": (1, 1, 1, 1), "hidden_sizes": (8, 8, 16, 16), "decoder_hidden_size": 16},
+    "monai": {"features": (8, 8, 16, 16, 32, 8)},
     "monai:unet": {"channels": (8, 16, 32), "strides": (2, 2)},
     "monai:attentionunet": {"channels": (8, 16, 32), "strides": (2, 2)},
     "monai:basicunet": {"features": (8, 8, 16, 16, 32, 8)},
@@ -29,7 +31,9 @@ def settings(name: str) -> dict[str, Any]:
     if name == "nnunet":
         reason = "nnU-Net is not installed: pip install 'robustq[nnunet]'"
         pytest.importorskip("dynamic_network_architectures", reason=reason)
-    if name.startswith("smp:") and name != "smp:dpt":
+    if name == "hf":
+        pytest.importorskip("transformers", reason="transformers is not installed: pip install 'robustq[hf]'")
+    if name.startswith("smp") and name != "smp:dpt":
         return {"encoder": "resnet18"}
     return SMALL.get(name, {})
 

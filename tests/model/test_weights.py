@@ -32,7 +32,7 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
     return all(value.equal(other.state_dict()[name]) for name, value in one.state_dict().items())
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model.", "_orig_mod.module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "_model.", "net.", "module.model.", "_orig_mod.module."])
 @pytest.mark.parametrize("under", [(), ("state_dict",), ("network_weights",), ("model", "state_dict")])
 def test_a_plain_checkpoint_is_found_wherever_trainers_put_it(
     prefix: str, under: tuple[str, ...], tmp_path: Path
@@ -324,3 +324,39 @@ def test_k_means_gives_what_scikit_learn_gives(monkeypatch: pytest.MonkeyPatch) 
     calibrate(model, "phantom:cases=6")
     again = real(16, random_state=model.spec.seed, batch_size=1024, n_init=3).fit(seen["embeddings"])
     np.testing.assert_allclose(model.quantiser.codebook.detach().numpy(), again.cluster_centers_, rtol=1e-4, atol=1e-5)
+
+
+def lightning(file: Path, prefix: str, **hyperparameters: object) -> None:
+    """A checkpoint in the form in which Lightning's trainer writes it."""
+    state = {prefix + name: value for name, value in network(1).state_dict().items()}
+    document = {
+        "epoch": 3,
+        "global_step": 40,
+        "pytorch-lightning_version": "2.6.6",
+        "state_dict": state | {"criterion.weight": torch.ones(2)},
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 4}}}},
+        "callbacks": {"ModelCheckpoint{'monitor': 'dice'}": {"best_model_score": torch.tensor(0.9), "dirpath": "runs"}},
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 1e-3}]}],
+        "lr_schedulers": [],
+        "hparams_name": "kwargs",
+        "hyper_parameters": hyperparameters,
+    }
+    torch.save(document, file)
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "_model.", "model._orig_mod."])
+def test_a_checkpoint_of_lightning_is_read(tmp_path: Path, prefix: str) -> None:
+    lightning(tmp_path / "last.ckpt", prefix, lr=1e-3, widths=[8, 16], name="unet")
+    fresh = network(0)
+    loaded = load_weights(fresh, tmp_path / "last.ckpt")
+    assert equal(fresh, network(1))
+    assert (loaded.under, loaded.unused) == (("state_dict", f"prefix {prefix}"), ("criterion.weight",))
+
+
+def test_hyperparameters_of_lightning_that_are_objects_are_refused_in_words(tmp_path: Path) -> None:
+    lightning(tmp_path / "last.ckpt", "model.", criterion=nn.BCEWithLogitsLoss(), hook=Touch(tmp_path / "ran"))
+    with pytest.raises(
+        RequestError, match=r"not a checkpoint of tensors alone \(it holds \S+, as among the hyperparam"
+    ):
+        load_weights(network(0), tmp_path / "last.ckpt")
+    assert not (tmp_path / "ran").exists()

@@ -327,8 +327,25 @@ def test_a_folder_whose_name_tells_no_configuration_is_refused_where_there_are_s
     results = write()
     edited(results / "plans.json", lambda plan: plan["configurations"].update(other={"inherits_from": "2d"}))
     moved = results.rename(results.with_name("renamed"))
+    assert robustq.wrap(f"nnunet:{moved}", "16x4").spec.dims == 2, "the checkpoint tells it"
+    file = moved / "fold_0" / "checkpoint_final.pth"
+    torch.save(torch.load(file, weights_only=False) | {"init_args": {}}, file)
     with pytest.raises(RequestError, match="does not end in a configuration of its plans"):
         robustq.wrap(f"nnunet:{moved}", "16x4")
+
+
+def test_the_folder_of_a_dataset_whose_trainer_is_not_installed_is_read(write: Any, tmp_path: Path) -> None:
+    results = write()
+    original = built_by_nnunet(results)
+    dataset = tmp_path / "Dataset297_TotalSegmentator_total_3mm_1559subj"
+    dataset.mkdir()
+    trained = results.rename(dataset / "nnUNetTrainer_4000epochs_NoMirroring__nnUNetPlans__2d")
+    file = trained / "fold_0" / "checkpoint_final.pth"
+    stored = torch.load(file, weights_only=False)
+    torch.save(stored | {"trainer_name": "nnUNetTrainer_4000epochs_NoMirroring"}, file)
+    images = noise(1, 1, 16, 16)
+    for folder in (dataset, trained):
+        assert robustq.wrap(f"nnunet:{folder}", "none").eval()(images).equal(original(images))
 
 
 def test_a_fold_or_a_checkpoint_can_be_named(write: Any) -> None:
