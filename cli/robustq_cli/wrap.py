@@ -22,7 +22,7 @@ _OPTIONS = {
     **{name: f"--{name}" for name in ("head", "seed", "quantise")},
     "network": "--arch or --model-file",
     "example": "--size",
-    "preparation": "--size, --crop or --normalise",
+    "preparation": "--size, --crop, --patch or --normalise",
     "copy": "no such setting, because the command makes the network itself,",
 }
 """Names that `robustq.wrap` takes itself, so that no setting of an architecture can have them, and what to give."""
@@ -64,6 +64,7 @@ def wrap(
     size: asked.Size = None,
     spacing: asked.Spacing = None,
     crop: asked.Crop = None,
+    patch: asked.Patch = None,
     normalise: asked.Normalise = "min-max",
     window: asked.Window = None,
     out: asked.Out = None,
@@ -76,7 +77,7 @@ def wrap(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
-    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore)
+    cases = Cases.parse(size, spacing, crop, patch, normalise, window, labels, ignore)
     settings: dict[str, Any] = dict(values.setting(text) for text in setting or [])
     _refuse_own_options(settings)
     settings |= {key: value for key, value in {"encoder": encoder, "encoder_weights": encoder_weights}.items() if value}

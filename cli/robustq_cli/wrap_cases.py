@@ -16,6 +16,7 @@ class Cases:
     size: tuple[int, ...] | None
     spacing: tuple[float, ...] | None
     crop: tuple[int, ...] | None
+    patch: tuple[int, ...] | None
     normalise: str
     window: tuple[float, float] | None
     labels: tuple[tuple[int, str], ...] | None
@@ -27,6 +28,7 @@ class Cases:
         size: str | None,
         spacing: str | None,
         crop: str | None,
+        patch: str | None,
         normalise: str,
         window: str | None,
         labels: str | None,
@@ -41,6 +43,7 @@ class Cases:
             values.numbers("--size", size, int),
             values.numbers("--spacing", spacing, float),
             values.numbers("--crop", crop, int),
+            values.numbers("--patch", patch, int),
             normalise,
             values.window(window),
             values.labels(labels),
@@ -54,12 +57,12 @@ class Cases:
 
     @property
     def sized(self) -> bool:
-        """Whether all cases are brought to one size."""
-        return bool(self.crop or self.size)
+        """Whether the model sees images of one size."""
+        return bool(self.patch or self.crop or self.size)
 
     def extents(self, dims: int) -> tuple[int, ...]:
-        """The spatial extents of a prepared case; those of an example if cases differ in size."""
-        return self.crop or self.size or (128,) * dims
+        """The spatial extents of what the model sees; those of an example if cases differ in size."""
+        return self.patch or self.crop or self.size or (128,) * dims
 
     def preparation(self, dims: int, channels: int, labels: tuple[tuple[int, str], ...]) -> "Preparation":
         """The preparation that a model stores."""

@@ -45,6 +45,8 @@ class Preparation:
         crop: number of voxels along each axis to which the case is then cropped or padded, about its centre.
         labels: the mask value or values of each label, and its name, in the order of the masks. Values may be skipped.
         ignore: mask value of the voxels that no metric counts.
+        patch: number of voxels along each axis of the parts of a prepared case that the model sees. It is trained on
+            patches of this size, and answers by sliding window. None for a model that sees whole cases.
 
     Raises:
         RequestError: a field has a value that cannot be used.
@@ -61,6 +63,7 @@ class Preparation:
     ignore: int | None = None
     standardise: tuple[float, float] | None = None
     axes: tuple[int, ...] | None = None
+    patch: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -72,7 +75,7 @@ class Preparation:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
             raise RequestError("size and spacing were both given: give one of them")
-        for name in ("size", "spacing", "crop"):
+        for name in ("size", "spacing", "crop", "patch"):
             extents = getattr(self, name)
             if extents is None:
                 continue
@@ -171,7 +174,10 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        return asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        document = asdict(self) | {"labels": {mask_value_text(value): name for value, name in self.labels}}
+        if self.patch is None:  # then earlier versions read the bundle, and their runs can be resumed
+            del document["patch"]
+        return document
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "Preparation":
@@ -181,7 +187,7 @@ class Preparation:
             RequestError: entries are missing or unknown, or have values that cannot be used.
         """
         names = {field.name for field in fields(cls)}
-        document = {"standardise": None, "axes": None, **document}  # earlier bundles do not have these
+        document = {"standardise": None, "axes": None, "patch": None, **document}  # earlier bundles do not have these
         if set(document) != names:
             raise RequestError(
                 f"the preparation has missing or unknown entries ({', '.join(sorted(set(document) ^ names))}): create "
@@ -197,7 +203,7 @@ class Preparation:
         return cls(**{**document, **tuples, "labels": labels})
 
 
-_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
+_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int, "patch": int}
 
 
 def _well_formed(name: str, value: Any) -> bool:

@@ -20,6 +20,7 @@ from robustq.model.device import Precision, autocast, choose_device, choose_prec
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
+from robustq.model.windows import windows_of
 from robustq.network.output_masks import require_one_answer
 from robustq.network.separate_copy import separate_copy
 from robustq.network.state import separate_state
@@ -74,6 +75,7 @@ def train(
         raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
+    windows_of(spec.preparation)  # refuses a missing library before the first epoch, which validates with it
     device = choose_device(recipe.device)
     precision = choose_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)
