@@ -1,10 +1,10 @@
 """Does a large volume stay within memory, and how much does robustq add to MONAI's sliding window?
 
 The paper's 3D UNet (16 to 256 channels, 2 classes) answers one noisy volume of 512³ voxels by windows of 96³ voxels
-that overlap by a quarter. `robustq` draws the noise, answers and makes masks, as in a stress run; `monai` is the library's
-sliding window alone. Each runs in a process of its own on one thread. Seconds by the clock, seconds of the processor
-(on a busy machine these are the ones to compare) and the peak of memory are printed. It takes about 20 minutes each;
-a name runs one of them, and `--edge 160` takes a smaller volume.
+that overlap by a quarter. `robustq` draws the noise, answers and makes masks, as in a stress run; `monai` is the
+library's sliding window alone. Each runs in a process of its own on one thread. Seconds by the clock, seconds of the
+processor (on a busy machine these are the ones to compare) and the peak of memory are printed. It takes about 20
+minutes each; a name runs one of them, and `--edge 160` takes a smaller volume.
 
     .venv/bin/python benchmarks/speed/windows.py [robustq|monai] [--edge 512]
 """
