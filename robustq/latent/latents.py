@@ -10,7 +10,7 @@ from robustq.data.slices import to_slices
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import batches_of
-from robustq.shapes import Embedding, Images
+from robustq.shapes import Images
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
     return Latent(embedding, quantised, codes, grid, masks)
 
 
-def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:
+def _flat(
+    model: Segmenter, images: Images, batch_size: int
+) -> tuple[Float[Tensor, "n d *t"], Float[Tensor, "n e *t"], Tensor | None]:
+    """Embedding, quantised vectors and codes of all images, or of all their windows."""
     device = model.device
     searched, quantised, codes = [], [], []
     for batch in batches_of(model, images, batch_size=batch_size):

@@ -1,6 +1,6 @@
 """Shows a model whole images, or their windows where it has a patch: the parts that a sliding window passes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class Scores(NamedTuple):
 class Windows:
     """The windows of a model, placed and blended by MONAI's `sliding_window_inference` with Gaussian weights.
 
-    Where another framework places or weighs its windows otherwise, a class with these two methods takes its place.
+    Where another framework places or weighs its windows otherwise, a class with these methods takes its place.
 
     Attributes:
         size: number of voxels of a window along each axis.
@@ -83,21 +83,28 @@ class Windows:
     def batches(self, images: Images, *, batch_size: int) -> Iterator[Images]:
         """The windows whose answers `blend` blends: all those of the first image, then those of the next."""
         images = pad_to_patch(images, self.size)
-        places = self._places(images.shape[2:])
-        count = len(images) * len(places)
+        corners = self.corners(images.shape[2:])
+        count = len(images) * len(corners)
         for first in range(0, count, batch_size):
             numbers = range(first, min(first + batch_size, count))
-            yield torch.stack([images[number // len(places)][places[number % len(places)]] for number in numbers])
+            yield torch.stack(
+                [self._cut(images[number // len(corners)], corners[number % len(corners)]) for number in numbers]
+            )
 
-    def _places(self, extents: torch.Size) -> list[tuple[slice, ...]]:
-        """The place of each window in an image (C, *S), as MONAI orders them."""
+    def corners(self, extents: Sequence[int]) -> list[tuple[int, ...]]:
+        """The place of the first voxel of each window in an image of these extents, none smaller than a window."""
         from monai.data.utils import dense_patch_slices
 
         steps = [
             length if length == extent else max(1, int(length * (1 - self.overlap)))
             for length, extent in zip(self.size, extents, strict=True)
         ]
-        return [(slice(None), *place) for place in dense_patch_slices(extents, self.size, steps)]
+        return [tuple(int(along.start) for along in place) for place in dense_patch_slices(extents, self.size, steps)]
+
+    def _cut(self, image: Tensor, corner: Sequence[int]) -> Tensor:
+        for axis, (start, length) in enumerate(zip(corner, self.size, strict=True), start=1):
+            image = image.narrow(axis, start, length)
+        return image
 
 
 def windows_of(preparation: Preparation) -> Windows | None:

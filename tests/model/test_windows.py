@@ -1,7 +1,6 @@
 """Answers by sliding window, against MONAI's own call and against whole passes."""
 
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,18 +8,12 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 
 import robustq
-from networks import noise, small
+from networks import noise, small, with_patch
 from robustq.errors import RequestError
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import OVERLAP, Windows, batches_of, class_scores, windows_of
 from robustq.network.output_masks import masks
-
-
-def with_patch(model: Segmenter, *patch: int) -> Segmenter:
-    """The model, which now answers by windows of this size."""
-    model.spec = model.spec.but(preparation=replace(model.spec.preparation, patch=patch))
-    return model
 
 
 def by_monai(model: Segmenter, images: Tensor, *patch: int, batch_size: int = 3) -> Tensor:
