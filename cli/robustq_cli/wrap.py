@@ -24,7 +24,7 @@ _OPTIONS = {
     **{name: f"--{name}" for name in ("head", "seed", "quantise")},
     "network": "--arch or --model-file",
     "example": "--size",
-    "preparation": "--size, --crop or --normalise",
+    "preparation": "--size, --crop, --patch or --normalise",
     "copy": "no such setting, because the command makes the network itself,",
 }
 """Names that `robustq.wrap` takes itself, so that no setting of an architecture can have them, and what to give."""
@@ -71,6 +71,7 @@ def wrap(
     size: asked.Size = None,
     spacing: asked.Spacing = None,
     crop: asked.Crop = None,
+    patch: asked.Patch = None,
     grey_to_rgb: asked.GreyToRGB = False,
     normalise: asked.Normalise = None,
     mean_std: asked.MeanStd = None,
@@ -85,7 +86,7 @@ def wrap(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed = Quantise.parse(quantise)
-    cases = Cases.parse(size, spacing, crop, normalise, window, labels, ignore, grey_to_rgb, mean_std)
+    cases = Cases.parse(size, spacing, crop, patch, normalise, window, labels, ignore, grey_to_rgb, mean_std)
     encoder_settings = {"encoder": encoder, "encoder_weights": encoder_weights}
     settings = _settings(setting or [], {key: value for key, value in encoder_settings.items() if value})
     framework, folder = _check_network(arch, model_file)

@@ -16,6 +16,7 @@ class Cases:
     size: tuple[int, ...] | None
     spacing: tuple[float, ...] | None
     crop: tuple[int, ...] | None
+    patch: tuple[int, ...] | None
     normalise: str | None
     window: tuple[float, float] | None
     labels: tuple[tuple[int, str], ...] | None
@@ -29,6 +30,7 @@ class Cases:
         size: str | None,
         spacing: str | None,
         crop: str | None,
+        patch: str | None,
         normalise: str | None,
         window: str | None,
         labels: str | None,
@@ -45,6 +47,7 @@ class Cases:
             values.numbers("--size", size, int),
             values.numbers("--spacing", spacing, float),
             values.numbers("--crop", crop, int),
+            values.numbers("--patch", patch, int),
             normalise,
             values.window(window),
             values.labels(labels),
@@ -67,8 +70,8 @@ class Cases:
         return 3 if self.grey_to_rgb or self.normalise == "imagenet" else None
 
     def extents(self, dims: int) -> tuple[int, ...]:
-        """The spatial extents of a prepared case; those of an example if cases differ in size."""
-        return self.crop or self.size or (128,) * dims
+        """The spatial extents of what the model sees; those of an example if cases differ in size."""
+        return self.patch or self.crop or self.size or (128,) * dims
 
     def preparation(self, dims: int, channels: int, labels: tuple[tuple[int, str], ...]) -> "Preparation":
         """The preparation that a model stores."""

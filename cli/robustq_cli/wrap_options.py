@@ -218,6 +218,15 @@ Crop = Annotated[
         help="Crop or pad every case to this many pixels, after it was resized or resampled.",
     ),
 ]
+Patch = Annotated[
+    str | None,
+    typer.Option(
+        metavar="96x96x96",
+        rich_help_panel=DATA,
+        help="For models made for parts of a case: train on random patches of this many pixels, and answer whole cases "
+        "by sliding window. Needs MONAI.",
+    ),
+]
 Normalise = Annotated[
     str | None,
     typer.Option(

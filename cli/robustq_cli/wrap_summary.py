@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from robustq.data.preparation import Preparation
     from robustq.model.describe import Description
     from robustq.model.segmenter import Segmenter
+    from robustq.model.spec import Spec
     from robustq.training.calibrate import Calibration
 
 
@@ -35,7 +36,7 @@ def print_summary(
         "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),
         "bottleneck": f"{features} -> embedding {embedding}",
         "stride": f"{_extents(anatomy.stride)} (image voxels that a token covers along each axis)",
-        "tokens": f"{anatomy.tokens} per {'case, or per slice of a volume' if spec.dims == 2 else 'case'}",
+        "tokens": f"{anatomy.tokens} per {_unit_of_tokens(spec)}",
         "parameters": f"{anatomy.parameters:,}, of which {anatomy.added:,} added by the quantiser and its projections",
         "answer": f"{spec.answer}, {spec.classes} channels -> {', '.join(spec.labels)}",
         **origin,
@@ -46,6 +47,12 @@ def print_summary(
         "--noise gaussian --levels 0,1,10,20,30",
     }
     console.print_pairs(lines)
+
+
+def _unit_of_tokens(spec: "Spec") -> str:
+    if spec.preparation.patch is not None:
+        return "window"
+    return "case, or per slice of a volume" if spec.dims == 2 else "case"
 
 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:

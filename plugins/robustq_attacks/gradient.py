@@ -9,7 +9,9 @@ from torch import Tensor
 from robustq.data.slices import from_slices, to_slices
 from robustq.dataset import Case
 from robustq.errors import RequestError
+from robustq.model.predict import BATCH
 from robustq.model.segmenter import Segmenter
+from robustq.model.windows import class_scores
 from robustq.shapes import Image
 from robustq_attacks.entropy import voxel_losses
 
@@ -29,7 +31,8 @@ def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh = eve
     """The gradient at an image of the weighted sum of voxel losses against the case's truth, up to a positive factor.
 
     Its largest value is 1 or -1, or all values are 0. Ignored voxels do not count. A 2D model reads a volume slice by
-    slice, and the loss is that of the volume. The gradient passes straight through the quantiser.
+    slice, and the loss is that of the volume; of a model with a patch it is that of its answer by sliding window. The
+    gradient passes straight through the quantiser.
 
     Args:
         model: the model, in evaluation mode.
@@ -68,9 +71,10 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
     If a network is sure of every voxel, the gradient at its scores can be too small for float32. So it is computed in
     float64 at the scores, divided by its largest value before it passes the network, and multiplied by it afterwards.
     """
-    device = model.device
-    inputs = images.detach().to(device).requires_grad_()
-    scores = model.run(inputs).logits
+    inputs = images.detach().requires_grad_()
+    # The number of windows in a pass is fixed, as that of slices is.
+    scores = class_scores(model, inputs, batch_size=BATCH[model.spec.dims]).scores
+    device = scores.device
     wide = scores.detach().double().requires_grad_()
     losses, wrong = voxel_losses(wide, truth.to(device), model.spec.answer)
     weighted = losses * weigh(wrong) * ~ignored.to(device).unsqueeze(1)
@@ -85,4 +89,4 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
             "no gradient of this network's output reaches its input (it detaches its output, or runs without grad): "
             "use noise, or an attack that needs no gradient"
         )
-    return (gradient.double() * safe).to(images.device)
+    return gradient.double() * safe.to(gradient.device)

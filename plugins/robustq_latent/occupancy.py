@@ -14,10 +14,12 @@ from robustq.dataset import Case, Entry
 from robustq.geometry import nearest_codes, radii
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
+from robustq.model.windows import windows_of
 from robustq.report.grid import Grid
 from robustq_latent.code_maps import CodeMap, code_maps, shown_cases
 from robustq_latent.occupancy_tables import occupancy_grids
 from robustq_latent.space import space_findings
+from robustq_latent.window_cases import window_cases
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +37,8 @@ class Occupancy(AbstractAnalyser):
 
     A token covers the part of the image that its place on the grid covers. The labels of the voxels in this part count
     for the token's code, by their share. A token with |e - l_k| > r_k lies outside the ball that the paper draws around
-    its code. If a quantiser has several stages, only the first is analysed.
+    its code. If a quantiser has several stages, only the first is analysed. A model with a patch has the tokens of all
+    its windows, and its code maps show the window in the middle.
     """
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
@@ -53,10 +56,15 @@ class Occupancy(AbstractAnalyser):
         if latent.codes is None:
             return
         codes = latent.codes[0, :, 0]
+        windows = windows_of(self.model.spec.preparation)
+        parts = window_cases(case, windows)
+        grid = latent.grid if windows is None else latent.grid[-len(windows.size) :]
         if len(self._maps) < PICTURES:
-            self._maps.append((case.entry, CodeMap.of_case(case, codes.unflatten(0, latent.grid))))
+            middle = len(parts) // 2
+            maps = codes.unflatten(0, (len(parts), *grid))
+            self._maps.append((case.entry, CodeMap.of_case(parts[middle], maps[middle])))
         self._labels = (*case.labels, BACKGROUND)
-        shares = label_shares(case, latent.grid)  # (L + 1, P)
+        shares = torch.cat([label_shares(part, grid) for part in parts], 1)  # (L + 1, P)
         for code in codes.unique().tolist():
             area = shares[:, codes.cpu() == code].sum(1)
             self._histogram[code] = self._histogram.get(code, torch.zeros_like(area)) + area

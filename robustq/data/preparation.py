@@ -54,6 +54,8 @@ class Preparation:
         crop: number of voxels along each axis to which the case is then cropped or padded, about its centre.
         labels: the mask value or values of each label, and its name, in the order of the masks. Values may be skipped.
         ignore: mask value of the voxels that no metric counts.
+        patch: number of voxels along each axis of the parts of a prepared case that the model sees. It is trained on
+            patches of this size, and answers by sliding window. None for a model that sees whole cases.
 
     Raises:
         RequestError: a field has a value that cannot be used.
@@ -72,6 +74,7 @@ class Preparation:
     axes: tuple[int, ...] | None = None
     grey_to_rgb: bool = False
     mean_std: MeanStd | None = None
+    patch: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -89,7 +92,7 @@ class Preparation:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
         if self.size is not None and self.spacing is not None:
             raise RequestError("size and spacing were both given: give one of them")
-        for name in ("size", "spacing", "crop"):
+        for name in ("size", "spacing", "crop", "patch"):
             extents = getattr(self, name)
             if extents is None:
                 continue
@@ -232,9 +235,9 @@ class Preparation:
         return cls(**{**document, **tuples, "labels": labels})
 
 
-_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int}
+_TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int, "patch": int}
 
-_LATER = {"grey_to_rgb": False, "mean_std": None}
+_LATER = {"grey_to_rgb": False, "mean_std": None, "patch": None}
 """Fields that are written only where they say something, and the values that say nothing."""
 
 

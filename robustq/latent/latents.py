@@ -9,18 +9,20 @@ from torch import Tensor
 from robustq.data.slices import to_slices
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
-from robustq.shapes import Embedding, Images
+from robustq.model.windows import batches_of
+from robustq.shapes import Images
 
 
 @dataclass(frozen=True)
 class Latent:
-    """The latents of N images of one case, with P tokens each: those of all slices where a 2D model reads a volume.
+    """The latents of N images of one case, with P tokens each: those of all slices where a 2D model reads a volume, and
+    those of all windows where the model has a patch.
 
     Attributes:
         embedding: e of each token, in the space where the quantiser searches, (N, P, D).
         quantised: z_q before the output projection, or the feature map itself without a quantiser, (N, P, D').
         codes: codes of each stage, (N, P, Q), or None without a codebook.
-        grid: the extents whose product is P: tokens along each axis, slices first.
+        grid: the extents whose product is P: slices, then windows, then tokens along each axis.
         output: masks that the model predicts, (N, L, *S); None where the decoder was not run.
     """
 
@@ -38,23 +40,22 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
     Args:
         model: a segmenter in evaluation mode.
         images: prepared images of one case, on any device.
-        batch_size: number of images, or of slices, in a pass.
+        batch_size: number of images, of slices or of windows in a pass.
         axis: the spatial axis along which a 2D model reads a volume; None where model and images have
             the same number of axes.
         output: whether the decoder is also run, in a separate pass, and its masks are kept.
     """
-    if axis is not None:
-        volumes = [_flat(model, to_slices(volume, axis), batch_size) for volume in images]
-        grid = (images.shape[2 + axis], *volumes[0][0].shape[2:])
-        # All slices of a volume are tokens of one image.
-        embedding, quantised, codes = (
-            None if maps[0] is None else torch.stack([_tokens(slices).flatten(0, 1) for slices in maps])
-            for maps in zip(*volumes, strict=True)
-        )
-    else:
-        flat = _flat(model, images, batch_size)
-        grid = tuple(flat[0].shape[2:])
-        embedding, quantised, codes = (None if maps is None else _tokens(maps) for maps in flat)
+    stacks = [images] if axis is None else [to_slices(volume, axis) for volume in images]
+    flat = [_flat(model, stack, batch_size) for stack in stacks]
+    each = len(images) // len(stacks)  # images in a stack: all of them, or the one that was sliced
+    # All slices and windows of an image are tokens of it.
+    embedding, quantised, codes = (
+        None if maps[0] is None else torch.cat([_tokens(part).reshape(each, -1, part.shape[1]) for part in maps])
+        for maps in zip(*flat, strict=True)
+    )
+    slices = () if axis is None else (len(stacks[0]),)
+    windows = () if model.spec.preparation.patch is None else (len(flat[0][0]) // len(stacks[0]),)
+    grid = (*slices, *windows, *flat[0][0].shape[2:])
     assert embedding is not None, "every model has an embedding"
     assert quantised is not None, "every model has quantised vectors"
     batches = predict(model, images, batch_size=batch_size, axis=axis) if output else ()
@@ -62,10 +63,13 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
     return Latent(embedding, quantised, codes, grid, masks)
 
 
-def _flat(model: Segmenter, images: Images, batch_size: int) -> tuple[Embedding, Embedding, Tensor | None]:
+def _flat(
+    model: Segmenter, images: Images, batch_size: int
+) -> tuple[Float[Tensor, "n d *t"], Float[Tensor, "n e *t"], Tensor | None]:
+    """Embedding, quantised vectors and codes of all images, or of all their windows."""
     device = model.device
     searched, quantised, codes = [], [], []
-    for batch in images.split(batch_size):
+    for batch in batches_of(model, images, batch_size=batch_size):
         embedding = model.encode(batch.to(device))
         if model.quantiser is None:
             searched.append(embedding)

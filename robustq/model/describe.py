@@ -18,7 +18,7 @@ class Description:
         features: shape of the bottleneck before the input projection, (C', *T).
         embedding: shape of the embedding, which enters the quantiser, (D, *T).
         stride: voxels per token along each axis of the padded image; a mean where the tokens do not divide the extent.
-        tokens: number of tokens per case, or per slice for a 2D model on volumes.
+        tokens: number of tokens per case, per slice for a 2D model on volumes, or per window for a model with a patch.
         skips: how many feature maps go around the bottleneck, and what is done to them, in words.
         parameters: number of parameters of the whole segmenter.
         added: number of parameters of the inserted modules, codebook included.

@@ -10,6 +10,7 @@ from torch import Tensor
 from robustq.data.slices import from_slices, to_slices
 from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
+from robustq.model.windows import class_scores
 from robustq.shapes import BatchMasks, Codes, Images
 
 BATCH = {2: 16, 3: 2}
@@ -21,7 +22,8 @@ class Answers(NamedTuple):
 
     Attributes:
         masks: boolean, one per label.
-        codes: codes of the same pass, those of all slices where a 2D model reads a volume; None without a codebook.
+        codes: codes of the same pass, those of all slices where a 2D model reads a volume, and those of all windows
+            where the model has a patch; None without a codebook.
         probabilities: probability of each label at each voxel, float32; None unless they were asked for.
     """
 
@@ -39,12 +41,12 @@ def predict(
     precision: Precision = "fp32",
     with_probabilities: bool = False,
 ) -> Iterator[Answers]:
-    """The answers to images (B, C, *S), batch by batch.
+    """The answers to images (B, C, *S), batch by batch; image by image where the model has a patch.
 
     Args:
         model: a segmenter in evaluation mode.
         images: prepared images on any device; each batch is moved to the model's device.
-        batch_size: number of images, or of slices, in a forward pass.
+        batch_size: number of images, of slices or of windows in a forward pass.
         axis: the spatial axis along which a 2D model reads volumes; each answer is then that of one volume. None where
             model and images have the same number of axes.
         precision: precision of the forward pass.
@@ -52,15 +54,16 @@ def predict(
     """
     if axis is None:
         device = model.device
-        for batch in images.split(batch_size):
+        # The windows of one image fill the batches, and its scores alone can fill the memory.
+        for batch in images.split(batch_size if model.spec.preparation.patch is None else 1):
             # Not around the whole generator: between two answers the caller's gradient mode must hold.
             with torch.no_grad():
                 with autocast(device, precision):
-                    parts = model.run(batch.to(device))
-                scores = parts.logits.float()
+                    scores, codes = class_scores(model, batch, batch_size=batch_size)
+                scores = scores.float()
                 masks = model.masks(scores)
                 probabilities = model.probabilities(scores) if with_probabilities else None
-            yield Answers(masks, parts.codes, probabilities)
+            yield Answers(masks, codes, probabilities)
         return
     for volume in images:
         slices = predict(

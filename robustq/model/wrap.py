@@ -118,7 +118,7 @@ def wrap(
         if isinstance(network, str):
             name: str | None = registry.canonical("architectures", network)
             module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
-            size = preparation.crop or preparation.size
+            size = preparation.patch or preparation.crop or preparation.size
             example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
         else:
             name, module = None, network

@@ -17,6 +17,7 @@ from robustq.report.numbers import count, plain
 from robustq.request.with_setting import split_setting
 from robustq.results.rows import FIGURE
 from robustq.results.stored import Stored
+from robustq.shapes import by
 from robustq.statistics.group_means import group_means, summarise
 
 if TYPE_CHECKING:
@@ -86,7 +87,22 @@ class Analysis(Stored):
             grids += _noted(of_check, loaded.setting_notes(split_setting("analysers", text)[1]))
         heads = self.verdicts()
         return _once(
-            [replace(grid, heads=heads) for grid in _noted(grids, [*self.pooled_notes(), *self.sample_notes()])]
+            [
+                replace(grid, heads=heads)
+                for grid in _noted(grids, [*self.window_notes(), *self.pooled_notes(), *self.sample_notes()])
+            ]
+        )
+
+    def window_notes(self) -> list[str]:
+        """A note where the models have a patch: their latents are those of the windows."""
+        patch = self.spec(self.models[0]).preparation.patch
+        return (
+            [
+                f"The models answer by sliding window ({by(patch)}), and the latents are those of the windows. A place "
+                "in several windows has tokens in each of them, and counts as often."
+            ]
+            if patch is not None
+            else []
         )
 
     def tables(self) -> list[Sheet]:
@@ -110,7 +126,7 @@ class Analysis(Stored):
             "overall": _records(overall[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},
             "failures": self.failures,
-            "notes": self.sample_notes(),
+            "notes": [*self.window_notes(), *self.sample_notes()],
         }
         json_values = plain(document)
         assert isinstance(json_values, dict)

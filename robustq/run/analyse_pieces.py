@@ -64,8 +64,9 @@ class Watcher:
             latents = self._latents(name, watchers, case, case.image[None])
             for analyser, clean_latent in zip(watchers, latents, strict=True):
                 analyser.begin(case, clean_latent)
-        # One draw of a volume that is read slice by slice already fills a batch.
-        step = self.batch_size if case.slice_axis is None else 1
+        # One draw of a volume that is read slice by slice or window by window already fills a batch.
+        whole = case.slice_axis is None and self.subjects.cases.preparation.patch is None
+        step = self.batch_size if whole else 1
         for first in range(0, piece.draws, step):
             numbers = range(first, min(first + step, piece.draws))
             images = torch.stack(

@@ -15,6 +15,7 @@ from robustq.model.load import load
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.model.weights_digest import as_known
+from robustq.model.windows import windows_of
 from robustq.network.separate_copy import separate_copy
 from robustq.run.demonstration import demonstration_pair
 from robustq.run.plain_network import model_of
@@ -105,6 +106,7 @@ def open_models(
         segmenter.spec = adopt_labels(as_known(segmenter.spec, segmenter.state_dict()), dataset)
         opened[name] = segmenter
     first, *others = opened.items()
+    windows_of(first[1].spec.preparation)  # refuses a missing library before any case is read
     for name, model in others:
         differences = first[1].spec.preparation.differences(model.spec.preparation)
         if differences:

@@ -11,6 +11,7 @@ from robustq.data.slices import to_slices
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
+from robustq.model.windows import windows_of
 from robustq.model.wrap import wrap
 from robustq.network.output_masks import count_labels, default_answer, full_resolution
 from robustq.network.run_network import run_plain
@@ -37,7 +38,11 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
         )
     case = _first_case(dataset)
     prepared_alike = preparation or Preparation(dims=case.dims, channels=len(case.image), normalise="none")
-    example = network_input(_example(prepared_alike(replace(case, mask=None))), prepared_alike)
+    example = _example(prepared_alike(replace(case, mask=None)))
+    windows = windows_of(prepared_alike)
+    if windows is not None:
+        example = next(windows.batches(example, batch_size=1))
+    example = network_input(example, prepared_alike)
     _refuse_grey(network, example)
     if preparation is None:
         classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]

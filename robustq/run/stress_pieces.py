@@ -40,7 +40,8 @@ class _Draw(NamedTuple):
 class Evaluator:
     """Shows every perturbed draw to every model and measures the answers.
 
-    The perturbed draws of a batch are made once, at most `batch_size` at a time. Draws of an attack are made once for
+    The perturbed draws of a batch are made once, at most `batch_size` at a time; one at a time where the models have a
+    patch. Draws of an attack are made once for
     each attacked model.
 
     Attributes:
@@ -50,7 +51,7 @@ class Evaluator:
         perturber: makes the draws that all models are shown.
         attacker: makes the draws that are aimed at one model.
         metrics: metrics by the text that stands in the rows.
-        batch_size: images, or slices, for each forward pass.
+        batch_size: images, slices or windows for each forward pass.
         missing: policy for the distance to a missed structure.
         precision: precision of the forward passes.
     """
@@ -75,7 +76,8 @@ class Evaluator:
             for number in range(piece.draws)
             for perturber, names in self._views(piece.perturbation)
         )
-        for chunk in _chunks(draws, self.batch_size):
+        # The windows of one draw fill the batches, and several draws of a large volume would fill the memory.
+        for chunk in _chunks(draws, self.batch_size if self.cases.preparation.patch is None else 1):
             for _, same_shape in groupby(chunk, key=lambda draw: draw.case.image.shape):
                 rows += self._answer(list(same_shape))
         return rows
@@ -144,8 +146,8 @@ class Evaluator:
                     for perturbation in draw.names[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
                     if draw.piece.perturbation == CLEAN and codes is not None:
-                        # The slices of a volume give one answer, so all codes belong to it.
-                        yield from _code_usage(codes if axis is not None else codes[place : place + 1], model, shared)
+                        # The slices or windows of a case give one answer, so all codes belong to it.
+                        yield from _code_usage(codes if len(masks) == 1 else codes[place : place + 1], model, shared)
 
     def _measure(self, answer: Tensor, probabilities: Tensor | None, draw: _Draw, shared: Row) -> Iterator[Row]:
         """Rows of the metrics of every label that the truth shows, and rows of the invented parts of other labels."""

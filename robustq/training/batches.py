@@ -16,6 +16,7 @@ from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.shapes import BatchMasks, Images
 from robustq.training.augment import augment
+from robustq.training.patches import patch_of
 
 
 class Item(NamedTuple):
@@ -85,10 +86,13 @@ class Batches:
             yield _stack([self.draw(self.items[number], epoch) for number in numbers])
 
     def draw(self, item: Item, epoch: int) -> Case:
-        """The case of an item as it is shown in an epoch."""
+        """The case of an item, or a patch of it, as it is shown in an epoch."""
         case = self.cases(item.entry)
         if item.place is not None:
             case = slice_of(case, item.place)
+        patch = self.cases.preparation.patch
+        if patch is not None:
+            return patch_of(case, patch, seed=self.seed, epoch=epoch, augmented=self.augmented)
         return augment(case, seed=self.seed, epoch=epoch) if self.augmented else case
 
 
@@ -123,7 +127,7 @@ def _stack(cases: Sequence[Case]) -> Batch:
     if len(shapes) > 1:
         raise RequestError(
             f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or "
-            "--crop to robustq wrap, or train with --batch-size 1"
+            "--crop to robustq wrap, or --patch to train on patches, or train with --batch-size 1"
         )
     none_ignored = torch.zeros(shapes[0], dtype=torch.bool)
     return Batch(

@@ -17,6 +17,7 @@ from robustq.model.bottleneck import Bottleneck
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CALIBRATED, adopt_labels
 from robustq.model.weights_digest import as_known, weights_digest
+from robustq.model.windows import batches_of
 from robustq.network.feature_maps import require_features
 from robustq.network.run_network import evaluation_mode
 from robustq.training.split import split
@@ -70,7 +71,7 @@ def calibrate(
         data: a dataset or the text of `--data`.
         validation: share of the cases that are held out: Dice is measured on them, and nothing is fitted on them.
         split_seed: seed that draws the held-out cases, as in training.
-        batch_size: number of images, or of slices, in a pass.
+        batch_size: number of images, of slices or of windows in a pass.
 
     Raises:
         RequestError: the quantiser has no codebook that could be set, or there are fewer tokens than codes.
@@ -143,7 +144,7 @@ def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], ba
 
         handle = model.network.get_submodule(model.spec.site).register_forward_hook(keep, prepend=True)
         try:
-            for batch in images.split(batch_size):
+            for batch in batches_of(model, images, batch_size=batch_size):
                 model.encode(batch.to(device))
         finally:
             handle.remove()

@@ -14,6 +14,7 @@ from robustq.model.device import Precision, choose_device
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
+from robustq.model.windows import windows_of
 from robustq.network.separate_copy import separate_copy
 from robustq.network.state import separate_state
 from robustq.one_writer import one_writer
@@ -92,6 +93,7 @@ def _train(
         raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
+    windows_of(spec.preparation)  # refuses a missing library before the first epoch, which validates with it
     device = choose_device(recipe.device)
     precision, reason = training_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)

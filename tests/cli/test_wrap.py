@@ -47,6 +47,21 @@ def test_what_the_folder_says_is_not_said_again(folder: str) -> None:
         wrap(arch=folder, quantise="8x4", classes=3, size="8x8", labels="1=lung")
 
 
+def test_a_patch_is_kept_in_the_bundle_and_named_in_the_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = [f"{key}={value}" for key, value in SETTINGS.items()]
+    wrap(arch="unet", dims=3, quantise="8x4", patch="16x12x8", spacing="1x1x2", setting=small)
+    preparation = robustq.load("unet-vq-8x4.safetensors").spec.preparation
+    assert (preparation.patch, preparation.spacing, preparation.size) == ((16, 12, 8), (1.0, 1.0, 2.0), None)
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["image"].strip() == "1 × 16 × 12 × 8"
+    assert lines["tokens"].strip() == f"{8 * 6 * 4} per window"
+    with pytest.raises(RequestError, match="patch 16x12 does not fit a 3D model"):
+        wrap(arch="unet", dims=3, quantise="8x4", patch="16x12", setting=small)
+
+
 def test_labels_say_how_many_classes_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = [f"{key}={value}" for key, value in SETTINGS.items()]

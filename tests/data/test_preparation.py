@@ -140,6 +140,8 @@ def test_a_case_that_does_not_fit_the_model_is_refused(stored: Case, preparation
         ({"normalise": "window"}, "normalise=window needs a window"),
         ({"size": (0, 8)}, "does not fit a 2D model"),
         ({"size": (8, 8), "spacing": (1.0, 1.0)}, "both given"),
+        ({"patch": (8, 8, 8)}, "patch 8x8x8 does not fit a 2D model"),
+        ({"patch": (8, 0)}, "patch 8x0 does not fit a 2D model"),
         ({"labels": ((1, "a"), (1, "b"))}, "repeat a mask value"),
         ({"labels": ((1, "a"),), "ignore": 1}, "share a mask value"),
     ],
@@ -246,6 +248,24 @@ def test_labels_may_be_unions_of_mask_values_and_overlap() -> None:
 def test_a_preparation_of_an_earlier_bundle_is_read() -> None:
     earlier = {key: value for key, value in Preparation().to_dict().items() if key not in ("axes", "standardise")}
     assert Preparation.from_dict(earlier) == Preparation()
+
+
+def test_a_patch_is_kept_and_a_preparation_without_one_is_written_as_it_was() -> None:
+    assert "patch" not in Preparation().to_dict()
+    preparation = Preparation(dims=3, patch=(96, 64, 32))
+    assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
+    assert preparation.differences(Preparation(dims=3)) == ["patch (96, 64, 32) against None"]
+    with pytest.raises(RequestError, match="not a valid value"):
+        Preparation.from_dict({**preparation.to_dict(), "patch": [96.5, 64, 32]})
+
+
+def test_a_patch_leaves_the_prepared_case_as_it_is() -> None:
+    stored = case(9, 7, spacing=(2.0, 2.0))
+    for settings in ({}, {"size": (12, 10)}, {"spacing": (1.0, 1.0)}, {"size": (12, 10), "crop": (6, 14)}):
+        plain, patched = (Preparation(**settings, **patch)(stored) for patch in ({}, {"patch": (8, 16)}))
+        assert patched.image.equal(plain.image)
+        assert patched.mask.equal(plain.mask)
+        assert patched.spacing == plain.spacing
 
 
 @pytest.mark.parametrize(

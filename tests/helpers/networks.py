@@ -1,5 +1,6 @@
 """Networks small enough for tests, and the segmenters around them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def small(quantise: str = "16x4", *, dims: int = 2, classes: int = 2, **settings
     """A UNet of two scales with a quantised bottleneck."""
     architecture = {"width": 4, "scales": 2, "groups": 2} | settings
     return robustq.wrap("unet", quantise, dims=dims, classes=classes, **architecture).eval()
+
+
+def with_patch(model: Segmenter, *patch: int) -> Segmenter:
+    """The model, which from now on answers by windows of this size."""
+    model.spec = model.spec.but(preparation=replace(model.spec.preparation, dims=len(patch), patch=patch))
+    return model
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

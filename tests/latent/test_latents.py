@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import robustq
-from networks import noise, small
+from networks import noise, small, with_patch
 from robustq.latent.latents import latent
 from robustq.latent.tangents import tangents
 from robustq.model.segmenter import Segmenter
@@ -45,6 +45,23 @@ def test_tokens_of_a_volume_are_those_of_its_slices_in_order(axis: int) -> None:
         torch.testing.assert_close(found.quantised[place], expected)
 
 
+@pytest.mark.parametrize("quantise", ["16x4", "none"])
+def test_tokens_of_a_model_with_a_patch_are_those_of_its_windows(quantise: str) -> None:
+    model = with_patch(small(quantise), 8, 6)
+    images = noise(2, 1, 12, 9)
+    found = latent(model, images, batch_size=4, axis=None)
+    assert found.grid == (2 * 2, 4, 3)
+    for image, tokens in zip(images, found.quantised, strict=True):
+        parts = torch.stack([image[:, row : row + 8, column : column + 6] for row in (0, 4) for column in (0, 3)])
+        torch.testing.assert_close(tokens, by_definition(model, parts).flatten(0, 1))
+    volume = noise(1, 1, 12, 9, 3)
+    sliced = latent(model, volume, batch_size=4, axis=2, output=True)
+    assert sliced.grid == (3, 2 * 2, 4, 3)
+    assert sliced.output.shape == (1, 1, 12, 9, 3)
+    for place, tokens in enumerate(sliced.quantised[0].chunk(3)):
+        torch.testing.assert_close(tokens, latent(model, volume[..., place], batch_size=4, axis=None).quantised[0])
+
+
 def test_the_decoder_is_not_run() -> None:
     model = small()
     model.network.head.register_forward_hook(lambda *arguments: pytest.fail("the decoder ran"))
@@ -69,6 +86,23 @@ def test_tangents_of_a_volume_are_those_of_its_slices() -> None:
     found = tangents(model, image, directions, axis=2)
     one = tangents(model, image[..., 3], directions[..., 3], axis=None)
     torch.testing.assert_close(found.unflatten(1, (7, -1))[:, 3], one, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [None, 2])
+def test_tangents_of_a_model_with_a_patch_are_those_of_its_windows(axis: int | None) -> None:
+    model = small().double()
+    image, directions = noise(1, 12, 9, 3).double(), noise(3, 1, 12, 9, 3, seed=1).double()
+    if axis is None:
+        image, directions = image[..., 1], directions[..., 1]
+    expected = []
+    for place in range(3) if axis is not None else (None,):
+        one, others = (image, directions) if place is None else (image[..., place], directions[..., place])
+        for row in (0, 4):
+            for column in (0, 3):
+                part = (..., slice(row, row + 8), slice(column, column + 6))
+                expected.append(tangents(model, one[part], others[part], axis=None))
+    found = tangents(with_patch(model, 8, 6), image, directions, axis=axis)
+    torch.testing.assert_close(found, torch.cat(expected, 1), rtol=1e-10, atol=1e-12)
 
 
 def test_tangents_leave_no_graph_and_no_gradient() -> None:

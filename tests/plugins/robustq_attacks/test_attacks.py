@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import robustq
-from networks import noise, small
+from networks import noise, small, with_patch
 from robustq import registry
 from robustq.attack import AbstractAttack
 from robustq.data.prepared_cases import PreparedCases
@@ -221,6 +222,25 @@ def test_a_volume_in_slices_has_the_gradient_of_the_sum_over_its_slices() -> Non
         logits = model.run(volume[None, ..., place]).logits
         F.cross_entropy(logits, case.mask[..., place].long(), reduction="sum").backward()
     expected = volume.grad / volume.grad.abs().max()
+    torch.testing.assert_close(loss_gradient(model, case, case.image), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("sliced", [False, True])
+def test_a_model_with_a_patch_has_the_gradient_of_its_answer_by_windows(sliced: bool) -> None:
+    model, shape = with_patch(small("8x4", seed=3), 6, 4), (9, 7, 3) if sliced else (9, 7)
+    image = noise(1, *shape).requires_grad_()
+    case = case_of(image.detach(), image[:1] > 0.2, slice_axis=2 if sliced else None)
+    for place in range(3) if sliced else (...,):
+        logits = sliding_window_inference(
+            image[None, ..., place],
+            (6, 4),
+            16,
+            lambda batch: model.run(batch).logits.clone(),
+            overlap=0.5,
+            mode="gaussian",
+        )
+        F.cross_entropy(logits, case.mask[..., place].long(), reduction="sum").backward()
+    expected = image.grad / image.grad.abs().max()
     torch.testing.assert_close(loss_gradient(model, case, case.image), expected, rtol=1e-4, atol=1e-6)
 
 
