@@ -39,10 +39,6 @@ EXAMPLES = examples(
         "A trained network: its checkpoint, and a codebook that needs no training",
         "robustq wrap --model-file net.py:make --weights net.pt --calibrate DATA",
     ),
-    (
-        "A network that another framework trained, in the folder that it wrote",
-        "robustq wrap --arch hf:segformer-trained --quantise none",
-    ),
 )
 
 
@@ -137,14 +133,14 @@ def wrap(
     if target.exists() and read_spec(target).training:
         raise RequestError(f"{target} is a trained model already: give another file with --out, or delete this one")
     prepared = model.spec.preparation
-    anatomy = describe(model.eval(), prepared.crop or prepared.size or cases.extents(model.spec.dims))
+    seen = prepared.patch or prepared.crop or prepared.size
+    anatomy = describe(model.eval(), seen or cases.extents(model.spec.dims))
     model.save(target)
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
     network_option = "" if model_file is None else f" --model-file {model_file}"
-    sized = bool(prepared.crop or prepared.size)
-    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=sized, options=network_option)
+    wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=seen is not None, options=network_option)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from robustq_cli.wrong_value import in_words
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("stress", "--draws", "1.5"), "--draws '1.5' is not a whole number: give one, such as 10"),
+        (("stress", "--draws", "1.5"), "--draws '1.5' is not a whole number: give one, such as 1"),
         (("minimal", "--below", "half"), "--below 'half' is not a number: give one, such as 0.5"),
         (("stress", "--batch-size", "x"), "--batch-size 'x' is not a whole number: give one, such as 1"),
     ],
@@ -26,7 +26,7 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     error = ValueError()
     error.param = SimpleNamespace(opts=["--draws"], default=10)  # type: ignore[attr-defined]
     assert in_words(error, "Invalid value for '--draws': '1.5' is not a valid integer.") == (
-        "--draws '1.5' is not a whole number: give one, such as 10"
+        "--draws '1.5' is not a whole number: give one, such as 1"
     )
     assert in_words(error, "No such option: --bacth") == "No such option: --bacth"
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."
