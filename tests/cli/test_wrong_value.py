@@ -26,7 +26,7 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     error = ValueError()
     error.param = SimpleNamespace(opts=["--draws"], default=10)  # type: ignore[attr-defined]
     assert in_words(error, "Invalid value for '--draws': '1.5' is not a valid integer.") == (
-        "--draws '1.5' is not a whole number: give one, such as 1"
+        "--draws '1.5' is not a whole number: give one, such as 10"
     )
     assert in_words(error, "No such option: --bacth") == "No such option: --bacth"
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."
