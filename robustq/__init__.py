@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from robustq.results.analysis import Analysis as Analysis
     from robustq.results.differences import Differences as Differences
     from robustq.results.differences import compare as compare
+    from robustq.results.gate import Gate as Gate
+    from robustq.results.gate import gate as gate
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.stress_run import Run as Run
@@ -40,6 +42,7 @@ _HOMES = {
     "Analysis": "results.analysis",
     "CaseError": "errors",
     "Differences": "results.differences",
+    "Gate": "results.gate",
     "InMemoryDataset": "data.in_memory",
     "MinimalLevel": "results.minimal_levels",
     "MinimalLevels": "results.minimal_levels",
@@ -53,6 +56,7 @@ _HOMES = {
     "analyse": "run.analyse",
     "calibrate": "training.calibrate",
     "compare": "results.differences",
+    "gate": "results.gate",
     "geometry": "geometry",
     "load": "model.load",
     "metrics": "metrics",
@@ -74,6 +78,7 @@ __all__ = [
     "Analysis",
     "CaseError",
     "Differences",
+    "Gate",
     "InMemoryDataset",
     "MinimalLevel",
     "MinimalLevels",
@@ -87,6 +92,7 @@ __all__ = [
     "analyse",
     "calibrate",
     "compare",
+    "gate",
     "geometry",
     "load",
     "metrics",

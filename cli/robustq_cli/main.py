@@ -10,7 +10,7 @@ import typer
 
 from robustq.errors import RequestError, StorageError
 from robustq.report.printable import printable
-from robustq_cli import analyse, compare, data, doctor, minimal, new, stress, train, wrap
+from robustq_cli import analyse, compare, data, doctor, gate, minimal, new, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
@@ -32,6 +32,8 @@ EPILOG = "\n".join(
         "1    a bug in robustq or a plugin; or doctor found a library missing",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
+        "4    gate: a criterion is not met",
+        "5    gate: not decided with these patients",
         "6    the disk is full, can only be read, or is gone; the same command continues",
         "130  stopped by you (Ctrl-C); the same command with the same --out continues",
         "143  stopped by the system (SIGTERM); the same command continues too",
@@ -55,6 +57,7 @@ for panel, name, command, ending, needs_words in (
     (MEASURE, "analyse", analyse.analyse, analyse.EXAMPLES, False),
     (MEASURE, "minimal", minimal.minimal, minimal.EXAMPLES, True),
     (READ, "compare", compare.compare, compare.EXAMPLES, True),
+    (READ, "gate", gate.gate, gate.EXAMPLES, True),
     (TOOLBOX, "list", listing.list_items, listing.EXAMPLES, False),
     (TOOLBOX, "new", new.new, new.EXAMPLES, True),
     (TOOLBOX, "doctor", doctor.doctor, doctor.EXAMPLES, False),

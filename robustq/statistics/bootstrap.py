@@ -53,7 +53,7 @@ def bootstrap_interval(
     n = len(samples)
     if n < 2:
         return math.nan, math.nan
-    estimates = statistic(_resampled_means(samples, resamples, seed))
+    estimates = statistic(resampled_means(samples, resamples, seed))
     if not np.isfinite(estimates).all():
         return math.nan, math.nan
     tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - confidence) / 2)))
@@ -61,7 +61,8 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _resampled_means(samples: Float[np.ndarray, "n k"], resamples: int, seed: int) -> Float[np.ndarray, "r k"]:
+def resampled_means(samples: Float[np.ndarray, "n k"], resamples: int, seed: int) -> Float[np.ndarray, "r k"]:
+    """Means of the columns of resampled rows, (R, k); equal seeds give equal resamples."""
     generator = np.random.default_rng(seed)
     n = len(samples)
     chunk = max(1, _CHUNK // samples.size)

@@ -17,7 +17,7 @@ COMMANDS: dict[str, Any] = GROUP.commands
 STAGES = {
     "Make a model": ["wrap", "train"],
     "Measure it": ["stress", "analyse", "minimal"],
-    "Read results": ["compare"],
+    "Read results": ["compare", "gate"],
     "The toolbox": ["list", "new", "doctor", "data"],
 }
 OPTIONS = [
@@ -54,7 +54,7 @@ def test_commands_stand_by_stage_of_work_in_one_line_each() -> None:
 
 def test_the_exit_statuses_are_listed() -> None:
     assert re.findall(r"^ (\d+) +\w", shown().partition("Exit status")[2], re.MULTILINE) == [
-        *("0", "1", "2", "3", "6", "130", "143")
+        *("0", "1", "2", "3", "4", "5", "6", "130", "143")
     ]
 
 
