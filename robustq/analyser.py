@@ -132,7 +132,7 @@ class AbstractAnalyser(ABC):
 
     @classmethod
     def setting_notes(cls, setting: str) -> Sequence[str]:
-        """What a setting means for the figures, as notes under the last table of this analyser.
+        """What a setting means for the figures, as notes under the first table of this analyser.
 
         Args:
             setting: what follows the @; "" where nothing follows.
@@ -169,8 +169,18 @@ class AbstractAnalyser(ABC):
         return ()
 
     @classmethod
+    def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """What the rows say, in one sentence for each model that they say something of; printed before all tables.
+
+        Args:
+            rows: as `grids` gets them.
+            models: as `grids` gets them.
+        """
+        return ()
+
+    @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> "Sequence[Grid]":
-        """Tables with all models side by side.
+        """Tables with all models side by side. The first one is the summary; the others are details.
 
         Args:
             rows: the rows of a whole analysis, without the rows that only a figure needs.

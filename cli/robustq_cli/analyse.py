@@ -10,7 +10,7 @@ from robustq.request.checks import parse_checks
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
@@ -42,6 +42,10 @@ Seed = Annotated[
         help="Seed of the noise. The same seed gives the same noise again.",
     ),
 ]
+Details = Annotated[
+    bool,
+    typer.Option("--details", rich_help_panel=OUTPUT, help="Print every table of each check, and not only its first."),
+]
 
 
 def analyse(
@@ -58,6 +62,7 @@ def analyse(
     compat: options.Compat = None,
     clip: options.Clip = False,
     check: Check = "all",
+    details: Details = False,
     out: options.RunDirectory = None,
     json: options.Json = False,
     device: options.Device = "auto",
@@ -104,8 +109,11 @@ def analyse(
     if json:
         console.print_json(analysis.summary())
     else:
-        for table in analysis.tables():
+        console.print_sentences(analysis.conclusions())
+        for table in analysis.tables(details=details):
             console.print_table(table)
+        if not details:
+            console.say("Further tables: the same command with --details and the same --out.")
         for sentence in analysis.undrawable():
             console.say(sentence)
         console.say(f"Rows, summary and figures are in {target}.")

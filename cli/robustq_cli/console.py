@@ -76,6 +76,14 @@ def print_table(table: "RenderableType") -> None:
     Console(file=out().file, width=max(out().width, needed)).print(table)
 
 
+def print_sentences(sentences: Iterable[str]) -> None:
+    """Print sentences on stdout, one in each line."""
+    from rich.text import Text
+
+    for sentence in sentences:
+        out().print(Text(printable(sentence)), soft_wrap=True)
+
+
 def print_pairs(pairs: Mapping[str, str]) -> None:
     """Print names and their texts, one pair on each line. Lines are not wrapped, so that commands can be copied."""
     from rich.text import Text

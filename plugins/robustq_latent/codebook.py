@@ -16,7 +16,7 @@ from robustq.quantiser import usage
 from robustq.report.grid import Grid
 from robustq_latent.codebook_findings import geometry, geometry_in_use, use
 from robustq_latent.codebook_map import CodebookMap, SampledTokens, map_findings
-from robustq_latent.codebook_tables import codebook_grids
+from robustq_latent.codebook_tables import codebook_conclusions, codebook_grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +77,11 @@ class Codebook(AbstractAnalyser):
                     yield from geometry_in_use(stage_vectors, used, prefix, domain)
         if vectors is not None:
             yield from map_findings(self._samples, vectors[0].cpu(), "0:" if stages > 1 else "")
+
+    @classmethod
+    def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """How many codes live, how large they are, and how many lie on one spot."""
+        return codebook_conclusions(rows, models)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

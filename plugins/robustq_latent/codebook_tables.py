@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd_significant, number, significant
+from robustq.report.numbers import count, mean_sd_significant, number, significant
 
 _GEOMETRY = (
     "r",
@@ -46,6 +46,33 @@ def codebook_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
     with_vectors = whole[whole["model"].isin(set(whole[whole["metric"] == "norm_mean"]["model"]))]
     radii = _radii_grid(whole, models, set(with_vectors["model"]), sample)
     return [radii] if with_vectors.empty else [radii, _spread_grid(with_vectors)]
+
+
+def codebook_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+    """For each stage of each codebook: codes in use, mean radius, and the codes that lie on another one.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the sentences.
+    """
+    whole = rows[(rows["case"] == "") & (rows["domain"] == "")]
+    figures = whole[whole["metric"].isin(["codes_in_use", "codebook_size", "r"])]
+    sentences = []
+    for model in models:
+        for label, of_stage in figures[figures["model"] == model].groupby("label", sort=False):
+            stage = str(label)
+            values = dict(zip(of_stage["metric"], of_stage["value"], strict=True))
+            if "codes_in_use" not in values:
+                continue
+            radii = rows[(rows["model"] == model) & (rows["metric"] == "r_i")]
+            if stage:
+                radii = radii[radii["label"].str.startswith(f"{stage}:")]
+            doubled = int((radii["value"] == 0).sum())
+            parts = [f"{values['codes_in_use']:.0f} of {values['codebook_size']:.0f} codes in use"]
+            parts += [f"mean radius r {significant(values['r'])}"] if pd.notna(values.get("r")) else []
+            parts += [f"{count(doubled, 'code')} lying exactly on another one"] if doubled else []
+            sentences.append(f"{model}{f', stage {stage}' if stage else ''}: {', '.join(parts)}.")
+    return sentences
 
 
 def _radii_grid(whole: pd.DataFrame, models: Sequence[str], with_vectors: set[str], sample: str) -> Grid:

@@ -3,6 +3,7 @@
 The paper averages the variance in its Table 3 and draws it in its Fig. 2.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +16,7 @@ from robustq.dataset import Case
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
-from robustq.report.numbers import percent
+from robustq.report.numbers import percent, significant
 from robustq.report.values import Values
 from robustq_latent.moments import Moments
 
@@ -95,6 +96,28 @@ class LatentVariance(AbstractAnalyser):
         flat = variance.flatten()
         for element in _chosen(flat.numel()):
             yield Finding("element_variance", float(flat[element]), label=str(element))
+
+    @classmethod
+    def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """How far the strongest noise moves each model's latents, relative to the latents' own variance."""
+        values = Values(rows[rows["metric"].isin(_READINGS)])
+        sentences = []
+        for model in models:
+            moved = {
+                perturbation: values.mean(model, "relative", perturbation, values.levels[-1])
+                for perturbation in values.perturbations
+                if not math.isnan(values.mean(model, "relative", perturbation, values.levels[-1]))
+            }
+            if not moved:
+                continue
+            worst = max(moved, key=lambda perturbation: moved[perturbation])
+            flips = values.mean(model, "flip_rate", worst, values.levels[-1])
+            codes = "" if math.isnan(flips) else f", and changes the code of {100 * flips:.3g} % of the tokens"
+            sentences.append(
+                f"{model}: {worst} of {percent(values.levels[-1])} varies its latents by {significant(moved[worst])} "
+                f"times their own variance{codes}."
+            )
+        return sentences
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

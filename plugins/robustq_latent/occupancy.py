@@ -1,5 +1,6 @@
 """The analyser `occupancy`: which anatomy a code stands for, and how far tokens lie from the codebook."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import windows_of
 from robustq.report.grid import Grid
+from robustq.statistics.group_means import group_means
 from robustq_latent.code_maps import CodeMap, code_maps, shown_cases
 from robustq_latent.occupancy_tables import occupancy_grids
 from robustq_latent.space import space_findings
@@ -91,6 +93,17 @@ class Occupancy(AbstractAnalyser):
         yield from space_findings(self.model)
         for entry, code_map in self._maps:
             yield from code_map.findings(entry)
+
+    @classmethod
+    def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """How many tokens lie farther from their code than its radius, which then guarantees nothing for them."""
+        beyond = rows[rows["metric"] == "beyond_radius"]
+        return [
+            f"{model}: {100 * share:.3g} % of the tokens lie farther from their code than its radius r_k, so that r_k "
+            "bounds no shift of them."
+            for model in models
+            if not math.isnan(share := float(group_means(beyond[beyond["model"] == model])["value"].mean()))
+        ]
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

@@ -17,6 +17,7 @@ from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.report.numbers import percent
 from robustq_latent.space import space_findings
+from robustq_latent.taylor_conclusions import taylor_conclusions
 from robustq_latent.taylor_piece import TaylorPiece
 from robustq_latent.taylor_tables import taylor_grids
 
@@ -103,8 +104,13 @@ class Taylor(AbstractAnalyser):
             )
 
     @classmethod
+    def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+        """Whether the first-order prediction can be trusted, and up to which level."""
+        return taylor_conclusions(rows, models)
+
+    @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-        """A table of shifts and criteria, one of the errors of the criteria, one of the largest safe levels."""
+        """A table of the largest safe levels, one of shifts and criteria, one of the errors of the criteria."""
         return taylor_grids(rows, models, sample=sample)
 
     @classmethod

@@ -23,7 +23,7 @@ _SHIFTS = (
 
 
 def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-    """A table of shifts and criteria, one of the errors of the criteria, one of the largest safe levels.
+    """A table of the largest safe levels, one of shifts and criteria, one of the errors of the criteria.
 
     Args:
         rows: rows of a whole analysis.
@@ -61,7 +61,7 @@ def taylor_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> S
     ]
     quantised = [model for model in models if "safe_by_margin" in set(rows[rows["model"] == model]["metric"])]
     if quantised:
-        grids += [_error_grid(rows, quantised, values, sample), _level_grid(rows, quantised, sample)]
+        grids = [_level_grid(rows, quantised, sample), *grids, _error_grid(rows, quantised, values, sample)]
     return grids
 
 

@@ -68,8 +68,19 @@ class Analysis(Stored):
                 lines.append(f"{model}: {'; '.join([*verdicts, *self.remarks()[model]])}")
         return lines
 
-    def grids(self) -> list[Grid]:
-        """Every table of every check, with the verdicts above it. Notes on the whole run stand under the last table.
+    def conclusions(self) -> list[str]:
+        """The verdicts, then what each check says of each model in one sentence."""
+        rows = measured(self._frame)
+        checks = [check for check in self._analysers.values() if not isinstance(check, RequestError)]
+        return [*self.verdicts(), *(sentence for check in checks for sentence in check.conclusions(rows, self.models))]
+
+    def grids(self, *, details: bool = True) -> list[Grid]:
+        """The tables of every check. Notes on the whole run stand under the last table.
+
+        The verdict on a dead bottleneck stands above every table, so that no table can be read without it.
+
+        Args:
+            details: whether all tables of a check are given, and not only the first.
 
         Raises:
             RequestError: a check is not installed here.
@@ -84,8 +95,10 @@ class Analysis(Stored):
             if isinstance(loaded, RequestError):
                 raise loaded
             of_check = list(loaded.grids(rows, self.models, sample=sample_and_draws if loaded.needs_draws else sample))
-            grids += _noted(of_check, loaded.setting_notes(split_setting("analysers", text)[1]))
-        heads = self.verdicts()
+            notes = loaded.setting_notes(split_setting("analysers", text)[1])
+            first = [replace(grid, notes=[*grid.notes, *notes]) for grid in of_check[:1]]
+            grids += [*first, *of_check[1:]] if details else first
+        heads = self._dead()
         return _once(
             [
                 replace(grid, heads=heads)
@@ -105,9 +118,19 @@ class Analysis(Stored):
             else []
         )
 
-    def tables(self) -> list[Sheet]:
-        """The tables for a terminal or a notebook (`rich.print` shows one)."""
-        return [grid.to_rich() for grid in self.grids()]
+    def _dead(self) -> list[str]:
+        """The verdicts on the models whose bottleneck is dead."""
+        rows = self.directory.rows(before=1).to_pandas()
+        dead = set(rows[(rows["metric"] == "alive") & (rows["value"] == 0)]["model"])
+        return [verdict for verdict in self.verdicts() if verdict.partition(":")[0] in dead]
+
+    def tables(self, *, details: bool = True) -> list[Sheet]:
+        """The tables for a terminal or a notebook (`rich.print` shows one).
+
+        Args:
+            details: as in `grids`.
+        """
+        return [grid.to_rich() for grid in self.grids(details=details)]
 
     def summary(self) -> dict[str, Any]:
         """The figures of the tables as JSON values."""
@@ -122,6 +145,7 @@ class Analysis(Stored):
             "cases": len(self.asked["data"]["cases"]),
             "draws": self.asked["draws"],
             "verdicts": self.verdicts(),
+            "conclusions": self.conclusions(),
             "per_case": [] if per_case.empty else _records(summarise(group_means(per_case))),
             "overall": _records(overall[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},

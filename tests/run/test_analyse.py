@@ -22,6 +22,15 @@ from robustq.results.analysis import Analysis
 from robustq_latent.code_maps import shown_cases
 from robustq_latent.occupancy import Occupancy
 
+FIRST_WORDS = {
+    "liveness": "Liveness",
+    "codebook": "Codebook",
+    "latent-variance": "Latent variance",
+    "occupancy": "Tokens beyond the radius",
+    "taylor": "Largest safe level",
+}
+"""For each check, the first words of the title of its first table."""
+
 
 def rows(analysis: Analysis) -> pd.DataFrame:
     frame = analysis.to_frame()
@@ -105,15 +114,33 @@ def test_a_3d_model_is_analysed() -> None:
     assert len(found.tables()) >= 5
 
 
-def test_every_table_is_headed_by_the_verdicts_in_every_format(whole: Analysis) -> None:
-    grids = whole.grids()
+def test_every_table_is_headed_by_the_verdict_on_a_dead_bottleneck_in_every_format() -> None:
+    dead = model()
+    with torch.no_grad():
+        for bottleneck in dead.bottlenecks:
+            bottleneck.project_in.weight.zero_()
+    grids = analyse({"vq": dead, "plain": model("none")}, draws=2, levels=[30]).grids()
     assert len(grids) >= 7
     for grid in grids:
+        assert len(grid.heads) == 1, "an alive bottleneck needs no warning"
         for text in (grid.to_markdown(), grid.to_latex(), grid.to_csv()):
-            assert "alive" in text
+            assert "DEAD" in text
         shown = io.StringIO()
         Console(file=shown, width=250).print(grid.to_rich())
-        assert shown.getvalue().index("vq: alive") < shown.getvalue().index("──"), "above the header's rule"
+        assert shown.getvalue().index("vq: DEAD") < shown.getvalue().index("──"), "above the header's rule"
+
+
+def test_conclusions_begin_with_the_verdicts_and_name_each_model(whole: Analysis) -> None:
+    verdicts, conclusions = whole.verdicts(), whole.conclusions()
+    assert conclusions[: len(verdicts)] == verdicts
+    told = " ".join(conclusions[len(verdicts) :])
+    for words in ("codes in use, mean radius r", "times their own variance", "the Taylor bound predicts"):
+        assert words in told
+    assert [grid.title for grid in whole.grids(details=False)] == [
+        grids[0].title
+        for check in whole.asked["checks"]
+        if (grids := [grid for grid in whole.grids() if grid.title.startswith(FIRST_WORDS[check])])
+    ]
 
 
 def test_a_note_is_printed_once_and_those_on_the_run_under_the_last_table(whole: Analysis) -> None:
