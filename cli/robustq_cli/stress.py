@@ -10,6 +10,7 @@ from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.leave_page import leave_page
 
 EXAMPLES = examples(
     (
@@ -142,5 +143,6 @@ def stress(
         for metric in run.metrics:
             console.print_table(run.table(metric))
         console.say(f"Rows, summary and curves are in {target}.")
+    leave_page(target)
     console.say_remarks(run.data_remarks)
     return console.say_left_out(run.failures)

@@ -121,7 +121,9 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "figures on these cases are better than"):
         assert word in result.stdout
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "commands.json",
         "curves",
+        "report.html",
         "results.parquet",
         "rows",
         "run.json",

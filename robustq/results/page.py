@@ -1,0 +1,146 @@
+"""Makes the page of run directories: what `robustq report` writes, and `stress` and `analyse` at their end."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustq.errors import RequestError, unknown
+from robustq.report.page.contents import Chapter, Explanation, Page
+from robustq.report.page.render import render
+from robustq.results.analysis import Analysis
+from robustq.results.directory import RunDirectory
+from robustq.results.gallery import read_gallery
+from robustq.results.likely_baseline import likely_baseline
+from robustq.results.page_chapter import page_chapter
+from robustq.results.page_making import page_making
+from robustq.results.several_runs import join
+from robustq.results.stress_run import Run
+from robustq.whole_file import whole_file
+
+NAME = "report.html"
+"""File name of a page whose name nobody gave."""
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What a page shows.
+
+    Attributes:
+        baseline: model that the others are compared with; None for the one that `likely_baseline` chooses.
+        images: whether the page shows the images of cases.
+        case_names: whether the page names cases; otherwise it numbers them.
+    """
+
+    baseline: str | None = None
+    images: bool = True
+    case_names: bool = True
+
+
+def write_page(
+    paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str] | None = None,
+    options: PageOptions | None = None,
+) -> Path:
+    """Write the page of run directories, and return where it is.
+
+    Args:
+        paths: run directories of `robustq stress`, `robustq analyse` or both.
+        out: the file; by default `report.html` in the run directory, of several runs in the current folder.
+        options: what the page shows.
+
+    Raises:
+        RequestError: a directory holds no run, no model has the name of the baseline, or the file cannot be written.
+    """
+    directories = [Path(path) for path in paths]
+    target = Path(out) if out is not None else (directories[0] / NAME if len(directories) == 1 else Path(NAME))
+    html = render(make_page(directories, options or PageOptions()))
+    with whole_file(target) as partial:
+        partial.write_text(html, encoding="utf-8")
+    return target
+
+
+def make_page(directories: Sequence[Path], options: PageOptions) -> Page:
+    """The contents of the page.
+
+    Raises:
+        RequestError: as `write_page`.
+    """
+    runs = [Run(path) for path in directories if RunDirectory(path, "stress").exists]
+    analyses = [Analysis(path) for path in directories if RunDirectory(path, "analyse").exists]
+    for path in directories:
+        if not any(RunDirectory(path, command).exists for command in ("stress", "analyse")):
+            RunDirectory(path, "stress").read()  # says what is missing
+    names = {model for run in runs for model in run.models}
+    if options.baseline is not None and options.baseline not in names:
+        raise unknown("model", options.baseline, names)
+    left_out: list[str] = []
+    chapters = _chapters(runs, analyses, options, left_out)
+    explanations = [_explanation(analysis, left_out) for analysis in analyses]
+    gallery = [picture for run in runs for picture in read_gallery(run, case_names=options.case_names)]
+    if not options.images:
+        gallery = []
+    data = dict.fromkeys(stored.asked["data"]["name"] for stored in (*runs, *analyses))
+    shown = list(dict.fromkeys(model for stored in (*runs, *analyses) for model in stored.models))
+    return Page(
+        title=f"Robustness of {_listed(shown)} on {', '.join(data)}",
+        notice=_notice(bool(gallery), options, bool(runs and any(run.failures for run in runs))),
+        chapters=chapters,
+        explanations=explanations,
+        gallery=gallery,
+        makings=[page_making(stored) for stored in (*runs, *analyses)],
+        left_out=left_out,
+    )
+
+
+def _chapters(
+    runs: Sequence[Run], analyses: Sequence[Analysis], options: PageOptions, left_out: list[str]
+) -> list[Chapter]:
+    """One chapter for all runs if they can stand side by side, else one for each."""
+    if not runs:
+        return []
+    verdicts = [verdict for analysis in analyses for verdict in analysis.verdicts()]
+    groups: list[list[Run]] = [list(runs)]
+    names = [model for run in runs for model in run.models]
+    if len(runs) > 1:
+        try:
+            if len(set(names)) < len(names):
+                raise RequestError("two of their models have the same name")
+            join(runs)
+        except RequestError as error:
+            left_out.append(f"The runs are shown one after the other and not side by side, because {error}.")
+            groups = [[run] for run in runs]
+    chapters = []
+    for group in groups:
+        own = {model for run in group for model in run.models}
+        baseline = options.baseline if options.baseline in own else likely_baseline(group)
+        chapters.append(page_chapter(group, baseline, verdicts, show_cases=options.case_names))
+        verdicts = []  # once on a page
+    return chapters
+
+
+def _explanation(analysis: Analysis, left_out: list[str]) -> Explanation:
+    try:
+        grids = analysis.grids()
+    except RequestError as error:
+        grids = []
+        left_out.append(f"The tables of the analysis in {analysis.directory.path.name} cannot be shown: {error}.")
+    figures = {name: path.read_bytes() for name, path in analysis.figures.items()}
+    return Explanation(analysis.directory.path.name, analysis.verdicts(), grids, figures)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, or their number where they would fill the line."""
+    text = ", ".join(names)
+    return text if len(text) <= 80 else f"{len(names)} models"
+
+
+def _notice(gallery: bool, options: PageOptions, failures: bool) -> str:
+    """What the page holds of patients."""
+    parts = [*(["images of patients"] if gallery else []), *(["names of cases"] if options.case_names else [])]
+    if not gallery and not (failures and options.case_names):
+        return "This page holds no images and no names of cases."
+    return (
+        f"This page holds {' and '.join(parts)}: treat it as you treat the data. robustq report with --without-images "
+        "and --rename-cases makes one without them."
+    )
