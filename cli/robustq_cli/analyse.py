@@ -109,6 +109,6 @@ def analyse(
         for sentence in analysis.undrawable():
             console.say(sentence)
         console.say(f"Rows, summary and figures are in {target}.")
-    leave_page(target)
+    leave_page(target, "analysis")
     console.say_remarks(analysis.data_remarks)
     return console.say_left_out(analysis.failures)

@@ -64,9 +64,9 @@ def report(
 ) -> None:
     """Write results as one HTML page.
 
-    The page opens from disk and needs no network. It begins with a verdict on each model and perturbation. Then come the matrix, the curves, the tables, the
-    worst cases, the analyses, and how everything was made. robustq stress and robustq analyse write such a page at
-    their end; this command writes it again, or one page for several runs.
+    The page opens from disk and needs no network. It begins with a verdict on each model and perturbation. Then come
+    the matrix, the curves, the tables, the worst cases, the analyses, and how everything was made. robustq stress and
+    robustq analyse write such a page at their end; this command writes it again, or one page for several runs.
     """
     from robustq.results.page import PageOptions, write_page
 

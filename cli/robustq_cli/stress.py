@@ -143,6 +143,6 @@ def stress(
         for metric in run.metrics:
             console.print_table(run.table(metric))
         console.say(f"Rows, summary and curves are in {target}.")
-    leave_page(target)
+    leave_page(target, "stress", "compare")
     console.say_remarks(run.data_remarks)
     return console.say_left_out(run.failures)

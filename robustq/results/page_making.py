@@ -16,7 +16,7 @@ _FACTS = {
     "seed": "seed of the noise",
     "metrics": "metrics",
     "missing": "missed structures",
-    "split": "cases",
+    "split": "split",
     "clip": "clipped",
     "batch_size": "batch size",
     "noise_device": "device of the noise",

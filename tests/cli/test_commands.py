@@ -128,6 +128,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
         "rows",
         "run.json",
         "summary.json",
+        "tables",
     ]
     result = robustq("stress", *models, *asked, "--json", cwd=tmp_path)
     assert len(json.loads(result.stdout)["curves"]) == 4

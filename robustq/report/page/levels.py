@@ -33,8 +33,12 @@ class Levels:
     @property
     def name(self) -> str:
         """The metric as a reader writes it, with its unit: `Dice`, `hd95 [mm]`."""
-        name = {"dice": "Dice", "iou": "IoU"}.get(self.metric, self.metric)
-        return f"{name} [{self.unit}]" if self.unit else name
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
+
+    @property
+    def title(self) -> str:
+        """The metric as a reader writes it, without its unit."""
+        return {"dice": "Dice", "iou": "IoU"}.get(self.metric, self.metric)
 
     @property
     def is_share(self) -> bool:

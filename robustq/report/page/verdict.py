@@ -57,7 +57,7 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels) -> 
         compared: what `robustq.statistics.compare_robustness` gave, or its rows of one perturbation.
         measure: the metric.
     """
-    sentences = robustness_verdicts(compared, measure.metric, measure.unit, higher_is_better=measure.higher_is_better)
+    sentences = robustness_verdicts(compared, measure.title, measure.unit, higher_is_better=measure.higher_is_better)
     verdicts = []
     for (model, rows), sentence in zip(compared.groupby("model", sort=False), sentences, strict=True):
         widest = rows[(rows["perturbations"] == rows["perturbations"].max()) & (rows["measure"] == "drop")].iloc[0]
