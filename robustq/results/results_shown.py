@@ -116,9 +116,8 @@ def tidy_analysis(analysis: Analysis) -> pd.DataFrame:
     names = ["model", "domain", "perturbation", "level", "metric", "unit"]
     columns = [*names, "groups", "mean", "sd", "median", "q1", "q3"]
     overall = [{**entry, "mean": entry["value"]} for entry in summary["overall"]]
-    return (
-        pd.DataFrame([*summary["per_case"], *overall]).reindex(columns=[*names, *figures]).astype({"groups": "Int64"})
-    )
+    table = pd.DataFrame([*summary["per_case"], *overall]).reindex(columns=columns)
+    return table.astype({"groups": "Int64"})
 
 
 def _has_analysis(directory: Path) -> bool:

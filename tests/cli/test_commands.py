@@ -123,6 +123,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "commands.json",
         "curves",
+        "gallery",
         "report.html",
         "results.parquet",
         "rows",
