@@ -1,6 +1,7 @@
 """The images of the worst cases that a stress run keeps: the folder `gallery/`, one file for each case."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,8 +33,8 @@ class Kept:
     case: str
     perturbation: str
     level: float
-    models: list[str]
-    scores: list[tuple[str, str]]
+    models: Sequence[str]
+    scores: Sequence[Sequence[str]]
 
 
 def keep_picture(

@@ -76,7 +76,7 @@ def make_page(directories: Sequence[Path], options: PageOptions) -> Page:
         raise unknown("model", options.baseline, names)
     left_out: list[str] = []
     chapters = _chapters(runs, analyses, options, left_out)
-    explanations = [_explanation(analysis, left_out) for analysis in analyses]
+    explanations = [_explanation(analysis, options, left_out) for analysis in analyses]
     gallery = [picture for run in runs for picture in read_gallery(run, case_names=options.case_names)]
     if not options.images:
         gallery = []
@@ -84,7 +84,7 @@ def make_page(directories: Sequence[Path], options: PageOptions) -> Page:
     shown = list(dict.fromkeys(model for stored in (*runs, *analyses) for model in stored.models))
     return Page(
         title=f"Robustness of {_listed(shown)} on {', '.join(data)}",
-        notice=_notice(bool(gallery), options, bool(runs and any(run.failures for run in runs))),
+        notice=_notice(bool(gallery) or any(explanation.figures for explanation in explanations), options),
         chapters=chapters,
         explanations=explanations,
         gallery=gallery,
@@ -119,13 +119,19 @@ def _chapters(
     return chapters
 
 
-def _explanation(analysis: Analysis, left_out: list[str]) -> Explanation:
+def _explanation(analysis: Analysis, options: PageOptions, left_out: list[str]) -> Explanation:
     try:
         grids = analysis.grids()
     except RequestError as error:
         grids = []
         left_out.append(f"The tables of the analysis in {analysis.directory.path.name} cannot be shown: {error}.")
     figures = {name: path.read_bytes() for name, path in analysis.figures.items()}
+    if figures and not (options.images and options.case_names):
+        figures = {}
+        left_out.append(
+            f"The figures of the analysis in {analysis.directory.path.name} are left out, because they can show images "
+            "and names of cases."
+        )
     return Explanation(analysis.directory.path.name, analysis.verdicts(), grids, figures)
 
 
@@ -135,12 +141,13 @@ def _listed(names: Sequence[str]) -> str:
     return text if len(text) <= 80 else f"{len(names)} models"
 
 
-def _notice(gallery: bool, options: PageOptions, failures: bool) -> str:
+def _notice(images: bool, options: PageOptions) -> str:
     """What the page holds of patients."""
-    parts = [*(["images of patients"] if gallery else []), *(["names of cases"] if options.case_names else [])]
-    if not gallery and not (failures and options.case_names):
-        return "This page holds no images and no names of cases."
+    parts = [*(["images of patients"] if images else []), *(["names of cases"] if options.case_names else [])]
+    if not parts:
+        return "This page holds no image and no name of a case."
+    held = " and ".join(parts)
     return (
-        f"This page holds {' and '.join(parts)}: treat it as you treat the data. robustq report with --without-images "
-        "and --rename-cases makes one without them."
+        f"This page can hold {held}: treat it as you treat the data. To give it to others, make it again with robustq "
+        "report --without-images --rename-cases."
     )
