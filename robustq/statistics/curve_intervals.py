@@ -26,14 +26,15 @@ def curve_intervals(means: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFr
     """
     curve = [name for name in _CURVE if name in means]
     table = summarise(means)
-    # As text, because a missing training seed is equal to nothing, not even to itself.
-    keys = table[[*curve, "level"]].astype(object).where(table[[*curve, "level"]].notna(), "").apply(tuple, axis=1)
-    rows = means[[*curve, "level"]].astype(object).where(means[[*curve, "level"]].notna(), "").apply(tuple, axis=1)
-    column_of = {key: column for column, key in enumerate(keys)}
-    groups = means.groupby(list(GROUP), sort=True).ngroup().to_numpy()
+    identity = [name for name in means.columns if name not in (*GROUP, "value", "missed")]
+    # The rows of the table are in the order of these groups.
+    places = means.groupby(identity, dropna=False).ngroup().to_numpy()
+    groups = means.groupby(list(GROUP)).ngroup().to_numpy()
     values = np.full((int(groups.max(initial=-1)) + 1, len(table)), np.nan)
-    values[groups, [column_of[key] for key in rows]] = means["value"].to_numpy(float)
-    clean = [column_of.get((*key[:-1], 0.0)) for key in keys]
+    values[groups, places] = means["value"].to_numpy(float)
+    curves = [int(number) for number in table.groupby(curve, dropna=False).ngroup()]
+    at_zero_of = {curves[place]: place for place in np.flatnonzero(table["level"].to_numpy(float) == 0).tolist()}
+    clean = [at_zero_of.get(number) for number in curves]
     sign = 1 if higher_is_better else -1
     with np.errstate(invalid="ignore"):
         drops = sign * (_columns(values, clean) - values)
