@@ -19,7 +19,7 @@ test-long: .venv/installed-test
 
 # Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.
 test-page: .venv/installed-test
-	$(BIN)/python -m pip install --quiet 'playwright>=1.48'
+	$(BIN)/python -m pip install --quiet 'playwright>=1.48' axe-playwright-python
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m page tests/page
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,7 +50,12 @@ class CommandGiven:
 
 def commands_given(directory: RunDirectory) -> list[CommandGiven]:
     """The commands of this kind that computed in a directory, in their order; empty where an earlier version wrote."""
-    return [CommandGiven(**entry) for entry in _read(directory.path) if entry["command"] == directory.command]
+    known = [field.name for field in fields(CommandGiven)]
+    return [
+        CommandGiven(**{name: entry[name] for name in known if name in entry})
+        for entry in _read(directory.path)
+        if entry["command"] == directory.command
+    ]
 
 
 @contextmanager

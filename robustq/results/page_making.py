@@ -46,13 +46,13 @@ def page_making(stored: Stored) -> Making:
         ]
         for model in asked["models"]
     ]
+    heading = f"robustq {stored.command}, {stored.directory.path.name}"
+    header = ["model", "architecture", "quantiser", "training seed", "hash of weights"]
     return Making(
-        heading=f"robustq {stored.command}, {stored.directory.path.name}",
+        heading=heading,
         commands=list(dict.fromkeys(one.line for one in given if one.line)),
         facts=facts,
-        models=Grid(
-            "Models", ["model", "architecture", "quantiser", "training seed", "hash of weights"], [("", lines)]
-        ),
+        models=Grid(f"Models of {heading}", header, [("", lines)]),
     )
 
 

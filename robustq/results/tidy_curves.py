@@ -21,7 +21,8 @@ def tidy_curves(run: Run) -> pd.DataFrame:
     names: list[str | None] = [*run.domains.told_apart] or [None]
     for domain in names:
         rows = frame if domain is None else frame[frame["domain"] == domain]
-        for metric, measure in parse_metrics(",".join(run.metrics)).items():
+        for metric in run.metrics:
+            (measure,) = parse_metrics(metric).values()
             of_metric = rows[rows["metric"] == metric]
             for by_label in (False, True):
                 if of_metric.empty or (by_label and of_metric["label"].nunique() < 2):

@@ -22,8 +22,8 @@ CASES = 6
 SLICES = 9
 """Largest number of slices of a volume."""
 
-PIXELS = 192
-"""Largest extent of a kept image; a larger one is thinned."""
+PIXELS = {2: 192, 3: 128}
+"""Largest extent of a kept image, and of a kept slice of a volume; a larger one is thinned."""
 
 
 def keep_gallery(run: Run, evaluator: Evaluator) -> None:
@@ -73,10 +73,10 @@ def _worst(run: Run, frame: pd.DataFrame) -> list[tuple[str, str, float]]:
     highest = float(rows["level"].max()) if len(rows) else 0.0
     if not highest > 0:
         return []
-    higher_is_better = parse_metrics(metric)[metric].higher_is_better
+    (measure,) = parse_metrics(metric).values()
     keys = ["case", "perturbation"]
     means = rows[rows["level"] == highest].groupby(keys)["value"].mean().dropna().reset_index()
-    means = means.sort_values("value", ascending=higher_is_better, kind="stable").drop_duplicates("case")
+    means = means.sort_values("value", ascending=measure.higher_is_better, kind="stable").drop_duplicates("case")
     return [(str(row["case"]), str(row["perturbation"]), highest) for row in means.head(CASES).to_dict("records")]
 
 
@@ -146,6 +146,7 @@ class _Slices:
 
     def _cut(self, pixels: np.ndarray) -> np.ndarray:
         stack = pixels[None] if self._axis is None else np.moveaxis(pixels, self._axis, 0)[self._chosen]
-        step = max(1, -(-max(stack.shape[1:]) // PIXELS))
+        most = PIXELS[2 if self._axis is None else 3]
+        step = max(1, -(-max(stack.shape[1:]) // most))
         stack = stack[:, ::step, ::step]
         return np.ascontiguousarray(np.rot90(stack, axes=(1, 2)) if self._upright else stack)

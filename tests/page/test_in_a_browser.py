@@ -78,6 +78,18 @@ def test_nothing_is_wider_than_the_screen(browser: Any, page: Path, width: int, 
     context.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_that_keeps_people_out(browser: Any, page: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    faults = axe.run(tab).response["violations"]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
+    context.close()
+
+
 def column(tab: Any, place: int) -> list[float]:
     cells = tab.locator(f"table.matrix tbody tr td:nth-child({place})").all()
     return [float(cell.get_attribute("data-value")) for cell in cells]

@@ -160,6 +160,19 @@ def test_runs_of_the_same_cases_stand_side_by_side_and_others_one_after_the_othe
     assert "one after the other and not side by side, because" in apart
 
 
+def test_the_page_of_several_runs_is_written_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [stored_run(tmp_path / name, rows.run(name, rows.declining(0.01, 0), groups=2)) for name in ("a", "b")]
+    monkeypatch.chdir(tmp_path)
+    assert write_page(runs) == Path("report.html")
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_a_run_that_was_stopped_says_so_on_its_page(tmp_path: Path) -> None:
+    run = stored_run(tmp_path / "run", rows.run("unet", rows.declining(0.01, 0), groups=2))
+    (run / "rows" / "000000.parquet").unlink()
+    assert "NOT FINISHED: 1 of 1 batches" in write_page([run]).read_text()
+
+
 def test_an_unknown_baseline_and_a_folder_without_a_run_are_refused(page: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="unknown model 'vqq': did you mean vq"):
         write_page([page.parent], options=PageOptions(baseline="vqq"))
