@@ -15,12 +15,12 @@ def leave_page(directory: Path, *results: str, images: bool = True) -> None:
         results: the results whose tables are written: "stress", "compare", "analysis".
         images: whether the page shows the images of cases.
     """
-    from robustq.results.page import PageOptions, write_page
+    from robustq.results.page import write_page
     from robustq.results.tables_kept import keep_tables
 
     try:
         keep_tables(directory, *results)
-        console.say(f"The page is {write_page([directory], options=PageOptions(images=images))}.")
+        console.say(f"The page is {write_page(directory, images=images)}.")
     except Exception as error:
         console.say(
             f"Note: the page could not be written ({error}); the rows are whole, and robustq report tries again."

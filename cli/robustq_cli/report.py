@@ -68,7 +68,7 @@ def report(
     the matrix, the curves, the tables, the worst cases, the analyses, and how everything was made. robustq stress and
     robustq analyse write such a page at their end; this command writes it again, or one page for several runs.
     """
-    from robustq.results.page import PageOptions, write_page
+    from robustq.results.page import write_page
 
-    options = PageOptions(baseline=baseline, images=not without_images, case_names=not rename_cases)
-    console.say(f"The page is {write_page(runs, out, options)}.")
+    page = write_page(runs, out, baseline=baseline, images=not without_images, case_names=not rename_cases)
+    console.say(f"The page is {page}.")

@@ -22,6 +22,9 @@ NAME = "report.html"
 """File name of a page whose name nobody gave."""
 
 
+AnyPath = str | os.PathLike[str]
+
+
 @dataclass(frozen=True)
 class PageOptions:
     """What a page shows.
@@ -38,23 +41,31 @@ class PageOptions:
 
 
 def write_page(
-    paths: Sequence[str | os.PathLike[str]],
-    out: str | os.PathLike[str] | None = None,
-    options: PageOptions | None = None,
+    runs: AnyPath | Sequence[AnyPath],
+    out: AnyPath | None = None,
+    *,
+    baseline: str | None = None,
+    images: bool = True,
+    case_names: bool = True,
 ) -> Path:
     """Write the page of run directories, and return where it is.
 
     Args:
-        paths: run directories of `robustq stress`, `robustq analyse` or both.
+        runs: a run directory of `robustq.stress`, `robustq.analyse` or both, or several.
         out: the file; by default `report.html` in the run directory, of several runs in the current folder.
-        options: what the page shows.
+        baseline: name of the model that the others are compared with; by default the matched baseline, else the first
+            model without a codebook, else the first model.
+        images: whether the page shows the images of cases, and the figures of analyses, which can show images too.
+        case_names: whether the page names cases; otherwise it numbers them.
 
     Raises:
         RequestError: a directory holds no run, no model has the name of the baseline, or the file cannot be written.
     """
-    directories = [Path(path) for path in paths]
+    directories = [Path(runs)] if isinstance(runs, str | os.PathLike) else [Path(path) for path in runs]
+    if not directories:
+        raise RequestError("no run was given to make a page of: give a run directory")
     target = Path(out) if out is not None else (directories[0] / NAME if len(directories) == 1 else Path(NAME))
-    html = render(make_page(directories, options or PageOptions()))
+    html = render(make_page(directories, PageOptions(baseline, images, case_names)))
     with whole_file(target) as partial:
         partial.write_text(html, encoding="utf-8")
     return target

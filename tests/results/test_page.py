@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import rows
 from robustq.errors import RequestError
-from robustq.results.page import PageOptions, write_page
-from robustq.results.rows import Row
+from robustq.results.page import write_page
+from robustq.results.rows import SCHEMA, Row
 from stored_runs import stored_run
 
 HOSTILE = ("<script>alert(1)</script>", "../../x", "n" * 300, "שלום<b>", "🫁 & \"quoted\" 'too'")
@@ -142,7 +144,7 @@ def test_cases_that_failed_are_named_unless_cases_are_renamed(tmp_path: Path) ->
     (run / "run.json").write_text(json.dumps(document))
 
     assert "secret-7: the image holds NaN" in write_page([run]).read_text()
-    renamed = write_page([run], tmp_path / "p.html", PageOptions(case_names=False)).read_text()
+    renamed = write_page([run], tmp_path / "p.html", case_names=False).read_text()
     assert "secret-7" not in renamed
     assert "1 of 9 cases could not be used" in renamed
 
@@ -175,6 +177,24 @@ def test_a_run_that_was_stopped_says_so_on_its_page(tmp_path: Path) -> None:
 
 def test_an_unknown_baseline_and_a_folder_without_a_run_are_refused(page: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="unknown model 'vqq': did you mean vq"):
-        write_page([page.parent], options=PageOptions(baseline="vqq"))
+        write_page(page.parent, baseline="vqq")
     with pytest.raises(RequestError, match="no run in"):
         write_page([tmp_path])
+
+
+@pytest.mark.long
+def test_500_cases_under_12_perturbations_make_a_page_below_10_mb(tmp_path: Path) -> None:
+    levels = (0.0, 1.0, 10.0, 20.0, 30.0)
+    made = [
+        row
+        for place, model in enumerate(("unet", "vq", "base"))
+        for row in rows.run(model, rows.declining(0.01, place), groups=500, noises=("noise-0",), levels=levels)
+    ]
+    names = [f"noise-{number}" for number in range(12)]
+    run = stored_run(tmp_path / "run", made, perturbations=names)
+    file = run / "rows" / "000000.parquet"
+    frame = pd.read_parquet(file)
+    whole = pd.concat([frame.assign(perturbation=name) for name in names], ignore_index=True)
+    pq.write_table(pa.Table.from_pandas(whole, schema=SCHEMA, preserve_index=False), file)
+
+    assert write_page(run).stat().st_size < 10e6

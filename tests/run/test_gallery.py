@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import robustq
 from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
 from robustq.results.gallery import read_gallery
-from robustq.results.page import PageOptions, write_page
+from robustq.results.page import write_page
 from robustq_cli.main import app
 
 
@@ -98,7 +98,7 @@ def test_a_page_without_images_or_names_has_neither(tmp_path: Path) -> None:
     whole = write_page([tmp_path]).read_text()
     assert case in whole
     assert "data:image/png" in whole
-    bare = write_page([tmp_path], options=PageOptions(images=False, case_names=False)).read_text()
+    bare = write_page(tmp_path, images=False, case_names=False).read_text()
     assert case not in bare
     assert "data:image/png" not in bare
     assert "holds no image and no name" in bare
