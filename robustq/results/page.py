@@ -119,7 +119,9 @@ def _chapters(
                 raise RequestError("two of their models have the same name")
             join(runs)
         except RequestError as error:
-            left_out.append(f"The runs are shown one after the other and not side by side, because {error}.")
+            # The reason can name a case.
+            reason = str(error) if options.case_names else "their rows cannot be paired"
+            left_out.append(f"The runs are shown one after the other and not side by side, because {reason}.")
             groups = [[run] for run in runs]
     chapters = []
     for group in groups:

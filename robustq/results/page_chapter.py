@@ -40,7 +40,9 @@ def page_chapter(
         try:
             overall, each = _compared(join(runs), baseline, measures[0])
         except RequestError as error:
-            refusals.append(f"The models are not compared: {error}.")
+            # The reason can name a case.
+            reason = f": {error}" if show_cases else ", because their rows cannot be paired"
+            refusals.append(f"The models are not compared{reason}.")
     return Chapter(
         heading=", ".join(run.directory.path.name for run in runs),
         facts=_facts(runs),

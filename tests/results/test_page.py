@@ -160,6 +160,8 @@ def test_runs_of_the_same_cases_stand_side_by_side_and_others_one_after_the_othe
     apart = write_page([first, other], tmp_path / "two.html").read_text()
     assert apart.count('class="chapter"') == 2
     assert "one after the other and not side by side, because" in apart
+    assert "case 3" in apart
+    assert "case 3" not in write_page([first, other], tmp_path / "three.html", case_names=False).read_text()
 
 
 def test_the_page_of_several_runs_is_written_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
