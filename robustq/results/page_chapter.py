@@ -89,12 +89,12 @@ def _compared(rows: pd.DataFrame, baseline: str, measure: Levels) -> tuple[list[
         compared = compare_robustness(own, baseline, higher_is_better=measure.higher_is_better)
         if compared.empty:
             continue
-        overall += comparison_verdicts(title, compared, measure)
+        overall += comparison_verdicts(title, compared, measure, whole=True)
         if compared["perturbations"].max() > 1:
             single = compared[compared["perturbations"] == 1]
             for perturbation, of_one in single.groupby("perturbation", sort=False):
                 where = ", ".join(filter(None, (str(perturbation), title)))
-                each += comparison_verdicts(where, of_one, measure)
+                each += comparison_verdicts(where, of_one, measure, whole=False)
     return overall, each
 
 

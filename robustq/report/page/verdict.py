@@ -49,13 +49,15 @@ def level_verdicts(measure: Levels) -> list[Verdict]:
     return verdicts
 
 
-def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels) -> list[Verdict]:
+def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, whole: bool) -> list[Verdict]:
     """For each model, what it loses compared with the baseline.
 
     Args:
         where: names the perturbation and the domain.
         compared: what `robustq.statistics.compare_robustness` gave, or its rows of one perturbation.
         measure: the metric.
+        whole: whether the sentence stands alone, so that it also says the levels, the sample and the difference at
+            level 0.
     """
     sentences = robustness_verdicts(compared, measure.title, measure.unit, higher_is_better=measure.higher_is_better)
     verdicts = []
@@ -64,8 +66,22 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels) -> 
         figures = {name: float(widest[name]) for name in ("difference", "low", "high")}
         change = _change(figures["difference"], figures["low"], figures["high"], int(widest["groups"]))
         settled = _settled(figures["low"], figures["high"])
-        verdicts.append(Verdict(where, str(model), sentence, change, settled, True, figures))
+        text = sentence if whole else _briefly(str(model), str(widest["baseline"]), figures, measure)
+        verdicts.append(Verdict(where, str(model), text, change, settled, True, figures))
     return verdicts
+
+
+def _briefly(model: str, baseline: str, figures: Mapping[str, float], measure: Levels) -> str:
+    """The comparison alone, where its surroundings say the rest."""
+    difference, low, high = figures["difference"], figures["low"], figures["high"]
+    if math.isnan(difference):
+        return f"{model} and {baseline} have no finite difference."
+    interval = "(no interval)" if math.isnan(low) else f"[{_between(low, high, difference, measure.digits)}]"
+    unit = f" {measure.unit}" if measure.unit else ""
+    amount = f"{abs(difference):.{measure.digits}f} {interval}{unit} {'less' if difference < 0 else 'more'}"
+    if measure.higher_is_better:
+        return f"{model} loses {amount} {measure.title} than {baseline}."
+    return f"The {measure.title} of {model} rises by {amount} than that of {baseline}."
 
 
 def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measure: Levels) -> Verdict:
@@ -81,12 +97,14 @@ def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measur
         return Verdict(
             where, model, sentence, "With --missing diagonal, every distance is finite.", False, False, figures
         )
-    falls = "loses" if drop >= 0 else "gains"
-    if not measure.higher_is_better:
-        falls = "rises by" if drop >= 0 else "falls by"
-    interval = "no interval" if math.isnan(low) else _between(low, high, drop, measure.digits)
-    sentence = f"{measure.name} {falls} {abs(drop):.{measure.digits}f} [{interval}], {ends} ({sample})."
-    sentence = sentence.replace("[no interval]", "(no interval)")
+    interval = "(no interval)" if math.isnan(low) else f"[{_between(low, high, drop, measure.digits)}]"
+    amount = f"{abs(drop):.{measure.digits}f} {interval}"
+    if measure.higher_is_better:
+        what = f"{'loses' if drop >= 0 else 'gains'} {amount} {measure.title}"
+    else:
+        unit = f" {measure.unit}" if measure.unit else ""
+        what = f"its {measure.title} {'rises' if drop >= 0 else 'falls'} by {amount}{unit}"
+    sentence = f"{what}, {ends} ({sample})."
     change = f"{_largest_step(curve)}{_change(drop, low, high, int(last['groups']))}"
     return Verdict(where, model, sentence, change.strip(), _settled(low, high), False, figures)
 
