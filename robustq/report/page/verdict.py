@@ -93,7 +93,7 @@ def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measur
     ends += f" to {number(values['worst'], measure.digits)} at {percent(last['level'])}"
     sample = count(int(last["groups"]), "patient")
     if not math.isfinite(drop):
-        sentence = f"{measure.name} goes {ends}; there is no finite difference ({sample})."
+        sentence = f"its {measure.name} goes {ends}; there is no finite difference ({sample})."
         return Verdict(
             where, model, sentence, "With --missing diagonal, every distance is finite.", False, False, figures
         )
