@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-nnunet test-torchio2 format clean
+.PHONY: demo test test-long test-page test-nnunet test-torchio2 format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -16,6 +16,11 @@ test: .venv/installed-test
 # Minutes: coverage of the bootstrap interval by simulation.
 test-long: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+
+# Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.
+test-page: .venv/installed-test
+	$(BIN)/python -m pip install --quiet 'playwright>=1.48' axe-playwright-python
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m page tests/page
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from robustq.results.gate import gate as gate
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
+    from robustq.results.page import write_page as write_page
     from robustq.results.stress_run import Run as Run
     from robustq.run.analyse import analyse as analyse
     from robustq.run.minimal_level import minimal_level as minimal_level
@@ -67,6 +68,7 @@ _HOMES = {
     "stress": "run.stress",
     "train": "training.train",
     "wrap": "model.wrap",
+    "write_page": "results.page",
 }
 """Public name -> the module that defines it. A module is imported at the first use of its name, so that the command
 line starts fast."""
@@ -103,6 +105,7 @@ __all__ = [
     "stress",
     "train",
     "wrap",
+    "write_page",
 ]
 
 

@@ -11,6 +11,7 @@ from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
@@ -117,5 +118,6 @@ def analyse(
         for sentence in analysis.undrawable():
             console.say(sentence)
         console.say(f"Rows, summary and figures are in {target}.")
+    leave_page(target, "analysis")
     console.say_remarks(analysis.data_remarks)
     return console.say_left_out(analysis.failures)

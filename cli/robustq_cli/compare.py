@@ -8,12 +8,13 @@ import typer
 from robustq.errors import RequestError, unknown
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
+from robustq_cli.formats import as_format
 
 if TYPE_CHECKING:
     from robustq.report.grid import Grid
     from robustq.results.stress_run import Run
 
-FORMATS = ("table", "csv", "markdown", "latex")
+FORMATS = ("table", "csv", "md", "markdown", "latex")
 
 EXAMPLES = examples(
     (
@@ -58,7 +59,7 @@ Format = Annotated[
         metavar="NAME",
         rich_help_panel=OUTPUT,
         autocompletion=complete.one_of(*FORMATS),
-        help="How the result is printed: table, csv, markdown or latex.",
+        help="How the result is printed: table, csv, md or markdown, or latex.",
     ),
 ]
 
@@ -103,7 +104,7 @@ def compare(
         if output == "table":
             console.print_table(grid.to_rich())
         else:
-            typer.echo({"csv": grid.to_csv, "markdown": grid.to_markdown, "latex": grid.to_latex}[output]())
+            typer.echo(as_format(grid, output))
 
 
 def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[dict[str, object], list[Grid]]":

@@ -9,7 +9,8 @@ import typer
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
@@ -70,6 +71,15 @@ Precision = Annotated[
         help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 if the device supports it, else fp32).",
     ),
 ]
+WithoutImages = Annotated[
+    bool,
+    typer.Option(
+        "--without-images",
+        rich_help_panel=OUTPUT,
+        help="Keep no images of cases. By default, those of the six worst cases are kept in the run directory and "
+        "shown on its page.",
+    ),
+]
 
 
 def stress(
@@ -90,6 +100,7 @@ def stress(
     metrics: Metrics = "dice",
     missing: Missing = "diagonal",
     out: options.RunDirectory = None,
+    without_images: WithoutImages = False,
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
@@ -134,6 +145,8 @@ def stress(
             executor=executor,
             noise_device=noise_device,
             precision=precision,
+            images=not without_images,
+            on_note=console.say,
             on_progress=on_progress,
         )
     if json:
@@ -144,5 +157,6 @@ def stress(
     run.draw()  # after the tables, so that a figure that cannot be written costs nothing
     if not json:
         console.say(f"Rows, summary and curves are in {target}.")
+    leave_page(target, "stress", "compare", images=not without_images)
     console.say_remarks(run.data_remarks)
     return console.say_left_out(run.failures)

@@ -5,15 +5,23 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Console, Group
 from rich.jupyter import JupyterMixin
+from rich.measure import measure_renderables
 from rich.table import Table
 from rich.text import Text
 
 from robustq.report.printable import printable
+
+_UNBOUNDED = 10_000
+"""Width, in characters, that no table needs."""
+
+_LONGEST = 60
+"""Largest length of a label in LaTeX."""
 
 
 class Sheet(JupyterMixin, Group):
@@ -79,7 +87,8 @@ class Grid:
         lines = [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_tex(_sentences([self.title, *self.heads, *self.notes]))}}}",
+            rf"\caption{{{_tex(self.title)}}}",
+            rf"\label{{tab:{_slug(self.title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
             r"\toprule",
             _tex_row(self.header),
@@ -89,7 +98,31 @@ class Grid:
             if section:
                 lines.append(rf"\multicolumn{{{len(self.header)}}}{{l}}{{\textbf{{{_tex(section)}}}}} \\")
             lines += [_tex_row(row) for row in rows]
-        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        if self.heads or self.notes:
+            lines += [r"\par\medskip\footnotesize", r"\begin{itemize}"]
+            lines += [rf"\item {_tex(note)}" for note in (*self.heads, *self.notes)]
+            lines.append(r"\end{itemize}")
+        return "\n".join([*lines, r"\end{table}", ""])
+
+    def to_html(self) -> str:
+        """A table with a caption, and the notes as a list below it; a part of a page, without style."""
+        lines = ["<table>", f"<caption>{escape(self.title)}</caption>"]
+        for section, cells in (("", [self.header]), *self.sections):
+            if section:
+                lines.append(f'<tr><th colspan="{len(self.header)}">{escape(section)}</th></tr>')
+            for row in cells:
+                tag = "th" if row is self.header else "td"
+                lines.append("<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>")
+        notes = [f"<li>{escape(note)}</li>" for note in (*self.heads, *self.notes)]
+        return "\n".join([*lines, "</table>", *(["<ul>", *notes, "</ul>"] if notes else []), ""])
+
+    def to_text(self) -> str:
+        """The table as a terminal prints it, as wide as it needs."""
+        sheet, stream = self.to_rich(), io.StringIO()
+        needed = measure_renderables(Console(), Console().options.update(max_width=_UNBOUNDED), [sheet]).maximum
+        Console(file=stream, width=max(80, needed), color_system=None).print(sheet)
+        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
     def to_csv(self) -> str:
         """The cells as printed, with the section as the first column; title and notes are comments."""
@@ -132,6 +165,7 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "\N{NO-BREAK SPACE}": "~",
     "±": r"$\pm$",
+    "−": "$-$",
     "≥": r"$\geq$",
     "×": r"$\times$",
     "–": "--",
@@ -146,9 +180,14 @@ _TEX = {
 }
 
 
+_MINUS = re.compile(r"(?<![\w.])-(?=[\d∞])")
+"""A hyphen that is a minus: before a figure, and not within a word."""
+
+
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in printable(text))
+    return "".join(_TEX.get(character, character) for character in _MINUS.sub("−", printable(text)))
 
 
-def _sentences(texts: Sequence[str]) -> str:
-    return " ".join(text if text.endswith(".") else f"{text}." for text in texts)
+def _slug(title: str) -> str:
+    """What the title says before its first comma or colon, as a name for a label."""
+    return re.sub(r"[^a-z0-9]+", "-", re.split("[,:]", title)[0].lower()).strip("-")[:_LONGEST] or "table"

@@ -46,6 +46,11 @@ class RunDirectory:
         self._name, self._prefix = _FILES[command]
 
     @property
+    def request(self) -> Path:
+        """The request file (`run.json`, ...)."""
+        return self.path / self._name
+
+    @property
     def exists(self) -> bool:
         """Whether a run of this command began here."""
         return (self.path / self._name).is_file()

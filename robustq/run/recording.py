@@ -3,11 +3,12 @@
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from robustq.executor import AbstractExecutor
+from robustq.results.commands_given import recorded
 from robustq.results.directory import RunDirectory, versions
 from robustq.results.rows import Row
 from robustq.run.passes import Counting
@@ -95,8 +96,14 @@ class Recording:
         *,
         first: int = 0,
     ) -> None:
-        """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`."""
-        compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
+        """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`.
+
+        What computes here, and for how long, is written into the directory; a run that was whole already keeps what
+        it says.
+        """
+        whole = all(self.directory.has(number) for number in range(first, first + len(batches)))
+        with nullcontext() if whole and batches else recorded(self.directory, self.subjects.device):
+            compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""

@@ -17,6 +17,7 @@ from robustq.model.device import choose_device, choose_precision
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
 from robustq.run.draw_counts import begun_request, check_draws, draw_counts
+from robustq.run.gallery import keep_gallery
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
 from robustq.run.plan import plan
@@ -48,6 +49,8 @@ def stress(
     executor: str = "local",
     noise_device: str = "cpu",
     precision: str = "fp32",
+    images: bool = False,
+    on_note: Callable[[str], object] = lambda note: None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> Run:
     """Show every model the same perturbed cases at graded levels, and measure its answers.
@@ -81,6 +84,8 @@ def stress(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
+        images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
+        on_note: called with a sentence where something besides the rows went wrong.
         on_progress: called after each batch of pieces.
 
     Returns:
@@ -157,4 +162,10 @@ def stress(
         recording.end(len(batches))
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())
+        if images:
+            # The rows are whole, so no error of the gallery may end the run.
+            try:
+                keep_gallery(run, evaluator)
+            except Exception as error:
+                on_note(f"Note: the images of the worst cases could not be kept ({error}); the rows are whole.")
     return run

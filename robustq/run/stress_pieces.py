@@ -91,6 +91,20 @@ class Evaluator:
             with_gradient += shown.attack.passes if isinstance(shown, Aimed) else 0
         return Passes(piece.draws * plain, piece.draws * with_gradient)
 
+    def shown(self, model: str, clean: Case, perturbation: str, level: float) -> Case:
+        """Draw 0 of a case as a model was shown it.
+
+        Args:
+            model: name of the model.
+            clean: the unperturbed case.
+            perturbation: name of a perturbation, or of an attack that was made for the model.
+            level: percent.
+        """
+        perturber = next(
+            perturber for perturber, names in self._views(perturbation) if perturbation in names.get(model, ())
+        )
+        return perturber(clean, perturbation, level, 0)
+
     def _views(self, perturbation: str) -> Sequence[tuple[Perturber, Mapping[str, Sequence[str]]]]:
         """What makes the draws of a perturbation, and the names under which each model's answers are stored."""
         if perturbation == CLEAN:

@@ -56,9 +56,44 @@ def bootstrap_interval(
     estimates = statistic(resampled_means(samples, resamples, seed))
     if not np.isfinite(estimates).all():
         return math.nan, math.nan
-    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - confidence) / 2)))
-    low, high = np.quantile(estimates, [tail, 1 - tail])
+    low, high = np.quantile(estimates, _ends(n, confidence))
     return float(low), float(high)
+
+
+def bootstrap_intervals(
+    samples: Float[np.ndarray, "n k"], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """The intervals of k column means, as `bootstrap_interval` gives them one by one, but all from one resampling.
+
+    Args:
+        samples: one row for each group; all values are finite.
+        resamples: number of resamples, R.
+        seed: seed of the resampling.
+        confidence: nominal coverage.
+
+    Returns:
+        Low and high end for each column; NaN for fewer than two samples.
+    """
+    n, columns = samples.shape
+    if n < 2 or columns == 0:
+        return np.full(columns, np.nan), np.full(columns, np.nan)
+    generator = np.random.default_rng(seed)
+    step = max(1, _CHUNK // n)
+    estimates = np.empty((resamples, columns))
+    for start in range(0, resamples, step):
+        chosen = generator.integers(n, size=(min(step, resamples - start), n))
+        # How often each resample holds each group; a matrix product is much faster than to gather the values.
+        times = np.zeros(chosen.shape)
+        np.add.at(times, (np.arange(len(chosen))[:, None], chosen), 1)
+        estimates[start : start + len(chosen)] = times @ samples / n
+    low, high = np.quantile(estimates, _ends(n, confidence), axis=0)
+    return low, high
+
+
+def _ends(n: int, confidence: float) -> tuple[float, float]:
+    """The two quantiles of the resampled statistic that are the ends of the interval."""
+    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - confidence) / 2)))
+    return tail, 1 - tail
 
 
 def resampled_means(samples: Float[np.ndarray, "n k"], resamples: int, seed: int) -> Float[np.ndarray, "r k"]:

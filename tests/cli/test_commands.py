@@ -105,11 +105,15 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "figures on these cases are better than"):
         assert word in result.stdout
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "commands.json",
         "curves",
+        "gallery",
+        "report.html",
         "results.parquet",
         "rows",
         "run.json",
         "summary.json",
+        "tables",
     ]
     result = robustq("stress", *models, *asked, "--json", cwd=tmp_path)
     assert len(json.loads(result.stdout)["curves"]) == 4

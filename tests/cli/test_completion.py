@@ -34,6 +34,8 @@ def test_every_command_is_offered() -> None:
         "analyse",
         "minimal",
         "compare",
+        "report",
+        "show",
         "list",
         "new",
         "doctor",

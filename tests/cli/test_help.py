@@ -17,7 +17,7 @@ COMMANDS: dict[str, Any] = GROUP.commands
 STAGES = {
     "Make a model": ["wrap", "train"],
     "Measure it": ["stress", "analyse", "minimal"],
-    "Read results": ["compare", "gate"],
+    "Read results": ["compare", "gate", "report", "show"],
     "The toolbox": ["list", "new", "doctor", "data"],
 }
 OPTIONS = [
@@ -94,7 +94,7 @@ def test_an_example_stands_on_one_line_and_is_understood(command: str, example: 
         COMMANDS[name].make_context(name, words)
 
 
-@pytest.mark.parametrize("command", ["wrap", "train", "minimal", "compare", "new"])
+@pytest.mark.parametrize("command", ["wrap", "train", "minimal", "compare", "report", "show", "new"])
 def test_a_command_that_needs_words_shows_its_help_without_any(command: str) -> None:
     asked, silent = (
         subprocess.run([sys.executable, "-m", "robustq", command, *words], capture_output=True, text=True)

@@ -1,0 +1,27 @@
+"""Leaves the tables and the page of a run in its directory, at the end of the command that made it."""
+
+from pathlib import Path
+
+from robustq_cli import console
+
+
+def leave_page(directory: Path, *results: str, images: bool = True) -> None:
+    """Write `tables/` and `report.html` into a run directory, and name the page on stderr.
+
+    The rows are whole before, so no error here ends the command: one sentence says what could not be written.
+
+    Args:
+        directory: the run directory.
+        results: the results whose tables are written: "stress", "compare", "analysis".
+        images: whether the page shows the images of cases.
+    """
+    from robustq.results.page import write_page
+    from robustq.results.tables_kept import keep_tables
+
+    try:
+        keep_tables(directory, *results)
+        console.say(f"The page is {write_page(directory, images=images)}.")
+    except Exception as error:
+        console.say(
+            f"Note: the page could not be written ({error}); the rows are whole, and robustq report tries again."
+        )

@@ -1,0 +1,69 @@
+"""Counts the structures that models miss or invent, which a mean can hide."""
+
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import count, percent
+from robustq.results.stress_run import Run
+
+
+def overlooked(run: Run) -> Grid:
+    """Missed and invented structures of each model under each perturbation, at level 0 and at the highest level."""
+    frame = run.to_frame()
+    scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"] == "invented"]
+    levels = sorted(frame.loc[frame["status"] != "failed", "level"].unique())
+    ends = list(dict.fromkeys((levels[0], levels[-1]))) if levels else []
+    sections = []
+    for perturbation in run.shown:
+        lines = []
+        for model in run.models:
+            cells = [
+                text
+                for rows, told in ((scored, _missed), (absent, _invented))
+                for level in ends
+                for text in [told(_at(rows, model, perturbation, level))]
+            ]
+            if any(cell != "–" for cell in cells):
+                lines.append([model, *cells])
+        sections.append((perturbation, lines))
+    header = ["model", *(f"{word} at {percent(level)}" for word in ("missed", "invented") for level in ends)]
+    notes = [
+        "missed: answers without a voxel of a label that the true mask has, of all such answers (each case, label and "
+        "draw gives one).",
+        "invented: answers with a label that the true mask does not have, of all such answers; – where every true mask "
+        "has every label.",
+    ]
+    return Grid("Structures that are missed or invented", header, sections, notes)
+
+
+def missed_alerts(run: Run) -> list[str]:
+    """A sentence for each model that misses structures; empty if none does."""
+    frame = run.to_frame()
+    scored = frame[frame["metric"] == run.metrics[0]]
+    sentences = []
+    for model in run.models:
+        rows = scored[scored["model"] == model]
+        missed = rows[rows["status"] == "missed"]
+        if len(missed):
+            at_zero = int((missed.drop_duplicates(["case", "label", "level", "draw", "domain"])["level"] == 0).sum())
+            curves = missed.groupby(["perturbation", "level"], sort=False, as_index=False).size()
+            worst = curves.sort_values("size").iloc[-1]
+            perturbation, level = str(worst["perturbation"]), float(worst["level"])
+            share = _missed(_at(rows, model, perturbation, level))
+            sentences.append(
+                f"{model} misses whole structures: {count(at_zero, 'structure')} at {percent(0)}, and most under "
+                f"{perturbation} at {percent(level)} ({share} answers)."
+            )
+    return sentences
+
+
+def _at(rows: pd.DataFrame, model: str, perturbation: str, level: float) -> pd.DataFrame:
+    return rows[(rows["model"] == model) & (rows["perturbation"] == perturbation) & (rows["level"] == level)]
+
+
+def _missed(rows: pd.DataFrame) -> str:
+    return f"{int((rows['status'] == 'missed').sum())} of {len(rows)}" if len(rows) else "–"
+
+
+def _invented(rows: pd.DataFrame) -> str:
+    return f"{int((rows['value'] > 0).sum())} of {len(rows)}" if len(rows) else "–"

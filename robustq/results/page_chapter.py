@@ -1,0 +1,135 @@
+"""The part of a page that shows stress runs: verdicts, matrix, curves and tables."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from robustq.errors import RequestError
+from robustq.metric import parse_metrics
+from robustq.report.numbers import count, percent
+from robustq.report.page.contents import Chapter
+from robustq.report.page.levels import Levels
+from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
+from robustq.report.stress_table import curve_grid
+from robustq.results.overlooked import missed_alerts, overlooked
+from robustq.results.several_runs import join
+from robustq.results.stress_run import Run
+from robustq.results.tidy_curves import tidy_curves
+from robustq.statistics import compare_robustness
+
+MOST = 10
+"""Largest number of unusable cases that an alert names."""
+
+
+def page_chapter(
+    runs: Sequence[Run], baseline: str | None, verdicts: Sequence[str] = (), *, show_cases: bool = True
+) -> Chapter:
+    """The chapter of runs that have the same cases, levels and noise, or of one run.
+
+    Args:
+        runs: the runs; no two of their models share a name.
+        baseline: name of the model that the others are compared with; None compares nothing.
+        verdicts: verdicts of analyses on the models.
+        show_cases: whether sentences name cases that could not be used.
+    """
+    measures = page_measures(runs)
+    overall: list[Verdict] = []
+    each: list[Verdict] = []
+    refusals: list[str] = []
+    if baseline is not None and measures:
+        try:
+            overall, each = _compared(join(runs), baseline, measures[0])
+        except RequestError as error:
+            # The reason can name a case.
+            reason = f": {error}" if show_cases else ", because their rows cannot be paired"
+            refusals.append(f"The models are not compared{reason}.")
+    return Chapter(
+        heading=", ".join(run.directory.path.name for run in runs),
+        facts=_facts(runs),
+        alerts=[*verdicts, *_alerts(runs, show_cases), *refusals],
+        comparisons=overall,
+        verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
+        measures=measures,
+        tables=[curve_grid(run.curves(metric)) for run in runs for metric in run.metrics],
+        overlooked=[overlooked(run) for run in runs],
+    )
+
+
+def page_measures(runs: Sequence[Run]) -> list[Levels]:
+    """Each metric that all runs have, with the models of all runs side by side."""
+    rows = pd.concat([tidy_curves(run) for run in runs], ignore_index=True)
+    first = runs[0]
+    measures = []
+    for metric in first.metrics:
+        own = rows[rows["metric"] == metric]
+        if own.empty or not all(metric in run.metrics for run in runs):
+            continue
+        (measure,) = parse_metrics(metric).values()
+        names = first.domains.told_apart or [""]
+        measures.append(
+            Levels(
+                metric=metric,
+                unit=str(own["unit"].iloc[0]),
+                higher_is_better=measure.higher_is_better,
+                models=list(dict.fromkeys(model for run in runs for model in run.models)),
+                perturbations=list(dict.fromkeys(name for run in runs for name in run.shown)),
+                domains={name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names},
+                rows=own,
+            )
+        )
+    return measures
+
+
+def _compared(rows: pd.DataFrame, baseline: str, measure: Levels) -> tuple[list[Verdict], list[Verdict]]:
+    """Each model against the baseline: over all perturbations, and under each; domains apart."""
+    overall, each = [], []
+    kept = rows[(rows["metric"] == measure.metric) | (rows["status"] == "failed")]
+    for domain, title in measure.domains.items():
+        own = kept[kept["domain"] == domain] if title else kept
+        compared = compare_robustness(own, baseline, higher_is_better=measure.higher_is_better)
+        if compared.empty:
+            continue
+        overall += comparison_verdicts(title, compared, measure, whole=True)
+        if compared["perturbations"].max() > 1:
+            single = compared[compared["perturbations"] == 1]
+            for perturbation, of_one in single.groupby("perturbation", sort=False):
+                where = ", ".join(filter(None, (str(perturbation), title)))
+                each += comparison_verdicts(where, of_one, measure, whole=False)
+    return overall, each
+
+
+def _facts(runs: Sequence[Run]) -> list[str]:
+    """Short facts on the sample."""
+    asked = runs[0].asked
+    cases = asked["data"]["cases"]
+    groups = len({case["group"] for case in cases})
+    domains = len({case["domain"] for case in cases})
+    models = len({model for run in runs for model in run.models})
+    return [
+        f"data: {asked['data']['name']}",
+        count(len(cases), "case"),
+        count(groups, "patient"),
+        *([count(domains, "domain")] if domains > 1 else []),
+        count(models, "model"),
+        f"levels {', '.join(percent(level) for level in asked['levels'])}",
+        count(asked["draws"], "draw"),
+    ]
+
+
+def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
+    """What a reader must not overlook."""
+    alerts: list[str] = []
+    for run in runs:
+        alerts += run.unfinished_notes()
+        alerts += [f"{model}: {'; '.join(remarks)}." for model, remarks in run.remarks().items() if remarks]
+        alerts += missed_alerts(run)
+        alerts += [*run.invented_notes(), *run.attack_notes(), *run.raised_notes()]
+        failures = run.failures
+        if failures:
+            cases = len(run.asked["data"]["cases"]) + len(failures)
+            told = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
+            more = f"; and {len(failures) - MOST} more" if len(failures) > MOST else ""
+            reasons = f" {told}{more}." if show_cases else ""
+            alerts.append(f"{len(failures)} of {cases} cases could not be used and are in no figure.{reasons}")
+        alerts += run.earlier_notes()
+    return list(dict.fromkeys(alerts))

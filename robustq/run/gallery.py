@@ -1,0 +1,152 @@
+"""Shows the worst cases of a stress run to the models once more, and keeps images and answers for the page."""
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from robustq.data.slices import slice_axis
+from robustq.dataset import Case
+from robustq.metric import parse_metrics
+from robustq.model.predict import predict
+from robustq.report.numbers import number
+from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
+from robustq.results.gallery import Kept, keep_picture
+from robustq.results.stress_run import Run
+from robustq.run.stress_pieces import Evaluator
+
+CASES = 6
+"""Number of cases that are kept."""
+
+SLICES = 9
+"""Largest number of slices of a volume."""
+
+PIXELS = {2: 192, 3: 128}
+"""Largest extent of a kept image, and of a kept slice of a volume; a larger one is thinned."""
+
+
+def keep_gallery(run: Run, evaluator: Evaluator) -> None:
+    """Keep the cases with the lowest scores at the highest level, mean over models, draws and labels.
+
+    Of each case, the perturbation is kept under which its score is lowest, in draw 0.
+    """
+    frame = run.to_frame()
+    for place, (case_id, perturbation, level) in enumerate(_worst(run, frame), start=1):
+        entry = evaluator.entries[case_id]
+        clean = evaluator.cases(entry)
+        slices = _Slices(clean)
+        perturbed, marks, scores = [], [], []
+        for name, model in evaluator.models.items():
+            shown = evaluator.shown(name, clean, perturbation, level)
+            images = torch.stack([clean.image, shown.image])
+            answers = torch.cat(
+                [
+                    answer.masks.cpu()
+                    for answer in predict(
+                        model,
+                        images,
+                        batch_size=evaluator.batch_size,
+                        axis=clean.slice_axis,
+                        precision=evaluator.precision,
+                    )
+                ]
+            )
+            perturbed.append(slices.grey(shown))
+            marks.append([slices.marks(answer, case) for answer, case in zip(answers, (clean, shown), strict=True)])
+            scores.append(_scores(frame, run.metrics[0], name, case_id, perturbation, level))
+        keep_picture(
+            run.directory.path,
+            place,
+            Kept(case_id, perturbation, level, list(evaluator.models), scores),
+            clean=slices.grey(clean),
+            truth=slices.truth,
+            perturbed=perturbed,
+            marks=np.array(marks, np.uint8),
+        )
+
+
+def _worst(run: Run, frame: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Case, perturbation and level of the worst cases, the worst first; empty if no level is above 0."""
+    metric = run.metrics[0]
+    rows = frame[(frame["metric"] == metric) & frame["perturbation"].isin(run.asked["perturbations"])]
+    highest = float(rows["level"].max()) if len(rows) else 0.0
+    if not highest > 0:
+        return []
+    (measure,) = parse_metrics(metric).values()
+    keys = ["case", "perturbation"]
+    means = rows[rows["level"] == highest].groupby(keys)["value"].mean().dropna().reset_index()
+    means = means.sort_values("value", ascending=measure.higher_is_better, kind="stable").drop_duplicates("case")
+    return [(str(row["case"]), str(row["perturbation"]), highest) for row in means.head(CASES).to_dict("records")]
+
+
+def _scores(
+    frame: pd.DataFrame, metric: str, model: str, case: str, perturbation: str, level: float
+) -> tuple[str, str]:
+    """The mean over labels of draw 0, at level 0 and at the level."""
+    rows = frame[
+        (frame["metric"] == metric)
+        & (frame["model"] == model)
+        & (frame["case"] == case)
+        & (frame["perturbation"] == perturbation)
+        & (frame["draw"] == 0)
+    ]
+    unit = next(iter(rows["unit"]), "")
+    first, second = (
+        f"{metric} {number(rows.loc[rows['level'] == at, 'value'].mean(), 2)}{f' {unit}' if unit else ''}"
+        for at in (0.0, level)
+    )
+    return first, second
+
+
+class _Slices:
+    """Chooses slices of a case, and turns images and masks into grey values and marks.
+
+    Args:
+        clean: the unperturbed case.
+    """
+
+    def __init__(self, clean: Case) -> None:
+        self._axis = slice_axis(clean.spacing) if clean.dims == 3 else None
+        # A file that states its orientation counts its first axis from side to side, so it is turned to be upright.
+        self._upright = bool(clean.orientation)
+        (low, high), *_ = clean.intensity_range.tolist()
+        self._low, self._span = low, (high - low) or 1.0
+        truth = clean.truth.any(0)
+        self._chosen = self._choose(truth)
+        self.truth: UInt8[np.ndarray, "n y x"] = self._cut(truth.numpy().astype(np.uint8) * AGREES)
+
+    def grey(self, case: Case) -> UInt8[np.ndarray, "n y x"]:
+        """The first channel within the intensity range of the case."""
+        image = case.image[0].double().numpy()
+        shares = np.clip((image - self._low) / self._span, 0, 1)
+        return self._cut(np.round(255 * shares).astype(np.uint8))
+
+    def marks(self, answer: Bool[Tensor, "l *s"], case: Case) -> UInt8[np.ndarray, "n y x"]:
+        """What each pixel of an answer is beside the truth."""
+        counted = answer if case.ignored is None else answer & ~case.ignored
+        truth = case.truth
+        true, found = truth.any(0).numpy(), counted.any(0).numpy()
+        same = (truth == counted).all(0).numpy()
+        marks = np.zeros(true.shape, np.uint8)
+        marks[true & found & same] = AGREES
+        marks[true & found & ~same] = CONFUSED
+        marks[true & ~found] = MISSED
+        marks[found & ~true] = INVENTED
+        return self._cut(marks)
+
+    def _choose(self, truth: Bool[Tensor, "*s"]) -> list[int]:
+        """The places of slices, evenly over those that hold truth; all slices if none does."""
+        if self._axis is None:
+            return [0]
+        holds = truth.movedim(self._axis, 0).flatten(1).any(1).nonzero().flatten().tolist()
+        holds = holds or list(range(truth.shape[self._axis]))
+        count = min(SLICES, len(holds))
+        return [holds[round(place * (len(holds) - 1) / max(1, count - 1))] for place in range(count)]
+
+    def _cut(self, pixels: np.ndarray) -> np.ndarray:
+        stack = pixels[None] if self._axis is None else np.moveaxis(pixels, self._axis, 0)[self._chosen]
+        most = PIXELS[2 if self._axis is None else 3]
+        step = max(1, -(-max(stack.shape[1:]) // most))
+        stack = stack[:, ::step, ::step]
+        return np.ascontiguousarray(np.rot90(stack, axes=(1, 2)) if self._upright else stack)
