@@ -1,16 +1,19 @@
 """The analyser `liveness`: does the bottleneck depend on the image at all?"""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import ClassVar
 
 import pandas as pd
 import torch
 
 from robustq.analyser import AbstractAnalyser, Finding
+from robustq.data.patches import pad_to_patch
 from robustq.data.slices import to_slices
 from robustq.dataset import Case
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
+from robustq.model.windows import windows_of
 from robustq.network.intervention import answer_change
 from robustq.report.grid import Grid
 from robustq.report.numbers import number
@@ -135,7 +138,11 @@ def _change_of_answer(model: Segmenter, case: Case) -> float:
     if case.slice_axis is not None:
         slices = to_slices(case.image, case.slice_axis)
         images = slices[len(slices) // 2][None]
-    return answer_change(model, site, model.pad(images.to(model.device)), model.spec.head)
+    windows = windows_of(model.spec.preparation)
+    if windows is not None:
+        middle = len(windows.corners(pad_to_patch(images, windows.size).shape[2:])) // 2
+        images = next(islice(windows.batches(images, batch_size=1), middle, None))
+    return answer_change(model, site, model.accepted(images.to(model.device)), model.spec.head)
 
 
 def _on_grid(latent: Latent, grid: tuple[int, ...]) -> torch.Tensor:

@@ -70,7 +70,7 @@ def analyse(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         on_verdict: called with the verdict on each model (is its bottleneck alive?) before any draw is shown.
-        on_progress: called after each batch of pieces.
+        on_progress: called before the first batch of pieces and after each batch.
 
     Returns:
         The analysis, with tables, figures and all rows.

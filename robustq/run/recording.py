@@ -26,7 +26,7 @@ class Recording:
         directory: where the command writes.
         temporary: whether the directory is removed when its reader is no longer used.
         executor: computes the batches.
-        on_progress: called after each batch of pieces.
+        on_progress: called before the first batch of pieces and after each batch.
     """
 
     subjects: Subjects
@@ -52,7 +52,7 @@ class Recording:
             subjects: models and cases.
             out: the run directory; None for a temporary one.
             executor: as in `--executor`.
-            on_progress: called after each batch of pieces.
+            on_progress: called before the first batch of pieces and after each batch.
 
         Raises:
             RequestError: no executor has this name, or the executor does not accept the setting.

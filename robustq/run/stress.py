@@ -86,7 +86,7 @@ def stress(
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
         images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
         on_note: called with a sentence where something besides the rows went wrong.
-        on_progress: called after each batch of pieces.
+        on_progress: called before the first batch of pieces and after each batch.
 
     Returns:
         The run, with a table, a figure and all rows.

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 import robustq
 from robustq.results.directory import RunDirectory, versions
-from robustq.results.rows import Row, to_table
+from robustq.results.rows import Row
 
 
 def stored_run(path: Path, rows: list[Row], **asked: Any) -> Path:
@@ -46,8 +44,7 @@ def stored_run(path: Path, rows: list[Row], **asked: Any) -> Path:
         "data_remarks": [],
     }
     directory = RunDirectory(path, "stress")
-    directory.begin(json.loads(json.dumps(document)))
-    (path / "rows").mkdir(exist_ok=True)
-    pq.write_table(to_table(rows), path / "rows" / "000000.parquet")
-    directory.compact()
+    with directory.writing(json.loads(json.dumps(document))):
+        directory.write(0, rows)
+        directory.compact()
     return path

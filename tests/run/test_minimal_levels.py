@@ -234,8 +234,9 @@ class Killed(BaseException):
 
 
 def test_a_killed_search_goes_on_and_ends_with_the_same_rows(tmp_path: Path) -> None:
-    def die(progress: object) -> None:
-        raise Killed
+    def die(progress: Progress) -> None:
+        if progress.done:
+            raise Killed
 
     with pytest.raises(Killed):
         searched(tmp_path / "killed", on_progress=die)

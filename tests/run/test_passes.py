@@ -85,7 +85,7 @@ def test_a_short_run_says_nothing() -> None:
 def test_the_sentence_is_printed_once_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     work = Work(Passes(4400, 8000), networks=2, at_most=False, seconds=840)
     with progress_bars() as bars:
-        pieces = Pieces(bars, None)
+        pieces = Pieces(bars, None, lambda: None)
         pieces(Progress(1, 9, 0))
         pieces(Progress(2, 9, 0, Work(work.passes, 2, at_most=False, seconds=59)))
         pieces(Progress(3, 9, 0, work))
