@@ -34,6 +34,7 @@ def test_every_command_is_offered() -> None:
         "analyse",
         "minimal",
         "compare",
+        "gate",
         "report",
         "show",
         "list",
