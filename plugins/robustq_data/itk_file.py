@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from robustq.data.grid import Grid, invertible
 from robustq.errors import CaseError
-from robustq_data.grid import Grid, invertible
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 

@@ -7,8 +7,8 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from robustq.data.grid import Grid, close, invertible
 from robustq.errors import CaseError
-from robustq_data.grid import Grid, close, invertible
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
