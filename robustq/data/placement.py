@@ -45,7 +45,7 @@ def placed(
         else:
             raise CaseError(
                 f"{shapes.format(f' and the affine {to}')} and {grid}: these are not one grid in any order of the "
-                "axes, so mend the header that is wrong"
+                "axes, so mend the affine that is wrong"
             )
     else:
         by_array_order = to is not None or grid is not None
