@@ -13,8 +13,9 @@ from robustq.data.placement import placed
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import CaseError
 from robustq.shapes import by
+from robustq_data.itk_file import detached
 from robustq_data.notes import BY_ARRAY_ORDER, TURNED, Notes
-from robustq_data.reading import read
+from robustq_data.reading import read, suffix_of
 from robustq_data.stored import Stored
 
 
@@ -82,8 +83,14 @@ def _range(image: Stored, window: tuple[float, float] | None) -> Float[Tensor, "
 
 
 def fingerprint(files: Files) -> str:
-    """A hash of the image files' bytes, sixteen hexadecimal digits."""
+    """A hash of the image files' bytes, sixteen hexadecimal digits.
+
+    The values of a `.nhdr` file stand in a file of their own, which counts too. A `.mhd` file counts by its header
+    alone, because the models of earlier versions remember it so.
+    """
     digest = sha256()
     for path in files.images:
-        digest.update(path.read_bytes() if path.is_file() else b"")
+        values = detached(path) if suffix_of(path) == ".nhdr" and path.is_file() else None
+        for part in (path, values):
+            digest.update(part.read_bytes() if part is not None and part.is_file() else b"")
     return digest.hexdigest()[:16]
