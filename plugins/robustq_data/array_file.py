@@ -3,9 +3,11 @@
 import math
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from robustq.data.item_axes import colour_axis, is_one_hot
 from robustq.errors import CaseError
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
@@ -17,35 +19,64 @@ FIRST_OR_LAST = (
     "spacing in the NPZ file, with one number for each other axis, confirms that)"
 )
 
+COLOURS_OR_SLICES = (
+    "cases whose mask has three equal layers, which were read as colours and not as slices (an entry spacing with "
+    "three numbers in the NPZ files says that they are slices)"
+)
 
-def read_arrays(path: Path, beside: tuple[int, ...] | None) -> Stored:
+_NAMES = {"image": ("image",), "mask": ("mask", "label", "image")}
+"""The arrays that are looked for in the file of an image and of a mask."""
+
+
+def read_arrays(path: Path, role: Literal["image", "mask"], beside: tuple[int, ...] | None) -> Stored:
     """The content of an NPZ file: an array (*S), (C, *S) or (*S, C), and perhaps a spacing for each axis of S.
 
     Args:
         path: path of the file.
+        role: what the file holds.
         beside: the shape of the case's mask, which decides which axis holds channels; None if it is not known.
 
     Raises:
-        CaseError: the arrays have other names or shapes.
+        CaseError: the arrays have other names or shapes, or a mask has a layer for each label.
     """
     _check_promise(path)
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in arrays.files if name != "spacing"]
-        if "image" not in names and len(names) != 1:
+        chosen = next((name for name in _NAMES[role] if name in names), names[0] if len(names) == 1 else None)
+        if chosen is None:
             raise CaseError(
-                f"{path.name} holds {', '.join(names) or 'nothing'}: name one array image, or store only one"
+                f"{path.name} holds {', '.join(names) or 'nothing'}: name one array {role}, or store only one"
             )
-        values = arrays["image" if "image" in names else names[0]]
+        values = arrays[chosen]
         spacing = tuple(arrays["spacing"].astype(float).ravel().tolist()) if "spacing" in arrays.files else None
+    guess = ""
+    if role == "mask" and spacing is None:
+        values, guess = _one_layer(values, path)
     axes, channels = _axes(values.shape, None if spacing is None else len(spacing), beside)
     if axes not in (2, 3) or values.ndim not in (axes, axes + 1):
         raise CaseError(
             f"{path.name} has an array of shape {values.shape} and the spacing {spacing}: store (*S), (C, *S) or "
             "(*S, C) with two or three axes S, and a spacing for each of these"
         )
-    guess = FIRST_OR_LAST if spacing is None and len(channels) == 2 else ""
+    if spacing is None and len(channels) == 2:
+        guess = FIRST_OR_LAST
     values = values[None] if values.ndim == axes else np.moveaxis(values, channels[0] if channels else 0, 0)
     return Stored(values, spacing or (1.0,) * axes, "px" if spacing is None else "mm", guess=guess)
+
+
+def _one_layer(mask: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
+    """A mask without an axis of channels at its end, or of three equal colours; and what was guessed."""
+    if is_one_hot(mask):
+        raise CaseError(
+            f"{path.name} has the shape {mask.shape} and a layer for each label: store one integer a pixel, such as "
+            "mask.argmax(0)"
+        )
+    axis = colour_axis(mask)
+    if axis is not None:
+        return mask.take(0, axis=axis), COLOURS_OR_SLICES
+    if mask.ndim in (3, 4) and mask.shape[-1] == 1:
+        return mask[..., 0], ""
+    return mask, ""
 
 
 def _check_promise(path: Path) -> None:

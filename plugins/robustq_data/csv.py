@@ -55,11 +55,19 @@ class CSVDataset(AbstractDataset):
         try:
             lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise RequestError(f"{table} cannot be read as a table: {error}") from error
+            reason = " ".join(str(error).split())
+            raise RequestError(
+                f"{table} cannot be read as a table: {reason}; save it as UTF-8, with commas between the columns"
+            ) from error
         wrong = [name for name in NEEDED if name not in lines] + [str(name) for name in lines if name not in KNOWN]
         if wrong:
             raise RequestError(
-                f"{table} has missing or unknown columns ({', '.join(wrong)}): the columns are {', '.join(KNOWN)}"
+                f"{table} has missing or unknown columns ({', '.join(wrong)}): separate the columns {', '.join(KNOWN)} "
+                "by commas"
+            )
+        if not isinstance(lines.index, pd.RangeIndex):  # pandas takes the first columns without a name as an index
+            raise RequestError(
+                f"{table} has more entries on its lines than columns in its header: remove them, or name the columns"
             )
         if lines.empty:
             raise RequestError(f"{table} has no case: write one case on each line below the header")
@@ -67,10 +75,13 @@ class CSVDataset(AbstractDataset):
         self._notes = Notes()
         self._entries: list[Entry] = []
         for number, line in enumerate(lines.to_dict("records"), start=2):
-            self._add(table, number, {str(key): str(value) for key, value in line.items()})
+            self._add(table, number, {str(key): str(value).strip() for key, value in line.items()})
         self._entries.sort(key=lambda entry: entry.id)
 
     def _add(self, table: Path, number: int, line: Mapping[str, str]) -> None:
+        empty = next((name for name in NEEDED if not line[name]), None)
+        if empty is not None:
+            raise RequestError(f"{table}, line {number}: the column {empty} is empty: give the path of a file")
         leaving = next((line[name] for name in NEEDED if _leaves(line[name])), None)
         # A table from a stranger must not make files outside its folder part of a run.
         if leaving is not None and not self._outside:
@@ -81,7 +92,8 @@ class CSVDataset(AbstractDataset):
         image, mask = (find(table.parent, line[name]) for name in NEEDED)
         for path in (image, mask):
             if not path.is_file() and not path.is_symlink():
-                raise RequestError(f"{table}, line {number}: there is no file {path}: correct the path")
+                advice = "write / between its folders" if "\\" in str(path) else "correct the path"
+                raise RequestError(f"{table}, line {number}: there is no file {path}: {advice}")
         if line.get("split", "") not in SPLITS:
             raise RequestError(f"{table}, line {number}: split {line['split']!r} is not train, val or test")
         suffix = suffix_of(image)

@@ -1,17 +1,21 @@
 """Reads cases from files, for every dataset that is stored in files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from robustq.data.placement import placed
 from robustq.dataset import Case, Entry, own_range
+from robustq.errors import CaseError
+from robustq.shapes import by
+from robustq_data.itk_file import detached
 from robustq_data.notes import BY_ARRAY_ORDER, TURNED, Notes
-from robustq_data.placement import placed
-from robustq_data.reading import read
+from robustq_data.reading import read, suffix_of
 from robustq_data.stored import Stored
 
 
@@ -31,17 +35,18 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
     """
     mask = read(files.mask, mask=True)
     first, *others = (read(path, beside=mask.values.shape[1:]) for path in files.images)
-    mask, *array_orders = placed(mask, first)
+    _check_spacings(mask, first)
+    mask, *array_orders = _placed(mask, first)
     images = [first]
     for path, other in zip(files.images[1:], others, strict=True):
-        channel, by_array_order = placed(other, first, path.name)
+        channel, by_array_order = _placed(other, first, path.name)
         images.append(channel)
         array_orders.append(by_array_order)
     if any(array_orders):
         notes.add(BY_ARRAY_ORDER, entry.id)
     if first.turned and not mask.turned:
         notes.add(TURNED, entry.id)
-    for guess in {image.guess for image in images} - {""}:
+    for guess in {stored.guess for stored in (mask, *images)} - {""}:
         notes.add(guess, entry.id)
     return Case(
         image=torch.cat([image.image for image in images]),
@@ -54,6 +59,21 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
     )
 
 
+def _placed(other: Stored, image: Stored, name: str = "the mask") -> tuple[Stored, bool]:
+    """A mask or a further channel in the array order of its image, and whether it was matched by array order only."""
+    values, by_array_order = placed(other.values, other.grid, shape=image.values.shape[1:], to=image.grid, name=name)
+    return replace(other, values=values, spacing=image.spacing, unit=image.unit, grid=image.grid), by_array_order
+
+
+def _check_spacings(mask: Stored, image: Stored) -> None:
+    """Refuse a mask and an image without affines whose spacings contradict each other."""
+    spaced = mask.grid is None and image.grid is None and mask.unit == image.unit == "mm"
+    if spaced and not np.allclose(mask.spacing, image.spacing, rtol=0.01):
+        raise CaseError(
+            f"the image has the spacing {by(image.spacing)}, the mask {by(mask.spacing)}: mend the one that is wrong"
+        )
+
+
 def _range(image: Stored, window: tuple[float, float] | None) -> Float[Tensor, "c 2"]:
     """The intensity range: the declared window, else the range of the stored type, else the image's own range."""
     declared = window or image.stored_range
@@ -63,8 +83,14 @@ def _range(image: Stored, window: tuple[float, float] | None) -> Float[Tensor, "
 
 
 def fingerprint(files: Files) -> str:
-    """A hash of the image files' bytes, sixteen hexadecimal digits."""
+    """A hash of the image files' bytes, sixteen hexadecimal digits.
+
+    The values of a `.nhdr` file stand in a file of their own, which counts too. A `.mhd` file counts by its header
+    alone, because the models of earlier versions remember it so.
+    """
     digest = sha256()
     for path in files.images:
-        digest.update(path.read_bytes() if path.is_file() else b"")
+        values = detached(path) if suffix_of(path) == ".nhdr" and path.is_file() else None
+        for part in (path, values):
+            digest.update(part.read_bytes() if part is not None and part.is_file() else b"")
     return digest.hexdigest()[:16]

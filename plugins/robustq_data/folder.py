@@ -6,18 +6,26 @@ from pathlib import Path
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq_data.files import Files, fingerprint, read_case
-from robustq_data.image_files import image_files, same_spelling
-from robustq_data.notes import Notes
+from robustq_data.image_files import first_names, image_files, same_spelling
+from robustq_data.notes import WITHOUT_IMAGE, Notes
 from robustq_data.settings import group_of, parse_ignore, parse_labels, parse_window
 
 IMAGES, MASKS = "images", ("masks", "labels")
+
+SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
+"""Name of an inner folder -> the split that it holds, where all inner folders have such names."""
+
+WITHOUT_IMAGES = f"folders without {IMAGES}/, which were passed over"
 
 
 class FolderDataset(AbstractDataset):
     """A folder with images in images/ and masks of the same names in masks/ or labels/.
 
     The suffixes of image and mask may differ. A folder of such folders is one dataset, and each inner folder is a
-    domain.
+    domain. If all of them have names such as train, val and test, they are splits.
 
     Args:
         path: path of the folder.
@@ -48,17 +56,24 @@ class FolderDataset(AbstractDataset):
         self.labels = parse_labels(labels)
         self.ignore = parse_ignore(ignore)
         self.window = parse_window(window)
-        domains = {"": root} if (root / IMAGES).is_dir() else _inner(root)
-        if not domains:
-            raise RequestError(f"{root} has no folder {IMAGES}/: give a folder with {IMAGES}/ and masks/ in it")
-        self._files: dict[str, Files] = {}
         self._notes = Notes()
+        domains = {"": root} if (root / IMAGES).is_dir() else _inner(root, self._notes)
+        if not domains:
+            raise RequestError(
+                f"{root} has no folder {IMAGES}/, it holds {first_names(root)}: give a folder with {IMAGES}/ and "
+                "masks/ in it, or a CSV that lists the files"
+            )
+        are_splits = all(inner.lower() in SPLITS for inner in domains)
+        self._files: dict[str, Files] = {}
         self._entries = []
         for inner, folder in domains.items():
-            for name, files in _pair(folder, self._notes).items():
+            for name, files in _pair(folder, root, self._notes).items():
                 identity = f"{inner}/{name}" if inner else name
                 self._files[identity] = files
-                self._entries.append(Entry(identity, group_of(identity, group), inner or domain))
+                split = SPLITS[inner.lower()] if are_splits else ""
+                self._entries.append(
+                    Entry(identity, group_of(identity, group), domain if are_splits else inner or domain, split)
+                )
         self._entries.sort(key=lambda entry: entry.id)
 
     @property
@@ -80,22 +95,41 @@ class FolderDataset(AbstractDataset):
         return self._notes.sentences
 
 
-def _inner(root: Path) -> dict[str, Path]:
-    return {same_spelling(folder.name): folder for folder in sorted(root.iterdir()) if (folder / IMAGES).is_dir()}
+def _inner(root: Path, notes: Notes) -> dict[str, Path]:
+    """The folders in a folder that hold images/, by name."""
+    folders: dict[str, Path] = {}
+    for folder in sorted(root.iterdir()):
+        name = same_spelling(folder.name)
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        if not (folder / IMAGES).is_dir():
+            notes.add(WITHOUT_IMAGES, name)
+            continue
+        if name in folders:
+            raise RequestError(f"{folders[name]} and {folder} have the same name: rename one of them")
+        folders[name] = folder
+    return folders
 
 
-def _pair(folder: Path, notes: Notes) -> dict[str, Files]:
+def _pair(folder: Path, root: Path, notes: Notes) -> dict[str, Files]:
     masks_in = next((folder / name for name in MASKS if (folder / name).is_dir()), None)
     if masks_in is None:
         raise RequestError(f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there")
-    images, masks = image_files(folder / IMAGES, notes), image_files(masks_in, notes)
+    images, masks = image_files(folder / IMAGES, root, notes), image_files(masks_in, root, notes)
     if not images:
-        raise RequestError(f"{folder / IMAGES} holds no image: give PNG, TIFF, JPEG, NIfTI, NRRD, MHA or NPZ files")
+        raise RequestError(
+            f"{folder / IMAGES} holds no image that robustq reads, it holds {first_names(folder / IMAGES)}: give PNG, "
+            "TIFF, JPEG, NIfTI, NRRD, MHA or NPZ files"
+        )
     without_mask = [name for name in images if name not in masks]
     if without_mask:
         more = f" and {len(without_mask) - 5} more" if len(without_mask) > 5 else ""
         raise RequestError(
             f"{len(without_mask)} of {len(images)} images in {folder / IMAGES} have no mask of the same name in "
-            f"{masks_in.name}/: {', '.join(without_mask[:5])}{more}"
+            f"{masks_in.name}/: {', '.join(without_mask[:5])}{more}; {masks_in.name}/ holds {first_names(masks_in)}: "
+            "give masks the names of their images, or list the files in a CSV"
         )
+    for name in masks:
+        if name not in images:
+            notes.add(WITHOUT_IMAGE, masks[name].relative_to(root).as_posix())
     return {name: Files((path,), masks[name]) for name, path in images.items()}

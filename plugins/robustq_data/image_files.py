@@ -6,17 +6,24 @@ from pathlib import Path
 from unicodedata import normalize
 
 from robustq.errors import RequestError
-from robustq_data.notes import Notes
+from robustq_data.notes import UNREAD, Notes
 from robustq_data.reading import suffix_of
+
+_UNREAD_KINDS = (
+    ".bmp", ".gif", ".webp", ".jp2", ".j2k", ".ppm", ".pgm", ".heic", ".avif", ".svs", ".czi",
+    ".hdr", ".img", ".img.gz", ".dcm", ".mgz", ".mgh", ".mnc", ".gipl", ".vtk", ".npy", ".mat", ".h5", ".hdf5", ".pt",
+)  # fmt: skip
+"""Suffixes of images and volumes that are not read."""
 
 BROKEN_LINK = "links to a folder or file that is not there, which were passed over"
 
 
-def image_files(folder: Path, notes: Notes) -> dict[str, Path]:
+def image_files(folder: Path, root: Path, notes: Notes) -> dict[str, Path]:
     """The image files below a folder, by relative path without suffix. Hidden files and other files are left out.
 
     Links are followed. A link with an image's suffix counts as an image also if its target is not there; reading it
-    says so. Other links without a target go into `notes`. Names are normalised (NFC), because one system writes ü as
+    says so. Other links without a target go into `notes`, and so do images of kinds that are not read, with their path
+    below `root`. Names are normalised (NFC), because one system writes ü as
     one character and another as two.
 
     Raises:
@@ -29,7 +36,9 @@ def image_files(folder: Path, notes: Notes) -> dict[str, Path]:
         broken = path.is_symlink() and not path.exists()
         if not suffix:
             if broken:
-                notes.add(BROKEN_LINK, f"{folder.name}/{relative.as_posix()}")
+                notes.add(BROKEN_LINK, path.relative_to(root).as_posix())
+            elif path.name.lower().endswith(_UNREAD_KINDS):
+                notes.add(UNREAD, path.relative_to(root).as_posix())
             continue
         if not path.is_file() and not broken:
             continue
@@ -38,6 +47,12 @@ def image_files(folder: Path, notes: Notes) -> dict[str, Path]:
             raise RequestError(f"{images[name]} and {path} have the same name: keep one of them")
         images[name] = path
     return images
+
+
+def first_names(folder: Path) -> str:
+    """Some names of what a folder holds, for a message."""
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else "nothing"
 
 
 def same_spelling(name: str) -> str:

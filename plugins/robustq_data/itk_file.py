@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from robustq.data.grid import Grid, invertible
 from robustq.errors import CaseError
-from robustq_data.grid import Grid, invertible
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
-ITK = (".nrrd", ".mha", ".mhd")
+ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 
-_READERS = {".nrrd": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+_READERS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 """SimpleITK chooses a reader by the suffix, but does not know suffixes in capitals."""
 
 _HEADER = 2**16
@@ -52,14 +52,20 @@ def _check_promise(path: Path, suffix: str) -> None:
     reader.ReadImageInformation()
     # SimpleITK gives no size of a value; the widest has 8 bytes, and a promise is judged by its order of magnitude.
     promised = math.prod(reader.GetSize()) * reader.GetNumberOfComponents()
-    detached = re.search(
+    values = detached(path)
+    if values is None:
+        check_promise(path, promised, compressed=True)
+    elif values.is_file():
+        check_promise(path, promised, compressed=True, stored=values.stat().st_size)
+
+
+def detached(path: Path) -> Path | None:
+    """The file that holds the values of a header such as `.mhd` and `.nhdr`; None if they follow the header."""
+    named = re.search(
         rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S[^\r\n]*)", _head(path), re.MULTILINE | re.IGNORECASE
     )
-    name = detached[1].decode(errors="replace").strip() if detached else "LOCAL"
-    if name.upper() == "LOCAL":
-        check_promise(path, promised, compressed=True)
-    elif (path.parent / name).is_file():
-        check_promise(path, promised, compressed=True, stored=(path.parent / name).stat().st_size)
+    name = named[1].decode(errors="replace").strip() if named else "LOCAL"
+    return None if name.upper() == "LOCAL" else path.parent / name
 
 
 def _head(path: Path) -> bytes:

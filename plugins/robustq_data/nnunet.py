@@ -2,15 +2,17 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from robustq.dataset import AbstractDataset, Case, Entry
-from robustq.errors import RequestError
+from robustq.errors import CaseError, RequestError
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import image_files
-from robustq_data.notes import Notes
+from robustq_data.notes import WITHOUT_IMAGE, Notes
+from robustq_data.reading import suffix_of
 from robustq_data.settings import group_of, parse_window
 
 _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
@@ -40,14 +42,14 @@ class NnunetDataset(AbstractDataset):
         self.name = root.resolve().name
         self.window = parse_window(window)
         described = _describe(root)
-        self.labels, self.ignore = _labels(described)
+        self.labels, self.ignore = _labels(described, root / "dataset.json")
         self._files: dict[str, Files] = {}
         self._notes = Notes()
         self._entries = []
         for images, masks in _FOLDERS.items():
             if not (root / images).is_dir() or not (root / masks).is_dir():
                 continue
-            for name, files in _pair(root / images, root / masks, self._notes).items():
+            for name, files in _pair(root, images, masks, self._notes).items():
                 split = "test" if images == "imagesTs" else ""
                 # nnU-Net may number the cases of both folders from the start.
                 identity = f"{images}/{name}" if name in self._files else name
@@ -56,6 +58,9 @@ class NnunetDataset(AbstractDataset):
         if not self._entries:
             raise RequestError(f"{root} holds no case with a mask: it needs imagesTr/ and labelsTr/")
         self._entries.sort(key=lambda entry: entry.id)
+        self._channels = {identity: _channels(files) for identity, files in self._files.items()}
+        counts = Counter(filter(None, self._channels.values()))
+        self._usual_channels = max(counts, key=lambda channels: counts[channels], default=())
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -63,7 +68,17 @@ class NnunetDataset(AbstractDataset):
         return self._entries
 
     def read(self, entry: Entry) -> Case:
-        """The case as stored."""
+        """The case as stored.
+
+        Raises:
+            CaseError: it cannot be used, or has files for other channels than most cases.
+        """
+        channels = self._channels[entry.id]
+        if channels not in ((), self._usual_channels):
+            raise CaseError(
+                f"the case has files for the channels {', '.join(channels)}, and most cases for "
+                f"{', '.join(self._usual_channels)}: add the missing files, or leave out the case"
+            )
         return read_case(entry, self._files[entry.id], self.window, self._notes)
 
     def fingerprint(self, entry: Entry) -> str:
@@ -83,7 +98,7 @@ def _describe(root: Path) -> dict[str, Any]:
             f"{root} has no dataset.json, which names the labels: give a raw folder of nnU-Net or the Decathlon"
         )
     try:
-        described = json.loads(file.read_text())
+        described = json.loads(file.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{file} is not JSON: {error}") from error
     if not isinstance(described, dict) or not isinstance(described.get("labels"), dict):
@@ -91,7 +106,14 @@ def _describe(root: Path) -> dict[str, Any]:
     return described
 
 
-def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | None]:
+def _channels(files: Files) -> tuple[str, ...]:
+    """The numbers of the channels that have a file of their own; none where one file holds all."""
+    names = (path.name[: -len(suffix_of(path))] for path in files.images)
+    mask = files.mask.name[: -len(suffix_of(files.mask))]
+    return tuple(name[-4:] for name in names if len(name) > len(mask))
+
+
+def _labels(described: Mapping[str, Any], file: Path) -> tuple[dict[int, str] | None, int | None]:
     """The names of the mask values but for the background, None if labels overlap; and the ignored mask value."""
     labels: dict[int, str] = {}
     ignore, overlapping = None, False
@@ -101,36 +123,37 @@ def _labels(described: Mapping[str, Any]) -> tuple[dict[int, str] | None, int | 
         if isinstance(number, list):
             overlapping = True  # a region of several mask values: a model trained on regions stores its regions itself
             continue
-        mask_value = _mask_value(number)
-        if mask_value is None:
+        if not re.fullmatch(r"-?[0-9]{1,6}(\.0)?", str(number)):
             raise RequestError(
-                f"dataset.json has the label {key!r}: {value!r}: write a name and a whole number of at most six digits"
+                f"{file} gives the label {name!r} the mask value {number!r}: give a whole number of at most six digits"
             )
+        whole = int(float(number))
         if name == "ignore":
-            ignore = mask_value
-        elif mask_value != 0:
-            labels[mask_value] = str(name)
+            ignore = whole
+        elif whole in labels:
+            raise RequestError(f"{file} gives the mask value {whole} two names, {labels[whole]} and {name}: keep one")
+        elif whole != 0:
+            labels[whole] = str(name)
     return None if overlapping else dict(sorted(labels.items())), ignore
 
 
-def _mask_value(number: object) -> int | None:
-    """The whole number that a value of dataset.json is or spells; None if it is none."""
-    return int(str(number)) if re.fullmatch(r"[+-]?[0-9]{1,6}", str(number)) else None
-
-
-def _pair(images_in: Path, masks_in: Path, notes: Notes) -> dict[str, Files]:
-    images, masks = image_files(images_in, notes), image_files(masks_in, notes)
+def _pair(root: Path, images_in: str, masks_in: str, notes: Notes) -> dict[str, Files]:
+    """The files of each case: a mask, and an image file for each channel or one for all."""
+    images, masks = image_files(root / images_in, root, notes), image_files(root / masks_in, root, notes)
     paired: dict[str, Files] = {}
     for identity, mask in masks.items():
-        channels = [images[name] for name in sorted(images) if re.fullmatch(rf"{re.escape(identity)}_\d{{4}}", name)]
-        whole = [images[identity]] if identity in images else []
-        if channels or whole:
-            paired[identity] = Files(tuple(channels or whole), mask)
+        numbered = re.compile(rf"{re.escape(identity)}_\d{{4}}")
+        channels = [name for name in sorted(images) if numbered.fullmatch(name) and name not in masks]
+        names = channels or [identity] * (identity in images)
+        if names:
+            paired[identity] = Files(tuple(images[name] for name in names), mask)
+        else:
+            notes.add(WITHOUT_IMAGE, mask.relative_to(root).as_posix())
     used = {path for files in paired.values() for path in files.images}
     without_mask = [name for name, path in images.items() if path not in used]
     if without_mask:
         raise RequestError(
-            f"{len(without_mask)} of {len(images)} images in {images_in} have no mask in {masks_in.name}/: "
+            f"{len(without_mask)} of {len(images)} images in {root / images_in} have no mask in {masks_in}/: "
             f"{', '.join(without_mask[:5])}{' ...' if len(without_mask) > 5 else ''}"
         )
     return paired

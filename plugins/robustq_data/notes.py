@@ -12,6 +12,11 @@ TURNED = (
     "cases in which only the image has an EXIF orientation, so the image was turned as viewers show it, and the mask "
     "was not"
 )
+UNREAD = (
+    "files of kinds that robustq does not read, which were passed over (save them as PNG, TIFF, NIfTI, NRRD, MHA or "
+    "NPZ)"
+)
+WITHOUT_IMAGE = "masks without an image of the same name, which were passed over"
 
 
 @dataclass

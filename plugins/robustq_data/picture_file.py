@@ -24,6 +24,10 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 """EXIF orientation -> what viewers do before they show the picture; every other orientation is upright."""
 
+_BITS, _SAMPLE_FORMAT = 258, 339
+_UNSIGNED, _SIGNED = 1, 2
+"""Tags of a TIFF, and what the second one says."""
+
 
 def read_picture(path: Path, mask: bool) -> Stored:
     """The content of a picture, turned as its EXIF orientation asks.
@@ -49,7 +53,7 @@ def read_picture(path: Path, mask: bool) -> Stored:
         elif picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB") and not mask:
             values = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
         else:
-            values = np.asarray(picture)
+            values = _typed(np.asarray(picture), picture)
         # Pillow turns a TIFF itself when it loads the values, and then forgets the orientation.
         upright = _UPRIGHT.get(picture.getexif().get(Base.Orientation, 1))
     values = values if upright is None else upright(values)
@@ -59,6 +63,15 @@ def read_picture(path: Path, mask: bool) -> Stored:
             raise CaseError(f"{path.name} has an opacity channel that varies: store it without one")
         values = values[:-1]
     return Stored(values, (1.0, 1.0), "px", turned=turned)
+
+
+def _typed(values: np.ndarray, picture: Pictures.Image) -> np.ndarray:
+    """The values of a picture in their type. Pillow reads signed bytes of a TIFF as unsigned, and 32 bits as signed."""
+    tags = getattr(picture, "tag_v2", {})
+    kind = {(_SIGNED, 8): np.int8, (_UNSIGNED, 32): np.uint32}.get(
+        (tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0], tags.get(_BITS, (1,))[0])
+    )
+    return values if kind is None else values.view(kind)
 
 
 def _wide_colours(path: Path, kind: str, turned: bool) -> np.ndarray:

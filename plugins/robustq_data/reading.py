@@ -44,7 +44,7 @@ def read(path: Path, *, mask: bool = False, beside: tuple[int, ...] | None = Non
         elif suffix in ITK:
             stored = read_itk(path, suffix)
         elif suffix:
-            stored = read_arrays(path, beside)
+            stored = read_arrays(path, "mask" if mask else "image", beside)
         else:
             raise CaseError(f"{path.name} is not an image: known are {', '.join(SUFFIXES)}")
     except CaseError:

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
+from robustq.data.grid import Grid
 from robustq.dataset import Unit
 from robustq.errors import CaseError
-from robustq_data.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,20 @@ from hashlib import sha256
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from robustq.data.item import Item, read_item
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
+
+BY_ARRAY_ORDER = (
+    "cases matched by the order of their arrays, because the affine of the image or of the mask is missing, or is the "
+    "identity"
+)
+NAMED = 5
+"""At most this many cases are named in a sentence."""
 
 
 @runtime_checkable
@@ -28,7 +36,8 @@ class InMemoryDataset(AbstractDataset):
     An item is a pair (image, mask); or a mapping with the entries `image` and `mask` or `label`, as MONAI has them; or
     a `torchio.Subject` with one scalar image and one label map. Images and masks are arrays or tensors. An image is
     (*S), (C, *S) or (*S, C): the shape of its mask (*S) decides. A mask may have one more axis of length 1 for its
-    channel; it may be missing or None. A mapping may also say `spacing`, `id`, `group`, `domain` and `split`.
+    channel; it may be missing or None. Where image and mask are MONAI's tensors or TorchIO's images, their affines say
+    where they lie, as the headers of files do. A mapping may also say `spacing`, `id`, `group`, `domain` and `split`.
 
     Args:
         items: the items. They are read when they are needed, and must be the same each time.
@@ -68,6 +77,7 @@ class InMemoryDataset(AbstractDataset):
         self.ignore = ignore
         self._given = {"id": ids, "group": groups, "domain": domains}
         self._fingerprints: dict[str, str] = {}
+        self._by_array_order: set[str] = set()
         named = [self._named(number) for number in range(len(items))]
         if len({entry.id for entry in named}) < len(named):
             raise RequestError("two cases in memory have the same id: give every case an id of its own")
@@ -92,6 +102,8 @@ class InMemoryDataset(AbstractDataset):
             raise RequestError(
                 f"case {entry.id} is another image each time it is read: take random transforms out of the dataset"
             )
+        if item.by_array_order:
+            self._by_array_order.add(entry.id)
         spacing = item.spacing or self.spacing
         axes = item.image.ndim - 1
         if spacing is not None and len(spacing) != axes:
@@ -110,6 +122,13 @@ class InMemoryDataset(AbstractDataset):
         if entry.id not in self._fingerprints:
             self._fingerprints[entry.id] = _digest(self._item(entry).image)
         return self._fingerprints[entry.id]
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Which cases were matched by array order only, if there are such."""
+        cases = sorted(self._by_array_order)
+        more = ", ..." if len(cases) > NAMED else ""
+        return [f"{BY_ARRAY_ORDER}: {len(cases)} ({', '.join(cases[:NAMED])}{more})"] if cases else []
 
     def _item(self, entry: Entry) -> Item:
         return read_item(self.items[self._numbers[entry.id]])
@@ -133,5 +152,7 @@ def _digest(image: Tensor) -> str:
 
 
 def is_in_memory(data: object) -> bool:
-    """Whether these are items rather than a dataset of ours or the text of `--data`."""
-    return not isinstance(data, AbstractDataset | str | torch.Tensor | np.ndarray) and isinstance(data, Items)
+    """Whether these are items rather than a dataset of ours, the text of `--data`, or a table with named columns."""
+    if isinstance(data, AbstractDataset | str | torch.Tensor | np.ndarray | Mapping | pd.DataFrame):
+        return False
+    return isinstance(data, Items)

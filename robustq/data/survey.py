@@ -13,6 +13,14 @@ from robustq.shapes import by
 NAMED = 5
 """At most this many cases are named in a sentence."""
 
+FAR = 20
+"""An intensity range stands out if it is this many times wider than the range of the middle 99 % of the values."""
+
+_MIDDLE = torch.tensor([0.005, 0.995], dtype=torch.float64)
+
+SAMPLED = 100_000
+"""About so many values of an image show the range of most of them."""
+
 
 @dataclass
 class LabelCount:
@@ -77,11 +85,14 @@ def survey(dataset: AbstractDataset, on_case: Callable[[int, int], object] = lam
     )
     empty: list[str] = []
     without_mask: list[str] = []
+    far: list[str] = []
     same_image: dict[str, list[str]] = {}
     for number, entry in enumerate(entries, start=1):
         try:
             case = dataset.read(entry)
             _count(result, case)
+            if _stands_out(case):
+                far.append(entry.id)
             same_image.setdefault(dataset.fingerprint(entry), []).append(entry.id)
             if case.mask is None:
                 without_mask.append(entry.id)
@@ -98,6 +109,11 @@ def survey(dataset: AbstractDataset, on_case: Callable[[int, int], object] = lam
         result.odd.append(f"{len(empty)} masks are empty: {_named(empty)}")
     if without_mask:
         result.odd.append(f"{len(without_mask)} cases have no mask and cannot be scored: {_named(without_mask)}")
+    if far:
+        result.odd.append(
+            f"{len(far)} cases have single values far from all others, so a level, which refers to the whole range, is "
+            f"large beside the image: {_named(far)}; give robustq wrap --normalise percentile, or declare a window"
+        )
     result.odd += [f"the same image stands in several cases: {_named(ids)}" for ids in _repeated(same_image)]
     result.odd += dataset.remarks
     return result
@@ -126,6 +142,14 @@ def _count(result: Survey, case: Case) -> None:
             label = result.labels.setdefault(value, LabelCount())
             label.cases += 1
             label.voxels += count
+
+
+def _stands_out(case: Case) -> bool:
+    """Whether the intensity range of a channel is much wider than the range of most of its values."""
+    values = case.image.flatten(1)
+    low, high = torch.quantile(values[:, :: 1 + values.shape[1] // SAMPLED].double(), _MIDDLE, dim=1)
+    width = case.intensity_range[:, 1] - case.intensity_range[:, 0]
+    return bool(((high > low) & (width > FAR * (high - low))).any())
 
 
 def _differences(result: Survey) -> list[str]:

@@ -65,6 +65,23 @@ def test_a_folder_is_counted_and_its_oddities_are_named(folder: Path) -> None:
         assert words in odd
 
 
+def test_one_voxel_far_from_all_others_is_odd_and_a_declared_window_mends_it(tmp_path: Path) -> None:
+    write(tmp_path, "even", np.zeros((30, 20, 10), np.uint8), np.eye(4))
+    write(tmp_path, "far", np.zeros((30, 20, 10), np.uint8), np.eye(4))
+    image = np.random.default_rng(0).normal(100, 20, (30, 20, 10)).astype(np.float32)
+    image[3, 4, 5] = 1.7e6
+    nibabel.save(nibabel.Nifti1Image(image, np.eye(4)), tmp_path / "images" / "far.nii.gz")
+    sentences = [
+        sentence
+        for data in (tmp_path, f"folder:{tmp_path},window=0..200")
+        for sentence in json.loads(check(data, "--json").stdout)["odd"]
+        if "far from all others" in sentence
+    ]
+    assert len(sentences) == 1
+    assert "1 cases have single values" in sentences[0]
+    assert ": far; give" in sentences[0]
+
+
 def test_the_lines_for_a_reader_say_the_same(folder: Path) -> None:
     result = check(folder)
     assert result.return_value == 3

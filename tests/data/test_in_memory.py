@@ -1,14 +1,19 @@
 """Data in memory: pairs, mappings, other libraries' datasets."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torchio
 from monai.data import Dataset as MonaiDataset
 from monai.data import MetaTensor
+from nibabel.orientations import axcodes2ornt, ornt_transform
+from PIL import Image
 
 from robustq.data.in_memory import InMemoryDataset
 from robustq.data.open_dataset import as_dataset
@@ -93,11 +98,77 @@ def test_spacing_comes_from_the_item_or_is_given_and_else_there_is_none() -> Non
         ([(GREY, FLAT)], (1.5, 1.5), (1.5, 1.5), "mm"),
         ([(GREY, FLAT)], None, (1.0, 1.0), "px"),
         ([(meta, SOLID[None])], None, (3.0, 2.0, 1.0), "mm"),
+        ([(meta[..., 0], SOLID[None, ..., 0])], None, (3.0, 2.0), "mm"),
+        ([(meta[0], SOLID)], None, (3.0, 2.0, 1.0), "mm"),
         (subjects(), None, (0.5, 1.0, 2.0), "mm"),
     ):
         data = InMemoryDataset(items, spacing=given)
         case = data.read(data.entries[0])
         assert (case.spacing, case.unit) == (spacing, unit)
+
+
+def on_grid(values: np.ndarray, affine: np.ndarray, library: str) -> Any:
+    """Values with an affine, as MONAI and TorchIO hold them."""
+    tensor = torch.tensor(values.copy()[None])
+    return MetaTensor(tensor, affine=torch.tensor(affine)) if library == "monai" else (tensor, affine)
+
+
+def item_of(image: Any, mask: Any, library: str) -> Any:
+    if library == "monai":
+        return {"image": image, "label": mask}
+    return torchio.Subject(
+        image=torchio.ScalarImage(tensor=image[0], affine=image[1]),
+        mask=torchio.LabelMap(tensor=mask[0], affine=mask[1]),
+    )
+
+
+@pytest.mark.parametrize("library", ["monai", "torchio"])
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
+def test_a_mask_with_an_affine_of_its_own_is_turned_to_its_image_as_nibabel_turns_it(library: str, codes: str) -> None:
+    affine = np.diag([0.5, 1.5, 2.0, 1.0])
+    affine[:3, 3] = 4, -3, 2
+    mask = nibabel.Nifti1Image(SOLID, affine)
+    turned = mask.as_reoriented(ornt_transform(axcodes2ornt("RAS"), axcodes2ornt(codes)))
+    item = item_of(
+        on_grid(VOLUME, affine, library), on_grid(np.asarray(turned.dataobj), turned.affine, library), library
+    )
+    data = InMemoryDataset([item])
+    case = data.read(data.entries[0])
+    assert np.array_equal(case.mask, SOLID)
+    assert np.array_equal(case.image[0], VOLUME)
+    assert case.spacing == (0.5, 1.5, 2.0)
+    assert list(data.remarks) == []
+
+
+@pytest.mark.parametrize("library", ["monai", "torchio"])
+def test_a_mask_of_another_grid_is_left_out_and_one_without_an_affine_is_matched_by_array_order(library: str) -> None:
+    image = on_grid(VOLUME, np.diag([0.5, 1.5, 2.0, 1.0]), library)
+    other, plain = (on_grid(SOLID, np.diag([*steps, 1.0]), library) for steps in ((1.0, 1.5, 2.0), (1.0, 1.0, 1.0)))
+    data = InMemoryDataset([item_of(image, other, library), item_of(image, plain, library)])
+    with pytest.raises(CaseError, match=r"\[0.5 0 0 0; .* and \[1 0 0 0; .*not one grid"):
+        data.read(data.entries[0])
+    assert np.array_equal(data.read(data.entries[1]).mask, SOLID)
+    assert data.remarks == [
+        "cases matched by the order of their arrays, because the affine of the image or of the mask is missing, or is "
+        "the identity: 1 (0001)"
+    ]
+
+
+def test_a_spacing_of_one_is_in_pixels_where_the_file_has_none(tmp_path: Path) -> None:
+    for name, array in (("image", GREY * 255), ("mask", FLAT)):
+        Image.fromarray(array.astype(np.uint8)).save(tmp_path / f"{name}.png")
+        nibabel.save(nibabel.Nifti1Image(VOLUME if name == "image" else SOLID, np.eye(4)), tmp_path / f"{name}.nii")
+    for suffix, unit in ((".png", "px"), (".nii", "mm")):
+        subject = torchio.Subject(
+            image=torchio.ScalarImage(tmp_path / f"image{suffix}"), mask=torchio.LabelMap(tmp_path / f"mask{suffix}")
+        )
+        data = InMemoryDataset([subject])
+        assert data.read(data.entries[0]).unit == unit
+    flipped = torch.diag(torch.tensor([-1.0, -1.0, 1.0, 1.0]))
+    for units, unit in ((0, "px"), (2, "mm"), (10, "mm")):
+        image = MetaTensor(torch.tensor(VOLUME[None]), affine=flipped, meta={"xyzt_units": np.array(units)})
+        data = InMemoryDataset([(image, MetaTensor(torch.tensor(SOLID[None]), affine=flipped))])
+        assert data.read(data.entries[0]).unit == unit
 
 
 def test_ids_groups_and_domains_are_optional() -> None:
@@ -125,6 +196,15 @@ def test_a_case_without_a_mask_is_read_without_one() -> None:
         ({"picture": GREY}, "none is named image"),
         (GREY, "give a pair"),
         ((GREY, "mask.png"), "give an array or a tensor"),
+        ((GREY + 1j, FLAT), "type complex128: give numbers"),
+        ((np.array([["a", "b"]]), np.zeros((1, 2), int)), "type <U1: give numbers"),
+        ((np.zeros((0, 5)), np.zeros((0, 5), int)), "holds 0 values"),
+        ({"image": GREY, "mask": FLAT, "spacing": (9, 1, 2)}, "3 entries for an image of 2 axes"),
+        ((np.stack([GREY, GREY]), np.stack([1 - FLAT, FLAT])), "a layer for each label"),
+        ((np.stack([GREY, GREY], -1), np.stack([1 - FLAT, FLAT], -1)), "a layer for each label"),
+        ((VOLUME[None], np.stack([1 - SOLID, SOLID])), "a layer for each label"),
+        ((COLOUR, np.stack([FLAT] * 3, -1)), "colours or slices"),
+        ((np.moveaxis(COLOUR, -1, 0), np.stack([FLAT] * 3)), "colours or slices"),
     ],
 )
 def test_an_item_that_cannot_be_used_is_named_with_the_reason(item: Any, words: str) -> None:
@@ -157,6 +237,12 @@ def test_a_dataset_that_gives_another_image_each_time_is_refused() -> None:
         data.read(data.entries[0])
 
 
-def test_what_is_no_data_is_refused() -> None:
-    with pytest.raises(RequestError, match="data is a int"):
-        as_dataset(3)  # type: ignore[arg-type]
+def test_a_volume_of_three_slices_is_a_volume() -> None:
+    data = InMemoryDataset([(VOLUME[..., :3], SOLID[..., :3]), (VOLUME[None, ..., :3], np.zeros((1, 6, 5, 3), int))])
+    assert [data.read(entry).image.shape for entry in data.entries] == [(1, 6, 5, 3)] * 2
+
+
+@pytest.mark.parametrize("data", [3, {"image": [GREY], "mask": [FLAT]}, pd.DataFrame({"image": ["a.png"]})])
+def test_what_is_no_data_is_refused(data: Any) -> None:
+    with pytest.raises(RequestError, match=f"data is a {type(data).__name__}"):
+        as_dataset(data)

@@ -10,10 +10,10 @@ import SimpleITK
 from nibabel.orientations import aff2axcodes, axcodes2ornt, io_orientation, ornt_transform
 from PIL import Image
 
+from robustq.data.grid import Grid
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
-from robustq_data.grid import Grid
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 7, 5)
