@@ -223,7 +223,7 @@ class Segmenter(nn.Module):
                 self._inserted(),
                 self.spec,
                 keep_weights=keep_weights,
-                is_ours=lambda hook: isinstance(getattr(hook, "__self__", None), Segmenter),
+                owner=Segmenter,
             )
         )
         if not keep_weights:

@@ -21,6 +21,18 @@ BOUNDED = (
 )
 """Remark on a model whose answer was not given and whose outputs all lie in [0, 1]."""
 
+VARYING = (
+    "its answer to an image varies from pass to pass, because the network draws random numbers or remembers earlier "
+    "images"
+)
+"""Remark on a model whose network answers the same image differently in evaluation mode."""
+
+MIXING = (
+    "its answer to an image depends on the other images of a batch, and so do the figures: give batch size 1 to show "
+    "it one image at a time"
+)
+"""Remark on a model whose network answers an image differently beside other images."""
+
 CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 

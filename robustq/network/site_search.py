@@ -72,6 +72,18 @@ def find_bottleneck(network: nn.Module, example: Tensor, head: int | str | None 
     Raises:
         RequestError: the network does not run on the example, or has no spatial bottleneck.
     """
+    sites = find_sites(network, example, head)
+    if not sites:
+        raise RequestError(
+            "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
+            f"({by(example.shape[2:])}), grows with it and changes the answer; name a submodule with at=NAME (--at), "
+            "or give a larger image"
+        )
+    return sites
+
+
+def find_sites(network: nn.Module, example: Tensor, head: int | str | None = None) -> list[Site]:
+    """As `find_bottleneck`, for networks that may have no spatial bottleneck; empty where there is none."""
     size = tuple(example.shape[2:])
     calls = [call for call in _scaling(network, example) if min(call.extent) > 1 and call.cells < math.prod(size)]
     sites: list[Site] = []
@@ -85,11 +97,6 @@ def find_bottleneck(network: nn.Module, example: Tensor, head: int | str | None 
         # The coarsest modules may be a side branch that does not reach the output: search again without them.
         idle = {call.name for call in ordered}
         calls = [call for call in calls if call.name not in idle]
-    if not sites:
-        raise RequestError(
-            "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
-            f"({by(size)}), grows with it and changes the answer; name a submodule with --at, or give a larger image"
-        )
     return sites
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.executor import AbstractExecutor
 from robustq.results.directory import RunDirectory, versions
 from robustq.results.rows import Row
@@ -14,6 +15,24 @@ from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Subjects
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Computes the rows of a batch from seeded global generators, because some networks draw from them.
+
+    Attributes:
+        work: computes the rows.
+        seed: seed of the run.
+    """
+
+    work: Callable[[Sequence[Piece]], list[Row]]
+    seed: int
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch."""
+        with seeded_globals(draw_generator(self.seed, repr(batch), "network", 0)):
+            return self.work(batch)
 
 
 @dataclass(frozen=True)
@@ -93,10 +112,13 @@ class Recording:
         work: Callable[[Sequence[Piece]], list[Row]],
         counting: Counting,
         *,
+        seed: int,
         first: int = 0,
     ) -> None:
         """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`."""
-        compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
+        compute(
+            self.directory, batches, Seeded(work, seed), self.on_progress, self.executor, counting=counting, first=first
+        )
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""
