@@ -41,11 +41,20 @@ def print_summary(
         **origin,
         "state": "; ".join(spec.status),
         "written": str(target),
-        "next": f"robustq train {target}{options} --data DATA",
-        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors{options} --data DATA "
-        "--noise gaussian --levels 0,1,10,20,30",
+        **_next_commands(model, target, options),
     }
     console.print_pairs(lines)
+
+
+def _next_commands(model: "Segmenter", target: Path, options: str) -> dict[str, str]:
+    """The lines on what to do next. A model with trained weights, and a codebook that fits them, can be measured."""
+    from robustq.model.spec import GIVEN
+
+    fitted = bool(model.spec.calibration_cases) or not model.bottlenecks
+    ready = fitted and model.spec.weights not in ("", GIVEN)
+    measured = target if ready else f"{target.with_suffix('')}-trained.safetensors"
+    stress = f"robustq stress --model {measured}{options} --data DATA --noise gaussian --levels 0,1,10,20,30"
+    return {"next": stress} if ready else {"next": f"robustq train {target}{options} --data DATA", "then": stress}
 
 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:

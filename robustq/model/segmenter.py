@@ -84,6 +84,7 @@ class Segmenter(nn.Module):
         self.spec = spec
         self._stop = False
         self._bypassed = False
+        self._contiguous = False  # whether the decoder takes only a bottleneck that is contiguous in memory
         self.image_size: tuple[int, ...] = ()
         """Spatial size of the images of the last pass, padding included."""
         self._embedding: Tensor | None = None
@@ -101,6 +102,17 @@ class Segmenter(nn.Module):
         The network gets its own copy of every tensor, so that it cannot change those of the caller. Nothing is done to
         the tensors: prepared images are given to `run` or `encode`.
         """
+        try:
+            return self._pass(args, kwargs)
+        except RuntimeError as error:
+            # What a quantiser gives is not contiguous, and a `view` of it fails. Copies in another layout would be
+            # rounded otherwise, so they are made only for networks that need them.
+            if self._contiguous or "view size is not compatible" not in str(error):
+                raise
+        self._contiguous = True
+        return self._pass(args, kwargs)
+
+    def _pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.network(*map(own_copy, args), **{name: own_copy(value) for name, value in kwargs.items()})
 
     def run(self, images: Images) -> Parts:
@@ -267,6 +279,7 @@ class Segmenter(nn.Module):
             quantised: Quantised = inserted.quantiser(self._embedding)
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
+            bottleneck = bottleneck.contiguous() if self._contiguous else bottleneck
         return features.put([*self._treat(skips), bottleneck])
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:

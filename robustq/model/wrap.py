@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from robustq import registry
 from robustq.data.preparation import Preparation
@@ -25,7 +24,7 @@ from robustq.network.image_sizes import find_multiple, probe
 from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import WHOLE, features_at
 from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
-from robustq.network.plain_module import plain_copy, plain_itself, plain_name
+from robustq.network.plain_module import plain_copy, plain_itself, plain_name, require_values
 from robustq.network.run_network import run_plain, takes_dict
 from robustq.network.site_search import find_bottleneck
 from robustq.network.steadiness import steadiness
@@ -189,12 +188,7 @@ def _uncut(network: nn.Module, *, copy: bool) -> nn.Module:
     Raises:
         RequestError: the network cannot be copied or cut, or it would itself have to be changed.
     """
-    lazy = next((name for name, tensor in network.named_parameters() if is_lazy(tensor)), None)
-    if lazy is not None:
-        raise RequestError(
-            f"{lazy} of the network has no values yet, as in a lazy layer before its first pass: run the network on an "
-            "image, then give it"
-        )
+    require_values(network)
     if isinstance(network, Segmenter):
         raise RequestError("this is a model that robustq.wrap returned, not a network: give its attribute network")
     if copy:

@@ -81,7 +81,7 @@ def _dict_name(network: nn.Module) -> str | None:
     """The first name that a network looks up in its input; None if it does not take a dict."""
     names = _Names()
     try:
-        with evaluation_mode(network):
+        with kept_generators(), evaluation_mode(network):
             network(names)
     except Exception:  # it gets no image, so it cannot run to the end
         pass
