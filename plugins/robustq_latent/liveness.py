@@ -135,7 +135,7 @@ def _change_of_answer(model: Segmenter, case: Case) -> float:
     if case.slice_axis is not None:
         slices = to_slices(case.image, case.slice_axis)
         images = slices[len(slices) // 2][None]
-    return answer_change(model, site, model.pad(images.to(model.device)), model.spec.head)
+    return answer_change(model, site, model.accepted(images.to(model.device)), model.spec.head)
 
 
 def _on_grid(latent: Latent, grid: tuple[int, ...]) -> torch.Tensor:

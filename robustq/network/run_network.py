@@ -58,7 +58,9 @@ def takes_dict(key: str) -> RequestError:
 def _other_dims(refusal: RequestError, takes: int | None, shown: int) -> RequestError:
     """The refusal of 2D images by a network that seems to be 3D, or the reverse."""
     slices = "; preparation=robustq.Preparation(dims=2, ...) shows it volumes slice by slice" if takes == 2 else ""
-    return RequestError(f"{refusal}. Its first convolution is {takes}D, and the image is {shown}D{slices}")
+    return RequestError(
+        f"{str(refusal).rstrip('.')}. Its first convolution is {takes}D, and the image is {shown}D{slices}"
+    )
 
 
 class _Names(dict[str, Tensor]):

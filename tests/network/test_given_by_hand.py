@@ -16,6 +16,7 @@ import robustq
 from networks import noise
 from robustq.errors import RequestError
 from robustq.model.spec import CHANGED, MIXING, VARYING
+from robustq.network.feature_maps import open_features
 from robustq.network.separate_copy import separate_copy
 from robustq.network.steadiness import Steadiness, steadiness
 
@@ -424,3 +425,65 @@ def test_weights_too_coarse_for_training_are_named_and_not_the_learning_rate_alo
     recipe = robustq.Recipe(epochs=30, augmentation=False, batch_size=2, learning_rate=1e-2)
     with pytest.raises(RequestError, match=r"weights of float16, .*network\.float\(\)"):
         robustq.train(robustq.wrap(network, "8x3", example=IMAGE), PAIRS, tmp_path / "m.safetensors", recipe)
+
+
+class ChannelsLast(Net):
+    """Keeps the channels of its bottleneck last, as some transformers do, and may give both maps in a list."""
+
+    def __init__(self, *, as_list: bool = False) -> None:
+        super().__init__()
+        self.encoder, self.as_list = nn.Identity(), as_list
+        self.mid, self.up = nn.Conv2d(4, 24, 3, 1, 1), nn.ConvTranspose2d(24, 4, 2, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        fine, coarse = self.encode(images)
+        moved = self.encoder([fine, coarse.movedim(1, -1)] if self.as_list else coarse.movedim(1, -1))
+        coarse = (moved[-1] if self.as_list else moved).movedim(-1, 1)
+        return self.head(torch.cat([fine, self.up(coarse)], 1))
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_vectors_of_a_map_with_channels_last_are_quantised_and_not_its_rows(as_list: bool) -> None:
+    network = ChannelsLast(as_list=as_list)
+    model = robustq.wrap(network, "8x3", at="encoder", example=IMAGE).eval()
+    with torch.no_grad():
+        fine, coarse = network.encode(IMAGE)
+        bottleneck = model.bottlenecks[0]
+        assert bottleneck.channels == 24
+        put = bottleneck.project_out(bottleneck.quantiser(bottleneck.project_in(coarse)).quantised)
+        expected = network.head(torch.cat([fine, network.up(put)], 1))
+        torch.testing.assert_close(model.run(IMAGE).logits, expected)
+    assert model.run(IMAGE).codes.shape == (2, 1, 8, 8)
+    plain = robustq.wrap(network, "none", at="encoder", example=IMAGE).eval()
+    assert plain(IMAGE).equal(network.eval()(IMAGE))
+
+
+def test_anisotropic_and_odd_maps_keep_their_channels_first() -> None:
+    for shape, size in (
+        ((1, 8, 16, 64), (64, 64)),
+        ((1, 320, 5, 20, 20), (20, 320, 320)),
+        ((1, 16, 9, 17), (65, 129)),
+        ((1, 64, 28, 28), (572, 572)),
+        ((1, 8, 1, 1), (64, 64)),
+        ((1, 4, 128, 128), (64, 64)),
+    ):
+        opened = open_features(torch.zeros(shape), size)
+        assert opened is not None
+        assert opened.maps[0].shape == shape
+
+
+class RGB(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(3, 4, 3, 1, 1)
+
+
+def test_a_grey_image_shown_to_an_rgb_network_is_analysed_as_the_same_image_in_three_channels() -> None:
+    network = RGB()
+    grey = robustq.Preparation(channels=3, grey_to_rgb=True, normalise="none", labels=((1, "1"),))
+    rows = [
+        robustq.analyse({"net": network}, pairs, check="liveness", levels=[20], draws=2, preparation=preparation)
+        for pairs, preparation in ((PAIRS, grey), ([(image.expand(3, -1, -1), mask) for image, mask in PAIRS], None))
+    ]
+    first, second = (analysis.to_frame().query("metric == 'answer_change'")["value"].item() for analysis in rows)
+    assert first == pytest.approx(second, rel=1e-5)
