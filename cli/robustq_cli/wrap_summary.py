@@ -29,7 +29,7 @@ def print_summary(
     features, embedding = _extents(anatomy.features), _extents(anatomy.embedding)
     searched = {"also possible": ", ".join(site.name for site in model.sites[1:]) or "no other place"}
     lines = {
-        "cut at": f"{anatomy.site}, skips {anatomy.skips}",
+        "cut at": f"{anatomy.site}, skips {anatomy.skips}" if anatomy.site else "no place: no bottleneck was found",
         **(searched if model.sites else {}),
         "quantiser": str(spec.quantise),
         "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),

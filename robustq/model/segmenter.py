@@ -17,7 +17,7 @@ from robustq.errors import RequestError
 from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
-from robustq.model.spec import Spec
+from robustq.model.spec import NO_SITE, Spec
 from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
@@ -93,8 +93,9 @@ class Segmenter(nn.Module):
         self.sites: tuple[Site, ...] = ()
         """The sites that probing found, beginning with the one that is cut; empty where the site was named."""
         network.register_forward_pre_hook(self._look, with_kwargs=True)
-        # Before the network's own hooks, because they may keep the site's output for the decoder.
-        find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
+        if spec.site != NO_SITE:
+            # Before the network's own hooks, because they may keep the site's output for the decoder.
+            find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns when its bottleneck is quantised.
@@ -131,6 +132,8 @@ class Segmenter(nn.Module):
         logits = full_resolution(output, padded.shape[2:], self.spec.head)
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
+        if self.spec.site == NO_SITE:
+            self._embedding, self._quantised = logits, Quantised(logits, None, torch.zeros(()))
         assert self._embedding is not None, "the hook has run"
         assert self._quantised is not None, "the pass has run to the end"
         return Parts(
@@ -144,6 +147,8 @@ class Segmenter(nn.Module):
 
     def encode(self, images: Images) -> Embedding:
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
+        if self.spec.site == NO_SITE:
+            return self.run(images).embedding
         last_pass, self._stop = (self._embedding, self._loss), True
         try:
             padded = self.accepted(images)

@@ -21,6 +21,9 @@ BOUNDED = (
 )
 """Remark on a model whose answer was not given and whose outputs all lie in [0, 1]."""
 
+NO_SITE = ""
+"""Site of a network in which nothing is inserted and no bottleneck is known. Its scores stand in for an embedding."""
+
 VARYING = (
     "its answer to an image varies from pass to pass, because the network draws random numbers or remembers earlier "
     "images"
@@ -61,7 +64,7 @@ class Spec:
         architecture: registered name of the architecture, or None for a network given by hand.
         arguments: settings of the architecture, JSON values.
         quantise: the quantiser with its sizes and settings.
-        site: dotted name of the module that is cut.
+        site: dotted name of the module that is cut; `NO_SITE` where there is none.
         skips: whether the skips are kept, dropped or quantised too.
         dims: number of spatial axes.
         in_channels: number of image channels.

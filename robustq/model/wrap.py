@@ -14,7 +14,7 @@ from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.json_arguments import json_arguments
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
-from robustq.model.spec import BOUNDED, GIVEN, MIXING, VARYING, Spec
+from robustq.model.spec import BOUNDED, GIVEN, MIXING, NO_SITE, VARYING, Spec
 from robustq.model.weights_digest import weights_digest
 from robustq.network.bound_hooks import has_bound_hooks, remove_bound_hooks
 from robustq.network.bounded_answer import gives_probabilities
@@ -22,11 +22,11 @@ from robustq.network.build import build_architecture, declared_site
 from robustq.network.code_digest import code_digest
 from robustq.network.image_sizes import find_multiple, probe
 from robustq.network.intervention import reaches_answer
-from robustq.network.named_site import WHOLE, features_at
+from robustq.network.named_site import features_at
 from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
 from robustq.network.plain_module import plain_copy, plain_itself, plain_name, require_values
 from robustq.network.run_network import run_plain, takes_dict
-from robustq.network.site_search import find_bottleneck
+from robustq.network.site_search import find_bottleneck, find_sites
 from robustq.network.steadiness import steadiness
 from robustq.request.quantise import Quantise
 
@@ -62,9 +62,9 @@ def wrap(
         classes: number of output channels, background included. The output of a network given by hand says it; else
             it is 2.
         at: dotted name of the submodule to cut at; its output is a feature map, or a list of them; the last one of the
-            list is cut. "" is the network itself, where nothing is inserted (`none`) and no bottleneck is looked at. By
-            default the `site` that the architecture declares, or, without one, what probing finds
+            list is cut. By default the `site` that the architecture declares, or, without one, what probing finds
             (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` also lists the other candidates.
+            Where nothing is inserted (`none`), a network needs no bottleneck, but `analyse` does.
         example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
             network's stride. A dict is refused with the way out, because robustq gives a network one tensor.
         skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
@@ -135,11 +135,11 @@ def wrap(
                 )
             assert example is not None, "refused above"
         site = plain_name(at) if at is not None else declared_site(module, name)
-        candidates = [] if site is not None else find_bottleneck(module, example, head)
-        site = candidates[0].name if site is None else site
-        if site == WHOLE and parsed.name != "none":
-            raise RequestError("at='' names the whole network, where nothing can be inserted: name a submodule")
-        features = features_at(module, site, example)
+        search = find_sites if parsed.name == "none" else find_bottleneck
+        candidates = [] if site is not None else search(module, example, head)
+        if site is None:
+            site = candidates[0].name if candidates else NO_SITE
+        features = [example] if site == NO_SITE and at is None else features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
             raise RequestError(
                 f"skips={skips} needs a site that gives a list of feature maps, and {site!r} gives a single one: "
@@ -149,7 +149,7 @@ def wrap(
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
         multiple = find_multiple(module, example, head)
-        if not candidates and (at is not None or name is None):
+        if not candidates and site != NO_SITE and (at is not None or name is None):
             _check_site(module, site, example, head)
         remarks = (
             [BOUNDED.format(answer=answer)] if not answer_given and gives_probabilities(module, example, head) else []

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from robustq.errors import RequestError
 from robustq.network.first_convolution import first_convolution
 from robustq.network.image_sizes import example_of
+from robustq.network.plain_module import require_values
 from robustq.shapes import by
 
 _USUAL = (1, 3)
@@ -30,6 +31,7 @@ def find_example(
     Raises:
         RequestError: the network runs on no image that was tried.
     """
+    require_values(network)
     shown_dims, shown_channels = first_convolution(network)
     dims = dims or shown_dims or 2
     size = extents(dims)

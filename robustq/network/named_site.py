@@ -9,18 +9,15 @@ from robustq.errors import RequestError, unknown
 from robustq.network.feature_maps import require_features
 from robustq.network.run_network import run_plain
 
-WHOLE = ""
-"""The site of a network in which no bottleneck is looked at: the network itself, whose output stands in for one."""
-
 
 def find_site(network: nn.Module, at: str) -> nn.Module:
-    """The submodule with a dotted name, or the network itself for `WHOLE`.
+    """The submodule with a dotted name.
 
     Raises:
         RequestError: there is no such submodule, and the message gives the nearest names; or it is TorchScript.
     """
     sites: dict[str, nn.Module] = dict(network.named_modules())
-    if at not in sites:
+    if not at or at not in sites:
         near = get_close_matches(at, sites, n=3, cutoff=0.5)
         raise unknown("site", at, near or (name for name in sites if name and "." not in name))
     if isinstance(sites[at], torch.jit.ScriptModule):

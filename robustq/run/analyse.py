@@ -12,7 +12,7 @@ from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import choose_device
 from robustq.model.segmenter import Segmenter
-from robustq.network.named_site import WHOLE
+from robustq.model.spec import NO_SITE
 from robustq.request.checks import parse_checks
 from robustq.request.levels import check_levels
 from robustq.request.with_setting import split_setting
@@ -142,10 +142,10 @@ def analyse(
 def _require_bottlenecks(models: Mapping[str, Segmenter]) -> None:
     """Refuse plain networks in which no bottleneck was found."""
     for name, model in models.items():
-        if model.spec.site == WHOLE:
+        if model.spec.site == NO_SITE:
             raise RequestError(
-                f"no spatial bottleneck was found in {name}, so there is nothing to analyse: give "
-                "robustq.wrap(network, 'none', at=NAME, example=images), with the name of a submodule"
+                f"no spatial bottleneck was found in {name}, so there is nothing to analyse: wrap the network "
+                "with at=NAME (--at), the name of one of its submodules"
             )
 
 

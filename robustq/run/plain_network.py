@@ -12,13 +12,10 @@ from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.wrap import wrap
-from robustq.network.build import declared_site
 from robustq.network.first_convolution import first_convolution
-from robustq.network.named_site import WHOLE
 from robustq.network.output_masks import count_labels, default_answer, full_resolution
 from robustq.network.plain_module import require_values
 from robustq.network.run_network import run_plain
-from robustq.network.site_search import find_sites
 
 
 def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparation: Preparation | None) -> Segmenter:
@@ -49,7 +46,7 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
         classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]
         numbers = range(1, count_labels(classes, default_answer(classes)) + 1)
         prepared_alike = replace(prepared_alike, labels=tuple((number, str(number)) for number in numbers))
-    return _as_it_is(network, example, prepared_alike)
+    return wrap(network, "none", example=example, preparation=prepared_alike, copy=False)
 
 
 def model_for_case(network: nn.Module, case: Case) -> Segmenter:
@@ -71,15 +68,7 @@ def model_for_case(network: nn.Module, case: Case) -> Segmenter:
     )
     example = _example(case)
     _refuse_grey(network, example)
-    return _as_it_is(network, example, preparation)
-
-
-def _as_it_is(network: nn.Module, example: Tensor, preparation: Preparation) -> Segmenter:
-    """The network with nothing inserted; it need not have a bottleneck."""
-    site = declared_site(network, None)
-    if site is None:
-        site = next((site.name for site in find_sites(network, example)), WHOLE)
-    return wrap(network, "none", example=example, at=site, preparation=preparation, copy=False)
+    return wrap(network, "none", example=example, preparation=preparation, copy=False)
 
 
 def _refuse_grey(network: nn.Module, example: Tensor) -> None:

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 import robustq
 from networks import noise
 from robustq.errors import RequestError
+from robustq.model.describe import describe
 from robustq.model.spec import CHANGED, MIXING, VARYING
 from robustq.network.feature_maps import open_features
 from robustq.network.separate_copy import separate_copy
@@ -101,7 +102,9 @@ class Threshold(nn.Module):
 
 
 @pytest.mark.parametrize("make", [Flat, Threshold])
-def test_a_network_without_a_bottleneck_is_measured_and_not_analysed(make: Callable[[], nn.Module]) -> None:
+def test_a_network_without_a_bottleneck_is_measured_and_not_analysed(
+    make: Callable[[], nn.Module], tmp_path: Path
+) -> None:
     network = make()
     run = robustq.stress({"net": network}, PAIRS, noise=["gaussian"], attack=["fgsm"], levels=[0, 20], draws=2)
     rows = run.to_frame()
@@ -116,8 +119,13 @@ def test_a_network_without_a_bottleneck_is_measured_and_not_analysed(make: Calla
     assert len(robustq.minimal_levels({"net": network}, PAIRS, "gaussian", resolution=50, draws=1).to_frame())
     with pytest.raises(RequestError, match=r"no spatial bottleneck was found in net, .*at=NAME"):
         robustq.analyse({"net": network}, PAIRS, levels=[20], draws=2)
-    with pytest.raises(RequestError, match="whole network, where nothing can be inserted"):
-        robustq.wrap(network, "8x3", at="", example=IMAGE)
+    with pytest.raises(RequestError, match="no spatial bottleneck was found"):
+        robustq.wrap(network, "8x3", example=IMAGE)
+    model = robustq.wrap(network, "none", example=IMAGE).eval()
+    model.save(tmp_path / "m.safetensors")
+    again = robustq.load(tmp_path / "m.safetensors", module=make())
+    assert again.run(IMAGE).logits.equal(network(IMAGE))
+    assert describe(again, (16, 16)).site == ""
 
 
 class MonteCarlo(Net):
@@ -487,3 +495,13 @@ def test_a_grey_image_shown_to_an_rgb_network_is_analysed_as_the_same_image_in_t
     ]
     first, second = (analysis.to_frame().query("metric == 'answer_change'")["value"].item() for analysis in rows)
     assert first == pytest.approx(second, rel=1e-5)
+
+
+def test_a_wrapped_network_beside_its_plain_one_names_how_both_get_the_same_images() -> None:
+    network = Net()
+    model = robustq.wrap(network, "8x3", example=IMAGE)
+    with pytest.raises(RequestError, match=r"preparation=model\.spec\.preparation .*normalise='none'"):
+        robustq.stress({"vq": model, "plain": network}, PAIRS)
+    assert len(figures({"vq": model, "plain": network}, preparation=model.spec.preparation))
+    alike = robustq.wrap(network, "8x3", example=IMAGE, preparation=robustq.Preparation(dims=2, normalise="none"))
+    assert len(figures({"vq": alike, "plain": network}))
