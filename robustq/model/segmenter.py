@@ -127,8 +127,13 @@ class Segmenter(nn.Module):
             RequestError: the network does not run on images of this size, for example because they are too small.
         """
         padded = self.accepted(images)
-        with _refusal_in_words(padded):
-            output = self(padded)
+        try:
+            with _refusal_in_words(padded):
+                output = self(padded)
+        except RequestError as error:
+            if len(padded) > 1 and self._runs_on(padded[:1]):
+                raise RequestError(f"{error}. It runs on one image at a time: give batch size 1") from error
+            raise
         logits = full_resolution(output, padded.shape[2:], self.spec.head)
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
@@ -144,6 +149,14 @@ class Segmenter(nn.Module):
             codes=self._quantised.codes,
             quantiser_loss=self.quantiser_loss,
         )
+
+    @torch.no_grad()
+    def _runs_on(self, images: Tensor) -> bool:
+        try:
+            self(images)
+        except Exception:  # what it raised before has been told
+            return False
+        return True
 
     def encode(self, images: Images) -> Embedding:
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""

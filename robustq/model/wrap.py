@@ -26,7 +26,7 @@ from robustq.network.named_site import features_at
 from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
 from robustq.network.plain_module import plain_copy, plain_itself, plain_name, require_values
 from robustq.network.run_network import run_plain, takes_dict
-from robustq.network.site_search import find_bottleneck, find_sites
+from robustq.network.site_search import find_bottleneck, find_sites, times_called
 from robustq.network.steadiness import steadiness
 from robustq.request.quantise import Quantise
 
@@ -258,7 +258,12 @@ def _unsteady(network: nn.Module, example: Tensor, head: int | str | None) -> li
 
 
 def _check_site(network: nn.Module, site: str, example: Tensor, head: int | str | None) -> None:
-    """Refuse a site without a part in the answer that is scored."""
+    """Refuse a site without a part in the answer that is scored, and one that is called for each image of a batch."""
+    if (times := times_called(network, site, example)) > 1:
+        raise RequestError(
+            f"site {site!r} is called {times} times for a batch of images, and the network would be cut at each call: "
+            "wrap the network inside the loop over the images"
+        )
     if not reaches_answer(network, site, example, head):
         raise RequestError(
             f"changing what site {site!r} gives does not change the network's answer, so a quantiser there would be "

@@ -505,3 +505,33 @@ def test_a_wrapped_network_beside_its_plain_one_names_how_both_get_the_same_imag
     assert len(figures({"vq": model, "plain": network}, preparation=model.spec.preparation))
     alike = robustq.wrap(network, "8x3", example=IMAGE, preparation=robustq.Preparation(dims=2, normalise="none"))
     assert len(figures({"vq": alike, "plain": network}))
+
+
+class OneByOne(Net):
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([super(OneByOne, self).forward(image[None]) for image in images])
+
+
+def test_a_network_that_loops_over_its_images_is_measured_and_where_to_cut_is_told() -> None:
+    network = OneByOne().eval()
+    assert figures({"net": network}) == figures({"net": network}, batch_size=1)
+    for at, words in (
+        (None, "called 2 times in a pass .*wrap the network inside that loop"),
+        ("mid", "inside the loop"),
+    ):
+        for example in (IMAGE, IMAGE[:1]):
+            with pytest.raises(RequestError, match=words):
+                robustq.wrap(network, "8x3", at=at, example=example)
+
+
+def test_a_network_that_takes_one_image_at_a_time_is_told_the_batch_size() -> None:
+    class Single(Net):
+        def forward(self, images: Tensor) -> Tensor:
+            if len(images) > 1:
+                raise ValueError("one image only")
+            return super().forward(images)
+
+    network = Single()
+    with pytest.raises(RequestError, match=r"one image only\. It runs on one image at a time: give batch size 1"):
+        robustq.stress({"net": network}, PAIRS)
+    assert len(figures({"net": network}, batch_size=1))
