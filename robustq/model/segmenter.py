@@ -84,7 +84,8 @@ class Segmenter(nn.Module):
         self.spec = spec
         self._stop = False
         self._bypassed = False
-        self._contiguous = False  # whether the decoder takes only a bottleneck that is contiguous in memory
+        self._contiguous: set[bool] = set()
+        """In training mode (True) or evaluation mode (False), the decoder takes only a contiguous bottleneck."""
         self.image_size: tuple[int, ...] = ()
         """Spatial size of the images of the last pass, padding included."""
         self._embedding: Tensor | None = None
@@ -108,9 +109,9 @@ class Segmenter(nn.Module):
         except RuntimeError as error:
             # What a quantiser gives is not contiguous, and a `view` of it fails. Copies in another layout would be
             # rounded otherwise, so they are made only for networks that need them.
-            if self._contiguous or "view size is not compatible" not in str(error):
+            if self.training in self._contiguous or "view size is not compatible" not in str(error):
                 raise
-        self._contiguous = True
+        self._contiguous.add(self.training)
         return self._pass(args, kwargs)
 
     def _pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -297,7 +298,7 @@ class Segmenter(nn.Module):
             quantised: Quantised = inserted.quantiser(self._embedding)
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
-            bottleneck = bottleneck.contiguous() if self._contiguous else bottleneck
+            bottleneck = bottleneck.contiguous() if self.training in self._contiguous else bottleneck
         return features.put([*self._treat(skips), bottleneck])
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:

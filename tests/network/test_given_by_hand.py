@@ -390,19 +390,26 @@ def test_an_attack_through_a_reentrant_checkpoint_is_refused_in_words() -> None:
     assert len(figures({"net": Reentrant()}))
 
 
-def test_a_view_of_a_feature_map_does_not_stand_against_a_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize("always", [True, False])
+def test_a_view_of_a_feature_map_does_not_stand_against_a_training(always: bool, tmp_path: Path) -> None:
     class Viewing(Net):
+        def __init__(self, always: bool) -> None:
+            super().__init__()
+            self.always = always
+
         def forward(self, images: Tensor) -> Tensor:
             fine, coarse = self.encode(images)
-            coarse = coarse.view(len(coarse), -1).view(coarse.shape)
-            if self.training:
+            if self.training or self.always:
+                coarse = coarse.view(len(coarse), -1).view(coarse.shape)
                 fine = fine.view(len(fine), -1).view(fine.shape)
             return self.head(torch.cat([fine, self.up(coarse)], 1))
 
-    model = robustq.wrap(Viewing(), "8x3", example=IMAGE)
+    model = robustq.wrap(Viewing(always), "8x3", example=IMAGE)
     assert len(figures({"m": model}))
     trained = robustq.train(model, PAIRS, tmp_path / "m.safetensors", RECIPE)
     assert not trained.network.head.weight.equal(model.network.head.weight)
+    again = robustq.load(tmp_path / "m.safetensors", module=Viewing(always))
+    assert again.run(IMAGE).logits.equal(trained.run(IMAGE).logits)
 
 
 @pytest.mark.parametrize("make", [Net, lambda: Net().to(memory_format=torch.channels_last)])
@@ -535,3 +542,22 @@ def test_a_network_that_takes_one_image_at_a_time_is_told_the_batch_size() -> No
     with pytest.raises(RequestError, match=r"one image only\. It runs on one image at a time: give batch size 1"):
         robustq.stress({"net": network}, PAIRS)
     assert len(figures({"net": network}, batch_size=1))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_that_torch_quantised_is_measured_and_its_bundle_refused_with_the_way_out(tmp_path: Path) -> None:
+    class Linear(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(4, 4)
+
+        def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            fine, coarse = super().encode(images)
+            return fine, self.mix(coarse.movedim(1, -1)).movedim(-1, 1)
+
+    network = torch.ao.quantization.quantize_dynamic(Linear(), {nn.Linear}, dtype=torch.qint8)
+    model = robustq.wrap(network, "none", at="mid", example=IMAGE).eval()
+    assert model(IMAGE).equal(network.eval()(IMAGE))
+    assert len(figures({"net": network}))
+    with pytest.raises(RequestError, match=r"a quantised network can be measured all the same"):
+        model.save(tmp_path / "m.safetensors")
