@@ -199,7 +199,7 @@ class _Network:
         example = find_example(network, cases.extents, dims=self.dims, in_channels=self.in_channels)
         output = run_plain(network, example)
         if self.head is None:
-            require_one_answer(output, example.shape[2:])
+            require_one_answer(output, example.shape[2:], self.classes)
         return example, full_resolution(output, example.shape[2:], self.head).shape[1]
 
 

@@ -30,7 +30,7 @@ def print_summary(
     features, embedding = _extents(anatomy.features), _extents(anatomy.embedding)
     searched = {"also possible": ", ".join(site.name for site in model.sites[1:]) or "no other place"}
     lines = {
-        "cut at": f"{anatomy.site}, skips {anatomy.skips}",
+        "cut at": f"{anatomy.site}, skips {anatomy.skips}" if anatomy.site else "no place: no bottleneck was found",
         **(searched if model.sites else {}),
         "quantiser": str(spec.quantise),
         "image": _extents(anatomy.image) + ("" if sized else " (an example: no --size was given)"),
@@ -42,9 +42,7 @@ def print_summary(
         **origin,
         "state": "; ".join(spec.status),
         "written": str(target),
-        "next": f"robustq train {target}{options} --data DATA",
-        "then": f"robustq stress --model {target.with_suffix('')}-trained.safetensors{options} --data DATA "
-        "--noise gaussian --levels 0,1,10,20,30",
+        **_next_commands(model, target, options),
     }
     console.print_pairs(lines)
 
@@ -53,6 +51,17 @@ def _unit_of_tokens(spec: "Spec") -> str:
     if spec.preparation.patch is not None:
         return "window"
     return "case, or per slice of a volume" if spec.dims == 2 else "case"
+
+
+def _next_commands(model: "Segmenter", target: Path, options: str) -> dict[str, str]:
+    """The lines on what to do next. A model with trained weights, and a codebook that fits them, can be measured."""
+    from robustq.model.spec import GIVEN
+
+    fitted = bool(model.spec.calibration_cases) or not model.bottlenecks
+    ready = fitted and model.spec.weights not in ("", GIVEN)
+    measured = target if ready else f"{target.with_suffix('')}-trained.safetensors"
+    stress = f"robustq stress --model {measured}{options} --data DATA --noise gaussian --levels 0,1,10,20,30"
+    return {"next": stress} if ready else {"next": f"robustq train {target}{options} --data DATA", "then": stress}
 
 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:

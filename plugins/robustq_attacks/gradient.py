@@ -83,7 +83,15 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
     safe = largest.where(largest > 0, 1)
     gradient = None
     if scores.requires_grad:
-        (gradient,) = torch.autograd.grad(scores, inputs, (at_scores / safe).to(scores.dtype), allow_unused=True)
+        try:
+            (gradient,) = torch.autograd.grad(scores, inputs, (at_scores / safe).to(scores.dtype), allow_unused=True)
+        except RuntimeError as error:
+            if "use_reentrant" not in str(error):
+                raise
+            raise RequestError(
+                "the network uses torch.utils.checkpoint with use_reentrant=True, which gives no gradient of an image: "
+                "give use_reentrant=False there, or use noise"
+            ) from error
     if gradient is None:
         raise RequestError(
             "no gradient of this network's output reaches its input (it detaches its output, or runs without grad): "

@@ -8,6 +8,8 @@ from hashlib import blake2b
 import numpy as np
 import torch
 
+from robustq.network.global_generators import kept_generators
+
 
 def draw_seed(run_seed: int, case_id: str, perturbation: str, draw: int) -> int:
     """The seed of one draw, 63 bits: a stable hash of the arguments (docs/definitions.md, Draws and seeds).
@@ -33,13 +35,8 @@ def seeded_globals(generator: torch.Generator) -> Iterator[None]:
     For libraries, such as TorchIO, that draw from them.
     """
     seed = int(torch.randint(2**32, (1,), generator=generator, device=generator.device))
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
+    with kept_generators():
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+        yield

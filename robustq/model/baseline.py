@@ -1,6 +1,6 @@
 """The matched baseline of a quantised model: the same architecture and projections, without a codebook."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from robustq.errors import RequestError
 from robustq.model.bottleneck import Bottleneck, build_bottlenecks
 from robustq.model.spec import Spec
+from robustq.network.bound_hooks import remove_bound_hooks
 from robustq.network.build import build_architecture, without_first_weights
 from robustq.network.separate_copy import separate_copy
 from robustq.request.quantise import Quantise
@@ -29,7 +30,7 @@ def matched_baseline(
     spec: Spec,
     *,
     keep_weights: bool,
-    is_ours: Callable[[object], bool],
+    owner: type,
 ) -> tuple[nn.Module, nn.ModuleList, Spec]:
     """The parts of a segmenter with `identity:D` in place of the quantiser; see `Segmenter.without_quantiser`.
 
@@ -38,7 +39,7 @@ def matched_baseline(
         inserted: bottlenecks of the quantised segmenter, one or more.
         spec: spec of the quantised segmenter.
         keep_weights: keep the weights instead of drawing fresh ones.
-        is_ours: says whether a hook of the network belongs to the segmenter; a copy is made without such hooks.
+        owner: class of the segmenter, whose methods are hooks of the network; a copy is made without these hooks.
 
     Returns:
         Network, bottlenecks and spec of the baseline.
@@ -52,7 +53,8 @@ def matched_baseline(
         if spec.architecture is not None and not keep_weights:
             network = fresh_network(spec)
         else:
-            network = _copy_without_hooks(network, spec.site, is_ours)
+            network = separate_copy(network, {}, share=True)
+            remove_bound_hooks(network, owner)
             if not keep_weights:
                 _start_afresh(network)
         bottlenecks = build_bottlenecks(spec.quantise, [bottleneck.channels for bottleneck in inserted], dims=spec.dims)
@@ -64,18 +66,6 @@ def matched_baseline(
         fresh.load_state_dict(projections)
     remark = "its quantiser was taken out after training: not trained this way"
     return network, bottlenecks, spec.but(remarks=(*spec.remarks, remark))
-
-
-def _copy_without_hooks(network: nn.Module, site: str, is_ours: Callable[[object], bool]) -> nn.Module:
-    """A copy of the network without the hooks of the segmenter that holds it."""
-    copied = separate_copy(network, {}, share=True)
-    for original_hooks, copied_hooks in (
-        (network.get_submodule(site)._forward_hooks, copied.get_submodule(site)._forward_hooks),
-        (network._forward_pre_hooks, copied._forward_pre_hooks),
-    ):
-        for key in [key for key, hook in original_hooks.items() if is_ours(hook)]:
-            del copied_hooks[key]
-    return copied
 
 
 def _start_afresh(network: nn.Module) -> None:

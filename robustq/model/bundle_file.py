@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
@@ -63,9 +64,14 @@ def check_extra_states(state: Mapping[str, Any]) -> None:
         except (TypeError, ValueError):
             kept = False
         if not kept:
+            way_out = "let get_extra_state return a tensor, or JSON values alone"
+            if isinstance(entry, torch.dtype):
+                way_out = (
+                    "save the network before torch.ao quantises it; a quantised network can be measured all the same"
+                )
             raise RequestError(
                 f"{name} of this network is a {type(entry).__name__} that JSON does not keep, so a bundle cannot hold "
-                "it: let get_extra_state return a tensor, or JSON values alone"
+                f"it: {way_out}"
             )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from robustq.model.segmenter import Segmenter
+from robustq.model.spec import NO_SITE
 from robustq.network.named_site import features_at
 
 
@@ -41,8 +42,8 @@ def describe(model: Segmenter, size: tuple[int, ...]) -> Description:
     spec = model.spec
     example = torch.zeros(1, spec.preparation.case_channels, *size)
     accepted = model.accepted(example)
-    features = features_at(model.network, spec.site, accepted)
     embedding = model.encode(example)
+    features = [embedding] if spec.site == NO_SITE else features_at(model.network, spec.site, accepted)
     tokens = embedding.shape[2:]
     skips = len(features) - 1
     return Description(

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
@@ -12,6 +13,7 @@ from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.bundle_file import read_spec, read_state
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CHANGED, Spec
+from robustq.network.bound_hooks import remove_bound_hooks
 from robustq.network.code_digest import code_digest
 from robustq.network.plain_module import plain_copy, plain_name
 from robustq.network.state import first_not_finite, take_dtypes
@@ -22,8 +24,9 @@ def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Se
 
     Args:
         path: a bundle.
-        module: the network, if the bundle's network was given by hand; it is copied, and the copy gets the bundle's
-            weights. If its code differs from the code that was wrapped, the model carries a remark.
+        module: the network, if the bundle's network was given by hand, or a segmenter of it; it is copied, and the
+            copy gets the bundle's weights. If its code differs from the code that was wrapped, the model carries a
+            remark.
 
     Raises:
         RequestError: the file is missing, truncated or no bundle, or its architecture is unknown or does not fit.
@@ -62,11 +65,20 @@ def _rebuild(spec: Spec, module: nn.Module | None, state: dict[str, Any]) -> Seg
         widths.append(weight.shape[1])
     if module is None:
         _check_size(spec, widths, state)
-    network = fresh_network(spec) if module is None else plain_copy(module, share=True)
-    if module is not None and spec.digest != (digest := code_digest(network)):
+    network = fresh_network(spec) if module is None else _uncut_copy(module)
+    # The code of a lazy layer is another one before its first pass, so it says nothing.
+    lazy = any(map(is_lazy, network.parameters()))
+    if module is not None and not lazy and spec.digest != (digest := code_digest(network)):
         remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
         spec = spec.but(digest=digest, remarks=remarks)
     return Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)
+
+
+def _uncut_copy(module: nn.Module) -> nn.Module:
+    """A copy of a network that may have been wrapped itself (copy=False), so that it is not cut twice."""
+    network = plain_copy(module.network if isinstance(module, Segmenter) else module, share=True)
+    remove_bound_hooks(network, Segmenter)
+    return network
 
 
 def _check_size(spec: Spec, widths: list[int], state: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from robustq.errors import RequestError
 from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
-from robustq.model.spec import Spec
+from robustq.model.spec import NO_SITE, Spec
 from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
 from robustq.network.named_site import find_site
@@ -84,6 +84,8 @@ class Segmenter(nn.Module):
         self.spec = spec
         self._stop = False
         self._bypassed = False
+        self._contiguous: set[bool] = set()
+        """In training mode (True) or evaluation mode (False), the decoder takes only a contiguous bottleneck."""
         self.image_size: tuple[int, ...] = ()
         """Spatial size of the images of the last pass, padding included."""
         self._embedding: Tensor | None = None
@@ -92,8 +94,9 @@ class Segmenter(nn.Module):
         self.sites: tuple[Site, ...] = ()
         """The sites that probing found, beginning with the one that is cut; empty where the site was named."""
         network.register_forward_pre_hook(self._look, with_kwargs=True)
-        # Before the network's own hooks, because they may keep the site's output for the decoder.
-        find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
+        if spec.site != NO_SITE:
+            # Before the network's own hooks, because they may keep the site's output for the decoder.
+            find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns when its bottleneck is quantised.
@@ -101,6 +104,17 @@ class Segmenter(nn.Module):
         The network gets its own copy of every tensor, so that it cannot change those of the caller. Nothing is done to
         the tensors: prepared images are given to `run` or `encode`.
         """
+        try:
+            return self._pass(args, kwargs)
+        except RuntimeError as error:
+            # What a quantiser gives is not contiguous, and a `view` of it fails. Copies in another layout would be
+            # rounded otherwise, so they are made only for networks that need them.
+            if self.training in self._contiguous or "view size is not compatible" not in str(error):
+                raise
+        self._contiguous.add(self.training)
+        return self._pass(args, kwargs)
+
+    def _pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.network(*map(own_copy, args), **{name: own_copy(value) for name, value in kwargs.items()})
 
     def run(self, images: Images) -> Parts:
@@ -114,11 +128,18 @@ class Segmenter(nn.Module):
             RequestError: the network does not run on images of this size, for example because they are too small.
         """
         padded = self.accepted(images)
-        with _refusal_in_words(padded):
-            output = self(padded)
+        try:
+            with _refusal_in_words(padded):
+                output = self(padded)
+        except RequestError as error:
+            if len(padded) > 1 and self._runs_on(padded[:1]):
+                raise RequestError(f"{error}. It runs on one image at a time: give batch size 1") from error
+            raise
         logits = full_resolution(output, padded.shape[2:], self.spec.head)
         for axis, extent in enumerate(images.shape[2:], start=2):
             logits = logits.narrow(axis, 0, extent)
+        if self.spec.site == NO_SITE:
+            self._embedding, self._quantised = logits, Quantised(logits, None, torch.zeros(()))
         assert self._embedding is not None, "the hook has run"
         assert self._quantised is not None, "the pass has run to the end"
         return Parts(
@@ -130,8 +151,18 @@ class Segmenter(nn.Module):
             quantiser_loss=self.quantiser_loss,
         )
 
+    @torch.no_grad()
+    def _runs_on(self, images: Tensor) -> bool:
+        try:
+            self(images)
+        except Exception:  # what it raised before has been told
+            return False
+        return True
+
     def encode(self, images: Images) -> Embedding:
         """The embedding e (B, D, *T). Stops at the bottleneck: the decoder is not run. Pads as `run` does."""
+        if self.spec.site == NO_SITE:
+            return self.run(images).embedding
         last_pass, self._stop = (self._embedding, self._loss), True
         try:
             padded = self.accepted(images)
@@ -223,7 +254,7 @@ class Segmenter(nn.Module):
                 self._inserted(),
                 self.spec,
                 keep_weights=keep_weights,
-                is_ours=lambda hook: isinstance(getattr(hook, "__self__", None), Segmenter),
+                owner=Segmenter,
             )
         )
         if not keep_weights:
@@ -267,6 +298,7 @@ class Segmenter(nn.Module):
             quantised: Quantised = inserted.quantiser(self._embedding)
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
+            bottleneck = bottleneck.contiguous() if self.training in self._contiguous else bottleneck
         return features.put([*self._treat(skips), bottleneck])
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:

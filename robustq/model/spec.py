@@ -21,6 +21,21 @@ BOUNDED = (
 )
 """Remark on a model whose answer was not given and whose outputs all lie in [0, 1]."""
 
+NO_SITE = ""
+"""Site of a network in which nothing is inserted and no bottleneck is known. Its scores stand in for an embedding."""
+
+VARYING = (
+    "its answer to an image varies from pass to pass, because the network draws random numbers or remembers earlier "
+    "images"
+)
+"""Remark on a model whose network answers the same image differently in evaluation mode."""
+
+MIXING = (
+    "its answer to an image depends on the other images of a batch, and so do the figures: give batch size 1 to show "
+    "it one image at a time"
+)
+"""Remark on a model whose network answers an image differently beside other images."""
+
 CALIBRATED = "its codebook was calibrated by k-means, not trained"
 """Remark on a calibrated model; `TRAINED_ON` takes its place once the codebook is trained."""
 
@@ -49,7 +64,7 @@ class Spec:
         architecture: registered name of the architecture, or None for a network given by hand.
         arguments: settings of the architecture, JSON values.
         quantise: the quantiser with its sizes and settings.
-        site: dotted name of the module that is cut.
+        site: dotted name of the module that is cut; `NO_SITE` where there is none.
         skips: whether the skips are kept, dropped or quantised too.
         dims: number of spatial axes.
         in_channels: number of image channels.

@@ -14,8 +14,9 @@ from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.json_arguments import json_arguments
 from robustq.model.pretrained import Trained, open_trained
 from robustq.model.segmenter import Segmenter
-from robustq.model.spec import BOUNDED, GIVEN, Spec
+from robustq.model.spec import BOUNDED, GIVEN, MIXING, NO_SITE, VARYING, Spec
 from robustq.model.weights_digest import weights_digest
+from robustq.network.bound_hooks import has_bound_hooks, remove_bound_hooks
 from robustq.network.bounded_answer import gives_probabilities
 from robustq.network.build import build_architecture, declared_site
 from robustq.network.code_digest import code_digest
@@ -23,9 +24,10 @@ from robustq.network.image_sizes import find_multiple, probe
 from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import features_at
 from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
-from robustq.network.plain_module import plain_copy, plain_itself, plain_name
+from robustq.network.plain_module import plain_copy, plain_itself, plain_name, require_values
 from robustq.network.run_network import run_plain, takes_dict
-from robustq.network.site_search import find_bottleneck
+from robustq.network.site_search import find_bottleneck, find_sites, times_called
+from robustq.network.steadiness import steadiness
 from robustq.request.quantise import Quantise
 
 
@@ -63,6 +65,7 @@ def wrap(
         at: dotted name of the submodule to cut at; its output is a feature map, or a list of them; the last one of the
             list is cut. By default the `site` that the architecture declares, or, without one, what probing finds
             (`robustq.network.site_search.find_bottleneck`); the segmenter's `sites` also lists the other candidates.
+            Where nothing is inserted (`none`), a network needs no bottleneck, but `analyse` does.
         example: an input (B, in_channels, *S) for a network given by hand. Its extents should be larger than the
             network's stride. A dict is refused with the way out, because robustq gives a network one tensor.
         skips: keep the other feature maps of the site, drop them (zeros), or quantise each with its own quantiser.
@@ -92,7 +95,10 @@ def wrap(
     if isinstance(network, nn.Module) and example is None:
         raise RequestError("wrapping an nn.Module needs example=x, an input (B, C, *S) that it runs on")
     if isinstance(network, nn.Module) and example is not None:
-        network = plain_copy(network) if copy else plain_itself(network)
+        network = _uncut(network, copy=copy)
+        if head is None:
+            require_one_answer(run_plain(network, example), example.shape[2:], classes)
+        example = _with_numbers(network, example, head)
         dims, in_channels, classes = _read_off(network, example, head, dims, in_channels, classes)
     if dims is None:
         dims = 2 if preparation is None else preparation.dims
@@ -120,6 +126,8 @@ def wrap(
             module = build_architecture(network, dims=dims, in_channels=in_channels, classes=classes, **arguments)
             size = preparation.patch or preparation.crop or preparation.size
             example = probe(module, at or declared_site(module, name), in_channels=in_channels, dims=dims, size=size)
+            if head is None:
+                require_one_answer(run_plain(module, example), example.shape[2:], classes)
         else:
             name, module = None, network
             if arguments:
@@ -129,11 +137,11 @@ def wrap(
                 )
             assert example is not None, "refused above"
         site = plain_name(at) if at is not None else declared_site(module, name)
-        if head is None:
-            require_one_answer(run_plain(module, example), example.shape[2:])
-        candidates = [] if site is not None else find_bottleneck(module, example, head)
-        site = candidates[0].name if site is None else site
-        features = features_at(module, site, example)
+        search = find_sites if parsed.name == "none" else find_bottleneck
+        candidates = [] if site is not None else search(module, example, head)
+        if site is None:
+            site = candidates[0].name if candidates else NO_SITE
+        features = [example] if site == NO_SITE and at is None else features_at(module, site, example)
         if skips != "keep" and len(features) == 1:
             raise RequestError(
                 f"skips={skips} needs a site that gives a list of feature maps, and {site!r} gives a single one: "
@@ -143,9 +151,12 @@ def wrap(
         bottlenecks = build_bottlenecks(parsed, [feature.shape[1] for feature in quantised], dims=dims)
         bottlenecks.to(features[-1]).train(module.training)
         multiple = find_multiple(module, example, head)
-        if not candidates and (at is not None or name is None):
+        if not candidates and site != NO_SITE and (at is not None or name is None):
             _check_site(module, site, example, head)
-        bounded = not answer_given and gives_probabilities(module, example, head)
+        remarks = (
+            [BOUNDED.format(answer=answer)] if not answer_given and gives_probabilities(module, example, head) else []
+        )
+        remarks += _unsteady(module, example, head) if name is None else []
     spec = Spec(
         architecture=name,
         arguments=tuple(arguments.items()),
@@ -161,7 +172,7 @@ def wrap(
         digest="" if name is not None else code_digest(module),
         multiple=multiple,
         head=head,
-        remarks=(BOUNDED.format(answer=answer),) if bounded else (),
+        remarks=tuple(remarks),
     )
     model = Segmenter(module, bottlenecks, spec)
     model.sites = tuple(candidates)
@@ -171,6 +182,43 @@ def wrap(
     else:
         model.spec = spec.but(fresh=weights_digest(model.state_dict()))
     return model
+
+
+def _uncut(network: nn.Module, *, copy: bool) -> nn.Module:
+    """The network without what robustq has inserted into it before: a copy, or the network itself.
+
+    Raises:
+        RequestError: the network cannot be copied or cut, or it would itself have to be changed.
+    """
+    require_values(network)
+    if isinstance(network, Segmenter):
+        raise RequestError("this is a model that robustq.wrap returned, not a network: give its attribute network")
+    if copy:
+        network = plain_copy(network)
+        remove_bound_hooks(network, Segmenter)
+        return network
+    if has_bound_hooks(network, Segmenter):
+        raise RequestError(
+            "robustq has cut this network already, with copy=False, so the quantiser of another model works in it: use "
+            "that model, or a copy, which robustq.wrap(network, ...) makes without that quantiser"
+        )
+    return plain_itself(network)
+
+
+def _with_numbers(network: nn.Module, example: Tensor, head: int | str | None) -> Tensor:
+    """The example, or noise where the answer to the example holds NaN, as after dividing by the deviation of a constant
+    image.
+
+    Raises:
+        RequestError: the answer to noise holds NaN too, or cannot be read.
+    """
+    noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)).to(example)
+    for images in (example, noise):
+        if not full_resolution(run_plain(network, images), images.shape[2:], head).isnan().any():
+            return images
+    raise RequestError(
+        "the network's answer holds NaN, for the example and for noise: look for the layer that makes it"
+    )
 
 
 def _read_off(
@@ -203,8 +251,21 @@ def _read_off(
     return example.ndim - 2, example.shape[1], scores.shape[1]
 
 
+def _unsteady(network: nn.Module, example: Tensor, head: int | str | None) -> list[str]:
+    """Remarks on a network whose answer to an image depends on more than the image."""
+    steady = steadiness(network, example, head)
+    if not steady.repeats:
+        return [VARYING]
+    return [] if steady.alone else [MIXING]
+
+
 def _check_site(network: nn.Module, site: str, example: Tensor, head: int | str | None) -> None:
-    """Refuse a site without a part in the answer that is scored."""
+    """Refuse a site without a part in the answer that is scored, and one that is called for each image of a batch."""
+    if (times := times_called(network, site, example)) > 1:
+        raise RequestError(
+            f"site {site!r} is called {times} times for a batch of images, and the network would be cut at each call: "
+            "wrap the network inside the loop over the images"
+        )
     if not reaches_answer(network, site, example, head):
         raise RequestError(
             f"changing what site {site!r} gives does not change the network's answer, so a quantiser there would be "

@@ -32,10 +32,10 @@ class Features:
 def open_features(output: object, size: Sequence[int]) -> Features | None:
     """The feature maps of a module's output; None where it has none.
 
-    A feature map is a tensor (B, C, *T) with as many spatial axes as the image; or tokens (B, N, C) on the grid of a
-    square patch, with or without prefix tokens. Of a mapping or sequence, all tensors (B, C, *T) among its entries are
-    taken; if there are none, the feature maps of the first entry that has some. Maps without channels do not count;
-    some encoders give them as placeholders.
+    A feature map is a tensor (B, C, *T) with as many spatial axes as the image; or (B, *T, C), where only this order
+    fits the image; or tokens (B, N, C) on the grid of a square patch, with or without prefix tokens. Of a mapping or
+    sequence, all tensors with as many spatial axes among its entries are taken; if there are none, the feature maps of
+    the first entry that has some. Maps without channels do not count; some encoders give them as placeholders.
 
     Args:
         output: output of a module.
@@ -74,7 +74,11 @@ def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
     if not output.is_floating_point():  # for example the indices of a pool
         return None
     if output.ndim == len(size) + 2:
-        return Features([output], lambda maps: maps[0]) if output.shape[1] else None
+        if not output.shape[1]:
+            return None
+        if _has_channels_last(output.shape, size):
+            return Features([output.movedim(-1, 1)], lambda maps: maps[0].movedim(1, -1))
+        return Features([output], lambda maps: maps[0])
     if output.ndim != 3:
         return None
     grid = _grid(output.shape[1], size)
@@ -89,6 +93,18 @@ def _open_tensor(output: Tensor, size: Sequence[int]) -> Features | None:
     return Features([output[:, prefix:].transpose(1, 2).unflatten(2, grid)], put)
 
 
+def _has_channels_last(shape: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether a tensor is (B, *T, C), as in some transformers: its last axes do not fit the image, and the axes before
+    the last are those of a square patch."""
+    first, last = shape[1:-1], shape[2:]
+    if 0 in shape or all(
+        abs(extent - whole / max(1, round(whole / extent))) <= 1 for extent, whole in zip(last, size, strict=True)
+    ):
+        return False
+    patch = size[0] / first[0]
+    return patch >= 2 and all(abs(extent - whole / patch) <= 1 for extent, whole in zip(first, size, strict=True))
+
+
 def _grid(count: int, size: Sequence[int]) -> tuple[int, ...] | None:
     """The grid of `count` tokens, for the size of square patch that leaves the fewest prefix tokens."""
     candidates = []
@@ -100,20 +116,20 @@ def _grid(count: int, size: Sequence[int]) -> tuple[int, ...] | None:
 
 
 def _open_entries(entries: list[Any], size: Sequence[int]) -> Features | None:
-    places = [
-        place
+    spatial = {
+        place: opened
         for place, entry in enumerate(entries)
-        if isinstance(entry, Tensor) and entry.is_floating_point() and entry.ndim == len(size) + 2 and entry.shape[1]
-    ]
-    if places:
+        if isinstance(entry, Tensor) and entry.ndim == len(size) + 2 and (opened := _open_tensor(entry, size))
+    }
+    if spatial:
 
         def put(maps: Sequence[Tensor]) -> list[Any]:
             changed = list(entries)
-            for place, feature in zip(places, maps, strict=True):
-                changed[place] = feature
+            for (place, opened), feature in zip(spatial.items(), maps, strict=True):
+                changed[place] = opened.put([feature])
             return changed
 
-        return Features([entries[place] for place in places], put)
+        return Features([opened.maps[0] for opened in spatial.values()], put)
     for place, entry in enumerate(entries):
         opened = open_features(entry, size)
         if opened is not None:

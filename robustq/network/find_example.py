@@ -1,15 +1,14 @@
 """Finds an image that a network given by hand runs on, where not everything about its images is said."""
 
-import re
 from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
+from robustq.network.first_convolution import first_convolution
 from robustq.network.image_sizes import example_of
+from robustq.network.plain_module import require_values
 from robustq.shapes import by
-
-_CONVOLUTION = re.compile(r"Conv(?:Transpose)?([23])d")
 
 _USUAL = (1, 3)
 """Numbers of channels that are tried where neither the user nor the network says one: grey and RGB."""
@@ -32,7 +31,8 @@ def find_example(
     Raises:
         RequestError: the network runs on no image that was tried.
     """
-    shown_dims, shown_channels = _first_convolution(network)
+    require_values(network)
+    shown_dims, shown_channels = first_convolution(network)
     dims = dims or shown_dims or 2
     size = extents(dims)
     if len(size) != dims:
@@ -50,14 +50,3 @@ def find_example(
         f"which images the network takes is not known, and it runs on none of {' or '.join(map(str, tried))} channels "
         f"in {dims}D ({refusals[0]}): give --dims, --in-channels and --size"
     ) from refusals[0]
-
-
-def _first_convolution(network: nn.Module) -> tuple[int | None, int | None]:
-    """The spatial axes and the channels of the images that the first convolution of a network takes; None for both
-    without a convolution."""
-    for module in network.modules():
-        # TorchScript keeps the name of the class that was compiled.
-        found = _CONVOLUTION.match(str(getattr(module, "original_name", type(module).__name__)))
-        if found is not None:
-            return int(found[1]), int(module.in_channels)  # type: ignore[arg-type]
-    return None, None

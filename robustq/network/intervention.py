@@ -75,7 +75,8 @@ def answer_change(network: nn.Module, site: str, image: Tensor, head: int | str 
         _largest_change(network, site, image, head, change, output_of)
         for change in (_flat, lambda bottleneck: bottleneck + _noise(bottleneck, generator))
     ]
-    largest = max(float(scores.abs().max()) for scores in _answer(output_of(network, image), image.shape[2:], head))
+    answer = _answer(output_of(network, image), image.shape[2:], head)
+    largest = max(float(scores.masked_fill(scores.isinf(), 0).abs().max()) for scores in answer)
     return max(changes) / largest if largest > 0 else max(changes)
 
 
@@ -115,7 +116,11 @@ def _largest_change(
         after = _answer(run(network, image), size, head)
     finally:
         handle.remove()
-    return max(float((changed - scores).abs().max()) for scores, changed in zip(before, after, strict=True))
+    # Some networks give minus infinity for classes that they rule out; infinity minus infinity would be NaN.
+    return max(
+        float((changed - scores).masked_fill(changed == scores, 0).abs().max())
+        for scores, changed in zip(before, after, strict=True)
+    )
 
 
 def _answer(output: object, size: torch.Size, head: int | str | None) -> list[Tensor]:

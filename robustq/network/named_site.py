@@ -51,6 +51,6 @@ def features_at(network: nn.Module, at: str, example: Tensor) -> list[Tensor]:
     if len(outputs) > 1:
         raise RequestError(
             f"site {at!r} is called {len(outputs)} times in a forward pass, and the network would be cut at each call: "
-            "name a module that is called once, such as the convolution before it"
+            "name a module that is called once, such as the convolution before it, or wrap the network inside the loop"
         )
     return outputs[0]

@@ -45,8 +45,8 @@ def full_resolution(
             the size of the input is used; or deep supervision stacked as (B, heads, classes, *S), whose first head is
             used.
         size: spatial size of the input.
-        head: key or place of the entry that is used instead. A single tensor of scores is used whatever `head` says,
-            because deep supervision may be on in training alone.
+        head: key, place or field name of the entry that is used instead. A single tensor of scores is used whatever
+            `head` says, because deep supervision may be on in training alone.
 
     Raises:
         RequestError: the output holds no such tensor.
@@ -57,7 +57,8 @@ def full_resolution(
         if "out" not in output:
             raise RequestError(
                 f"the network's output has no entry 'out', only {', '.join(map(str, output))}: give a network that "
-                "returns its scores, either alone or in an entry 'out', or say which entry with head=NAME (--head NAME)"
+                "returns its scores, either alone or in an entry 'out', or say which entry with "
+                "robustq.wrap(..., head=NAME) (--head NAME)"
             )
         return full_resolution(output["out"], size)
     if isinstance(output, Tensor):
@@ -71,35 +72,70 @@ def full_resolution(
                 return entry
     shape = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"type {type(output).__name__}"
     raise RequestError(
-        f"the network's output has {shape}: give a network that returns scores of spatial size {tuple(size)}"
+        f"the network's output has {shape}, and its scores should be (B, classes, {', '.join(map(str, size))}): "
+        f"{_way_out(output, size)}"
     )
 
 
-def rivals(output: object, size: Sequence[int]) -> list[int]:
-    """The places of the entries of a list, or of a list in the entry `out`, that have the size of the input and as many
-    channels as the first such entry; empty where fewer than two have."""
+def _way_out(output: object, size: Sequence[int]) -> str:
+    """What to do where the output of a network cannot be read."""
+    if not isinstance(output, Tensor):
+        names = [name for name in _names(output) if isinstance(getattr(output, name), Tensor)]
+        if names:
+            return f"say which of {', '.join(names)} holds them with robustq.wrap(..., head=NAME) (--head NAME)"
+        change = "the scores"
+    elif output.shape[1:-1] == tuple(size):
+        axes = ", ".join(map(str, (0, len(size) + 1, *range(1, len(size) + 1))))
+        change = f"network(images).permute({axes})"
+    elif output.shape[1:] == tuple(size):
+        change = "network(images)[:, None]" if output.is_floating_point() else "scores instead of labels"
+    elif output.ndim == len(size) + 2:
+        change = "torch.nn.functional.interpolate(network(images), images.shape[2:])"
+    else:
+        change = "the scores"
+    return f"put the network into a module whose forward(self, images) returns {change}"
+
+
+def _names(output: object) -> list[str]:
+    """The names of the fields of a named tuple or a dataclass."""
+    return list(getattr(output, "_fields", getattr(output, "__dataclass_fields__", ())))
+
+
+def rivals(output: object, size: Sequence[int], classes: int | None) -> list[int]:
+    """The places of the entries of a list, or of a list in the entry `out`, that could be the answer; empty where fewer
+    than two could.
+
+    They have the size of the input. One of them is known to be the answer if it is the first and the only one with so
+    many classes. Where the number of classes is not known, features may stand before the scores.
+    """
     if isinstance(output, Mapping):
-        return rivals(output.get("out"), size)
+        return rivals(output.get("out"), size, classes)
     if isinstance(output, Tensor | str) or not isinstance(output, Sequence):
         return []
     shapes = {place: entry.shape for place, entry in enumerate(output) if isinstance(entry, Tensor)}
-    full = {place: shape for place, shape in shapes.items() if shape[2:] == tuple(size)}
-    alike = [place for place, shape in full.items() if shape == next(iter(full.values()))]
-    return alike if len(alike) > 1 else []
+    full = {place: shape for place, shape in shapes.items() if len(shape) > 2 and shape[2:] == tuple(size)}
+    possible = [place for place, shape in full.items() if classes in (None, shape[1])]
+    # The first of the image's size would be scored.
+    return list(full) if len(possible) > 1 or (possible and possible[0] != next(iter(full))) else []
 
 
-def require_one_answer(output: object, size: Sequence[int]) -> None:
+def require_one_answer(output: object, size: Sequence[int], classes: int | None) -> None:
     """Refuse an output with several answers of which it is not known which one is to be scored.
+
+    Args:
+        output: output of a network.
+        size: spatial size of the input.
+        classes: number of output channels; None where nobody has said it.
 
     Raises:
         RequestError: several entries of the output could be the answer.
     """
-    places = rivals(output, size)
+    places = rivals(output, size, classes)
     if places:
         raise RequestError(
             f"the network gives {len(places)} answers of the size of the image (entries {', '.join(map(str, places))} "
             "of its output), as with deep supervision, and it is not known which one is to be scored: turn deep "
-            "supervision off, or give head=NUMBER (--head NUMBER); -1 is the last"
+            "supervision off, or give robustq.wrap(..., head=NUMBER) (--head NUMBER); -1 is the last"
         )
 
 
@@ -111,10 +147,13 @@ def _entry(output: object, size: Sequence[int], head: int | str) -> object:
         output = output.unbind(1)
     if isinstance(output, Mapping) and isinstance(head, int) and "out" in output:
         return _entry(output["out"], size, head)
+    if isinstance(head, str) and head in _names(output):
+        return getattr(output, head)
     try:
         return output[head]  # type: ignore[index]  # any other output is refused
     except (TypeError, KeyError, IndexError) as error:
-        accepted = ", ".join(map(str, output)) if isinstance(output, Mapping) else f"a {type(output).__name__}"
+        names = list(map(str, output)) if isinstance(output, Mapping) else _names(output)
+        accepted = ", ".join(names) or f"a {type(output).__name__}"
         raise RequestError(
             f"the network's output has no entry {head!r}, it is {accepted}: correct head (--head)"
         ) from error

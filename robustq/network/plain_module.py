@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from robustq.errors import RequestError
 from robustq.network.separate_copy import separate_copy
@@ -44,6 +45,20 @@ def plain_itself(network: nn.Module) -> nn.Module:
             "network before it is compiled, or leave out copy=False"
         )
     return network
+
+
+def require_values(network: nn.Module) -> None:
+    """Refuse a network with lazy layers that have not seen an image yet.
+
+    Raises:
+        RequestError: a parameter has no values.
+    """
+    lazy = next((name for name, tensor in network.named_parameters() if is_lazy(tensor)), None)
+    if lazy is not None:
+        raise RequestError(
+            f"{lazy} of the network has no values yet, as in a lazy layer before its first pass: run the network on an "
+            "image, then give it"
+        )
 
 
 def plain_name(name: str) -> str:

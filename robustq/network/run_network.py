@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from robustq.errors import RequestError
+from robustq.network.first_convolution import first_convolution
+from robustq.network.global_generators import kept_generators
 from robustq.network.state import main_dtype
 from robustq.shapes import by
 
@@ -35,6 +37,11 @@ def own_copy(value: Any) -> Any:
 def does_not_run(shape: Iterable[int], error: Exception) -> RequestError:
     """The refusal of an input on which a network raises an error."""
     words = " ".join(str(error).split())
+    if isinstance(error, TypeError | AttributeError):
+        words += (
+            ". robustq calls network(images) with one tensor (B, C, *S): put a network that needs something else into "
+            "a module whose forward(self, images) gives it that"
+        )
     if not isinstance(error, RuntimeError | ValueError):
         words = f"{type(error).__name__} {words}".rstrip()
     return RequestError(f"the network does not run on an input of {by(shape)}: {words}")
@@ -45,6 +52,14 @@ def takes_dict(key: str) -> RequestError:
     return RequestError(
         "the network takes a dict, and robustq gives a network one tensor of images: put it into a module whose "
         f"forward(self, images) returns network({{{key!r}: images}}), and give that module, with a tensor as example"
+    )
+
+
+def _other_dims(refusal: RequestError, takes: int | None, shown: int) -> RequestError:
+    """The refusal of 2D images by a network that seems to be 3D, or the reverse."""
+    slices = "; preparation=robustq.Preparation(dims=2, ...) shows it volumes slice by slice" if takes == 2 else ""
+    return RequestError(
+        f"{str(refusal).rstrip('.')}. Its first convolution is {takes}D, and the image is {shown}D{slices}"
     )
 
 
@@ -68,7 +83,7 @@ def _dict_name(network: nn.Module) -> str | None:
     """The first name that a network looks up in its input; None if it does not take a dict."""
     names = _Names()
     try:
-        with evaluation_mode(network):
+        with kept_generators(), evaluation_mode(network):
             network(names)
     except Exception:  # it gets no image, so it cannot run to the end
         pass
@@ -78,7 +93,7 @@ def _dict_name(network: nn.Module) -> str | None:
 @torch.no_grad()
 def output_of(network: nn.Module, images: Tensor) -> object:
     """As `run_plain`, for a network that is known to run: an error that it raises reaches the caller unchanged."""
-    with evaluation_mode(network):
+    with kept_generators(), evaluation_mode(network):
         output: object = network(own_copy(images).to(main_dtype(network) or images.dtype))
     return output
 
@@ -86,7 +101,8 @@ def output_of(network: nn.Module, images: Tensor) -> object:
 def run_plain(network: nn.Module, images: Tensor) -> object:
     """The output of the network in evaluation mode; afterwards each of its modules has its former mode.
 
-    The network gets its own copy of the images, in its own dtype, so that it cannot change them.
+    A network that draws from the global generators draws the same each time, and leaves them as they were. It gets its
+    own copy of the images, in its own dtype, so that it cannot change them.
 
     Raises:
         RequestError: the network does not run on images of this shape, or takes a dict.
@@ -97,4 +113,8 @@ def run_plain(network: nn.Module, images: Tensor) -> object:
         raise
     except Exception as error:  # a network given by hand may raise any error
         name = _dict_name(network)
-        raise (does_not_run(images.shape, error) if name is None else takes_dict(name)) from error
+        if name is not None:
+            raise takes_dict(name) from error
+        refusal = does_not_run(images.shape, error)
+        dims, shown = first_convolution(network)[0], images.ndim - 2
+        raise (refusal if dims in (None, shown) else _other_dims(refusal, dims, shown)) from error

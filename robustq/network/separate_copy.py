@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from types import CellType, FunctionType
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from robustq.errors import RequestError
 
@@ -54,7 +56,15 @@ def separate_copy(network: Network, copies: dict[Any, Any], *, share: bool = Fal
             raise refusal from again
     for module in copied.modules():
         _rebind(vars(module), copies)
+        for name, buffer in module._buffers.items():
+            if buffer is not None and _is_expanded(buffer):
+                module._buffers[name] = buffer.contiguous()
     return copied
+
+
+def _is_expanded(tensor: Tensor) -> bool:
+    """Whether several elements of a tensor share memory; no values can be loaded into such a tensor."""
+    return not is_lazy(tensor) and tensor.layout == torch.strided and 0 in tensor.stride()
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

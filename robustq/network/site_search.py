@@ -72,6 +72,26 @@ def find_bottleneck(network: nn.Module, example: Tensor, head: int | str | None 
     Raises:
         RequestError: the network does not run on the example, or has no spatial bottleneck.
     """
+    sites = find_sites(network, example, head)
+    if sites:
+        return sites
+    times = Counter(call.name for call in _watch_batch(network, example))
+    repeated = next((name for name, count in times.items() if count > 1), None)
+    hint = ""
+    if repeated is not None:
+        hint = (
+            f". Modules such as {repeated!r} are called {times[repeated]} times in a pass and are no sites: if the "
+            "network loops over images, windows or flips, wrap the network inside that loop"
+        )
+    raise RequestError(
+        "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
+        f"({by(example.shape[2:])}), grows with it and changes the answer; name a submodule with at=NAME (--at), "
+        f"or give a larger image{hint}"
+    )
+
+
+def find_sites(network: nn.Module, example: Tensor, head: int | str | None = None) -> list[Site]:
+    """As `find_bottleneck`, for networks that may have no spatial bottleneck; empty where there is none."""
     size = tuple(example.shape[2:])
     calls = [call for call in _scaling(network, example) if min(call.extent) > 1 and call.cells < math.prod(size)]
     sites: list[Site] = []
@@ -85,11 +105,6 @@ def find_bottleneck(network: nn.Module, example: Tensor, head: int | str | None 
         # The coarsest modules may be a side branch that does not reach the output: search again without them.
         idle = {call.name for call in ordered}
         calls = [call for call in calls if call.name not in idle]
-    if not sites:
-        raise RequestError(
-            "no spatial bottleneck was found: no submodule gives a feature map that is coarser than the image "
-            f"({by(size)}), grows with it and changes the answer; name a submodule with --at, or give a larger image"
-        )
     return sites
 
 
@@ -160,13 +175,28 @@ def _watch(network: nn.Module, example: Tensor) -> list[_Call]:
     return calls
 
 
+def _watch_batch(network: nn.Module, example: Tensor) -> list[_Call]:
+    """As `_watch`, for a batch of two or more images, because a network may loop over the images of a batch."""
+    if len(example) == 1:
+        try:
+            return _watch(network, torch.cat([example, example]))
+        except RequestError:  # some networks take one image at a time
+            pass
+    return _watch(network, example)
+
+
+def times_called(network: nn.Module, site: str, example: Tensor) -> int:
+    """How often a site is called in a pass of a batch."""
+    return sum(call.name == site for call in _watch_batch(network, example))
+
+
 def _scaling(network: nn.Module, example: Tensor) -> list[_Call]:
     """The calls whose extent grows with the image on every axis; all calls if the network runs on only one size.
 
     A module that is called more than once, such as an activation that all layers share, is not a site, because the
     network would be cut at each call.
     """
-    every_call = _watch(network, example)
+    every_call = _watch_batch(network, example)
     times = Counter(call.name for call in every_call)
     calls = [call for call in every_call if times[call.name] == 1]
     for scale in _SCALES:

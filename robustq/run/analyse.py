@@ -1,15 +1,18 @@
 """Analyses the latents of models: first on clean cases, then on draws, piece by piece."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import choose_device
+from robustq.model.segmenter import Segmenter
+from robustq.model.spec import NO_SITE
 from robustq.request.checks import parse_checks
 from robustq.request.levels import check_levels
 from robustq.request.with_setting import split_setting
@@ -89,6 +92,7 @@ def analyse(
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
+    _require_bottlenecks(subjects.models)
     batch_size = batch_size or subjects.batch_size
     analysers = {
         name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
@@ -115,11 +119,12 @@ def analyse(
     settings = DrawSettings(seed, noise_device, clip)
     watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), batch_size)
     with recording.begun(asked, batches):
-        directory.write(0, watcher.watch_clean())
+        with seeded_globals(draw_generator(seed, "", "network", 0)):  # some networks draw from them
+            directory.write(0, watcher.watch_clean())
         analysis = Analysis(directory.path, temporary=recording.temporary)
         for verdict in analysis.verdicts():
             on_verdict(verdict)
-        recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), first=1)
+        recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), seed=seed, first=1)
         last = len(batches) + 1
         rows = measured(directory.rows(before=last).to_pandas())
         concluded = [
@@ -132,6 +137,16 @@ def analyse(
         directory.summarise(analysis.summary())
         analysis.draw()  # last, so that a figure that cannot be written costs nothing
     return analysis
+
+
+def _require_bottlenecks(models: Mapping[str, Segmenter]) -> None:
+    """Refuse plain networks in which no bottleneck was found."""
+    for name, model in models.items():
+        if model.spec.site == NO_SITE:
+            raise RequestError(
+                f"no spatial bottleneck was found in {name}, so there is nothing to analyse: wrap the network "
+                "with at=NAME (--at), the name of one of its submodules"
+            )
 
 
 def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:

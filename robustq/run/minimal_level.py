@@ -13,6 +13,7 @@ from robustq.dataset import Case
 from robustq.draws.by_name import load_one
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import CaseError, RequestError
 from robustq.model.predict import BATCH, predict
 from robustq.model.segmenter import Segmenter
@@ -88,7 +89,8 @@ def minimal_level(
             raise CaseError(f"at {level:g} % every draw of {name} moves all labels out of the image: there is no Dice")
         return sum(valid) / len(valid)
 
-    with evaluation_mode(model):
+    # Some networks draw from the global generators.
+    with evaluation_mode(model), seeded_globals(draw_generator(seed, case.entry.id, "network", 0)):
         result = bisect(dice, threshold, resolution)
         return replace(result, absent=sum(map(math.isnan, scores(result.level))))
 

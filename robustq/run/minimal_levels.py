@@ -78,7 +78,8 @@ def minimal_levels(
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
     searcher = Searcher(subjects, settings, opened.passes if isinstance(opened, AbstractAttack) else 0)
     with recording.begun(asked, batches):
-        recording.compute(batches, searcher, Counting(searcher.most_passes, len(subjects.models), at_most=True))
+        counting = Counting(searcher.most_passes, len(subjects.models), at_most=True)
+        recording.compute(batches, searcher, counting, seed=seed)
         recording.end(len(batches))
         result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(result.summary())

@@ -105,13 +105,22 @@ def open_models(
             segmenter = load(model)
         segmenter.spec = adopt_labels(as_known(segmenter.spec, segmenter.state_dict()), dataset)
         opened[name] = segmenter
+    plain = {
+        name for name, model in models.items() if isinstance(model, nn.Module) and not isinstance(model, Segmenter)
+    }
     first, *others = opened.items()
     windows_of(first[1].spec.preparation)  # refuses a missing library before any case is read
     for name, model in others:
         differences = first[1].spec.preparation.differences(model.spec.preparation)
         if differences:
+            way_out = "stress each in a separate run"
+            if len({first[0], name} & plain) == 1:
+                way_out = (
+                    "give preparation=model.spec.preparation for the plain network, or wrap the other one with "
+                    "preparation=robustq.Preparation(..., normalise='none')"
+                )
             raise RequestError(
                 f"{first[0]} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
-                "cannot be compared: stress each in a separate run"
+                f"cannot be compared: {way_out}"
             )
     return opened

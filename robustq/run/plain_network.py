@@ -13,7 +13,9 @@ from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import windows_of
 from robustq.model.wrap import wrap
+from robustq.network.first_convolution import first_convolution
 from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.plain_module import require_values
 from robustq.network.run_network import run_plain
 
 
@@ -31,6 +33,7 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
         RequestError: no preparation is given for data that are not in memory, no case can be read, or the network does
             not run on the first case.
     """
+    require_values(network)
     if preparation is None and not isinstance(dataset, InMemoryDataset):
         raise RequestError(
             f"{name} is a plain network, and nothing says how the cases of {dataset.name} are prepared for it: give "
@@ -61,6 +64,7 @@ def model_for_case(network: nn.Module, case: Case) -> Segmenter:
     Raises:
         RequestError: the network does not run on the case, or answers for another number of labels.
     """
+    require_values(network)
     preparation = Preparation(
         dims=case.dims if case.slice_axis is None else 2,
         channels=len(case.image),
@@ -79,6 +83,8 @@ def _refuse_grey(network: nn.Module, example: Tensor) -> None:
     try:
         run_plain(network, example)
     except RequestError as error:
+        if first_convolution(network)[0] not in (None, example.ndim - 2):
+            raise  # a 3D network may take three channels for three slices
         try:
             run_plain(network, example.expand(-1, RGB, *example.shape[2:]))
         except RequestError:

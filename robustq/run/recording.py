@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.executor import AbstractExecutor
 from robustq.results.commands_given import recorded
 from robustq.results.directory import RunDirectory, versions
@@ -15,6 +16,24 @@ from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Subjects
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Computes the rows of a batch from seeded global generators, because some networks draw from them.
+
+    Attributes:
+        work: computes the rows.
+        seed: seed of the run.
+    """
+
+    work: Callable[[Sequence[Piece]], list[Row]]
+    seed: int
+
+    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
+        """The rows of a batch."""
+        with seeded_globals(draw_generator(self.seed, repr(batch), "network", 0)):
+            return self.work(batch)
 
 
 @dataclass(frozen=True)
@@ -94,6 +113,7 @@ class Recording:
         work: Callable[[Sequence[Piece]], list[Row]],
         counting: Counting,
         *,
+        seed: int,
         first: int = 0,
     ) -> None:
         """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`.
@@ -103,7 +123,15 @@ class Recording:
         """
         whole = all(self.directory.has(number) for number in range(first, first + len(batches)))
         with nullcontext() if whole and batches else recorded(self.directory, self.subjects.device):
-            compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
+            compute(
+                self.directory,
+                batches,
+                Seeded(work, seed),
+                self.on_progress,
+                self.executor,
+                counting=counting,
+                first=first,
+            )
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""

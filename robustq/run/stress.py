@@ -158,7 +158,7 @@ def stress(
         precision=choose_precision(precision, subjects.device),
     )
     with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
-        recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)))
+        recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)), seed=seed)
         recording.end(len(batches))
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())

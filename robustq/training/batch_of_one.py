@@ -9,6 +9,7 @@ from torch import nn
 
 from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
+from robustq.network.global_generators import kept_generators
 from robustq.network.separate_copy import separate_copy
 from robustq.training.batches import Batches
 
@@ -47,7 +48,7 @@ def _takes_one(batches: Batches, model: Segmenter, frozen: Sequence[nn.Module]) 
     for module in frozen:
         copies[id(module)].eval()
     try:
-        with torch.random.fork_rng(), torch.no_grad():
+        with kept_generators(), torch.no_grad():
             trial.run(image.to(trial.device))
     except RequestError as error:
         if _REFUSAL in str(error):

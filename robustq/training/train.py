@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from robustq.data.open_dataset import Data, as_dataset
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
@@ -140,7 +142,7 @@ def _train(
                 state = fresh
                 continue
             if trainer.precision == "fp32":
-                raise _end_diverged(resume, kept, recipe, str(error)) from error
+                raise _end_diverged(resume, kept, recipe, f"{error} in {_weights_words(trained)}") from error
             state = _in_fp32(state if kept is None else kept, trainer.precision, str(error))
             on_note(f"{state.reason[0].upper()}{state.reason[1:]}. {_goes_on(len(state.history.epochs))}")
             if kept is not None:
@@ -148,7 +150,8 @@ def _train(
 
     trained.load_state_dict(ended.best)
     trained.spec = _trained_spec(spec, recipe, trainer, training, ended)
-    trained.cpu().eval()
+    # In the layout in which load gives it, so that both round alike.
+    trained.to(device="cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     trained.save(bundle)
     ended.history.write(bundle.with_suffix(".history.csv"))
     resume.delete()
@@ -231,9 +234,9 @@ def _end_diverged(resume: ResumeFile, kept: TrainingState | None, recipe: Recipe
         resume: the resume file; it records that the training diverged.
         kept: the state in this file; None where no epoch was finished, so that there is no file.
         recipe: recipe of the training.
-        reason: what is not finite, and in which epoch.
+        reason: what is not finite, in which epoch, and what the network computes in.
     """
-    words = f"{reason} in fp32: lower the learning rate ({recipe.learning_rate:g})"
+    words = f"{reason}: lower the learning rate ({recipe.learning_rate:g})"
     if kept is None:
         return RequestError(words)
     resume.write(replace(kept, diverged=True))
@@ -241,6 +244,13 @@ def _end_diverged(resume: ResumeFile, kept: TrainingState | None, recipe: Recipe
         f"{words}; with another --learning-rate the same command continues after epoch {len(kept.history.epochs)}, "
         f"and without the file {resume.path} it starts afresh"
     )
+
+
+def _weights_words(model: Segmenter) -> str:
+    """What a network computes in that is trained in fp32, with the way out if its weights are too coarse for it."""
+    coarse = {weight.dtype for weight in model.parameters()} & {torch.float16, torch.bfloat16}
+    names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in coarse))
+    return f"weights of {names}, which are too coarse for training: give network.float(), or" if coarse else "fp32"
 
 
 def _fingerprints(dataset: AbstractDataset, entries: Sequence[Entry]) -> list[str]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustq.dataset import Entry
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
+from robustq.network.global_generators import kept_generators
 from robustq.network.output_masks import require_one_answer
+from robustq.network.separate_copy import separate_copy
 from robustq.network.state import first_not_finite
 from robustq.quantiser import perplexity
 from robustq.training.batch_of_one import join_lone_item
@@ -67,12 +69,12 @@ class Trainer:
         # that an epoch is the same whether or not the training was killed before it.
         with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
             loss, quantiser_loss = self._take_steps(number, on_step)
-        weight = first_not_finite(self.model, self.model.state_dict())
-        if weight is not None:
-            raise NotFiniteError(f"the weight {weight} is not finite in epoch {number}")
-        score, counts = validate(
-            self.model, self.batches.cases, self.validation, batch_size=self.batches.size, precision=self.precision
-        )
+            weight = first_not_finite(self.model, self.model.state_dict())
+            if weight is not None:
+                raise NotFiniteError(f"the weight {weight} is not finite in epoch {number}")
+            score, counts = validate(
+                self.model, self.batches.cases, self.validation, batch_size=self.batches.size, precision=self.precision
+            )
         if math.isnan(score):
             raise RequestError(
                 "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
@@ -100,8 +102,9 @@ class Trainer:
             with autocast(device, self.precision):
                 parts = self.model.run(images)
             if self.model.spec.head is None:
-                require_one_answer(parts.output, self.model.image_size)
+                require_one_answer(parts.output, self.model.image_size, self.model.spec.classes)
             loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
+            self._check_graph(loss, parts.embedding)
             if not torch.isfinite(loss):
                 raise NotFiniteError(f"the loss is {loss.item()} in epoch {number}")
             self.optimiser.zero_grad(set_to_none=True)
@@ -112,6 +115,18 @@ class Trainer:
             on_step(step, len(self.batches))
         total, quantiser = np.mean(losses, axis=0)
         return float(total), float(quantiser)
+
+    def _check_graph(self, loss: Tensor, embedding: Tensor) -> None:
+        """Refuse a network that computes without gradients where something is to be trained."""
+        inserted = any(parameter.requires_grad for parameter in self.model.bottlenecks.parameters())
+        if loss.requires_grad and (embedding.requires_grad or not inserted):
+            return
+        where = "its bottleneck" if loss.requires_grad else "its answer"
+        raise RequestError(
+            f"the network computes {where} without gradients (under torch.no_grad, torch.inference_mode or a reentrant "
+            "torch.utils.checkpoint), so nothing there can be trained: take this out of its forward, or cut it after "
+            "that part with at=NAME (--at)"
+        )
 
     def _check_gradients(self, number: int) -> None:
         finite = [
@@ -138,13 +153,14 @@ def make_trainer(
     Raises:
         RequestError: nothing is left to train, or the network cannot be trained on its batches.
     """
+    model.to(device=device)
+    image = batches.draw(batches.items[0], epoch=0).image[None].to(device)
     # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
-    layout = torch.channels_last if model.spec.dims == 2 else torch.preserve_format
-    model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    if model.spec.dims == 2 and _takes_channels_last(model, image):
+        model.to(memory_format=torch.channels_last)
     frozen: list[nn.Module] = []
     if recipe.freeze:
-        example = batches.draw(batches.items[0], epoch=0).image[None].to(device)
-        frozen = freeze(model, recipe.freeze, example)
+        frozen = freeze(model, recipe.freeze, image)
     batches = join_lone_item(batches, model, frozen)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable and not recipe.freeze:
@@ -160,3 +176,16 @@ def make_trainer(
         validation=validation,
         precision=precision,
     )
+
+
+@torch.no_grad()
+def _takes_channels_last(model: Segmenter, image: Tensor) -> bool:
+    """Whether a network can be trained with the channels innermost; a `view` of a feature map can stand against it."""
+    trial = separate_copy(model, {}, share=True).train()  # a pass in training mode changes buffers
+    trial.to(memory_format=torch.channels_last)
+    try:
+        with kept_generators():
+            trial.run(torch.cat([image, image]))  # two, because batch normalisation may not take one
+    except RequestError as error:
+        return "view" not in str(error)
+    return True

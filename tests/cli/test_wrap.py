@@ -261,3 +261,23 @@ def test_a_setting_is_given_once() -> None:
         wrap(arch="unet", quantise="8x4", setting=["width=8", "scales=2", "width=16"])
     with pytest.raises(RequestError, match=r"--set encoder=... and --encoder were both given"):
         wrap(arch="smp:unet", quantise="8x4", setting=["encoder=resnet18"], encoder="resnet34")
+
+
+def test_trained_weights_are_measured_next_and_a_codebook_that_does_not_fit_them_is_trained_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = [f"{key}={value}" for key, value in SETTINGS.items()]
+    network = build_architecture("unet", dims=2, in_channels=1, classes=4, **SETTINGS)
+    save_file(network.state_dict(), tmp_path / "trained.safetensors")
+    given = {"arch": "unet", "setting": small, "classes": 4, "size": "24x24", "out": Path("m.safetensors")}
+    calibrated = {"weights": Path("trained.safetensors"), "calibrate": "phantom:cases=5,domain=A"}
+    for quantise, options, next_word in (
+        ("none", {"weights": Path("trained.safetensors")}, "stress --model m.safetensors"),
+        ("4x4", calibrated, "stress --model m.safetensors"),
+        ("4x4", {"weights": Path("trained.safetensors")}, "train m.safetensors"),
+        ("none", {}, "train m.safetensors"),
+    ):
+        wrap(quantise=quantise, **given, **options)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert f"next robustq {next_word}" in printed

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from robustq.errors import RequestError
 from robustq.network.find_example import find_example
@@ -65,3 +66,10 @@ def test_what_cannot_be_found_is_asked_for() -> None:
         find_example(nn.Linear(5, 5), extents, dims=None, in_channels=None)
     with pytest.raises(RequestError, match="takes 3D images, and the size 8 × 8 was given: give 3 numbers"):
         find_example(nn.Conv3d(1, 2, 1), lambda dims: (8, 8), dims=None, in_channels=None)
+
+
+def test_a_lazy_layer_is_not_filled_by_the_search() -> None:
+    network = nn.Sequential(nn.LazyConv2d(4, 1), nn.Conv2d(4, 2, 1))
+    with pytest.raises(RequestError, match=r"0\.weight of the network has no values yet"):
+        find_example(network, extents, dims=None, in_channels=None)
+    assert is_lazy(network[0].weight)
