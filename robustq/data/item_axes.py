@@ -32,7 +32,8 @@ def channels_first(
             mask = mask[0]
         elif mask.shape[-1] == 1 and image.shape[: mask.ndim - 1] == mask.shape[:-1]:
             mask = mask[..., 0]
-    if is_one_hot(mask):
+    # A mask of which the image has one more axis is a mask of the image's grid, whatever its values.
+    if image.ndim <= mask.ndim and is_one_hot(mask):
         raise CaseError(
             f"the mask has the shape {by(mask.shape)} and a layer for each label: give one integer for each pixel, "
             "such as mask.argmax(0)"
