@@ -27,6 +27,9 @@ VOLUME = GENERATOR.random((6, 5, 4)).astype(np.float32)
 FLAT = (GREY > 0.5).astype(np.int64)
 SOLID = (VOLUME > 0.5).astype(np.uint8)
 
+TORCHIO_1 = hasattr(torchio, "SubjectsDataset")
+"""Whether TorchIO is older than 2."""
+
 
 class TorchPairs(torch.utils.data.Dataset):
     """A dataset of pairs with channels first, as a training loop has it."""
@@ -42,7 +45,7 @@ class TorchPairs(torch.utils.data.Dataset):
 
 def subjects() -> Any:
     affine = np.diag([0.5, 1.0, 2.0, 1.0])
-    if not hasattr(torchio, "SubjectsDataset"):  # from 2.0 on, a list of subjects is a dataset
+    if not TORCHIO_1:  # from 2.0 on, a list of subjects is a dataset
         image = torchio.ScalarImage(torch.tensor(VOLUME[None]), affine=affine)
         return [torchio.Subject(ct=image, organ=torchio.LabelMap(torch.tensor(SOLID[None])))]
     image = torchio.ScalarImage(tensor=torch.tensor(VOLUME[None]), affine=affine)
@@ -117,9 +120,14 @@ def item_of(image: Any, mask: Any, library: str) -> Any:
     if library == "monai":
         return {"image": image, "label": mask}
     return torchio.Subject(
-        image=torchio.ScalarImage(tensor=image[0], affine=image[1]),
-        mask=torchio.LabelMap(tensor=mask[0], affine=mask[1]),
+        image=_of_torchio(torchio.ScalarImage, *image),
+        mask=_of_torchio(torchio.LabelMap, *mask),
     )
+
+
+def _of_torchio(kind: type, tensor: torch.Tensor, affine: np.ndarray) -> object:
+    # From 2.0 on, an image takes its tensor as its first argument.
+    return kind(tensor=tensor, affine=affine) if TORCHIO_1 else kind(tensor, affine=affine)
 
 
 @pytest.mark.parametrize("library", ["monai", "torchio"])
@@ -158,7 +166,8 @@ def test_a_spacing_of_one_is_in_pixels_where_the_file_has_none(tmp_path: Path) -
     for name, array in (("image", GREY * 255), ("mask", FLAT)):
         Image.fromarray(array.astype(np.uint8)).save(tmp_path / f"{name}.png")
         nibabel.save(nibabel.Nifti1Image(VOLUME if name == "image" else SOLID, np.eye(4)), tmp_path / f"{name}.nii")
-    for suffix, unit in ((".png", "px"), (".nii", "mm")):
+    # TorchIO 2.0.0a2 does not read a PNG file.
+    for suffix, unit in ((".png", "px"), (".nii", "mm"))[0 if TORCHIO_1 else 1 :]:
         subject = torchio.Subject(
             image=torchio.ScalarImage(tmp_path / f"image{suffix}"), mask=torchio.LabelMap(tmp_path / f"mask{suffix}")
         )
