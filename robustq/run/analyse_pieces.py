@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
-from robustq.dataset import Case
+from robustq.dataset import Case, Entry
 from robustq.draws.perturbed import Perturber
 from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
-from robustq.results.rows import FIGURE, Row, blank_row, of_model
+from robustq.results.rows import FIGURE, NO_ANSWER, Row, blank_row, of_model
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
@@ -27,13 +27,17 @@ class Watcher:
 
     def watch_clean(self) -> list[Row]:
         """Show every clean case to every analyser, and return the rows of their findings."""
+        unwatched = []
         for entry in self.subjects.good:
             case = self.subjects.cases(entry)
             for name, analysers in self.analysers.items():
                 latents = self._latents(name, list(analysers.values()), case, case.image[None])
+                if not _finite(latents):
+                    unwatched.append(self._no_answer(name, entry))
+                    continue
                 for analyser, clean_latent in zip(analysers.values(), latents, strict=True):
                     analyser.clean(case, clean_latent)
-        return [
+        return unwatched + [
             row
             for name, analysers in self.analysers.items()
             for analyser in analysers.values()
@@ -55,13 +59,18 @@ class Watcher:
         return Passes(total)
 
     def _watch(self, piece: Piece) -> Iterator[Row]:
-        case = self.subjects.cases(next(entry for entry in self.subjects.good if entry.id == piece.case))
+        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        case = self.subjects.cases(entry)
+        unwatched: set[str] = set()
         watching = {
             name: [analyser for analyser in analysers.values() if analyser.needs_draws]
             for name, analysers in self.analysers.items()
         }
         for name, watchers in watching.items():
             latents = self._latents(name, watchers, case, case.image[None])
+            if not _finite(latents):
+                unwatched.add(name)
+                continue
             for analyser, clean_latent in zip(watchers, latents, strict=True):
                 analyser.begin(case, clean_latent)
         # One draw of a volume that is read slice by slice or window by window already fills a batch.
@@ -73,9 +82,14 @@ class Watcher:
                 [self.perturber(case, piece.perturbation, piece.level, number).image for number in numbers]
             )
             for name, watchers in watching.items():
-                self._observe(name, watchers, case, images, first)
+                if name not in unwatched and not self._observe(name, watchers, case, images, first):
+                    unwatched.add(name)
         parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
         for name, watchers in watching.items():
+            if name in unwatched:
+                place = {"perturbation": piece.perturbation, "level": piece.level, "parameters": parameters}
+                yield replace(self._no_answer(name, entry), **place)
+                continue
             for analyser in watchers:
                 for row in self.rows(name, analyser.end(), piece):
                     seed = None if row.draw is None else self.perturber.seed_of(case, piece.perturbation, row.draw)
@@ -83,14 +97,23 @@ class Watcher:
 
     def _observe(
         self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, first: int
-    ) -> None:
+    ) -> bool:
+        """Show some draws to the analysers of a model, unless their latents are not finite; whether they were shown."""
         model = self.subjects.models[name]
         latents = self._latents(name, watchers, case, images)
+        if not _finite(latents):
+            return False
         predicted = None
         if any(analyser.needs_tangents for analyser in watchers):
             predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
         for analyser, drawn_latent in zip(watchers, latents, strict=True):
             analyser.observe(Draws(first, drawn_latent, predicted if analyser.needs_tangents else None))
+        return True
+
+    def _no_answer(self, name: str, entry: Entry) -> Row:
+        row = blank_row(self.subjects.cases.dataset, entry)
+        own = of_model(name, self.subjects.models[name])
+        return replace(row, **own, draw=None, status=NO_ANSWER, reason="the latents hold NaN or infinity")
 
     def _latents(
         self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor
@@ -122,3 +145,8 @@ class Watcher:
                 reason=finding.reason,
                 status=FIGURE if finding.for_figure else "ok",
             )
+
+
+def _finite(latents: Sequence[Latent]) -> bool:
+    """Whether the latents, which all analysers of a model share, hold neither NaN nor infinity."""
+    return all(bool(part.isfinite().all()) for latent in latents[:1] for part in (latent.embedding, latent.quantised))

@@ -16,11 +16,11 @@ from robustq.draws.attacked import Attacker
 from robustq.draws.perturbed import Perturber
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.model.device import Precision
-from robustq.model.predict import predict
+from robustq.model.predict import NOT_FINITE, predict
 from robustq.model.segmenter import Segmenter
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
-from robustq.results.rows import Row, blank_row, of_model
+from robustq.results.rows import NO_ANSWER, Row, blank_row, of_model
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 
@@ -137,15 +137,19 @@ class Evaluator:
                 with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
             )
             remaining = iter(draws_of_model)
-            for masks, codes, probabilities in answers:
-                for place, answer in enumerate(masks.cpu()):
+            for masks, codes, probabilities, finite in answers:
+                for place, (answer, is_finite) in enumerate(zip(masks.cpu(), finite.tolist(), strict=True)):
                     draw = next(remaining)
                     shared = replace(draw.shared, **of_model(name, model))
                     answer_probabilities = None if probabilities is None else probabilities[place].cpu()
-                    measured = list(self._measure(answer, answer_probabilities, draw, shared))
+                    measured = (
+                        list(self._measure(answer, answer_probabilities, draw, shared))
+                        if is_finite
+                        else list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
+                    )
                     for perturbation in draw.names[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
-                    if draw.piece.perturbation == CLEAN and codes is not None:
+                    if draw.piece.perturbation == CLEAN and codes is not None and is_finite:
                         # The slices or windows of a case give one answer, so all codes belong to it.
                         yield from _code_usage(codes if len(masks) == 1 else codes[place : place + 1], model, shared)
 
@@ -160,8 +164,7 @@ class Evaluator:
             if not truth.mask.any():
                 volume = float(mask.sum()) * voxel
                 yield replace(shared, label=label, metric="invented", value=float(volume > 0))
-                unit = f"{case.unit}{case.dims}"
-                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=unit)
+                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=_volume_unit(case))
                 continue
             probability = None if probabilities is None else probabilities[place].numpy()
             comparison = Comparison(mask, truth, self.missing, probability)
@@ -176,6 +179,20 @@ class Evaluator:
                     unit=metric.unit(case.unit),
                     status=status,
                 )
+
+    def _unmeasured(self, draw: _Draw, shared: Row) -> Iterator[Row]:
+        """The rows that `_measure` gives, without a value."""
+        for label, truth in zip(draw.case.labels, draw.truths, strict=True):
+            if truth.mask.any():
+                for text, metric in self.metrics.items():
+                    yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
+            else:
+                yield replace(shared, label=label, metric="invented")
+                yield replace(shared, label=label, metric="invented_volume", unit=_volume_unit(draw.case))
+
+
+def _volume_unit(case: Case) -> str:
+    return f"{case.unit}{case.dims}"
 
 
 def _truths(case: Case) -> list[Truth]:
