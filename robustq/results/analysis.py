@@ -15,7 +15,7 @@ from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import count, listed, percent, plain
 from robustq.request.with_setting import split_setting
-from robustq.results.rows import FIGURE, NO_ANSWER
+from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
 from robustq.results.stored import Stored
 from robustq.shapes import by
 from robustq.statistics.group_means import group_means, summarise
@@ -96,17 +96,16 @@ class Analysis(Stored):
         )
 
     def answer_notes(self) -> list[str]:
-        """A note for each model and case whose latents are not finite."""
+        """Notes on batches that did not fit in memory, and on cases whose latents are not finite or failed."""
         frame = self.to_frame()
-        frame = frame[frame["status"] == NO_ANSWER]
-        notes = []
-        for (model, case), rows in frame.groupby(["model", "case"], sort=False):
+        smaller = frame["reason"][frame["reason"].str.startswith(SMALLER)].unique()
+        notes = [f"Some rows were {reason}." for reason in smaller]
+        unused = frame["case"].isin(list(self.asked["data"]["failures"]))
+        frame = frame[frame["status"].isin(["failed", NO_ANSWER]) & ~unused]
+        for (model, case, reason), rows in frame.groupby(["model", "case", "reason"], sort=False):
             above = rows[rows["level"] > 0]
             where = "everywhere" if (rows["level"] == 0).any() else f"under {listed(list(_places(above)))}"
-            notes.append(
-                f"No answer: the latents of {model} hold NaN or infinity for case {case}, {where}. They are in no "
-                "figure."
-            )
+            notes.append(f"No answer of {model} for case {case}, {where}: {reason}. This is in no figure.")
         return notes
 
     def window_notes(self) -> list[str]:

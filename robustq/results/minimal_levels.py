@@ -109,7 +109,7 @@ class MinimalLevels(Stored):
         left_out = (
             [
                 f"Left out: {unsearched} of the {cases} cases, because the true mask shows no label, or none at a "
-                "level that was tried."
+                "level that was tried, or because the case does not fit in memory."
             ]
             if unsearched
             else []

@@ -12,6 +12,9 @@ from robustq.request.names import CLEAN
 NO_ANSWER = "no-answer"
 """Status of a row whose model answered with NaN or infinity: its value is None."""
 
+SMALLER = "computed in batches of "
+"""How the reason of a row begins whose batch did not fit in memory."""
+
 FIGURE = "figure"
 """Status of a row that only a figure needs."""
 

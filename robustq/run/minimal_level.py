@@ -15,6 +15,7 @@ from robustq.draws.perturbed import Perturber
 from robustq.errors import CaseError, RequestError
 from robustq.model.predict import BATCH, NOT_FINITE, predict
 from robustq.model.segmenter import Segmenter
+from robustq.network.memory import with_smaller_batches
 from robustq.network.run_network import evaluation_mode
 from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
@@ -119,7 +120,9 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
 def _answer_dice(model: Segmenter, case: Case) -> float:
     """Mean Dice of a model's answer over the labels that the case's truth shows; NaN if it shows none."""
     size = BATCH[2 if case.slice_axis is not None else case.dims]
-    answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
+    answers, _ = with_smaller_batches(
+        lambda size: list(predict(model, case.image[None], batch_size=size, axis=case.slice_axis)), size
+    )
     (answer,) = answers
     if not answer.finite.all():
         raise NoAnswerError(NOT_FINITE)

@@ -9,6 +9,7 @@ from typing import Any
 from robustq.dataset import Case
 from robustq.errors import CaseError
 from robustq.model.segmenter import Segmenter
+from robustq.network.memory import TOO_LARGE, is_out_of_memory
 from robustq.results.minimal_levels import METRIC, STEPS, MinimalLevel
 from robustq.results.rows import NO_ANSWER, Row, blank_row, of_model
 from robustq.run.minimal_level import NoAnswerError, minimal_level
@@ -53,6 +54,10 @@ class Searcher:
             return [self._searched(row, models[row.model], case, piece.perturbation) for row in rows]
         except CaseError as error:  # if one model has none, all fail: models are compared on the same cases
             return [replace(row, status="failed", reason=str(error)) for row in rows]
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return [replace(row, status="failed", reason=TOO_LARGE) for row in rows]
 
     def _searched(self, row: Row, model: Segmenter, case: Case, perturbation: str) -> Row:
         try:
