@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-nnunet test-torchio2 format clean
+.PHONY: demo test test-long torture test-nnunet test-torchio2 format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -16,6 +16,10 @@ test: .venv/installed-test
 # Minutes: coverage of the bootstrap interval by simulation.
 test-long: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+
+# Hours: commands that are killed at random moments and given again end with the files of one that nobody killed.
+torture: .venv/installed-test
+	$(BIN)/python benchmarks/torture.py
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed
