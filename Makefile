@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-page test-nnunet test-torchio2 format clean
+.PHONY: demo test test-long test-page torture test-nnunet test-torchio2 format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -21,6 +21,10 @@ test-long: .venv/installed-test
 test-page: .venv/installed-test
 	$(BIN)/python -m pip install --quiet 'playwright>=1.48' axe-playwright-python
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m page tests/page
+
+# Hours: commands that are killed at random moments and given again end with the files of one that nobody killed.
+torture: .venv/installed-test
+	$(BIN)/python benchmarks/torture.py
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed

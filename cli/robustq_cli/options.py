@@ -151,7 +151,8 @@ Executor = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_item("executors"),
-        help="Where the work is computed: local (this process), or the name of an executor that a plugin brings.",
+        help="Where the work is computed: local (this process), processes:4 (four processes of this "
+        "machine), or the name of an executor that a plugin brings.",
     ),
 ]
 BatchSize = Annotated[

@@ -42,6 +42,10 @@ class PreparedCases:
             self._bytes += size
         return case
 
+    def __getstate__(self) -> dict[str, object]:
+        """What another process gets: it reads the cases that it needs again."""
+        return {**vars(self), "_kept": {}, "_bytes": 0}
+
     def check(self, entries: Sequence[Entry]) -> list[Entry]:
         """Read all entries once and return those whose cases can be scored. `failures` gets the reasons of the others.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from robustq.data.slices import from_slices, to_slices
@@ -16,20 +16,25 @@ from robustq.shapes import BatchMasks, Codes, Images
 BATCH = {2: 16, 3: 2}
 """Default number of images (2D) or volumes (3D) in a forward pass."""
 
+NOT_FINITE = "the model's answer holds NaN or infinity"
+"""Reason of a row whose answer is not finite."""
+
 
 class Answers(NamedTuple):
     """A model's answers to some images.
 
     Attributes:
-        masks: boolean, one per label.
+        masks: boolean, one per label; they mean nothing where the answer is not finite.
         codes: codes of the same pass, those of all slices where a 2D model reads a volume, and those of all windows
             where the model has a patch; None without a codebook.
         probabilities: probability of each label at each voxel, float32; None unless they were asked for.
+        finite: for each image, whether none of its class scores is NaN or infinite.
     """
 
     masks: BatchMasks
     codes: Codes | None
     probabilities: Float[Tensor, "b l *s"] | None
+    finite: Bool[Tensor, " b"]
 
 
 def predict(
@@ -63,7 +68,8 @@ def predict(
                 scores = scores.float()
                 masks = model.masks(scores)
                 probabilities = model.probabilities(scores) if with_probabilities else None
-            yield Answers(masks, codes, probabilities)
+                finite = scores.isfinite().flatten(1).all(1)
+            yield Answers(masks, codes, probabilities, finite)
         return
     for volume in images:
         slices = predict(
@@ -73,12 +79,14 @@ def predict(
             precision=precision,
             with_probabilities=with_probabilities,
         )
-        slice_masks, slice_codes, slice_probabilities = (
+        slice_masks, slice_codes, slice_probabilities, slice_finite = (
             None if values[0] is None else torch.cat(values) for values in zip(*slices, strict=True)
         )
         assert slice_masks is not None, "every answer has masks"
+        assert slice_finite is not None, "every answer says whether it is finite"
         yield Answers(
             from_slices(slice_masks, axis)[None],
             slice_codes,
             None if slice_probabilities is None else from_slices(slice_probabilities, axis)[None],
+            slice_finite.all()[None],
         )

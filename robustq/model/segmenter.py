@@ -20,6 +20,7 @@ from robustq.model.bundle_file import save
 from robustq.model.spec import NO_SITE, Spec
 from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
+from robustq.network.memory import is_out_of_memory
 from robustq.network.named_site import find_site
 from robustq.network.output_masks import full_resolution, masks, probabilities
 from robustq.network.run_network import does_not_run, own_copy
@@ -59,9 +60,11 @@ def _refusal_in_words(images: Tensor) -> Iterator[None]:
     """Refuse images on which the network raises one of the errors by which libraries refuse a size."""
     try:
         yield
-    except (RequestError, torch.OutOfMemoryError):
+    except RequestError:
         raise
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise
         raise does_not_run(images.shape, error) from error
 
 

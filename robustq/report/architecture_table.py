@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, missed_text, percent
+from robustq.report.numbers import NO_ANSWER_NOTE, mean_sd, missed_text, percent
 
 
 def architecture_grid(
@@ -29,7 +29,8 @@ def architecture_grid(
         lines = []
         for architecture, curve in rows_of_perturbation.groupby("architecture", sort=False):
             cells = [
-                mean_sd(row["mean"], row["sd"], 2 if unit else 3) + missed_text(row["missed"], distance)
+                mean_sd(row["mean"], row["sd"], 2 if unit else 3)
+                + missed_text(row["missed"], distance, row["unanswered"])
                 for row in curve.sort_values("level").to_dict("records")
             ]
             lines.append([str(architecture), *cells, str(int(curve["seeds"].min()))])
@@ -51,6 +52,8 @@ def architecture_grid(
             "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
             "one answer."
         )
+    if rows["unanswered"].any():
+        reading_notes.append(NO_ANSWER_NOTE)
     header = ["architecture", *(percent(level) for level in levels), "seeds"]
     printed_notes = [note for note in (*reading_notes, *notes) if note]
     return Grid(f"{what} by architecture, {caption}", header, sections, printed_notes)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import median_iqr, missed_text, number, p_value, percent
+from robustq.report.numbers import NO_ANSWER_NOTE, median_iqr, missed_text, number, p_value, percent
 
 
 def comparison_grid(
@@ -53,6 +53,8 @@ def comparison_grid(
             "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
             "one answer."
         )
+    if rows[["unanswered", "baseline_unanswered"]].to_numpy().any():
+        reading_notes.append(NO_ANSWER_NOTE)
     figures = [f"baseline {average}", f"model {average}", "difference [95 % interval]", "p", "p (Holm)", "groups"]
     header = ["level", *(["label"] if by_label else []), *figures]
     return Grid(f"{what} minus {baseline}, {caption}", header, sections, [*reading_notes, *notes])
@@ -66,7 +68,7 @@ def _figures(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance:
             text = median_iqr(row[f"{side}median"], row[f"{side}q1"], row[f"{side}q3"], digits)
         else:
             text = number(row[f"{side}mean"], digits)
-        sides.append(text + missed_text(row[f"{side}missed"], distance))
+        sides.append(text + missed_text(row[f"{side}missed"], distance, row[f"{side}unanswered"]))
     return [
         *sides,
         interval if pd.notna(row["difference"]) else "–",

@@ -40,9 +40,24 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def missed_text(count: float, distance: bool) -> str:
-    """` (3 missed)` next to a distance; "" where no structure was missed, and for other metrics."""
-    return f" ({int(count)} missed)" if distance and count else ""
+NO_ANSWER_NOTE = (
+    "no answer: the number of answers that hold NaN or infinity, or that could not be computed. They are part of no "
+    "mean, and where a curve has some, it has no retention and no AUDC."
+)
+"""Printed under a table where `missed_text` gives such a number."""
+
+
+def missed_text(missed: float, distance: bool, unanswered: float) -> str:
+    """` (3 missed, 2 no answer)` next to a figure; "" where there is nothing to count.
+
+    Args:
+        missed: number of answers that miss a structure; they are named next to a distance alone.
+        distance: whether the figure is a distance.
+        unanswered: number of answers that are not finite, or that could not be computed.
+    """
+    counts = [f"{int(missed)} missed"] if distance and missed else []
+    counts += [f"{int(unanswered)} no answer"] if unanswered else []
+    return f" ({', '.join(counts)})" if counts else ""
 
 
 def p_value(p: float) -> str:

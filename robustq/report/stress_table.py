@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.numbers import NO_ANSWER_NOTE, count, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.statistics import audc, retention
+from robustq.statistics.group_means import answered_means
 
 LOW = 0.5
 """A clean Dice below this makes retention meaningless: there is little to retain."""
@@ -32,7 +33,8 @@ def curve_grid(curves: StressCurves) -> Grid:
     levels = sorted(rows["level"].unique())
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # If misses are left out, levels can have different samples, and a curve over them has no meaning.
-    same_sample = all(domain.rows["groups"].nunique() == 1 for domain in curves.domains if len(domain.rows))
+    answered = [domain.rows[domain.rows["unanswered"] == 0] for domain in curves.domains]
+    same_sample = all(rows["groups"].nunique() <= 1 for rows in answered)
     curve_figures = curves.is_share and len(levels) > 1 and same_sample
     header = ["model", *(percent(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
@@ -74,7 +76,7 @@ def _lines(
         digits = 2 if curves.unit else 3
         cells = [_cell(row, digits, infinite, curves.measures_distance) for row in curve.to_dict("records")]
         if curve_figures:
-            means, levels = curve["mean"].to_numpy(float), curve["level"].to_numpy(float)
+            means, levels = answered_means(curve), curve["level"].to_numpy(float)
             cells += [number(float(retention(levels, means)[-1])), number(audc(levels, means))]
         yield [model, *cells, domain.codes[model]]
 
@@ -84,7 +86,7 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bo
         text = median_iqr(row["median"], row["q1"], row["q3"], digits)
     else:
         text = mean_sd(row["mean"], row["sd"], digits)
-    return text + missed_text(row["missed"], distance)
+    return text + missed_text(row["missed"], distance, row["unanswered"])
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:
@@ -114,6 +116,8 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             f"{policy} (N missed) beside a figure: the number of answers without a structure that the true mask has. "
             "Each case, label and draw gives one answer."
         )
+    if curves.rows["unanswered"].any():
+        notes.append(NO_ANSWER_NOTE)
     return notes
 
 

@@ -13,9 +13,9 @@ from robustq import registry
 from robustq.errors import RequestError
 from robustq.report.figure_files import save_figure
 from robustq.report.grid import Grid, Sheet
-from robustq.report.numbers import count, plain
+from robustq.report.numbers import count, listed, percent, plain
 from robustq.request.with_setting import split_setting
-from robustq.results.rows import FIGURE
+from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
 from robustq.results.stored import Stored
 from robustq.shapes import by
 from robustq.statistics.group_means import group_means, summarise
@@ -42,7 +42,7 @@ class Analysis(Stored):
     @cached_property
     def _frame(self) -> pd.DataFrame:
         frame = self.to_frame()
-        return frame[frame["status"] != "failed"]
+        return frame[~frame["status"].isin(["failed", NO_ANSWER])]
 
     @cached_property
     def _analysers(self) -> "dict[str, type[AbstractAnalyser] | RequestError]":
@@ -102,9 +102,24 @@ class Analysis(Stored):
         return _once(
             [
                 replace(grid, heads=heads)
-                for grid in _noted(grids, [*self.window_notes(), *self.pooled_notes(), *self.sample_notes()])
+                for grid in _noted(
+                    grids, [*self.answer_notes(), *self.window_notes(), *self.pooled_notes(), *self.sample_notes()]
+                )
             ]
         )
+
+    def answer_notes(self) -> list[str]:
+        """Notes on batches that did not fit in memory, and on cases whose latents are not finite or failed."""
+        frame = self.to_frame()
+        smaller = frame["reason"][frame["reason"].str.startswith(SMALLER)].unique()
+        notes = [f"Some rows were {reason}." for reason in smaller]
+        unused = frame["case"].isin(list(self.asked["data"]["failures"]))
+        frame = frame[frame["status"].isin(["failed", NO_ANSWER]) & ~unused]
+        for (model, case, reason), rows in frame.groupby(["model", "case", "reason"], sort=False):
+            above = rows[rows["level"] > 0]
+            where = "everywhere" if (rows["level"] == 0).any() else f"under {listed(list(_places(above)))}"
+            notes.append(f"No answer of {model} for case {case}, {where}: {reason}. This is in no figure.")
+        return notes
 
     def window_notes(self) -> list[str]:
         """A note where the models have a patch: their latents are those of the windows."""
@@ -150,7 +165,7 @@ class Analysis(Stored):
             "overall": _records(overall[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},
             "failures": self.failures,
-            "notes": [*self.window_notes(), *self.sample_notes()],
+            "notes": [*self.answer_notes(), *self.window_notes(), *self.sample_notes()],
         }
         json_values = plain(document)
         assert isinstance(json_values, dict)
@@ -184,6 +199,12 @@ class Analysis(Stored):
         return sentences
 
 
+def _places(rows: pd.DataFrame) -> dict[str, None]:
+    """`gaussian at 30 %` for each perturbation and level, in their order."""
+    pairs = rows[["perturbation", "level"]].itertuples(index=False)
+    return dict.fromkeys(f"{perturbation} at {percent(level)}" for perturbation, level in pairs)
+
+
 def _noted(grids: Sequence[Grid], notes: Sequence[str]) -> list[Grid]:
     """The tables with further notes under the last one."""
     return [*grids[:-1], *(replace(grid, notes=[*grid.notes, *notes]) for grid in grids[-1:])]
@@ -200,8 +221,8 @@ def _once(grids: Sequence[Grid]) -> list[Grid]:
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows without those that only a figure needs."""
-    return rows[rows["status"] != FIGURE]
+    """The rows of measured values, without those that only a figure needs."""
+    return rows[~rows["status"].isin(["failed", NO_ANSWER, FIGURE])]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from robustq.metric import parse_metrics
 from robustq.statistics import audc, retention, worst_level
+from robustq.statistics.group_means import answered_means
 
 
 def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -17,10 +18,10 @@ def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     records = []
     for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
         curve = curve.sort_values("level")
-        level, mean = curve["level"].to_numpy(float), curve["mean"].to_numpy(float)
+        level, mean, answered = curve["level"].to_numpy(float), curve["mean"].to_numpy(float), answered_means(curve)
         unit, higher_is_better = str(curve["unit"].iloc[0]), _higher_is_better(str(metric))
         is_share = unit == "" and higher_is_better
-        points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed"]]
+        points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed", "unanswered"]]
         records.append(
             {
                 "model": model,
@@ -28,8 +29,8 @@ def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
                 "metric": metric,
                 "unit": unit,
                 "levels": points.to_dict("records"),
-                "retention": retention(level, mean).tolist() if is_share else None,
-                "audc": audc(level, mean) if is_share and len(level) > 1 else None,
+                "retention": retention(level, answered).tolist() if is_share else None,
+                "audc": audc(level, answered) if is_share and len(level) > 1 else None,
                 "worst_level": worst_level(level, mean, higher_is_better=higher_is_better),
             }
         )

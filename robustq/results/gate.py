@@ -153,7 +153,7 @@ def _decide(run: Run, rows: pd.DataFrame, criterion: Criterion) -> Decision:
         assert criterion.share is not None, "checked when the criterion was read"
         values = of_model.values(at_level=True)
         reached = (sign * values >= sign * least) & ~values.index.isin(list(of_model.spoilt))
-        lost = sorted(of_model.failed - set(values.index))
+        lost = (of_model.failed | of_model.unanswered) - set(values.index)
         acceptance = share_reaching(
             np.concatenate([reached.to_numpy(bool), np.zeros(len(lost), bool)]), criterion.share, alpha=alpha
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, draws_per_level, number, percent, plain
 from robustq.request.with_setting import is_one_of
+from robustq.results.rows import NO_ANSWER
 from robustq.results.stored import Stored
 from robustq.statistics.group_means import describe
 
@@ -59,8 +60,11 @@ class MinimalLevels(Stored):
         return dict(failed[["case", "reason"]].itertuples(index=False))
 
     def to_frame(self) -> pd.DataFrame:
-        """model, domain, case, group, and the entries of `robustq.MinimalLevel`; one row for each model and case."""
-        rows = self._rows[self._rows["status"] == "ok"]
+        """model, domain, case, group, and the entries of `robustq.MinimalLevel`; one row for each model and case.
+
+        A case without an answer of one model is left out for all models, as models are compared on the same cases.
+        """
+        rows = self._rows[(self._rows["status"] == "ok") & ~self._rows["case"].isin(self._unanswered["case"])]
         fields = list(MinimalLevel.__dataclass_fields__)
         documents = [json.loads(parameters) for parameters in rows["parameters"]]
         entries = [{field: document[field] for field in fields} for document in documents]
@@ -71,6 +75,11 @@ class MinimalLevels(Stored):
     def _rows(self) -> pd.DataFrame:
         frame: pd.DataFrame = self.directory.rows().to_pandas()
         return frame
+
+    @property
+    def _unanswered(self) -> pd.DataFrame:
+        """The rows of searches that met an answer that is not finite."""
+        return self._rows[self._rows["status"] == NO_ANSWER]
 
     def by_group(self) -> pd.DataFrame:
         """Mean level over the cases of each group (100 for a censored case), and whether one of them is censored."""
@@ -100,11 +109,16 @@ class MinimalLevels(Stored):
         left_out = (
             [
                 f"Left out: {unsearched} of the {cases} cases, because the true mask shows no label, or none at a "
-                "level that was tried."
+                "level that was tried, or because the case does not fit in memory."
             ]
             if unsearched
             else []
         )
+        no_answer = [
+            f"No answer: {model} gave NaN or infinity for {count(len(rows), 'case')} ({', '.join(rows['case'])}) "
+            "at a level that was tried. These cases are left out for every model."
+            for model, rows in self._unanswered.groupby("model", sort=False)
+        ]
         absent = int(self.to_frame()["absent"].sum())
         moved = [f"At the levels found, {count(absent, 'draw')} moved every label out of the image and have no Dice."]
         aimed = [
@@ -124,6 +138,7 @@ class MinimalLevels(Stored):
             *aimed,
             *(moved if absent else []),
             *left_out,
+            *no_answer,
             *self.pooled_notes(),
             *self.sample_notes(),
         ]
@@ -140,6 +155,7 @@ class MinimalLevels(Stored):
             },
             "cases": self.to_frame().astype(object).to_dict("records"),
             "failures": self.failures,
+            "no_answer": self._unanswered[["model", "case", "reason"]].to_dict("records"),
             "notes": self.notes(),
         }
         json_values = plain(document)

@@ -9,6 +9,12 @@ from robustq.dataset import AbstractDataset, Entry
 from robustq.model.segmenter import Segmenter
 from robustq.request.names import CLEAN
 
+NO_ANSWER = "no-answer"
+"""Status of a row whose model answered with NaN or infinity: its value is None."""
+
+SMALLER = "computed in batches of "
+"""How the reason of a row begins whose batch did not fit in memory."""
+
 FIGURE = "figure"
 """Status of a row that only a figure needs."""
 
@@ -35,8 +41,9 @@ class Row:
             percent.
         value: the measured value; None where there is none.
         unit: unit of the value, "" if it has none.
-        status: "ok"; "missed" if the label is in the truth and not in the answer; "failed" for a case that could not
-            be used; "figure" for a value that only a figure needs, which is part of no mean and no table.
+        status: "ok"; "missed" if the label is in the truth and not in the answer; "no-answer" if the model's answer
+            holds NaN or infinity; "failed" for a case that could not be used; "figure" for a value that only a figure
+            needs, which is part of no mean and no table.
         reason: why the case failed, or why there is no value; in an analysis also the verdict on a model, in words.
         severity: always "" today. A later option stores here the image quality that the level was chosen for.
     """

@@ -19,6 +19,7 @@ from robustq.request.names import transferred
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
+from robustq.results.rows import SMALLER
 from robustq.results.stored import Stored
 from robustq.statistics import group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
@@ -139,6 +140,17 @@ class Run(Stored):
         total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
         return invented_notes(self.invented, total)
 
+    @property
+    def failures(self) -> dict[str, str]:
+        """For the id of each case that could not be used, or not everywhere, the reason."""
+        failed = self._frame[(self._frame["status"] == "failed") & (self._frame["metric"] != "")]
+        return {**dict(failed[["case", "reason"]].itertuples(index=False)), **super().failures}
+
+    def memory_notes(self) -> list[str]:
+        """A note where batches did not fit in memory."""
+        reasons = self._frame["reason"]
+        return [f"Some rows were {reason}." for reason in reasons[reasons.str.startswith(SMALLER)].unique()]
+
     def curves(self, metric: str | None = None) -> StressCurves:
         """What the table and the figure of a metric show.
 
@@ -169,6 +181,7 @@ class Run(Stored):
                 *self.attack_notes(),
                 *self.raised_notes(),
                 *self.invented_notes(),
+                *self.memory_notes(),
                 *self.sample_notes(),
             ],
         )
@@ -215,7 +228,13 @@ class Run(Stored):
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
-            "notes": [*self.attack_notes(), *self.raised_notes(), *self.invented_notes(), *self.sample_notes()],
+            "notes": [
+                *self.attack_notes(),
+                *self.raised_notes(),
+                *self.invented_notes(),
+                *self.memory_notes(),
+                *self.sample_notes(),
+            ],
         }
         json_values = plain(document)
         assert isinstance(json_values, dict)

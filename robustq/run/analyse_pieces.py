@@ -1,19 +1,25 @@
 """Computes the rows of an analysis from batches of pieces."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
-from robustq.dataset import Case
+from robustq.dataset import Case, Entry
 from robustq.draws.perturbed import Perturber
+from robustq.errors import CaseError
 from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
-from robustq.results.rows import FIGURE, Row, blank_row, of_model
+from robustq.network.memory import with_smaller_batches
+from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER, Row, blank_row, of_model
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
+
+NOT_FINITE = "the latents hold NaN or infinity"
+"""Reason of a row of a case whose latents are not finite."""
 
 
 @dataclass
@@ -24,16 +30,27 @@ class Watcher:
     analysers: Mapping[str, Mapping[str, AbstractAnalyser]]
     perturber: Perturber
     batch_size: int
+    _fits: int = field(default=0, repr=False)  # the batch size that fitted last
 
     def watch_clean(self) -> list[Row]:
         """Show every clean case to every analyser, and return the rows of their findings."""
+        unwatched = []
         for entry in self.subjects.good:
             case = self.subjects.cases(entry)
             for name, analysers in self.analysers.items():
-                latents = self._latents(name, list(analysers.values()), case, case.image[None])
+                try:
+                    latents, _ = with_smaller_batches(
+                        partial(self._latents, name, list(analysers.values()), case, case.image[None]), self.batch_size
+                    )
+                except CaseError as error:
+                    unwatched.append(self._no_answer(name, entry, None, "failed", str(error)))
+                    continue
+                if not _finite(latents):
+                    unwatched.append(self._no_answer(name, entry))
+                    continue
                 for analyser, clean_latent in zip(analysers.values(), latents, strict=True):
                     analyser.clean(case, clean_latent)
-        return [
+        return unwatched + [
             row
             for name, analysers in self.analysers.items()
             for analyser in analysers.values()
@@ -42,7 +59,22 @@ class Watcher:
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch of pieces."""
-        return [row for piece in batch for row in self._watch(piece)]
+        return [row for piece in batch for row in self._fitting(piece)]
+
+    def _fitting(self, piece: Piece) -> list[Row]:
+        """The rows of a piece, in batches that fit in memory."""
+        try:
+            rows, size = with_smaller_batches(
+                lambda size: list(self._watch(piece, size)), self._fits or self.batch_size
+            )
+        except CaseError as error:
+            entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+            return [self._no_answer(name, entry, piece, "failed", str(error)) for name in self.analysers]
+        self._fits = size  # what fitted once is tried first
+        if size == self.batch_size:
+            return rows
+        reason = f"{SMALLER}{size}, because {self.batch_size} did not fit in memory"
+        return [replace(row, reason=row.reason or reason) for row in rows]
 
     def passes(self, piece: Piece) -> Passes:
         """The passes that a piece takes: a second one where the decoder is needed, and one for each tangent."""
@@ -54,51 +86,77 @@ class Watcher:
             total += runs * (1 + piece.draws) + tangent_passes
         return Passes(total)
 
-    def _watch(self, piece: Piece) -> Iterator[Row]:
-        case = self.subjects.cases(next(entry for entry in self.subjects.good if entry.id == piece.case))
+    def _watch(self, piece: Piece, batch_size: int) -> Iterator[Row]:
+        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        case = self.subjects.cases(entry)
+        unwatched: set[str] = set()
         watching = {
             name: [analyser for analyser in analysers.values() if analyser.needs_draws]
             for name, analysers in self.analysers.items()
         }
         for name, watchers in watching.items():
-            latents = self._latents(name, watchers, case, case.image[None])
+            latents = self._latents(name, watchers, case, case.image[None], batch_size)
+            if not _finite(latents):
+                unwatched.add(name)
+                continue
             for analyser, clean_latent in zip(watchers, latents, strict=True):
                 analyser.begin(case, clean_latent)
         # One draw of a volume that is read slice by slice or window by window already fills a batch.
         whole = case.slice_axis is None and self.subjects.cases.preparation.patch is None
-        step = self.batch_size if whole else 1
+        step = batch_size if whole else 1
         for first in range(0, piece.draws, step):
             numbers = range(first, min(first + step, piece.draws))
             images = torch.stack(
                 [self.perturber(case, piece.perturbation, piece.level, number).image for number in numbers]
             )
             for name, watchers in watching.items():
-                self._observe(name, watchers, case, images, first)
+                if name not in unwatched and not self._observe(name, watchers, case, images, first, batch_size):
+                    unwatched.add(name)
         parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
         for name, watchers in watching.items():
+            if name in unwatched:
+                yield replace(self._no_answer(name, entry, piece), parameters=parameters)
+                continue
             for analyser in watchers:
                 for row in self.rows(name, analyser.end(), piece):
                     seed = None if row.draw is None else self.perturber.seed_of(case, piece.perturbation, row.draw)
                     yield replace(row, parameters=parameters, seed=seed)
 
     def _observe(
-        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, first: int
-    ) -> None:
+        self,
+        name: str,
+        watchers: Sequence[AbstractAnalyser],
+        case: Case,
+        images: torch.Tensor,
+        first: int,
+        batch_size: int,
+    ) -> bool:
+        """Show some draws to the analysers of a model, unless their latents are not finite; whether they were shown."""
         model = self.subjects.models[name]
-        latents = self._latents(name, watchers, case, images)
+        latents = self._latents(name, watchers, case, images, batch_size)
+        if not _finite(latents):
+            return False
         predicted = None
         if any(analyser.needs_tangents for analyser in watchers):
             predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
         for analyser, drawn_latent in zip(watchers, latents, strict=True):
             analyser.observe(Draws(first, drawn_latent, predicted if analyser.needs_tangents else None))
+        return True
+
+    def _no_answer(
+        self, name: str, entry: Entry, piece: Piece | None = None, status: str = NO_ANSWER, reason: str = NOT_FINITE
+    ) -> Row:
+        row = blank_row(self.subjects.cases.dataset, entry)
+        row = replace(row, **of_model(name, self.subjects.models[name]), draw=None, status=status, reason=reason)
+        return row if piece is None else replace(row, perturbation=piece.perturbation, level=piece.level)
 
     def _latents(
-        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor
+        self, name: str, watchers: Sequence[AbstractAnalyser], case: Case, images: torch.Tensor, batch_size: int
     ) -> list[Latent]:
         """The latents of the images for each analyser; the decoder runs only if one of them needs the output."""
         output_needed = any(analyser.needs_output for analyser in watchers)
         model = self.subjects.models[name]
-        full = latent(model, images, batch_size=self.batch_size, axis=case.slice_axis, output=output_needed)
+        full = latent(model, images, batch_size=batch_size, axis=case.slice_axis, output=output_needed)
         bare = replace(full, output=None)
         return [full if analyser.needs_output else bare for analyser in watchers]
 
@@ -122,3 +180,8 @@ class Watcher:
                 reason=finding.reason,
                 status=FIGURE if finding.for_figure else "ok",
             )
+
+
+def _finite(latents: Sequence[Latent]) -> bool:
+    """Whether the latents, which all analysers of a model share, hold neither NaN nor infinity."""
+    return all(bool(part.isfinite().all()) for latent in latents[:1] for part in (latent.embedding, latent.quantised))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-import torch
 from torch import nn
 
 from robustq.attack import AbstractAttack, Aimed
@@ -15,8 +14,9 @@ from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import CaseError, RequestError
-from robustq.model.predict import BATCH, predict
+from robustq.model.predict import BATCH, NOT_FINITE, predict
 from robustq.model.segmenter import Segmenter
+from robustq.network.memory import with_smaller_batches
 from robustq.network.run_network import evaluation_mode
 from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
@@ -24,6 +24,11 @@ from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
 from robustq.run.draw_counts import check_draws, search_draws
 from robustq.run.plain_network import model_for_case
 from robustq.scoring.mean_dice import mean_dice
+
+
+class NoAnswerError(CaseError):
+    """A model's answer to a case holds NaN or infinity at a level that is tried, so that the search has no result."""
+
 
 FINEST = 0.001
 """The finest resolution, in percent; it is far larger than the rounding of a level."""
@@ -63,6 +68,7 @@ def minimal_level(
     Raises:
         RequestError: a number is out of its range.
         CaseError: the truth shows no label, or shows none in any draw of a level that is tried.
+        NoAnswerError: the answer to a draw of a level that is tried is not finite; it has no Dice.
     """
     check_search(threshold, resolution, draws)
     if not case.truth.any():
@@ -81,7 +87,10 @@ def minimal_level(
     @cache
     def scores(level: float) -> list[float]:
         cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else (case,)
-        return [_answer_dice(model, perturbed) for perturbed in cases]
+        try:
+            return [_answer_dice(model, perturbed) for perturbed in cases]
+        except NoAnswerError as error:
+            raise NoAnswerError(f"at {level:g} % {error}") from error
 
     def dice(level: float) -> float:
         valid = [score for score in scores(level) if not math.isnan(score)]
@@ -113,8 +122,13 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
 def _answer_dice(model: Segmenter, case: Case) -> float:
     """Mean Dice of a model's answer over the labels that the case's truth shows; NaN if it shows none."""
     size = BATCH[2 if case.slice_axis is not None else case.dims]
-    answers = predict(model, case.image[None], batch_size=size, axis=case.slice_axis)
-    return mean_dice(torch.cat([masks.cpu() for masks, *_ in answers])[0], case)
+    answers, _ = with_smaller_batches(
+        lambda size: list(predict(model, case.image[None], batch_size=size, axis=case.slice_axis)), size
+    )
+    (answer,) = answers
+    if not answer.finite.all():
+        raise NoAnswerError(NOT_FINITE)
+    return mean_dice(answer.masks.cpu()[0], case)
 
 
 def check_search(threshold: float, resolution: float, draws: int | None) -> None:

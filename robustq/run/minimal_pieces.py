@@ -8,9 +8,11 @@ from typing import Any
 
 from robustq.dataset import Case
 from robustq.errors import CaseError
+from robustq.model.segmenter import Segmenter
+from robustq.network.memory import TOO_LARGE, is_out_of_memory
 from robustq.results.minimal_levels import METRIC, STEPS, MinimalLevel
-from robustq.results.rows import Row, blank_row, of_model
-from robustq.run.minimal_level import minimal_level
+from robustq.results.rows import NO_ANSWER, Row, blank_row, of_model
+from robustq.run.minimal_level import NoAnswerError, minimal_level
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
@@ -49,12 +51,19 @@ class Searcher:
         rows = [replace(shared, **of_model(name, model)) for name, model in self.subjects.models.items()]
         models = self.subjects.models
         try:
-            return [
-                self._row(row, minimal_level(models[row.model], case, piece.perturbation, **self.settings))
-                for row in rows
-            ]
+            return [self._searched(row, models[row.model], case, piece.perturbation) for row in rows]
         except CaseError as error:  # if one model has none, all fail: models are compared on the same cases
             return [replace(row, status="failed", reason=str(error)) for row in rows]
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return [replace(row, status="failed", reason=TOO_LARGE) for row in rows]
+
+    def _searched(self, row: Row, model: Segmenter, case: Case, perturbation: str) -> Row:
+        try:
+            return self._row(row, minimal_level(model, case, perturbation, **self.settings))
+        except NoAnswerError as error:
+            return replace(row, status=NO_ANSWER, reason=str(error))
 
     def _row(self, row: Row, result: MinimalLevel) -> Row:
         settings = {name: self.settings[name] for name in ("threshold", "resolution")}

@@ -14,13 +14,15 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry
 from robustq.draws.attacked import Attacker
 from robustq.draws.perturbed import Perturber
+from robustq.errors import CaseError
 from robustq.metric import AbstractMetric, Comparison, Missing, Truth
 from robustq.model.device import Precision
-from robustq.model.predict import predict
+from robustq.model.predict import NOT_FINITE, predict
 from robustq.model.segmenter import Segmenter
+from robustq.network.memory import TOO_LARGE, is_out_of_memory, with_smaller_batches
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
-from robustq.results.rows import Row, blank_row, of_model
+from robustq.results.rows import NO_ANSWER, SMALLER, Row, blank_row, of_model
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 
@@ -34,6 +36,7 @@ class _Draw(NamedTuple):
     truths: Sequence[Truth]
     shared: Row  # the columns that all rows of this draw share
     names: Mapping[str, Sequence[str]]  # for each model that is shown the case
+    failure: str = ""  # why the case could not be perturbed; it is then the clean one
 
 
 @dataclass
@@ -65,6 +68,7 @@ class Evaluator:
     batch_size: int
     missing: Missing
     precision: Precision
+    _fits: int = field(default=0, repr=False)  # the batch size that fitted last
     _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
@@ -78,9 +82,35 @@ class Evaluator:
         )
         # The windows of one draw fill the batches, and several draws of a large volume would fill the memory.
         for chunk in _chunks(draws, self.batch_size if self.cases.preparation.patch is None else 1):
-            for _, same_shape in groupby(chunk, key=lambda draw: draw.case.image.shape):
-                rows += self._answer(list(same_shape))
+            for (_, failure), alike in groupby(chunk, key=lambda draw: (draw.case.image.shape, draw.failure)):
+                draws_alike = list(alike)
+                rows += self._failed(draws_alike, failure) if failure else self._fitting(draws_alike)
         return rows
+
+    def _fitting(self, draws: list[_Draw]) -> list[Row]:
+        """The rows of some draws, in batches that fit in memory."""
+        try:
+            rows, size = with_smaller_batches(
+                lambda size: list(self._answer(draws, size)), self._fits or self.batch_size
+            )
+        except CaseError as error:
+            if len(draws) > 1:  # one of them may be the only one that does not fit
+                return [row for draw in draws for row in self._fitting([draw])]
+            return self._failed(draws, str(error))
+        self._fits = size  # what fitted once is tried first
+        if size == self.batch_size:
+            return rows
+        reason = f"{SMALLER}{size}, because {self.batch_size} did not fit in memory"
+        return [replace(row, reason=row.reason or reason) for row in rows]
+
+    def _failed(self, draws: list[_Draw], reason: str) -> list[Row]:
+        return [
+            replace(row, **of_model(name, model), perturbation=perturbation)
+            for name, model in self.models.items()
+            for draw in draws
+            for perturbation in draw.names.get(name, ())
+            for row in self._unmeasured(draw, replace(draw.shared, status="failed", reason=reason))
+        ]
 
     def passes(self, piece: Piece) -> Passes:
         """The passes that a piece takes."""
@@ -123,10 +153,16 @@ class Evaluator:
         if piece.perturbation == CLEAN:
             return _Draw(piece, number, clean, self._truth(clean), shared, names)
         name, level = piece.perturbation, piece.level
-        case = perturber(clean, name, level, number)
-        truths = _truths(case) if perturber.perturbations[name].moves_truth else self._truth(clean)
+        try:
+            case, failure = perturber(clean, name, level, number), ""
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            case, failure = clean, TOO_LARGE
+        moved = perturber.perturbations[name].moves_truth and not failure
+        truths = _truths(case) if moved else self._truth(clean)
         parameters, seed = perturber.parameters(clean, name, level), perturber.seed_of(clean, name, number)
-        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), names)
+        return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), names, failure)
 
     def _truth(self, case: Case) -> Sequence[Truth]:
         """The truths of an unperturbed case. They are kept for one case, because pieces are ordered by case."""
@@ -135,7 +171,7 @@ class Evaluator:
             self._truths[case.entry.id] = _truths(case)
         return self._truths[case.entry.id]
 
-    def _answer(self, draws: list[_Draw]) -> Iterator[Row]:
+    def _answer(self, draws: list[_Draw], batch_size: int) -> Iterator[Row]:
         axis = draws[0].case.slice_axis
         for name, model in self.models.items():
             draws_of_model = [draw for draw in draws if name in draw.names]
@@ -145,21 +181,25 @@ class Evaluator:
             answers = predict(
                 model,
                 images,
-                batch_size=self.batch_size,
+                batch_size=batch_size,
                 axis=axis,
                 precision=self.precision,
                 with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
             )
             remaining = iter(draws_of_model)
-            for masks, codes, probabilities in answers:
-                for place, answer in enumerate(masks.cpu()):
+            for masks, codes, probabilities, finite in answers:
+                for place, (answer, is_finite) in enumerate(zip(masks.cpu(), finite.tolist(), strict=True)):
                     draw = next(remaining)
                     shared = replace(draw.shared, **of_model(name, model))
                     answer_probabilities = None if probabilities is None else probabilities[place].cpu()
-                    measured = list(self._measure(answer, answer_probabilities, draw, shared))
+                    measured = (
+                        list(self._measure(answer, answer_probabilities, draw, shared))
+                        if is_finite
+                        else list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
+                    )
                     for perturbation in draw.names[name]:
                         yield from (replace(row, perturbation=perturbation) for row in measured)
-                    if draw.piece.perturbation == CLEAN and codes is not None:
+                    if draw.piece.perturbation == CLEAN and codes is not None and is_finite:
                         # The slices or windows of a case give one answer, so all codes belong to it.
                         yield from _code_usage(codes if len(masks) == 1 else codes[place : place + 1], model, shared)
 
@@ -174,8 +214,7 @@ class Evaluator:
             if not truth.mask.any():
                 volume = float(mask.sum()) * voxel
                 yield replace(shared, label=label, metric="invented", value=float(volume > 0))
-                unit = f"{case.unit}{case.dims}"
-                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=unit)
+                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=_volume_unit(case))
                 continue
             probability = None if probabilities is None else probabilities[place].numpy()
             comparison = Comparison(mask, truth, self.missing, probability)
@@ -190,6 +229,20 @@ class Evaluator:
                     unit=metric.unit(case.unit),
                     status=status,
                 )
+
+    def _unmeasured(self, draw: _Draw, shared: Row) -> Iterator[Row]:
+        """The rows that `_measure` gives, without a value."""
+        for label, truth in zip(draw.case.labels, draw.truths, strict=True):
+            if truth.mask.any():
+                for text, metric in self.metrics.items():
+                    yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
+            else:
+                yield replace(shared, label=label, metric="invented")
+                yield replace(shared, label=label, metric="invented_volume", unit=_volume_unit(draw.case))
+
+
+def _volume_unit(case: Case) -> str:
+    return f"{case.unit}{case.dims}"
 
 
 def _truths(case: Case) -> list[Truth]:

@@ -48,9 +48,9 @@ def compare(
     Returns:
         One row for each test, with the perturbations in the order of `frame`, and the columns model, baseline, metric,
         unit, perturbation, level (, label); `groups`, the number of groups that have a value; `mean`, `median`, `q1`,
-        `q3` and `missed` of the model, and the same of the baseline with the prefix `baseline_`; `difference`, `low`,
-        `high`, `p` and `p_holm`, which are NaN where there is no value; and `note`, which says why there is none or
-        what limits them.
+        `q3`, `missed` and `unanswered` of the model, and the same of the baseline with the prefix `baseline_`;
+        `difference`, `low`, `high`, `p` and `p_holm`, which are NaN where there is no value; and `note`, which says why
+        there is none or what limits them.
 
     Raises:
         RequestError: the baseline is not among the models, or it is the only model; a name stands for several trained
@@ -85,8 +85,10 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
                 "groups": difference.groups,
                 **{column: getattr(described[0], column) for column in _SIDE},
                 "missed": pairs["missed"].sum(),
+                "unanswered": pairs["unanswered"].sum(),
                 **{f"baseline_{column}": getattr(described[1], column) for column in _SIDE},
                 "baseline_missed": pairs["baseline_missed"].sum(),
+                "baseline_unanswered": pairs["baseline_unanswered"].sum(),
                 "difference": difference.estimate,
                 "low": difference.low,
                 "high": difference.high,

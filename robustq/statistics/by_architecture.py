@@ -28,8 +28,8 @@ def summarise_by_architecture(
     Returns:
         One row for each curve and level, with the perturbations in the order of `frame`, and the columns architecture,
         perturbation, level, metric, unit (, label); `seeds`, the number of networks that have a value; `groups`, the
-        smallest number of groups behind one of them; `mean`, `sd`, `missed`; and `note`, which says so if the seeds are
-        too few for a claim about the architecture.
+        smallest number of groups behind one of them; `mean`, `sd`, `missed`, `unanswered`; and `note`, which
+        says so if the seeds are too few for a claim about the architecture.
 
     Raises:
         RequestError: none of the named models is in the rows; two networks of one architecture have the same training
@@ -63,6 +63,7 @@ def summarise_by_architecture(
                 "mean": described.mean,
                 "sd": described.sd,
                 "missed": sample["missed"].sum(),
+                "unanswered": sample["unanswered"].sum(),
                 "note": "" if seeds >= FEWEST_SEEDS else few,
             }
         )

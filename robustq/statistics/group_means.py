@@ -8,6 +8,10 @@ import pandas as pd
 GROUP = ("dataset", "group")
 """The columns that identify a group. The group is the unit of every statistic."""
 
+UNANSWERED = ("no-answer", "failed")
+"""Status of a row of a metric whose answer is not finite, or could not be computed."""
+
+_COUNTS = ("missed", "unanswered")
 
 _CURVE = ("model", "training_seed", "perturbation", "level", "metric", "unit")
 
@@ -24,8 +28,8 @@ class Description(NamedTuple):
 
 
 def scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that hold a score: without failed cases, values that only a figure needs, and counts of codes."""
-    return frame[~frame["status"].isin(["failed", "figure"]) & (frame["metric"] != "code_usage")]
+    """The rows of scores: without cases that were not used, values that only a figure needs, and counts of codes."""
+    return frame[(frame["status"] != "figure") & ~frame["metric"].isin(["", "code_usage"])]
 
 
 def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
@@ -38,12 +42,12 @@ def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
     Returns:
         The columns model, training_seed, perturbation, level, metric, unit (, label), dataset, group, by which the rows
         are sorted; `value`, NaN if no row has a value and infinite if one is infinite; `missed`, the number of rows in
-        which the label was missed.
+        which the label was missed; `unanswered`, the number of rows without an answer, which are part of no mean.
     """
     curve = [*_CURVE, "label"] if by_label else list(_CURVE)
     # Sums of floats depend on their order, and a resumed run stores its rows in another order.
     rows = scores(frame).sort_values("draw", kind="stable")
-    rows = rows.assign(missed=rows["status"] == "missed")
+    rows = rows.assign(missed=rows["status"] == "missed", unanswered=rows["status"].isin(UNANSWERED))
     per_label = _reduce(rows, [*_CURVE, "label", *GROUP, "case"])
     per_case = per_label if by_label else _reduce(per_label, [*_CURVE, *GROUP, "case"])
     return _reduce(per_case, [*curve, *GROUP])
@@ -57,15 +61,24 @@ def summarise(means: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns before `dataset`, then `groups`, the number of groups that have a value, `mean`, sample `sd` (NaN
-        for one group), `median`, `q1`, `q3` and `missed`. If a value is infinite, the mean is infinite and the sd is
-        NaN: print the median and the quartiles there.
+        for one group), `median`, `q1`, `q3`, `missed` and `unanswered`. If a value is infinite, the mean is infinite
+        and the sd is NaN: print the median and the quartiles there.
     """
-    curve = [name for name in means.columns if name not in (*GROUP, "value", "missed")]
+    curve = [name for name in means.columns if name not in (*GROUP, "value", *_COUNTS)]
     rows = []
     for key, groups in means.groupby(curve, dropna=False):
         count, *described = describe(groups["value"].to_numpy(float))
-        rows.append([*key, count, *described, groups["missed"].sum()])
-    return pd.DataFrame(rows, columns=[*curve, "groups", *Description._fields[1:], "missed"])
+        rows.append([*key, count, *described, *(groups[name].sum() for name in _COUNTS)])
+    return pd.DataFrame(rows, columns=[*curve, "groups", *Description._fields[1:], *_COUNTS])
+
+
+def answered_means(curve: pd.DataFrame) -> np.ndarray:
+    """The means of a curve, NaN at a level where an answer is missing: the sample there is another than elsewhere.
+
+    Args:
+        curve: what `summarise` gave, or some of its rows.
+    """
+    return curve["mean"].where(curve["unanswered"] == 0).to_numpy(float)
 
 
 def describe(values: np.ndarray) -> Description:
@@ -92,4 +105,6 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
 
 
 def _reduce(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    return rows.groupby(keys, dropna=False, as_index=False).agg(value=("value", "mean"), missed=("missed", "sum"))
+    return rows.groupby(keys, dropna=False, as_index=False).agg(
+        value=("value", "mean"), **{name: (name, "sum") for name in _COUNTS}
+    )

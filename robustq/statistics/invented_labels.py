@@ -36,6 +36,7 @@ def invented(rows: pd.DataFrame) -> list[Invented]:
         rows: rows of a run, including those of the metrics `invented` and `invented_volume`.
     """
     summaries = []
+    rows = rows[rows["value"].notna()]  # without answers that are not finite
     keys = ["model", "perturbation", "level", *CASE_LABEL, "draw"]
     shares = rows[rows["metric"] == "invented"].set_index(keys)["value"].rename("share")
     volumes = rows[rows["metric"] == "invented_volume"].set_index(keys)[["value", "unit"]]

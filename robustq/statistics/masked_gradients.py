@@ -60,7 +60,8 @@ def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str
             transfers.
         models: names of the models.
     """
-    dice = means[means["metric"] == "dice"].set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
+    means = means[(means["metric"] == "dice") & (means["unanswered"] == 0)]
+    dice = means.set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
     evaluated = set(zip(dice.index.get_level_values(0), dice.index.get_level_values(1), strict=True))
     masked = []
     for model in models:
@@ -68,7 +69,7 @@ def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str
             if not {(model, attack), (model, rival)} <= evaluated:
                 continue
             for level in dice[model, rival].index.unique("level"):
-                if level == 0:
+                if level == 0 or level not in dice[model, attack].index.unique("level"):
                     continue
                 stronger, direct = dice[model, rival, level].align(dice[model, attack, level])
                 if (stronger - direct).mean() < -MATTERS:

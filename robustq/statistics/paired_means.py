@@ -21,7 +21,8 @@ def paired_means(frame: pd.DataFrame, baseline: str, *, by_label: bool = False) 
         by_label: keep the labels apart.
 
     Returns:
-        Name of a model -> what `group_means` gives, with the columns `baseline_value` and `baseline_missed`;
+        Name of a model -> what `group_means` gives, with the columns `baseline_value`, `baseline_missed`
+            and `baseline_unanswered`;
         perturbations in the order in which the rows first name them.
 
     Raises:
@@ -80,4 +81,5 @@ def _side_by_side(model: pd.DataFrame, baseline: pd.DataFrame, by_label: bool) -
         for side in ("", "_baseline")
     ]
     model_means, baseline_means = (group_means(side, by_label=by_label) for side in sides)
-    return model_means.assign(baseline_value=baseline_means["value"], baseline_missed=baseline_means["missed"])
+    columns = ("value", "missed", "unanswered")
+    return model_means.assign(**{f"baseline_{name}": baseline_means[name] for name in columns})

@@ -32,17 +32,19 @@ class Raised(NamedTuple):
 def raised_scores(means: pd.DataFrame) -> list[Raised]:
     """For each model and perturbation, the level of the largest gain that is more than `MATTERS` and beyond chance.
 
+    A group without an answer, at level 0 or at the level, is left out there: its other cases can have a better mean.
+
     Args:
         means: what `group_means` gave; without the metric `dice` the result is empty.
     """
-    dice = means[means["metric"] == "dice"]
+    dice = means[(means["metric"] == "dice") & (means["unanswered"] == 0)]
     results = []
     for (model, perturbation), curve in dice.groupby(["model", "perturbation"], sort=False):
         groups_of = {level: rows.set_index([*GROUP])["value"] for level, rows in curve.groupby("level")}
         clean = groups_of.pop(0.0, None)
         gains = []
         for level, values in groups_of.items():
-            perturbed, unperturbed = values.align(clean) if clean is not None else (values, values)
+            perturbed, unperturbed = values.align(clean, join="inner") if clean is not None else (values, values)
             gain = paired_difference(perturbed.to_numpy(float), unperturbed.to_numpy(float))
             if gain.estimate > MATTERS and gain.low > 0:
                 both = (float(unperturbed.mean()), float(perturbed.mean()), gain.low)

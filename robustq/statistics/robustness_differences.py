@@ -89,8 +89,11 @@ _COLUMNS = (
 def _samples(means: pd.DataFrame) -> pd.DataFrame | None:
     """For each group, (value at level 0, value at the highest level, AUDC) of the model, then of the baseline.
 
-    A group counts only if both sides have a value at every level. None without a level above 0.
+    A group counts only if both sides have a value at every level, and no answer is missing. None without a level above
+    0.
     """
+    unanswered = means["unanswered"] + means["baseline_unanswered"] > 0
+    means = means.assign(**{side: means[side].mask(unanswered) for side in _SIDES})
     levels = np.sort(means["level"].unique().astype(float))
     if len(levels) < 2:
         return None

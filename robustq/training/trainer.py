@@ -15,6 +15,7 @@ from robustq.errors import RequestError
 from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
 from robustq.network.global_generators import kept_generators
+from robustq.network.memory import is_out_of_memory
 from robustq.network.output_masks import require_one_answer
 from robustq.network.separate_copy import separate_copy
 from robustq.network.state import first_not_finite
@@ -58,6 +59,24 @@ class Trainer:
     precision: Precision
 
     def run_epoch(self, number: int, on_step: Callable[[int, int], object]) -> Epoch:
+        """Show every item once, then score the validation cases.
+
+        Raises:
+            NotFiniteError: a loss, a gradient or a weight is NaN or infinite.
+            RequestError: a batch does not fit in memory. A smaller one would be another recipe, so it is not chosen
+                here.
+        """
+        try:
+            return self._run_epoch(number, on_step)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise RequestError(
+                f"epoch {number} does not fit in the memory of {self.model.device}: train with a smaller --batch-size "
+                "(another recipe, so it begins anew), smaller images or a patch"
+            ) from error
+
+    def _run_epoch(self, number: int, on_step: Callable[[int, int], object]) -> Epoch:
         """Show every item once, then score the validation cases.
 
         Raises:

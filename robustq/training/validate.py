@@ -46,7 +46,7 @@ def validate(
         for entry in entries:
             case = cases(entry)
             answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
-            for masks, codes, _ in answers:
+            for masks, codes, *_ in answers:
                 score = mean_dice(masks[0].cpu(), case)
                 if not math.isnan(score):
                     scores.setdefault(entry.group, []).append(score)

@@ -229,7 +229,7 @@ def means_of(direct: list[float], transfer: list[float], level: float = 5.0) -> 
     """Dice of one model by group under its own attack and under one transferred, as `group_means` gives it."""
     shared = {"model": "vq", "training_seed": None, "level": level, "metric": "dice", "unit": "", "dataset": "d"}
     return pd.DataFrame(
-        {**shared, "perturbation": name, "group": str(place), "value": value, "missed": 0}
+        {**shared, "perturbation": name, "group": str(place), "value": value, "missed": 0, "unanswered": 0}
         for name, values in (("pgd", direct), ("pgd (from plain)", transfer))
         for place, value in enumerate(values)
     )

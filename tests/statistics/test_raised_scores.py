@@ -18,7 +18,7 @@ def means(gain: float, spread: float = 0.002, groups: int = 12, metric: str = "d
     return pd.DataFrame(
         [
             {"model": "m", "perturbation": "blur", "level": level, "metric": metric, "dataset": "d", "group": str(n)}
-            | {"value": value}
+            | {"value": value, "unanswered": 0}
             for level, column in values.items()
             for n, value in enumerate(column)
         ]

@@ -1,0 +1,1 @@
+"""The executor `processes`, which computes on several processes of this machine."""
