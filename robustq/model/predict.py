@@ -28,7 +28,7 @@ class Answers(NamedTuple):
         codes: codes of the same pass, those of all slices where a 2D model reads a volume, and those of all windows
             where the model has a patch; None without a codebook.
         probabilities: probability of each label at each voxel, float32; None unless they were asked for.
-        finite: for each image, whether none of its class scores is NaN or infinite.
+        finite: for each image, whether the largest class score of every voxel is a finite number.
     """
 
     masks: BatchMasks
@@ -68,7 +68,8 @@ def predict(
                 scores = scores.float()
                 masks = model.masks(scores)
                 probabilities = model.probabilities(scores) if with_probabilities else None
-                finite = scores.isfinite().flatten(1).all(1)
+                # Minus infinity rules a class out, which is an answer where another class has a finite score.
+                finite = scores.amax(1).isfinite().flatten(1).all(1)
             yield Answers(masks, codes, probabilities, finite)
         return
     for volume in images:

@@ -56,6 +56,11 @@ def test_every_metric_and_scored_label_of_such_an_answer_has_a_row_without_value
     assert "no-answer" not in set(sound["status"]) | set(frame[frame["level"] < 60]["status"])
 
 
+def test_a_class_that_is_ruled_out_by_minus_infinity_is_an_answer() -> None:
+    frame = stressed({"wild": model(-INFINITE, 0.0)}).to_frame()
+    assert "no-answer" not in set(frame["status"])
+
+
 def test_its_count_stands_beside_the_figure_and_there_is_no_retention() -> None:
     run = stressed({"sound": model(), "wild": model(NAN, 0.5)})
     (_, lines), *_ = curve_grid(run.curves()).sections
