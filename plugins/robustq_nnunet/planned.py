@@ -31,8 +31,8 @@ class Planned:
     rescaling of each image to [0, 1], if all channels have the same one; RGB to [0, 1]; and CT with one channel. With
     any other mixture, images are taken as they are, and a remark says so. A z-score over the nonzero region becomes a
     z-score over the whole image, with a remark. The patch size is the plans'; windows are placed and blended as
-    nnU-Net's predictor does. The crop to the nonzero region, spline interpolation and test-time mirroring have no counterpart in
-    robustq.
+    nnU-Net's predictor does. The crop to the nonzero region, spline interpolation and test-time mirroring have no
+    counterpart in robustq.
 
     A region becomes a label that is the union of its mask values, with its own sigmoid. nnU-Net's order of painting
     regions over each other does not matter here, because masks may overlap.

@@ -111,12 +111,12 @@ def _answer(folder: Path, activation: str | None, classes: int) -> str:
 
 
 def _advice(encoder: str, weights: str | None) -> dict[str, str]:
-    """What to say of a normalisation. The library would ask the hub for exact values, and nothing is downloaded here."""
+    """Advice on the normalisation. For exact values the library asks the hub, and nothing is downloaded here."""
     if weights is None:
         return {}
     return {
-        "normalise": f"its encoder began with the weights {weights!r}, and most such weights expect --normalise imagenet: "
-        f"give it if the training used them as smp.encoders.get_preprocessing_fn({encoder!r}) does"
+        "normalise": f"its encoder began with the weights {weights!r}, and most such weights expect --normalise "
+        f"imagenet: give it if the training used them as smp.encoders.get_preprocessing_fn({encoder!r}) does"
     }
 
 

@@ -27,7 +27,8 @@ PEAK = 10
 class NnunetWindows(AbstractWindows):
     """The windows of nnU-Net's predictor without mirroring. They are computed here, so nnU-Net need not be installed.
 
-    The sums are in float32, nnU-Net's in float16, so that answers may differ where two classes are nearly equal.
+    Scores are summed in float16 as nnU-Net sums them, because near the corners of an image the weights are as small as
+    float16 can be. Where a gradient is asked for, the sums are in float32.
 
     Attributes:
         size: number of voxels of a window along each axis.
@@ -51,10 +52,11 @@ class NnunetWindows(AbstractWindows):
         padded = pad_to_patch(images, self.size)
         corners = self.corners(padded.shape[2:])
         weights = self.importance().to(images.device)
-        total = torch.zeros(padded.shape[2:], device=images.device)
+        with_graph = torch.is_grad_enabled() and images.requires_grad
+        dtype = torch.float32 if with_graph else torch.float16
+        total = torch.zeros(padded.shape[2:], dtype=dtype, device=images.device)
         for corner in corners:
             total[self._place(corner)] += weights
-        with_graph = torch.is_grad_enabled() and images.requires_grad
         scores: Tensor | None = None
         places = itertools.product(range(len(padded)), corners)
         for batch in self.batches(padded, batch_size=batch_size):
@@ -62,10 +64,10 @@ class NnunetWindows(AbstractWindows):
             answers = checkpoint(answer, shown, use_reentrant=False) if with_graph else answer(shown)
             for found, (number, corner) in zip(answers.float().to(images.device), places, strict=False):
                 if scores is None:
-                    scores = torch.zeros(len(padded), len(found), *padded.shape[2:], device=images.device)
-                scores[(number, slice(None), *self._place(corner))] += found * weights
+                    scores = torch.zeros(len(padded), len(found), *padded.shape[2:], dtype=dtype, device=images.device)
+                scores[number][(slice(None), *self._place(corner))] += found * weights
         assert scores is not None, "there is at least one image, and it has at least one window"
-        scores = scores / total
+        scores = (scores / total).float()
         for axis, extent in enumerate(images.shape[2:], start=2):
             scores = scores.narrow(axis, (scores.shape[axis] - extent) // 2, extent)
         return scores
