@@ -111,20 +111,20 @@ def test_cases_are_prepared_as_by_the_image_processor(
 ) -> None:
     segformer(num_channels=3).save_pretrained(tmp_path)
     processor = transformers.SegformerImageProcessor(
-        size={"height": 24, "width": 32}, image_mean=mean, image_std=deviation
+        size={"height": 32, "width": 64}, image_mean=mean, image_std=deviation
     )
     processor.save_pretrained(tmp_path)
     model = robustq.wrap(f"hf:{tmp_path}", "none").eval()
     spec = model.spec
-    assert spec.preparation.size == (24, 32)
+    assert spec.preparation.size == (32, 64)
     assert spec.preparation.normalise == normalise
     assert not spec.remarks
 
     generator = torch.Generator().manual_seed(0)
-    image = torch.randint(256, (3, 24, 32), generator=generator)
+    image = torch.randint(256, (3, 32, 64), generator=generator)
     (case,) = (
         data.read(entry)
-        for data in [robustq.InMemoryDataset([(image.float(), torch.zeros(24, 32, dtype=torch.int))])]
+        for data in [robustq.InMemoryDataset([(image.float(), torch.zeros(32, 64, dtype=torch.int))])]
         for entry in data.entries
     )
     ours = spec.preparation(case).image
