@@ -110,7 +110,7 @@ def wrap(
         given = {"classes": classes, "answer": answer, "head": head, "weights": weights, **cases.given}
         _refuse_given(folder, {name: value for name, value in given.items() if name not in trained.unsaid})
         trained = trained.completed({name: given[name] for name in trained.unsaid})
-        wrap_summary.say_unsaid(folder, [name for name in trained.unsaid if given[name] is None])
+        wrap_summary.say_unsaid(folder, [name for name in trained.unsaid if given[name] is None], trained.advice)
         model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
         origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
     else:

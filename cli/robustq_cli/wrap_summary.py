@@ -1,5 +1,6 @@
 """Prints the summary of the model that robustq wrap made."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,11 +71,15 @@ def preparation_line(preparation: "Preparation") -> dict[str, str]:
     return {"preparation": ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)}
 
 
-def say_unsaid(folder: str, names: list[str]) -> None:
-    """Say which options nobody gave, neither the folder of a trained network nor the user."""
-    options = [f"--{name}" for name in ("normalise", "labels") if name in names]
+def say_unsaid(folder: str, names: list[str], advice: Mapping[str, str]) -> None:
+    """Say which options nobody gave, neither the folder of a trained network nor the user, and what is probable."""
+    said = () if "mean_std" in names else ("normalise",)  # --mean-std says it too
+    options = [f"--{name}" for name in ("normalise", "labels") if name in names and name not in said]
     if options:
         console.say(f"note: {folder} does not say how its cases were prepared: give {' and '.join(options)} to say it")
+    for option in options:
+        if (sentence := advice.get(option.removeprefix("--"))) is not None:
+            console.say(f"note: {sentence}")
 
 
 def calibration_lines(calibration: "Calibration") -> dict[str, str]:

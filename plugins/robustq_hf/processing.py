@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustq.data.mask_values import Labels
-from robustq.data.preparation import Preparation
+from robustq.data.normalise import IMAGENET
+from robustq.data.preparation import RGB, Preparation
 
 SIZE = ("size", "spacing", "crop")
-VALUES = ("normalise", "window")
+VALUES = ("normalise", "window", "mean_std")
 
 
 def prepared(
@@ -21,14 +22,21 @@ def prepared(
         labels: labels of the network.
     """
     size, size_remarks = _size(processing)
-    values, value_remarks = _values(processing)
+    values, value_remarks = _values(processing, channels)
     remarks = [*size_remarks, *value_remarks]
     if processing.get("do_reduce_labels") or processing.get("reduce_labels"):
         remarks.append(
             "in training the mask value of a class was one more than its number in id2label, and 0 was no class "
             "(do_reduce_labels): here the mask value is that number"
         )
-    unsaid = ("ignore", *(() if size else SIZE), *(() if processing else VALUES))
+    if processing.get("do_flip_channel_order"):
+        remarks.append(
+            "its images had their channels in the order blue, green, red (do_flip_channel_order): give them so, "
+            "because robustq keeps the stored order"
+        )
+    # Whether grey images are shown to an RGB network, no processor says.
+    of_the_network = ("patch", *(("grey_to_rgb",) if channels == RGB else ()))
+    unsaid = ("ignore", *of_the_network, *(() if size else SIZE), *(() if processing else VALUES))
     return Preparation(channels=channels, labels=labels, size=size, **values), tuple(remarks), unsaid
 
 
@@ -51,7 +59,7 @@ def _size(processing: Mapping[str, Any]) -> tuple[tuple[int, ...] | None, list[s
     return size, remarks
 
 
-def _values(processing: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _values(processing: Mapping[str, Any], channels: int) -> tuple[dict[str, Any], list[str]]:
     """How values are normalised: rescaled from [0, 1 / rescale_factor], then standardised by a mean and a deviation."""
     if not processing:
         return {}, []
@@ -66,6 +74,11 @@ def _values(processing: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         return window, []
     if len(set(mean)) == len(set(deviation)) == 1:
         return window | {"standardise": (mean[0] / factor, deviation[0] / factor)}, []
+    each = (tuple(mean), tuple(deviation))
+    if len(mean) == len(deviation) == channels:
+        return window | (
+            {"normalise": "imagenet"} if each == IMAGENET else {"normalise": "mean-std", "mean_std": each}
+        ), []
     return window, [
         f"its images were standardised by the mean {mean} and the deviation {deviation} of each channel, here they are "
         "scaled to [0, 1] alone"

@@ -2,11 +2,11 @@
 
 from robustq.data.patches import pad_case, part_of
 from robustq.dataset import Case
-from robustq.model.windows import Windows
+from robustq.model.abstract_windows import AbstractWindows
 from robustq.training.batches import slice_of
 
 
-def window_cases(case: Case, windows: Windows | None) -> list[Case]:
+def window_cases(case: Case, windows: AbstractWindows | None) -> list[Case]:
     """The windows of a prepared case as cases, in the order of its latents; the case itself without windows.
 
     Where a 2D model reads a volume, these are the windows of its slices.

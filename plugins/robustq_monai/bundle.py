@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from robustq.data.mask_values import Labels
-from robustq.data.preparation import Preparation
+from robustq.data.patches import check_windows
+from robustq.data.preparation import RGB, Preparation
 from robustq.errors import RequestError
 from robustq.model.pretrained import Trained, numbered_labels, read_json, whole_number
 from robustq.network.output_masks import count_labels, default_answer
@@ -17,8 +18,11 @@ from robustq_monai.transforms import translated
 
 PREPROCESSING = ("preprocessing", "validate::preprocessing", "train::preprocessing")
 POSTPROCESSING = ("postprocessing", "validate::postprocessing", "train::postprocessing")
-FIELDS = ("labels", "ignore", "size", "spacing", "crop", "normalise", "window")
+FIELDS = ("labels", "ignore", "size", "spacing", "crop", "patch", "normalise", "window", "mean_std")
 """Fields of a preparation that a bundle may leave open."""
+
+USUAL = {"sigma_scale": 0.125, "padding_mode": "constant", "cval": 0.0}
+"""Settings of MONAI's sliding window that robustq has too, with the values that it has."""
 
 
 def read_bundle(folder: Path, *, trust: bool) -> Trained:
@@ -39,10 +43,12 @@ def read_bundle(folder: Path, *, trust: bool) -> Trained:
     described = read_json(metadata, "MONAI") if metadata.is_file() else {}
     answer = _answer(configuration, classes)
     labels, labelled = _labels(described, classes, answer)
-    fields, remarks = translated(_transforms(configuration, PREPROCESSING))
+    fields, remarks = translated(_transforms(configuration, PREPROCESSING), in_channels)
+    windows, window_remarks = _inferer(configuration, dims)
+    fields |= windows
     preparation = Preparation(dims=dims, channels=in_channels, labels=labels, **{"normalise": "none", **fields})
     said = {*fields, *(("labels",) if labelled else ())}
-    for together in (("size", "spacing"), ("normalise", "window")):
+    for together in (("size", "spacing"), ("normalise", "window", "mean_std")):
         if said & set(together):
             said |= set(together)
     return Trained(
@@ -54,8 +60,8 @@ def read_bundle(folder: Path, *, trust: bool) -> Trained:
         answer=answer,
         preparation=preparation,
         checkpoint=folder / "models" / "model.pt",
-        remarks=(*remarks, *_inferer(configuration)),
-        unsaid=tuple(field for field in FIELDS if field not in said),
+        remarks=(*remarks, *window_remarks),
+        unsaid=(*(field for field in FIELDS if field not in said), *(("grey_to_rgb",) if in_channels == RGB else ())),
     )
 
 
@@ -149,14 +155,23 @@ def _labels(described: Mapping[str, Any], classes: int, answer: str) -> tuple[La
     return tuple(enumerate(scored, start=1)), answer == "softmax"
 
 
-def _inferer(configuration: Configuration) -> tuple[str, ...]:
-    """A remark on a network that was shown windows of its cases."""
+def _inferer(configuration: Configuration, dims: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The patch and the windows of a network that answers by sliding window, or a remark on them."""
     inferer = configuration.find("inferer", "validate::inferer")
     if not isinstance(inferer, Mapping) or "SlidingWindow" not in str(inferer.get("_target_")):
-        return ()
+        return {}, ()
     try:
         extents = configuration.resolved(inferer.get("roi_size"))
-    except RequestError:
-        extents = inferer.get("roi_size")
-    words = "x".join(map(str, extents)) if isinstance(extents, list) else extents
-    return (f"MONAI shows it windows of {words} (SlidingWindowInferer), here it is shown whole cases",)
+        overlap = configuration.resolved(inferer.get("overlap", 0.25))
+        weights = configuration.resolved(inferer.get("mode", "constant"))
+        others = {name: configuration.resolved(inferer.get(name, value)) for name, value in USUAL.items()}
+        extents = [extents] * dims if isinstance(extents, int) else list(extents)
+        overlaps = {float(share) for share in (overlap if isinstance(overlap, list) else [overlap])}
+        if len(extents) != dims or min(extents) < 1 or len(overlaps) != 1 or others != USUAL:
+            raise ValueError
+        windows = f"{weights}:{overlaps.pop():g}"
+        check_windows(windows)
+    except (RequestError, TypeError, ValueError):
+        words = ", ".join(f"{name} {value}" for name, value in inferer.items() if name != "_target_")
+        return {}, (f"MONAI shows it windows (SlidingWindowInferer with {words}), here it is shown whole cases",)
+    return {"patch": tuple(extents), "windows": windows}, ()

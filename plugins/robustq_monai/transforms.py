@@ -13,12 +13,13 @@ ORDER = ("size", "spacing", "normalise", "crop")
 """The order in which a preparation does what transforms ask for."""
 
 
-def translated(transforms: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def translated(transforms: Sequence[Any], channels: int) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Fields of a preparation, and remarks on the transforms that it cannot express.
 
     Args:
         transforms: the transforms of a case as the configuration writes them, with references replaced. A transform
             that could not be read is its name alone.
+        channels: image channels of the network.
     """
     fields: dict[str, Any] = {}
     remarks: list[str] = []
@@ -38,6 +39,11 @@ def translated(transforms: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ..
             found, words = ({}, [_left_out(name)]) if translate is None else translate(transform)
         except (TypeError, ValueError, LookupError, ZeroDivisionError):
             found, words = {}, [f"{name} has settings that robustq does not read, so it is left out here"]
+        if name == "NormalizeIntensity" and (exact := _each_channel(transform, fields, channels)):
+            fields |= exact
+            continue
+        if channels > 1 and name in OVER_CHANNELS and not transform.get("channel_wise", False):
+            words = [*words, f"{name} took all channels together, here each channel is taken alone"]
         twice = sorted(set(found) & set(fields))
         if twice:
             found, words = {}, [f"{name} would set {', '.join(twice)} again, so it is left out here"]
@@ -123,6 +129,21 @@ def _z_score(transform: Mapping[str, Any]) -> Found:
     remark = "its z-score was taken over the nonzero region, here over the whole image"
     return {"normalise": "z-score"}, [remark] if nonzero else []
 
+
+def _each_channel(transform: Mapping[str, Any], fields: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """The fields for a given mean and deviation after values were scaled from a window to [0, 1]; else nothing."""
+    mean, deviation = transform.get("subtrahend"), transform.get("divisor")
+    scaled = fields.get("normalise") == "window" and "standardise" not in fields
+    if mean is None or deviation is None or not scaled or transform.get("nonzero", False):
+        return {}
+    each = tuple(
+        _floats(value) if isinstance(value, Sequence) else (float(value),) * channels for value in (mean, deviation)
+    )
+    return {"normalise": "mean-std", "mean_std": each} if {len(part) for part in each} == {channels} else {}
+
+
+OVER_CHANNELS = ("ScaleIntensity", "ScaleIntensityRangePercentiles", "NormalizeIntensity")
+"""Transforms that look at all channels together, unless they are told otherwise."""
 
 TRANSFORMS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
     "Spacing": _spacing,

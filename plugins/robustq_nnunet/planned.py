@@ -9,6 +9,7 @@ from nnunetv2.utilities.label_handling.label_handling import LabelManager, deter
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 from robustq.data.mask_values import MaskValue
+from robustq.data.patches import NNUNET
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq_nnunet.networks import NETWORKS
@@ -17,8 +18,8 @@ PICTURES = "NaturalImage2DIO"
 """nnU-Net's reader of pictures such as PNG: the axes are the picture's, and there is no spacing."""
 
 PREPARED = (
-    "trained in nnU-Net; prepared here without its crop to the nonzero region, its spline resampling, its tiles and "
-    "its mirroring, so its Dice may differ from nnU-Net's own"
+    "trained in nnU-Net; prepared here without its crop to the nonzero region, its spline resampling and its "
+    "mirroring, so its Dice may differ from nnU-Net's own"
 )
 
 
@@ -29,8 +30,9 @@ class Planned:
     Labels, channels, spacing and the order of axes are translated. So are these normalisations: z-score, none, and the
     rescaling of each image to [0, 1], if all channels have the same one; RGB to [0, 1]; and CT with one channel. With
     any other mixture, images are taken as they are, and a remark says so. A z-score over the nonzero region becomes a
-    z-score over the whole image, with a remark. The crop to the nonzero region, spline interpolation, sliding windows
-    and test-time mirroring have no counterpart in robustq.
+    z-score over the whole image, with a remark. The patch size is the plans'; windows are placed and blended as
+    nnU-Net's predictor does. The crop to the nonzero region, spline interpolation and test-time mirroring have no
+    counterpart in robustq.
 
     A region becomes a label that is the union of its mask values, with its own sigmoid. nnU-Net's order of painting
     regions over each other does not matter here, because masks may overlap.
@@ -77,6 +79,8 @@ def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: M
         ignore=labels.ignore_label,
         spacing=None if pictures else tuple(float(step) for step in configuration.spacing),
         axes=None if pictures else _axes(plans.transpose_forward, dims),
+        patch=tuple(int(extent) for extent in configuration.patch_size),
+        windows=NNUNET,
         **normalised,
     )
     return Planned(

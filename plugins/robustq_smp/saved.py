@@ -7,7 +7,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from robustq.data.preparation import Preparation
+from robustq.data.preparation import RGB, Preparation
 from robustq.errors import RequestError, unknown
 from robustq.model.pretrained import Trained, numbered_labels, read_json, whole_number
 from robustq.network.output_masks import count_labels, default_answer
@@ -19,7 +19,7 @@ DECODERS = {model.__name__: name for name, model in smp.MODEL_ARCHITECTURES_MAPP
 ANSWERS = {**dict.fromkeys(("sigmoid", "softmax", "softmax2d"), "probabilities"), "logsoftmax": "softmax"}
 """Activation at the end of the network -> how its outputs become masks."""
 
-UNSAID = ("labels", "ignore", "size", "spacing", "crop", "normalise", "window")
+UNSAID = ("labels", "ignore", "size", "spacing", "crop", "patch", "normalise", "window", "mean_std")
 """What no folder of the library says, as fields of `Preparation`."""
 
 
@@ -74,7 +74,8 @@ class SmpNetwork:
         in_channels = whole_number(settings.pop("in_channels", 3), "in_channels", folder / "config.json")
         classes = whole_number(settings.pop("classes", 1), "classes", folder / "config.json")
         settings["encoder"] = settings.pop("encoder_name", "resnet34")
-        settings.pop("encoder_weights", None)  # the folder holds the trained weights, so nothing is downloaded
+        # The folder holds the trained weights, so nothing is downloaded.
+        advice = _advice(settings["encoder"], settings.pop("encoder_weights", None))
         _check_settings(folder, model, settings)
         activation = settings.get("activation")
         answer = _answer(folder, activation, classes)
@@ -88,7 +89,12 @@ class SmpNetwork:
             answer=answer,
             preparation=Preparation(channels=in_channels, labels=numbered_labels(labels)),
             checkpoint=folder / "model.safetensors",
-            unsaid=UNSAID if activation in ANSWERS else ("answer", *UNSAID),
+            unsaid=(
+                *(() if activation in ANSWERS else ("answer",)),
+                *UNSAID,
+                *(("grey_to_rgb",) if in_channels == RGB else ()),
+            ),
+            advice=advice,
         )
 
 
@@ -102,6 +108,16 @@ def _answer(folder: Path, activation: str | None, classes: int) -> str:
             f"it with activation None, {', '.join(ANSWERS)}"
         )
     return ANSWERS[activation]
+
+
+def _advice(encoder: str, weights: str | None) -> dict[str, str]:
+    """Advice on the normalisation. For exact values the library asks the hub, and nothing is downloaded here."""
+    if weights is None:
+        return {}
+    return {
+        "normalise": f"its encoder began with the weights {weights!r}, and most such weights expect --normalise "
+        f"imagenet: give it if the training used them as smp.encoders.get_preprocessing_fn({encoder!r}) does"
+    }
 
 
 def _check_settings(folder: Path, model: str, settings: dict[str, Any]) -> None:

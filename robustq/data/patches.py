@@ -7,6 +7,35 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from robustq.dataset import Case
+from robustq.errors import RequestError
+
+NNUNET = "nnunet"
+"""The windows of nnU-Net, as `Preparation.windows` names them."""
+
+WEIGHTS = ("gaussian", "constant")
+"""Weights that MONAI gives to the voxels of a window."""
+
+
+def overlap_of(windows: str) -> float:
+    """The overlap of MONAI's windows in a text such as "gaussian:0.5"; a ValueError where it has none."""
+    return float(windows.partition(":")[2])
+
+
+def check_windows(windows: str) -> None:
+    """Refuse a text that names no windows.
+
+    Raises:
+        RequestError: it is neither nnU-Net's nor MONAI's weights with an overlap.
+    """
+    try:
+        known = windows == NNUNET or (windows.partition(":")[0] in WEIGHTS and 0 <= overlap_of(windows) < 1)
+    except ValueError:
+        known = False
+    if not known:
+        raise RequestError(
+            f"windows={windows!r} was given: give {NNUNET}, or weights and an overlap from 0 to below 1, such as "
+            "gaussian:0.5 or constant:0.25"
+        )
 
 
 def pad_to_patch(tensor: Tensor, patch: Sequence[int]) -> Tensor:

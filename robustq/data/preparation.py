@@ -15,6 +15,7 @@ from robustq.data.mask_values import (
     parse_mask_value,
 )
 from robustq.data.normalise import MeanStd, check_mean_std, check_normalisation, value_map
+from robustq.data.patches import check_windows
 from robustq.data.resample import crop_or_pad, resample
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
@@ -57,6 +58,9 @@ class Preparation:
         patch: number of voxels along each axis of the parts of a prepared case that the model sees. It is trained on
             patches of this size, and answers by sliding window. None for a model that sees whole cases.
 
+        windows: how windows of this size are placed and blended: "gaussian:0.5" and "constant:0.25" are MONAI's, with
+            these weights and this overlap, a share of a window; "nnunet" are nnU-Net's.
+
     Raises:
         RequestError: a field has a value that cannot be used.
     """
@@ -75,6 +79,7 @@ class Preparation:
     grey_to_rgb: bool = False
     mean_std: MeanStd | None = None
     patch: tuple[int, ...] | None = None
+    windows: str = "gaussian:0.5"
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -103,6 +108,7 @@ class Preparation:
                     f"{self.dims} {'' if name == 'spacing' else 'whole '}numbers above 0"
                 )
         check_labels(self.labels, self.ignore)
+        check_windows(self.windows)
 
     def __call__(self, case: Case) -> Case:
         """The prepared case: a float32 image and boolean masks (L, *S), with the intensity range and the spacing that
@@ -237,7 +243,7 @@ class Preparation:
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int, "patch": int}
 
-_LATER = {"grey_to_rgb": False, "mean_std": None, "patch": None}
+_LATER = {"grey_to_rgb": False, "mean_std": None, "patch": None, "windows": "gaussian:0.5"}
 """Fields that are written only where they say something, and the values that say nothing."""
 
 
@@ -252,6 +258,6 @@ def _well_formed(name: str, value: Any) -> bool:
     if name in _TUPLES:
         kinds = (int, float) if _TUPLES[name] is float else (int,)
         return value is None or (isinstance(value, list) and all(type(entry) in kinds for entry in value))
-    if name in ("normalise", "grey_to_rgb"):
-        return isinstance(value, str if name == "normalise" else bool)
+    if name in ("normalise", "windows", "grey_to_rgb"):
+        return isinstance(value, bool if name == "grey_to_rgb" else str)
     return type(value) is int or (name == "ignore" and value is None)

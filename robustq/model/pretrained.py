@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -33,6 +33,7 @@ class Trained:
         checkpoint: a file that `robustq.model.weights.load_weights` reads.
         remarks: what a reader must know wherever the model appears, such as what the preparation cannot express.
         unsaid: what the folder does not say, so that the user may: "answer", and names of fields of the preparation.
+        advice: for a name in `unsaid`, a sentence on the value that the network was probably trained with.
         translate: gives the checkpoint's tensors the names that they have in the network, where the framework stores
             other names. It leaves tensors that it does not know as they are.
     """
@@ -47,6 +48,7 @@ class Trained:
     checkpoint: Path
     remarks: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
+    advice: Mapping[str, str] = field(default_factory=dict)
     translate: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]] | None = None
 
     def completed(self, given: Mapping[str, Any]) -> "Trained":
@@ -57,6 +59,8 @@ class Trained:
         """
         values = {name: value for name, value in given.items() if value is not None}
         answer = values.pop("answer", self.answer)
+        if values.get("mean_std") is not None:
+            values.setdefault("normalise", "mean-std")
         if answer != self.answer and "labels" not in values:
             values["labels"] = numbered_labels(count_labels(self.classes, answer))
         return replace(self, answer=answer, preparation=replace(self.preparation, **values))

@@ -10,9 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from robustq.data.patches import pad_to_patch
+from robustq.data.patches import NNUNET, overlap_of
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
+from robustq.model.abstract_windows import AbstractWindows
+from robustq.model.nnunet_windows import NnunetWindows
 from robustq.model.segmenter import Segmenter
 from robustq.requirements import pip_line
 from robustq.shapes import Codes, Images, by
@@ -34,33 +36,23 @@ class Scores(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Windows:
-    """The windows of a model, placed and blended by MONAI's `sliding_window_inference` with Gaussian weights.
-
-    Where another framework places or weighs its windows otherwise, a class with these methods takes its place.
+class Windows(AbstractWindows):
+    """The windows of a model, placed and blended by MONAI's `sliding_window_inference`.
 
     Attributes:
         size: number of voxels of a window along each axis.
         overlap: share of a window that the next window along an axis covers too.
+        weights: "gaussian" or "constant".
     """
 
     size: tuple[int, ...]
     overlap: float = OVERLAP
+    weights: str = "gaussian"
 
     def blend(
         self, answer: Callable[[Images], Tensor], images: Images, *, batch_size: int, device: torch.device
     ) -> Float[Tensor, "b classes *s"]:
-        """The weighted means of the windows' class scores, float32, on the device of the images.
-
-        Images that are smaller than a window are padded with 0, and the scores are cropped back. Gradients pass; then
-        each batch of windows is computed again in the backward pass, so that memory holds the graph of one batch.
-
-        Args:
-            answer: function from a batch of windows, on `device`, to their class scores.
-            images: images on any device.
-            batch_size: number of windows in a batch.
-            device: device of the batches.
-        """
+        """See `AbstractWindows.blend`."""
         from monai.inferers.utils import sliding_window_inference
 
         def copied(batch: Images) -> Tensor:
@@ -73,23 +65,12 @@ class Windows:
             batch_size,
             partial(checkpoint, copied, use_reentrant=False) if with_graph else copied,
             overlap=self.overlap,
-            mode="gaussian",
+            mode=self.weights,
             sw_device=device,
             device=images.device,
         )
         assert isinstance(scores, Tensor), "one tensor per batch gives one tensor"
         return scores
-
-    def batches(self, images: Images, *, batch_size: int) -> Iterator[Images]:
-        """The windows whose answers `blend` blends: all those of the first image, then those of the next."""
-        images = pad_to_patch(images, self.size)
-        corners = self.corners(images.shape[2:])
-        count = len(images) * len(corners)
-        for first in range(0, count, batch_size):
-            numbers = range(first, min(first + batch_size, count))
-            yield torch.stack(
-                [self._cut(images[number // len(corners)], corners[number % len(corners)]) for number in numbers]
-            )
 
     def corners(self, extents: Sequence[int]) -> list[tuple[int, ...]]:
         """The place of the first voxel of each window in an image of these extents, none smaller than a window."""
@@ -101,13 +82,8 @@ class Windows:
         ]
         return [tuple(int(along.start) for along in place) for place in dense_patch_slices(extents, self.size, steps)]
 
-    def _cut(self, image: Tensor, corner: Sequence[int]) -> Tensor:
-        for axis, (start, length) in enumerate(zip(corner, self.size, strict=True), start=1):
-            image = image.narrow(axis, start, length)
-        return image
 
-
-def windows_of(preparation: Preparation) -> Windows | None:
+def windows_of(preparation: Preparation) -> AbstractWindows | None:
     """The windows of a model with this preparation; None for a model that sees whole images.
 
     Raises:
@@ -115,6 +91,8 @@ def windows_of(preparation: Preparation) -> Windows | None:
     """
     if preparation.patch is None:
         return None
+    if preparation.windows == NNUNET:
+        return NnunetWindows(preparation.patch)
     try:
         import monai.inferers.utils  # noqa: F401 - only to see whether it is there
     except ImportError as error:
@@ -122,7 +100,8 @@ def windows_of(preparation: Preparation) -> Windows | None:
             f"the model answers by sliding window (patch {by(preparation.patch)}), which needs the library monai: "
             f"{pip_line('monai')}"
         ) from error
-    return Windows(preparation.patch)
+    weights = preparation.windows.partition(":")[0]
+    return Windows(preparation.patch, overlap_of(preparation.windows), weights)
 
 
 def class_scores(model: Segmenter, images: Images, *, batch_size: int) -> Scores:

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 import robustq
 from networks import noise
+from robustq.data.network_input import network_input
 from robustq.errors import RequestError
 from robustq_cli.wrap import wrap as wrap_command
 from trained_folders import Bomb, edited, stressed
@@ -97,29 +98,49 @@ def test_weights_of_torch_save_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "deviation", "same"),
-    [(0.5, 0.25, True), ([0.5] * 3, [0.25] * 3, True), ([0.4, 0.5, 0.6], [0.2] * 3, False)],
+    ("mean", "deviation", "normalise"),
+    [
+        (0.5, 0.25, "window"),
+        ([0.5] * 3, [0.25] * 3, "window"),
+        ([0.4, 0.5, 0.6], [0.2] * 3, "mean-std"),
+        ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225], "imagenet"),
+    ],
 )
-def test_cases_are_prepared_as_by_the_image_processor(tmp_path: Path, mean: Any, deviation: Any, same: bool) -> None:
+def test_cases_are_prepared_as_by_the_image_processor(
+    tmp_path: Path, mean: Any, deviation: Any, normalise: str
+) -> None:
     segformer(num_channels=3).save_pretrained(tmp_path)
     processor = transformers.SegformerImageProcessor(
-        size={"height": 24, "width": 32}, image_mean=mean, image_std=deviation
+        size={"height": 32, "width": 64}, image_mean=mean, image_std=deviation
     )
     processor.save_pretrained(tmp_path)
-    spec = robustq.wrap(f"hf:{tmp_path}", "none").spec
-    assert spec.preparation.size == (24, 32)
-    assert any("deviation" in remark for remark in spec.remarks) is not same
+    model = robustq.wrap(f"hf:{tmp_path}", "none").eval()
+    spec = model.spec
+    assert spec.preparation.size == (32, 64)
+    assert spec.preparation.normalise == normalise
+    assert not spec.remarks
 
     generator = torch.Generator().manual_seed(0)
-    image = torch.randint(256, (3, 24, 32), generator=generator)
+    image = torch.randint(256, (3, 32, 64), generator=generator)
     (case,) = (
         data.read(entry)
-        for data in [robustq.InMemoryDataset([(image.float(), torch.zeros(24, 32, dtype=torch.int))])]
+        for data in [robustq.InMemoryDataset([(image.float(), torch.zeros(32, 64, dtype=torch.int))])]
         for entry in data.entries
     )
     ours = spec.preparation(case).image
-    theirs = processor(image.byte(), return_tensors="pt", do_normalize=same)["pixel_values"][0]
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    theirs = processor(image.byte(), return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(network_input(ours[None], spec.preparation), theirs, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(model.run(ours[None]).logits, librarys_own(tmp_path, theirs), rtol=0, atol=1e-4)
+
+
+def test_grey_images_for_an_rgb_network_are_the_users_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    segformer(num_channels=3).save_pretrained("net")
+    transformers.SegformerImageProcessor(size={"height": 32, "width": 32}).save_pretrained("net")
+    wrap_command(arch="hf:net", quantise="none", grey_to_rgb=True, out=Path("grey.safetensors"))
+    preparation = robustq.load("grey.safetensors").spec.preparation
+    assert (preparation.case_channels, preparation.normalise) == (1, "imagenet")
 
 
 def test_what_a_preparation_cannot_express_is_told(tmp_path: Path) -> None:

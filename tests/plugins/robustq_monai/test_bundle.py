@@ -15,6 +15,7 @@ from networks import noise
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
 from robustq.model.pretrained import open_trained
+from robustq.model.windows import class_scores
 from robustq_cli.wrap import wrap as wrap_command
 from trained_folders import Bomb, edited, stressed
 
@@ -118,9 +119,48 @@ def test_the_masks_are_those_of_the_bundles_own_inference(bundle: Path, tmp_path
         assert again.run(prepared.image[None]).logits.equal(quantised.run(prepared.image[None]).logits)
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"overlap": 0.5, "mode": "gaussian"}, {"overlap": 0.625, "roi_size": 8}, {"roi_size": [8, 24, 16]}]
+)
+def test_the_windows_are_those_of_the_bundles_own_inferer(bundle: Path, settings: dict[str, Any]) -> None:
+    inferer = {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16], **settings}
+    edited(bundle / "configs" / "inference.json", lambda it: it.update(inferer=inferer))
+    parser = evaluated_by_monai(bundle)
+    network = parser.get_parsed_content("network")
+    network.load_state_dict(torch.load(bundle / "models" / "model.pt", weights_only=True))
+    image = noise(1, 1, 24, 20, 28)
+    model = robustq.wrap(f"monai:{bundle}", "none").eval()
+    with torch.no_grad():
+        theirs = parser.get_parsed_content("inferer")(image, network.eval())
+        ours = class_scores(model, image, batch_size=1).scores
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    assert ours.argmax(1).equal(theirs.argmax(1))
+
+
+def test_windows_that_cannot_be_followed_are_told(bundle: Path) -> None:
+    inferer = {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, -1]}
+    edited(bundle / "configs" / "inference.json", lambda it: it.update(inferer=inferer))
+    spec = robustq.wrap(f"monai:{bundle}", "none").spec
+    assert spec.preparation.patch is None
+    assert any("with roi_size [16, 16, -1]), here it is shown whole cases" in remark for remark in spec.remarks)
+
+
+def test_given_means_of_scaled_channels_become_the_preparation(bundle: Path) -> None:
+    edited(bundle / "configs" / "inference.json", lambda it: it["network_def"].update(in_channels=2))
+    scaled = {"_target_": "ScaleIntensityRanged", "a_min": 0, "a_max": 255, "b_min": 0, "b_max": 1, "clip": True}
+    given = {"_target_": "NormalizeIntensityd", "subtrahend": [0.4, 0.5], "divisor": [0.2, 0.3], "channel_wise": True}
+    trained = translated(bundle, scaled, given)
+    assert trained.preparation.mean_std == ((0.4, 0.5), (0.2, 0.3))
+    assert not trained.remarks
+    (remark,) = translated(bundle, {"_target_": "NormalizeIntensityd"}).remarks
+    assert remark == "NormalizeIntensity took all channels together, here each channel is taken alone"
+
+
 def test_a_bundle_in_two_dimensions_is_measured(bundle: Path) -> None:
     flat = {**INFERENCE["network_def"], "spatial_dims": 2}
-    edited(bundle / "configs" / "inference.json", lambda it: it.update(network_def=flat, preprocessing={}))
+    edited(
+        bundle / "configs" / "inference.json", lambda it: it.update(network_def=flat, preprocessing={}, inferer=None)
+    )
     torch.save(
         UNet(**SETTINGS | {"spatial_dims": 2}, norm=("GROUP", {"num_groups": 2})).state_dict(),
         bundle / "models/model.pt",
@@ -133,7 +173,7 @@ def test_transforms_become_the_preparation_and_the_rest_is_told(bundle: Path) ->
     spec = robustq.wrap(f"monai:{bundle}", "none").spec
     assert (spec.preparation.window, spec.preparation.spacing) == ((-57.0, 164.0), (1.5, 1.5, 2.0))
     assert any("turned to the orientation RAS" in remark for remark in spec.remarks)
-    assert any("windows of 16x16x16 (SlidingWindowInferer)" in remark for remark in spec.remarks)
+    assert (spec.preparation.patch, spec.preparation.windows) == ((16, 16, 16), "constant:0.5")
 
 
 def translated(bundle: Path, *transforms: dict[str, Any]) -> Any:
@@ -164,7 +204,7 @@ def translated(bundle: Path, *transforms: dict[str, Any]) -> Any:
 )
 def test_intensities_are_normalised_as_by_monai(bundle: Path, transform: dict[str, Any], values: Any) -> None:
     trained = translated(bundle, transform)
-    assert trained.remarks == (trained.remarks[-1],), "only the windows are told"
+    assert not trained.remarks
     image = (100 * noise(1, 8, 8, 8)).float()
     (case,) = (
         data.read(entry)

@@ -1,6 +1,7 @@
 """nnU-Net's networks, results folders and trainer, with the real library."""
 
 import copy
+import itertools
 import json
 import pickle
 import shutil
@@ -20,10 +21,13 @@ from networks import noise
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import Case, Entry
 from robustq.errors import RequestError
+from robustq.model.nnunet_windows import NnunetWindows
+from robustq.model.windows import class_scores
 
 pytest.importorskip("nnunetv2", reason="nnU-Net is not installed: pip install 'robustq[nnunet]'")
 
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.inference.sliding_window_prediction import compute_gaussian, compute_steps_for_sliding_window
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -98,6 +102,42 @@ def test_a_trained_network_is_wrapped_as_it_is_and_quantised(
     assert again.spec == model.spec
     with torch.no_grad():
         assert again.run(images).logits.equal(model.run(images).logits)
+
+
+@pytest.mark.parametrize("extents", [(29, 21, 40), (12, 37, 16)])
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("described", [folders.dataset(), folders.dataset(folders.REGIONS)])
+def test_masks_on_nnunets_own_grid_are_those_of_its_predictor(
+    write: Any, described: dict[str, Any], dims: int, extents: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = write(folders.plans(dims), described)
+    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(results), (0,), "checkpoint_final.pth")
+    image = noise(1, *extents)
+    theirs = predictor.predict_logits_from_preprocessed_data(image).float()
+
+    model = robustq.wrap(f"nnunet:{results}", "none").eval()
+    # A 2D network reads slices along nnU-Net's first axis.
+    images = image[None] if dims == 3 else image.movedim(1, 0)
+    with torch.no_grad():
+        scores = class_scores(model, images, batch_size=1).scores
+    ours, expected = model.masks(scores), model.masks(theirs[None] if dims == 3 else theirs.movedim(1, 0))
+    both, sizes = (ours & expected).transpose(0, 1).flatten(1).sum(1), ours.transpose(0, 1).flatten(1).sum(1)
+    dice = 2 * both / (sizes + expected.transpose(0, 1).flatten(1).sum(1))
+    with capsys.disabled():
+        print(f"\n{dims}D {extents}: {int((ours != expected).any(1).sum())} of {image.numel()} voxels differ, {dice}")
+    assert all(dice[sizes > 0] >= 0.999)
+    torch.testing.assert_close(scores, theirs[None] if dims == 3 else theirs.movedim(1, 0), rtol=0, atol=5e-3)
+
+
+def test_windows_lie_and_weigh_as_nnunets() -> None:
+    for size, extents in (((16, 12, 9), (110, 64, 9)), ((64, 48), (110, 97))):
+        windows = NnunetWindows(size)
+        assert windows.corners(extents) == list(
+            itertools.product(*compute_steps_for_sliding_window(extents, size, 0.5))
+        )
+        own = compute_gaussian(size, value_scaling_factor=10, device=torch.device("cpu"))
+        assert windows.importance().equal(own.float())
 
 
 def test_a_bundle_is_rebuilt_where_only_the_networks_are_installed(write: Any, tmp_path: Path) -> None:
