@@ -98,6 +98,10 @@ class Recording:
         """Compute and write the rows of every batch that is not written yet; the first batch has the number `first`."""
         compute(self.directory, batches, work, self.on_progress, self.executor, counting=counting, first=first)
 
+    def extend(self, batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
+        """Write a plan to which batches were added, with further entries of the request file."""
+        self.directory.add({"plan": batches, **entries})
+
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""
         self.directory.write(number, [*rows, *self.subjects.failed_rows()])
