@@ -125,17 +125,22 @@ def _by_architecture(runs: "list[Run]", per_label: bool) -> "tuple[dict[str, obj
     """One line for each architecture, the mean over its training seeds, as a document and as tables."""
     from robustq.report.architecture_table import architecture_grid
     from robustq.report.sample_notes import ONE_NETWORK
-    from robustq.results.several_runs import architectures, join, remarks
+    from robustq.results.several_runs import architectures, join, remarks, shared_draws
     from robustq.statistics import summarise_by_architecture
 
     all_rows = join(runs)
     metrics = [metric for metric in runs[0].metrics if all(metric in run.metrics for run in runs)]
     rows = all_rows[all_rows["metric"].isin(metrics) | (all_rows["status"] == "failed")]
     notes = [note for note in remarks(runs) if note != ONE_NETWORK]
+    draws = shared_draws(runs).text
     table = summarise_by_architecture(rows, architectures(runs), by_label=per_label)
     grids = [
         architecture_grid(
-            table, metric, caption=_caption(runs[0], metric), notes=notes, distance=_measures_distance(metric)
+            table,
+            metric,
+            caption=_caption(runs[0], draws, metric),
+            notes=notes,
+            distance=_measures_distance(metric),
         )
         for metric in metrics
     ]
@@ -148,7 +153,7 @@ def _measures_distance(metric: str) -> bool:
     return next(iter(parse_metrics(metric).values())).measures_distance
 
 
-def _caption(run: "Run", metric: str) -> str:
+def _caption(run: "Run", draws: str, metric: str) -> str:
     """The caption of a metric's table: the data, the draws, and for a distance how missed structures count."""
-    caption = ", ".join(filter(None, (run.asked["data"]["name"], run.draws_text)))
+    caption = ", ".join(filter(None, (run.asked["data"]["name"], draws)))
     return f"{caption}, missed structures by {run.asked['missing']}" if _measures_distance(metric) else caption

@@ -145,14 +145,14 @@ class Pieces:
     def __init__(self, bars: "Progress", target: Path | None, written: Callable[[], None]) -> None:
         self._bars, self._target, self._written = bars, target, written
         self._task = bars.add_task("reading cases", total=None)
-        self._milestones = Milestones()
-        self._work_said = False
+        self._milestones, self._work_said = Milestones(), False
 
     def __call__(self, progress: "Done") -> None:
         """Show how far the run is. Pieces of an earlier run do not count, so that the time left is right."""
         done, total = progress.done - progress.resumed, progress.total - progress.resumed
-        if not done:
+        if not done:  # the run begins, or its second stage
             self._bars.reset(self._task)
+            self._milestones, self._work_said = Milestones(), False
         if self._target is not None:
             say(f"The run directory is {self._target}. If the run is stopped, it continues with --out {self._target}.")
             self._target = None

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from robustq.request.draws import most_draws, parse_draws
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
@@ -41,6 +42,25 @@ TransferFrom = Annotated[
         rich_help_panel=PERTURBATIONS,
         help="Model whose attacks the other models are shown too. By default the matched baseline (wrapped with "
         "identity:D), if there is one.",
+    ),
+]
+DrawsOrAuto = Annotated[
+    str | None,
+    typer.Option(
+        "--draws",
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        autocompletion=complete.one_of("auto"),
+        help="Number of random repetitions of every case at each level above 0. By default 10 of noise and 1 of an "
+        "attack. auto gives each level as many as its means need, 4 or more.",
+    ),
+]
+MaxDraws = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=PERTURBATIONS,
+        help="Largest number of repetitions that --draws auto gives a level. By default 100.",
     ),
 ]
 Metrics = Annotated[
@@ -93,7 +113,8 @@ def stress(
     attack: Attacks = None,
     transfer_from: TransferFrom = None,
     levels: options.Levels = "0,1,10,20,30",
-    draws: options.DrawsOfKind = None,
+    draws: DrawsOrAuto = None,
+    max_draws: MaxDraws = None,
     seed: options.NoiseSeed = 0,
     compat: options.Compat = None,
     clip: options.Clip = False,
@@ -115,6 +136,8 @@ def stress(
     """
     # Wrong options are refused here, before the slow import of torch.
     parsed_levels = parse_levels(levels)
+    parsed_draws = None if draws is None else parse_draws(draws)
+    most_draws(parsed_draws, max_draws)
     attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
@@ -132,7 +155,8 @@ def stress(
             attack=attacks,
             transfer_from=transfer_from,
             levels=parsed_levels,
-            draws=draws,
+            draws=parsed_draws,
+            max_draws=max_draws,
             seed=seed,
             metrics=metrics,
             missing=missing,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robustq.report.numbers import count, listed, number, percent
+from robustq.request.draws import Draws
 from robustq.statistics.masked_gradients import MATTERS, Masked, rivals
 
 MASKED = "Masked gradients make a model look robust, because its own gradients mislead the attack."
@@ -61,10 +62,10 @@ def masking_notes(
     return [*notes, MASKED, *sentences]
 
 
-def _draw_notes(attacks: Mapping[str, int], asked: int) -> list[str]:
+def _draw_notes(attacks: Mapping[str, Draws], asked: Draws) -> list[str]:
     """Notes on the number of draws of an attack and on what they are."""
-    single = [name for name, draws in attacks.items() if draws < asked]
-    drawn = [name for name, draws in attacks.items() if draws > 1]
+    single = [name for name, draws in attacks.items() if draws == 1 != asked]
+    drawn = [name for name, draws in attacks.items() if draws != 1]
     notes = []
     if single and not drawn:
         notes.append(

@@ -1,7 +1,7 @@
 """Formats figures in the same way for every table and note."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -65,15 +65,20 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
-def draws_per_level(count: int, of_attacks: int | None = None) -> str:
-    """`10 draws per level above 0`: at level 0 nothing is drawn. `10 draws per level above 0, 1 of attacks`.
+def draws_per_level(counts: Collection[int], of_attacks: Collection[int] = ()) -> str:
+    """`10 draws per level above 0`: at level 0 nothing is drawn. `4 to 12 draws per level above 0, 1 of attacks`.
 
     Args:
-        count: number of draws.
-        of_attacks: number of draws of an attack, where it is another.
+        counts: numbers of draws of the levels.
+        of_attacks: numbers of draws of attacks; they are named where they differ from the others.
     """
-    text = "1 draw per level" if count == 1 else f"{count} draws per level above 0"
-    return text if of_attacks in (None, count) else f"{text}, {of_attacks} of attacks"
+    text = "1 draw per level" if set(counts) == {1} else f"{span(counts)} draws per level above 0"
+    return text if not of_attacks or span(of_attacks) == span(counts) else f"{text}, {span(of_attacks)} of attacks"
+
+
+def span(counts: Collection[int]) -> str:
+    """`10`; `4 to 12` where the counts differ."""
+    return str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def plain(value: object) -> object:

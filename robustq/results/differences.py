@@ -11,9 +11,8 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.metric import AbstractMetric, parse_metrics
 from robustq.report.baseline_table import comparison_grid
-from robustq.report.numbers import draws_per_level
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
-from robustq.results.several_runs import join, remarks, seed_notes
+from robustq.results.several_runs import join, remarks, seed_notes, shared_draws
 from robustq.results.stress_run import Run
 from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
@@ -126,7 +125,7 @@ class Differences:
     def _caption(self, metric: str) -> str:
         """The data, the draws, and for a distance how missed structures count."""
         asked = self.runs[0].asked
-        caption = f"{asked['data']['name']}, {draws_per_level(asked['draws'])}"
+        caption = ", ".join(filter(None, (asked["data"]["name"], shared_draws(self.runs).text)))
         return f"{caption}, missed structures by {asked['missing']}" if _measure(metric).measures_distance else caption
 
 

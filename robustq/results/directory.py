@@ -118,6 +118,14 @@ class RunDirectory:
             )
         return document
 
+    def add(self, entries: dict[str, Any]) -> None:
+        """Add entries to the request file, or replace them; what was asked stays.
+
+        Raises:
+            StorageError: the disk is full, can only be read, or is gone.
+        """
+        self._write(self._name, {**self.read(), **entries})
+
     @property
     def first_batch(self) -> int:
         """Number of the first planned batch. Number 0 of an analysis holds what the clean cases say."""

@@ -131,7 +131,7 @@ class MinimalLevels(Stored):
             "level: the median over groups (patients), with the quartiles in brackets.",
             f"The search goes up in steps of {STEPS[0]:g} percentage points until mean Dice is below the threshold. "
             f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
-            f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level(self.asked['draws'])}.",
+            f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level([self.asked['draws']])}.",
             "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
             f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. Their "
             f"level counts as {percent(MOST)}, and figures that depend on this are marked ≥ (at least).",

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from robustq.errors import RequestError
+from robustq.request.draws import AUTO
+from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
-_SHARED = ("seed", "draws", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
+_SHARED = ("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
-    """The rows of all runs.
+    """The rows of all runs. Where `--draws auto` gave the runs different numbers of draws, those that all have.
 
     Raises:
         RequestError: a run is not finished; or the settings, preparations or cases of two runs differ, so that their
@@ -28,9 +30,8 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
         for setting in _SHARED:
             if first.asked[setting] != other.asked[setting]:
                 raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
-        for name, number in first.draws.items():
-            if number != other.draws[name]:
-                raise _refused(first, other, f"draws of {name}", str(number), str(other.draws[name]))
+        if AUTO not in (first.asked["draws"], other.asked["draws"]):
+            _check_fixed_draws(first, other)
         first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
         differences = first_preparation.differences(other_preparation)
         if differences:
@@ -45,7 +46,23 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
                 for cases in (first_cases, other_cases)
             )
             raise _refused(first, other, "cases", first_text, other_text)
-    return pd.concat([run.to_frame() for run in runs], ignore_index=True)
+    shared = shared_draws(runs)
+    frames = [run.to_frame() if run.level_draws == shared else shared.of_rows(run.to_frame()) for run in runs]
+    return pd.concat(frames, ignore_index=True)
+
+
+def shared_draws(runs: Sequence[Run]) -> LevelDraws:
+    """The number of draws that all runs have at each level."""
+    return LevelDraws.shared([run.level_draws for run in runs])
+
+
+def _check_fixed_draws(first: Run, other: Run) -> None:
+    """Refuse two runs that were asked other numbers of draws. Only `--draws auto` leaves the number open."""
+    if first.asked["draws"] != other.asked["draws"]:
+        raise _refused(first, other, "draws", str(first.asked["draws"]), str(other.asked["draws"]))
+    for name, number in first.draws.items():
+        if number != other.draws[name]:
+            raise _refused(first, other, f"draws of {name}", str(number), str(other.draws[name]))
 
 
 def remarks(runs: Sequence[Run]) -> list[str]:
@@ -64,7 +81,7 @@ def remarks(runs: Sequence[Run]) -> list[str]:
         for run in runs
         for note in (*run.attack_notes(), *run.invented_notes(), *run.pooled_notes(), *run.sample_notes())
     )
-    return [*notes, *dict.fromkeys(shared)]
+    return [*notes, *shared_draws(runs).notes, *dict.fromkeys(shared)]
 
 
 def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:

@@ -64,9 +64,14 @@ class Stored:
         first = self.directory.first_batch
         return sum(not self.directory.has(number) for number in range(first, first + len(self.document["plan"])))
 
+    @property
+    def planned_batches(self) -> int:
+        """How many batches are planned."""
+        return len(self.document["plan"])
+
     def unfinished_notes(self) -> list[str]:
         """A note where rows are missing, because the command was stopped."""
-        missing, planned = self.missing_batches, len(self.document["plan"])
+        missing, planned = self.missing_batches, self.planned_batches
         return (
             [
                 f"NOT FINISHED: {missing} of {planned} batches of this run have no rows yet, so the figures are of "

@@ -12,13 +12,15 @@ from robustq.metric import parse_metrics
 from robustq.report.figure_files import save_figure
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import draws_per_level, plain
+from robustq.report.numbers import plain
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
+from robustq.request.draws import AUTO
 from robustq.request.names import transferred
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
+from robustq.results.level_draws import LevelDraws
 from robustq.results.rows import SMALLER
 from robustq.results.stored import Stored
 from robustq.statistics import group_means, summarise
@@ -90,19 +92,27 @@ class Run(Stored):
 
     @property
     def draws(self) -> dict[str, int]:
-        """For each perturbation and attack, the number of draws at a level above 0."""
-        attacks: dict[str, int] = self.asked.get("attacks", {})
-        return {name: attacks.get(name, self.asked["draws"]) for name in self.asked["perturbations"]}
+        """For each perturbation and attack, the number of draws at a level above 0, the largest where they differ."""
+        return {name: max(numbers.values(), default=0) for name, numbers in self.level_draws.numbers.items()}
+
+    @cached_property
+    def level_draws(self) -> LevelDraws:
+        """The number of draws at each level."""
+        return LevelDraws.of_run(self.document)
 
     @property
-    def draws_text(self) -> str:
-        """The number of draws in words; "" where no level is above 0."""
-        if max(self.asked["levels"]) == 0:
-            return ""
-        attacks = self.asked.get("attacks", {})
-        noise = [number for name, number in self.draws.items() if name not in attacks]
-        of_attacks = [max(attacks.values())] if attacks else []
-        return draws_per_level(*(noise[:1] + of_attacks))
+    def missing_batches(self) -> int:
+        """As of every run. The second stage of `--draws auto` counts as one batch until its batches are planned."""
+        return super().missing_batches + self._second_stage_unplanned
+
+    @property
+    def planned_batches(self) -> int:
+        """As of every run; counted as `missing_batches`."""
+        return super().planned_batches + self._second_stage_unplanned
+
+    @property
+    def _second_stage_unplanned(self) -> bool:
+        return self.asked["draws"] == AUTO and "level_draws" not in self.document
 
     def masked_gradients(self) -> list[Masked]:
         """Where another attack that may change the image no more did a model more harm than its own, beyond chance."""
@@ -173,7 +183,7 @@ class Run(Stored):
             data=self.asked["data"]["name"],
             models=self.models,
             perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
-            draws=self.draws_text,
+            draws=self.level_draws.text,
             missing=self.asked["missing"],
             domains=domains,
             notes=[
@@ -182,6 +192,7 @@ class Run(Stored):
                 *self.raised_notes(),
                 *self.invented_notes(),
                 *self.memory_notes(),
+                *self.level_draws.notes,
                 *self.sample_notes(),
             ],
         )
@@ -204,6 +215,7 @@ class Run(Stored):
             "data": self.asked["data"]["name"],
             "cases": len(self.asked["data"]["cases"]),
             "draws": self.asked["draws"],
+            **({"level_draws": self.level_draws.numbers} if self.asked["draws"] == AUTO else {}),
             "models": {
                 model: {
                     "quantise": str(self.spec(model).quantise),
@@ -233,6 +245,7 @@ class Run(Stored):
                 *self.raised_notes(),
                 *self.invented_notes(),
                 *self.memory_notes(),
+                *self.level_draws.notes,
                 *self.sample_notes(),
             ],
         }

@@ -14,6 +14,7 @@ from robustq.model.device import choose_device
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import NO_SITE
 from robustq.request.checks import parse_checks
+from robustq.request.draws import check_fixed_draws
 from robustq.request.levels import check_levels
 from robustq.request.with_setting import split_setting
 from robustq.results.analysis import Analysis, measured
@@ -86,6 +87,7 @@ def analyse(
     levels = [level for level in check_levels(levels) if level > 0]
     if not perturbations or not levels:
         raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
+    check_fixed_draws(draws)
     if draws < 2:
         raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
     if batch_size is not None and batch_size < 1:

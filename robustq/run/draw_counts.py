@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from robustq.attack import AbstractAttack
-from robustq.errors import RequestError
 from robustq.perturbation import AbstractPerturbation
+from robustq.request.draws import Draws
 from robustq.results.directory import RunDirectory
 
 NOISE = 10
@@ -15,30 +15,20 @@ ATTACK = 1
 """Default number of draws of an attack, because another random start changes figures little and costs many passes."""
 
 
-def check_draws(draws: int | None) -> None:
-    """Refuse a number of draws below 1.
-
-    Raises:
-        RequestError: the number is below 1.
-    """
-    if draws is not None and draws < 1:
-        raise RequestError(f"draws={draws} was asked: give 1 or more")
-
-
 def draw_counts(
-    asked: int | None, noise: bool, attacks: Mapping[str, AbstractAttack], begun: Mapping[str, Any]
-) -> tuple[int, dict[str, int]]:
+    asked: Draws | None, noise: bool, attacks: Mapping[str, AbstractAttack], begun: Mapping[str, Any]
+) -> tuple[Draws, dict[str, Draws]]:
     """The number of draws of each perturbation, and that of each attack. An attack without randomness has one.
 
     Args:
-        asked: the number that the user asked for; None for the defaults.
+        asked: the number that the user asked for, or `AUTO`; None for the defaults.
         noise: whether there are perturbations.
         attacks: attacks by name.
         begun: as `begun_request` gives it. Earlier versions took as many draws of an attack as of noise, and a run that
             one of them began keeps its numbers.
     """
 
-    def of_attacks(draws: int) -> dict[str, int]:
+    def of_attacks(draws: Draws) -> dict[str, Draws]:
         return {name: draws if attack.random else 1 for name, attack in attacks.items()}
 
     if asked is not None:

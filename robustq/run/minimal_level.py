@@ -20,8 +20,9 @@ from robustq.network.memory import with_smaller_batches
 from robustq.network.run_network import evaluation_mode
 from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
+from robustq.request.draws import check_fixed_draws
 from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
-from robustq.run.draw_counts import check_draws, search_draws
+from robustq.run.draw_counts import search_draws
 from robustq.run.plain_network import model_for_case
 from robustq.scoring.mean_dice import mean_dice
 
@@ -141,4 +142,4 @@ def check_search(threshold: float, resolution: float, draws: int | None) -> None
         raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
     if not FINEST <= resolution <= MOST:
         raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {MOST:g}")
-    check_draws(draws)
+    check_fixed_draws(draws)

@@ -39,11 +39,13 @@ class Counting:
         of: the passes of a piece.
         networks: number of networks.
         at_most: whether a piece can take fewer passes than `of` says, as a search does.
+        what: whose passes they are, as the subject of a sentence.
     """
 
     of: Callable[[Piece], Passes]
     networks: int
     at_most: bool = False
+    what: str = "This run"
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ class Work:
         networks: number of networks.
         at_most: whether there can be fewer passes.
         seconds: estimated time of all of them, from the time of those that are done.
+        what: as in `Counting`.
     """
 
     passes: Passes
     networks: int
     at_most: bool
     seconds: float
+    what: str = "This run"
 
     @property
     def is_long(self) -> bool:
@@ -72,7 +76,9 @@ class Work:
         plain, with_gradient = self.passes
         number = f"{'at most ' if self.at_most else ''}{_spaced(plain + with_gradient)}"
         gradient = f", {_spaced(with_gradient)} of them with gradient" if with_gradient else ""
-        return f"This run makes {number} passes through {count(self.networks, 'network')}{gradient}, {self._time} here."
+        return (
+            f"{self.what} makes {number} passes through {count(self.networks, 'network')}{gradient}, {self._time} here."
+        )
 
     @property
     def _time(self) -> str:

@@ -3,23 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from robustq.request.draws import FIRST
 from robustq.request.names import CLEAN
 
 
 class Piece(NamedTuple):
-    """The unit of work: one case, one perturbation, one level, with all draws and all models.
+    """The unit of work: one case, one perturbation, one level, with all draws of a stage and all models.
 
     Attributes:
         case: case id.
         perturbation: canonical name, or `CLEAN` at level 0.
         level: percent.
         draws: number of draws, 1 at level 0.
+        first: number of the first draw.
     """
 
     case: str
     perturbation: str
     level: float
     draws: int
+    first: int = 0
 
 
 def plan(
@@ -51,6 +54,31 @@ def plan(
             *(Piece(case, perturbation, level, number) for perturbation, number in draws.items() for level in above),
         )
     ]
+    return _batches(pieces, batch_size)
+
+
+def plan_second_stage(
+    cases: Sequence[str], level_draws: Mapping[str, Mapping[float, int]], *, batch_size: int
+) -> list[list[Piece]]:
+    """Batches of the pieces that follow the first stage of `--draws auto`; otherwise as `plan`.
+
+    Args:
+        cases: ids of the cases.
+        level_draws: for the name of each perturbation and each level, its number of draws, those of the first stage
+            included.
+        batch_size: images in a batch.
+    """
+    pieces = [
+        Piece(case, perturbation, level, number - FIRST, FIRST)
+        for case in cases
+        for perturbation, numbers in level_draws.items()
+        for level, number in numbers.items()
+        if number > FIRST
+    ]
+    return _batches(pieces, batch_size)
+
+
+def _batches(pieces: Sequence[Piece], batch_size: int) -> list[list[Piece]]:
     batches: list[list[Piece]] = [[]]
     for piece in pieces:
         if batches[-1] and sum(planned.draws for planned in batches[-1]) + piece.draws > batch_size:

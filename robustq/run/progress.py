@@ -66,5 +66,5 @@ def compute(
         done += len(waiting[number])
         spent += sum(counting.of(piece).cost for piece in waiting[number])
         seconds = monotonic() - begun
-        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / spent)
+        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / spent, counting.what)
         on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))

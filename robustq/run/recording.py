@@ -133,6 +133,10 @@ class Recording:
                 first=first,
             )
 
+    def extend(self, batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
+        """Write a plan to which batches were added, with further entries of the request file."""
+        self.directory.add({"plan": batches, **entries})
+
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""
         self.directory.write(number, [*rows, *self.subjects.failed_rows()])

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from robustq.data.open_dataset import Data
@@ -14,13 +15,15 @@ from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
+from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
-from robustq.run.draw_counts import begun_request, check_draws, draw_counts
+from robustq.run.choose_draws import choose_draws
+from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
-from robustq.run.plan import plan
+from robustq.run.plan import plan, plan_second_stage
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
 from robustq.run.stress_pieces import Evaluator
@@ -35,7 +38,8 @@ def stress(
     attack: Sequence[str] = (),
     transfer_from: str | None = None,
     levels: Sequence[float] = (0, 1, 10, 20, 30),
-    draws: int | None = None,
+    draws: Draws | None = None,
+    max_draws: int | None = None,
     seed: int = 0,
     metrics: str = "dice",
     missing: str = "diagonal",
@@ -67,7 +71,8 @@ def stress(
             The default is the first matched baseline, else the first model without codebook, else the first model.
         levels: percent, 0 to 100. Level 0 is always run, once for each case.
         draws: random realisations at each level above 0; by default 10 of a perturbation and 1 of an attack. An attack
-            without randomness always has one.
+            without randomness always has one. "auto" gives each level as many as its means need.
+        max_draws: largest number that "auto" gives a level, 100 by default.
         seed: seed of the run. The seed of a draw follows from it, the case, the perturbation and the draw's number.
         metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm".
         missing: policy for the distance to a missed structure: "diagonal", "inf" or "drop".
@@ -107,6 +112,7 @@ def stress(
         raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
     levels = check_levels(levels)
     check_draws(draws)
+    most = most_draws(draws, max_draws)
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     if missing not in get_args(Missing):
@@ -128,13 +134,16 @@ def stress(
     recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
     draws, attack_draws = draw_counts(draws, bool(perturbations), attacks, begun_request(recording.directory))
     draws_of = {**dict.fromkeys(perturbations, draws), **attack_draws}
+    first_draws = {name: FIRST if number == AUTO else number for name, number in draws_of.items()}
     # An attack is slow and takes one case at a time, so its rows are written piece by piece.
-    batches = plan([entry.id for entry in good], draws_of, levels, batch_size=1 if attacks else batch_size)
+    piece_batch_size = 1 if attacks else batch_size
+    batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
     asked = {
         "perturbations": [*perturbations, *attacks],
         **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
         "levels": list(levels),
         "draws": draws,
+        **({"max_draws": most} if draws == AUTO else {}),
         "seed": seed,
         "metrics": list(chosen_metrics),
         "missing": missing,
@@ -158,7 +167,15 @@ def stress(
         precision=choose_precision(precision, subjects.device),
     )
     with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
-        recording.compute(batches, evaluator, Counting(evaluator.passes, len(subjects.models)), seed=seed)
+        counting = Counting(evaluator.passes, len(subjects.models))
+        if draws == AUTO:
+            chosen = [name for name, number in draws_of.items() if number == AUTO]
+            recording.compute(batches, evaluator, replace(counting, what="The first stage of this run"), seed=seed)
+            numbers = choose_draws(recording.directory, chosen, levels, most=most, stage=len(batches))
+            counting = replace(counting, what="The second stage of this run")
+            batches += plan_second_stage([entry.id for entry in good], numbers, batch_size=piece_batch_size)
+            recording.extend(batches, level_draws=numbers)
+        recording.compute(batches, evaluator, counting, seed=seed)
         recording.end(len(batches))
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())

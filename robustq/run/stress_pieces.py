@@ -77,7 +77,7 @@ class Evaluator:
         draws = (
             self._draw(piece, number, perturber, names)
             for piece in batch
-            for number in range(piece.draws)
+            for number in range(piece.first, piece.first + piece.draws)
             for perturber, names in self._views(piece.perturbation)
         )
         # The windows of one draw fill the batches, and several draws of a large volume would fill the memory.
