@@ -421,11 +421,11 @@ def test_values_leave_the_intensity_range_unless_they_are_clipped(clip: bool, mo
     beyond = []
     answer = Evaluator._answer
 
-    def watched(self, draws):
+    def watched(self, draws, batch_size):
         for draw in draws:
             low, high = draw.case.intensity_range[0].float()
             beyond.append(bool((draw.case.image < low).any() or (draw.case.image > high).any()))
-        return answer(self, draws)
+        return answer(self, draws, batch_size)
 
     monkeypatch.setattr(Evaluator, "_answer", watched)
     robustq.stress({"m": model()}, "phantom:cases=1,domain=A", levels=[50], draws=1, clip=clip)
