@@ -34,8 +34,11 @@ def read_nifti(path: Path) -> Stored:
     promised = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
     check_promise(path, promised, compressed=path.name.lower().endswith(".gz"))
     values = np.asanyarray(image.dataobj)
-    if values.ndim == 5 and values.shape[3] == 1:
-        values = values[:, :, :, 0]
+    if values.ndim == 5:
+        raise CaseError(
+            f"{path.name} has a fifth axis, on which NIfTI keeps vectors such as displacements: store channels on the "
+            "fourth axis"
+        )
     if values.ndim not in (2, 3, 4):
         raise CaseError(f"{path.name} has {values.ndim} axes: known are two or three, and a last one for channels")
     axes = min(values.ndim, 3)
