@@ -12,7 +12,7 @@ from robustq_cli.wrong_value import in_words
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("stress", "--draws", "1.5"), "--draws '1.5' is not a whole number: give one, such as 1"),
+        (("stress", "--draws", "1.5"), "--draws '1.5' is not a whole number: give one, such as 10, or auto"),
         (("minimal", "--below", "half"), "--below 'half' is not a number: give one, such as 0.5"),
         (("stress", "--batch-size", "x"), "--batch-size 'x' is not a whole number: give one, such as 1"),
     ],
