@@ -110,23 +110,29 @@ def _verdict(
         if higher_is_better
         else f"The {metric} of {model} rises by {amount} {less} than that of {baseline} {where}"
     )
-    lost = f"{comparison}{'' if _settled(drop) else _NOT_SETTLED} ({sample})."
+    if drop["difference"] == 0:
+        comparison = f"{model} and {baseline} lose equally much {metric} {where}"
+    lost = f"{comparison}{_doubt(drop)} ({sample})."
     if pd.isna(clean["difference"]):
         return lost
+    if clean["difference"] == 0:
+        return f"{lost} At 0\N{NO-BREAK SPACE}%, their {metric} is equal."
     side = "higher" if clean["difference"] > 0 else "lower"
     at_zero = f"{abs(clean['difference']):.{digits}f}{_interval(clean, digits)}{of_unit} {side}"
-    return f"{lost} At 0\N{NO-BREAK SPACE}%, its {metric} is {at_zero}{'' if _settled(clean) else _NOT_SETTLED}."
+    return f"{lost} At 0\N{NO-BREAK SPACE}%, its {metric} is {at_zero}{_doubt(clean)}."
 
 
-def _settled(row: Mapping[str, Any]) -> bool:
-    """Whether the interval excludes 0."""
-    return bool(row["low"] > 0 or row["high"] < 0)
+def _doubt(row: Mapping[str, Any]) -> str:
+    """What is said of a difference that is not settled; "" where the interval excludes 0, or nothing differs."""
+    if row["difference"] == 0 or row["low"] > 0 or row["high"] < 0:
+        return ""
+    return ", not settled, because there is no interval" if pd.isna(row["low"]) else _NOT_SETTLED
 
 
 def _interval(row: Mapping[str, Any], digits: int) -> str:
-    """The interval of the absolute value of the difference, as ` [0.012, 0.030]`; what is said without one."""
+    """The interval of the absolute value of the difference, as ` [0.012, 0.030]`; "" where there is none."""
     if pd.isna(row["low"]):
-        return " (no interval)"
+        return ""
     ends = (row["low"], row["high"]) if row["difference"] >= 0 else (-row["high"], -row["low"])
     return f" [{number(ends[0], digits)}, {number(ends[1], digits)}]"
 

@@ -13,7 +13,7 @@ import pandas as pd
 from robustq.errors import RequestError, unknown
 from robustq.metric import parse_metrics
 from robustq.report.gate_report import Line
-from robustq.report.numbers import percent
+from robustq.report.numbers import count, percent
 from robustq.request.criteria import Criterion, read_criteria
 from robustq.results.stress_run import Run
 from robustq.statistics import group_means, holm
@@ -127,6 +127,7 @@ def _filled(run: Run, criterion: Criterion) -> Iterable[Criterion]:
         given = getattr(criterion, name)
         if given is not None and given not in accepted:
             raise unknown(name, given, accepted)
+    _check_direction(criterion)
     levels = list(run.asked["levels"])
     level = max(levels) if criterion.level is None else criterion.level
     if level not in levels and level != 0:
@@ -138,6 +139,22 @@ def _filled(run: Run, criterion: Criterion) -> Iterable[Criterion]:
     for model in models:
         for perturbation in perturbations:
             yield replace(criterion, model=model, perturbation=perturbation, level=level)
+
+
+def _check_direction(criterion: Criterion) -> None:
+    """Refuse a bound on the side where the metric is better, which a bad model would pass.
+
+    Raises:
+        RequestError: the bound is on the wrong side, or the metric has no retention.
+    """
+    (measure,) = parse_metrics(criterion.metric).values()
+    wrong, right = ("max", "min") if measure.higher_is_better else ("min", "max")
+    if criterion.kind == "retention":
+        if not measure.higher_is_better:
+            raise RequestError(f'{criterion.metric} has no retention, because lower is better: use kind = "mean"')
+    elif getattr(criterion, wrong) is not None:
+        better = "higher" if measure.higher_is_better else "lower"
+        raise RequestError(f"{criterion.metric} has {wrong}, and {better} is better: give {right}")
 
 
 def _decide(run: Run, rows: pd.DataFrame, criterion: Criterion) -> Decision:
@@ -159,15 +176,18 @@ def _decide(run: Run, rows: pd.DataFrame, criterion: Criterion) -> Decision:
         )
         return _passed(criterion, acceptance, alpha, small_allowed=True)
     if of_model.unanswered:
-        reason = f"{len(of_model.unanswered)} groups have an answer that is not finite"
-        return Decision(criterion, Acceptance(0, math.nan, math.nan, 1.0, 0.0, None), "fail", reason, 0.0)
+        reason = f"{count(len(of_model.unanswered), 'group')} with an answer that is not finite"
+        return _failed_outright(criterion, reason)
+    if of_model.missed and measure.measures_distance and run.asked["missing"] == "drop":
+        reason = f"a label is missed in {count(len(of_model.missed), 'group')}, and --missing drop gave it no value"
+        return _failed_outright(criterion, reason)
     at_level = of_model.values(at_level=True)
     if criterion.kind == "mean":
         least, sign = (criterion.min, 1) if criterion.min is not None else (criterion.max, -1)
         assert least is not None, "checked when the criterion was read"
         if of_model.failed and not (measure.higher_is_better and not of_model.unit):
-            reason = f"{len(of_model.failed)} groups have a failed case, and the worst {criterion.metric} is not known"
-            return Decision(criterion, Acceptance(0, math.nan, math.nan, 1.0, 0.0, None), "fail", reason, 0.0)
+            reason = f"{count(len(of_model.failed), 'group')} with a failed case, whose {criterion.metric} is not known"
+            return _failed_outright(criterion, reason)
         # The worst value of a share is 0.
         worst = pd.Series(0.0, index=pd.Index(sorted(of_model.failed), tupleize_cols=False))
         kept = at_level[~at_level.index.isin(list(of_model.failed))]
@@ -191,6 +211,11 @@ def _decide(run: Run, rows: pd.DataFrame, criterion: Criterion) -> Decision:
     return _passed(criterion, acceptance, alpha)
 
 
+def _failed_outright(criterion: Criterion, reason: str) -> Decision:
+    """The decision on a criterion for which no bound can be computed without leaving bad answers out."""
+    return Decision(criterion, Acceptance(0, math.nan, math.nan, 1.0, 0.0, None), "fail", reason, 0.0)
+
+
 def _ratio(means: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(means[:, 0] / means[:, 1])
@@ -202,7 +227,8 @@ class _Selected:
     Attributes:
         failed: groups with a case that could not be used.
         unanswered: groups with an answer that is not finite.
-        spoilt: groups with one of these, or with a missed label.
+        missed: groups with a missed label.
+        spoilt: groups with any of these.
         unit: unit of the metric in these rows.
     """
 
@@ -215,7 +241,8 @@ class _Selected:
         self._level = criterion.level
         at_level = self._rows[self._rows["level"] == self._level]
         self.unanswered = _groups(at_level[at_level["status"] == NO_ANSWER])
-        self.spoilt = self.failed | self.unanswered | _groups(at_level[at_level["status"] == "missed"])
+        self.missed = _groups(at_level[at_level["status"] == "missed"])
+        self.spoilt = self.failed | self.unanswered | self.missed
         self.unit = str(next(iter(self._rows["unit"]), ""))
 
     def values(self, *, at_level: bool) -> pd.Series:

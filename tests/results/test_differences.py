@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import robustq
+from robustq.report.robustness_table import robustness_verdicts
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,26 @@ def test_a_distance_rises_and_says_its_unit(run_of_two: robustq.Run) -> None:
 
     assert sentence.startswith("The hd95 of vq rises by ")
     assert " mm" in sentence
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ((0.0, 0.0, 0.0), "vq and base lose equally much dice from 0 to 30\N{NO-BREAK SPACE}% gaussian (1 patient"),
+        (
+            (-0.1, float("nan"), float("nan")),
+            "vq loses 0.100 less dice than base from 0 to 30\N{NO-BREAK SPACE}% gaussian",
+        ),
+    ],
+)
+def test_no_difference_and_no_interval_are_said_as_they_are(figures: tuple[float, ...], words: str) -> None:
+    shared = {"model": "vq", "baseline": "base", "perturbation": "gaussian", "perturbations": 1, "level": 30.0}
+    row = shared | {"groups": 1} | dict(zip(("difference", "low", "high"), figures, strict=True))
+    (sentence,) = robustness_verdicts(pd.DataFrame([row | {"measure": name} for name in ("clean", "drop")]), "dice", "")
+
+    assert words in sentence
+    assert "contains 0" not in sentence
+    assert ("there is no interval" in sentence) == (figures[0] != 0)
 
 
 def test_a_run_may_be_given_by_its_directory(run_of_two: robustq.Run) -> None:

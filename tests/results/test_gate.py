@@ -27,13 +27,15 @@ class Threshold(nn.Module):
         return torch.cat([-scores, scores], dim=1)
 
 
-def _run(folder: Path, groups: int, *, spoilt: int = 0) -> robustq.Run:
+def _run(folder: Path, groups: int, *, spoilt: int = 0, **asked: str) -> robustq.Run:
     generator = np.random.default_rng(0)
     masks = [generator.random((12, 12)) > 0.5 for _ in range(groups)]
     pairs = [(mask.astype(np.float32)[None], mask.astype(np.uint8)) for mask in masks]
     for image, _ in pairs[:spoilt]:
         image[:] = 0  # the structure is missed
-    return robustq.stress({"net": Threshold(), "twin": Threshold()}, pairs, levels=[0, 40], draws=2, out=folder)
+    return robustq.stress(
+        {"net": Threshold(), "twin": Threshold()}, pairs, levels=[0, 40], draws=2, out=folder, **asked
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,17 @@ def test_a_missed_structure_counts_as_not_reached(tmp_path: Path) -> None:
     assert decision.outcome == "undecided"
 
 
+def test_a_distance_is_bounded_above_and_its_missed_structures_are_not_dropped_unseen(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run", 60, spoilt=1, metrics="dice,hd95", missing="drop")
+
+    for criterion in (Criterion("hd95", "mean", min=1, level=0), Criterion("hd95", "retention", min=0.5)):
+        with pytest.raises(RequestError, match="lower is better"):
+            robustq.gate(run, [criterion])
+    (decision, _) = robustq.gate(run, [Criterion("hd95", "mean", max=1, level=0)]).decisions
+
+    assert (decision.outcome, decision.reason[:21]) == ("fail", "a label is missed in ")
+
+
 def test_looks_at_later_patients_cost_a_part_of_the_error(tmp_path: Path) -> None:
     run = _run(tmp_path / "run", 29)
     criterion = {"metric": "dice", "kind": "share", "min": 0.99, "share": 0.9, "level": 0.0}
@@ -101,6 +114,7 @@ def test_looks_at_later_patients_cost_a_part_of_the_error(tmp_path: Path) -> Non
         ({"level": 7.0}, "level 7 is not in this run"),
         ({"label": "heart"}, "unknown label"),
         ({"model": "nobody"}, "unknown model"),
+        ({"min": None, "max": 0.9}, "dice has max, and higher is better: give min"),
     ],
 )
 def test_what_the_run_does_not_have_is_refused(run: robustq.Run, changes: dict[str, object], words: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 import SimpleITK
 from PIL import Image
 
+from image_folder import only as only
+from image_folder import root as root
 from robustq.data.open_dataset import open_dataset
-from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
 
 RNG = np.random.default_rng(0)
@@ -34,19 +35,6 @@ def nifti(
     image.header.set_sform(sform, int(sform is not None))
     image.header["xyzt_units"] = unit
     nibabel.save(image, path)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
-    return tmp_path
-
-
-def only(root: Path) -> tuple[Case, AbstractDataset]:
-    dataset = open_dataset(str(root))
-    (entry,) = dataset.entries
-    return dataset.read(entry), dataset
 
 
 @pytest.mark.parametrize(("unit", "length"), [(1, 1e-3), (2, 1.0), (3, 1e3), (1 + 8, 1e-3)])

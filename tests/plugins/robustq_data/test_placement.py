@@ -10,9 +10,9 @@ import SimpleITK
 from nibabel.orientations import aff2axcodes, axcodes2ornt, io_orientation, ornt_transform
 from PIL import Image
 
+from image_folder import only as only
+from image_folder import root as root
 from robustq.data.grid import Grid
-from robustq.data.open_dataset import open_dataset
-from robustq.dataset import AbstractDataset, Case
 from robustq.errors import CaseError
 
 RNG = np.random.default_rng(0)
@@ -40,19 +40,6 @@ def nifti(
 
 def itk(path: Path, image: SimpleITK.Image) -> None:
     SimpleITK.WriteImage(image, str(path))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
-    return tmp_path
-
-
-def only(root: Path) -> tuple[Case, AbstractDataset]:
-    dataset = open_dataset(str(root))
-    (entry,) = dataset.entries
-    return dataset.read(entry), dataset
 
 
 def in_the_world(mask: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], to: np.ndarray) -> np.ndarray:
