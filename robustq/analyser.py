@@ -61,11 +61,15 @@ class Draws:
         first: number of the first of these draws.
         latent: latent of the perturbed images; `latent.output` holds the model's answer if the analyser needs it.
         predicted: J·δ of every token and draw, (N, P, D); None unless the analyser needs it.
+        cases: the perturbed cases, with the truth moved along where the perturbation moves it.
+        batch_size: number of images, slices or windows that a pass may hold.
     """
 
     first: int
     latent: Latent
     predicted: Float[Tensor, "n p d"] | None
+    cases: Sequence[Case] = ()
+    batch_size: int = 1
 
 
 class AbstractAnalyser(ABC):
@@ -101,6 +105,9 @@ class AbstractAnalyser(ABC):
     needs_output: ClassVar[bool] = False
     """Whether the analyser needs the model's output, so that the decoder is run. Then every latent that `clean`,
     `begin` and `observe` get holds the masks that the model answers with, in `Latent.output`."""
+
+    own_passes: int = 0
+    """Number of whole passes that the analyser makes itself for each draw, besides those of the latents."""
 
     verdict_metric: ClassVar[str | None] = None
     """The metric of the finding whose `reason` is the verdict on a model; None for an analyser without a verdict.

@@ -1,7 +1,7 @@
 """A segmentation network cut at its bottleneck: encoder, quantiser, decoder."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -87,6 +87,7 @@ class Segmenter(nn.Module):
         self.spec = spec
         self._stop = False
         self._bypassed = False
+        self._exchange: Callable[[Sequence[Tensor]], Sequence[Tensor]] | None = None
         self._contiguous: set[bool] = set()
         """In training mode (True) or evaluation mode (False), the decoder takes only a contiguous bottleneck."""
         self.image_size: tuple[int, ...] = ()
@@ -189,6 +190,21 @@ class Segmenter(nn.Module):
             yield
         finally:
             self._bypassed = False
+
+    @contextmanager
+    def exchanging(self, exchange: Callable[[Sequence[Tensor]], Sequence[Tensor]]) -> Iterator[None]:
+        """Within this context the decoder gets other feature maps than the site's output holds.
+
+        Args:
+            exchange: called once in each pass, with the site's feature maps as the decoder would get them: the skips,
+                then the bottleneck after the output projection, each (B, C, *T). It returns as many maps of the same
+                shapes, which the decoder gets. `encode` does not call it.
+        """
+        self._exchange = exchange
+        try:
+            yield
+        finally:
+            self._exchange = None
 
     def pad(self, images: Tensor) -> Tensor:
         """Images (B, C, *S), padded at the far ends by repeating their border, to extents that the network accepts."""
@@ -302,7 +318,8 @@ class Segmenter(nn.Module):
             self._quantised, self._loss = quantised, quantised.loss
             bottleneck = inserted.project_out(quantised.quantised)
             bottleneck = bottleneck.contiguous() if self.training in self._contiguous else bottleneck
-        return features.put([*self._treat(skips), bottleneck])
+        maps = [*self._treat(skips), bottleneck]
+        return features.put(maps if self._exchange is None else self._exchange(maps))
 
     def _treat(self, skips: list[Tensor]) -> list[Tensor]:
         if self._bypassed:

@@ -77,13 +77,15 @@ class Watcher:
         return [replace(row, reason=row.reason or reason) for row in rows]
 
     def passes(self, piece: Piece) -> Passes:
-        """The passes that a piece takes: a second one where the decoder is needed, and one for each tangent."""
+        """The passes that a piece takes: a second one where the decoder is needed, one for each tangent, and an
+        analyser's own."""
         total = 0
         for analysers in self.analysers.values():
             watching = [analyser for analyser in analysers.values() if analyser.needs_draws]
             runs = 2 if any(analyser.needs_output for analyser in watching) else 1
             tangent_passes = piece.draws if any(analyser.needs_tangents for analyser in watching) else 0
-            total += runs * (1 + piece.draws) + tangent_passes
+            own = piece.draws * sum(analyser.own_passes for analyser in watching)
+            total += runs * (1 + piece.draws) + tangent_passes + own
         return Passes(total)
 
     def _watch(self, piece: Piece, batch_size: int) -> Iterator[Row]:
@@ -106,11 +108,9 @@ class Watcher:
         step = batch_size if whole else 1
         for first in range(0, piece.draws, step):
             numbers = range(first, min(first + step, piece.draws))
-            images = torch.stack(
-                [self.perturber(case, piece.perturbation, piece.level, number).image for number in numbers]
-            )
+            drawn = [self.perturber(case, piece.perturbation, piece.level, number) for number in numbers]
             for name, watchers in watching.items():
-                if name not in unwatched and not self._observe(name, watchers, case, images, first, batch_size):
+                if name not in unwatched and not self._observe(name, watchers, case, drawn, first, batch_size):
                     unwatched.add(name)
         parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
         for name, watchers in watching.items():
@@ -127,12 +127,12 @@ class Watcher:
         name: str,
         watchers: Sequence[AbstractAnalyser],
         case: Case,
-        images: torch.Tensor,
+        drawn: Sequence[Case],
         first: int,
         batch_size: int,
     ) -> bool:
         """Show some draws to the analysers of a model, unless their latents are not finite; whether they were shown."""
-        model = self.subjects.models[name]
+        model, images = self.subjects.models[name], torch.stack([moved.image for moved in drawn])
         latents = self._latents(name, watchers, case, images, batch_size)
         if not _finite(latents):
             return False
@@ -140,7 +140,8 @@ class Watcher:
         if any(analyser.needs_tangents for analyser in watchers):
             predicted = tangents(model, case.image, images - case.image, axis=case.slice_axis)
         for analyser, drawn_latent in zip(watchers, latents, strict=True):
-            analyser.observe(Draws(first, drawn_latent, predicted if analyser.needs_tangents else None))
+            needed = predicted if analyser.needs_tangents else None
+            analyser.observe(Draws(first, drawn_latent, needed, drawn, batch_size))
         return True
 
     def _no_answer(

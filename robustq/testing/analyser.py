@@ -1,5 +1,7 @@
 """A check that an analyser keeps its contract, for the tests of any project."""
 
+from dataclasses import replace
+
 import pandas as pd
 import torch
 
@@ -65,6 +67,8 @@ def _draws(analyser: AbstractAnalyser, case: Case) -> list[Draws]:
             first,
             _latent(analyser, images),
             tangents(analyser.model, case.image, images - case.image, axis=None) if analyser.needs_tangents else None,
+            [replace(case, image=image) for image in images],
+            PART,
         )
         for first, images in zip(range(0, DRAWS, PART), perturbed.split(PART), strict=True)
     ]

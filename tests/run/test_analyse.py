@@ -27,6 +27,7 @@ FIRST_WORDS = {
     "codebook": "Codebook",
     "latent-variance": "Latent variance",
     "occupancy": "Tokens beyond the radius",
+    "pathways": "Pathways of noise",
     "taylor": "Largest safe level",
 }
 """For each check, the first words of the title of its first table."""
