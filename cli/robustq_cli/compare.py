@@ -22,8 +22,8 @@ EXAMPLES = examples(
         "robustq compare runs/first --baseline baseline-trained",
     ),
     (
-        "One line per architecture, from runs of several training seeds",
-        "robustq compare runs/seed-* --by architecture --format latex",
+        "One line per architecture, from runs of several training seeds, and the differences from one of them",
+        "robustq compare runs/seed-* --by architecture --baseline 'unet none'",
     ),
 )
 
@@ -36,7 +36,8 @@ Baseline = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=STATISTICS,
-        help="Name of the model that the others are compared with, as in the tables of robustq stress.",
+        help="Name of the model that the others are compared with, as in the tables of robustq stress; with --by "
+        "architecture the name of an architecture, as in its table.",
     ),
 ]
 By = Annotated[
@@ -45,8 +46,8 @@ By = Annotated[
         metavar="NAME",
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of("architecture"),
-        help="Summarise instead of comparing: architecture gives one line for each architecture, the mean over its "
-        "training seeds. Give this or --baseline.",
+        help="Summarise by architecture: one line for each, the mean over its training seeds. With --baseline, also "
+        "the differences from that architecture, over training seeds and patients.",
     ),
 ]
 PerLabel = Annotated[
@@ -82,8 +83,6 @@ def compare(
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
-    if by is not None and baseline is not None:
-        raise RequestError("compare takes either --baseline NAME or --by architecture, not both: leave one out")
 
     from robustq.results.stress_run import Run
 
@@ -93,9 +92,9 @@ def compare(
         raise RequestError(f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture")
     document: dict[str, object]
     document, grids = (
-        _by_architecture(stress_runs, per_label)
-        if baseline is None
-        else _with_baseline(stress_runs, baseline, per_label)
+        _with_baseline(stress_runs, baseline, per_label)
+        if by is None and baseline is not None
+        else _by_architecture(stress_runs, baseline, per_label)
     )
     if json:
         console.print_json({"runs": [str(path) for path in runs], **document})
@@ -121,8 +120,10 @@ def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[
     return document, [grid for metric in differences.metrics for grid in differences.grids(metric)]
 
 
-def _by_architecture(runs: "list[Run]", per_label: bool) -> "tuple[dict[str, object], list[Grid]]":
-    """One line for each architecture, the mean over its training seeds, as a document and as tables."""
+def _by_architecture(
+    runs: "list[Run]", baseline: str | None, per_label: bool
+) -> "tuple[dict[str, object], list[Grid]]":
+    """One line for each architecture, the mean over its training seeds, and the differences from a baseline."""
     from robustq.report.architecture_table import architecture_grid
     from robustq.report.sample_notes import ONE_NETWORK
     from robustq.results.several_runs import architectures, join, remarks, shared_draws
@@ -144,7 +145,13 @@ def _by_architecture(runs: "list[Run]", per_label: bool) -> "tuple[dict[str, obj
         )
         for metric in metrics
     ]
-    return {"notes": notes, "rows": table.to_dict("records")}, grids
+    document: dict[str, object] = {"notes": notes, "rows": table.to_dict("records")}
+    if baseline is not None:
+        from robustq.results.architecture_claims import architecture_claims, architecture_claims_grid
+
+        grids += [architecture_claims_grid(runs, baseline, metric, notes) for metric in metrics]
+        document["claims"] = {m: architecture_claims(runs, baseline, m).to_dict("records") for m in metrics}
+    return document, grids
 
 
 def _measures_distance(metric: str) -> bool:

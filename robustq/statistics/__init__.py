@@ -6,6 +6,7 @@ May import `request/`, `data/`, `scoring/`, `network/`, `one_writer` and what st
 """
 
 from robustq.statistics.against_baseline import compare as compare
+from robustq.statistics.architecture_claims import claims_about_architectures as claims_about_architectures
 from robustq.statistics.bootstrap import bootstrap_interval as bootstrap_interval
 from robustq.statistics.by_architecture import summarise_by_architecture as summarise_by_architecture
 from robustq.statistics.curve_intervals import curve_intervals as curve_intervals

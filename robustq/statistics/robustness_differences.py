@@ -58,7 +58,7 @@ def compare_robustness(
     rows = []
     for model, means in paired_means(frame, baseline).items():
         is_share = higher_is_better and not means["unit"].any()
-        samples = {name: _samples(means[means["perturbation"] == name]) for name in order}
+        samples = {name: curve_samples(means[means["perturbation"] == name]) for name in order}
         samples = {name: sample for name, sample in samples.items() if sample is not None}
         curves = {name: [name] for name in samples} | ({ALL: list(samples)} if len(samples) > 1 else {})
         for perturbation, parts in curves.items():
@@ -86,7 +86,7 @@ _COLUMNS = (
 )
 
 
-def _samples(means: pd.DataFrame) -> pd.DataFrame | None:
+def curve_samples(means: pd.DataFrame) -> pd.DataFrame | None:
     """For each group, (value at level 0, value at the highest level, AUDC) of the model, then of the baseline.
 
     A group counts only if both sides have a value at every level, and no answer is missing. None without a level above

@@ -126,6 +126,13 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
     assert document["rows"]
     assert "1 training seed, too few for a claim" in document["rows"][0]["note"]
     assert not any("each model is one" in note for note in document["notes"])  # a line is an architecture here
+    baseline = next(row["architecture"] for row in document["rows"] if "identity" in row["architecture"])
+    asked_for_claims = ("--by", "architecture", "--baseline", baseline)
+    result = robustq("compare", "run", *asked_for_claims, "--json", cwd=tmp_path)
+    claims = json.loads(result.stdout)["claims"]["dice"]
+    assert {(claim["seeds"], claim["verdict"]) for claim in claims} == {(1, "depends")}
+    result = robustq("compare", "run", *asked_for_claims, cwd=tmp_path)
+    assert f"compared with {baseline}" in result.stdout
 
 
 def test_wrap_as_json_is_one_document(tmp_path: Path) -> None:

@@ -135,7 +135,8 @@ def test_a_volume_read_by_slices_or_windows_is_mixed_part_by_part(patch: tuple[i
             slices = []
             for number in range(4):
                 one, other = (
-                    replace(case(9, 8), image=to_slices(whole.image, 2)[number]) for whole in (bottlenecks, surroundings)
+                    replace(case(9, 8), image=to_slices(whole.image, 2)[number])
+                    for whole in (bottlenecks, surroundings)
                 )
                 bottleneck = clean_maps(model, one, 1, skips=False)[-1]
                 slices.append(mixed_answers(model, other, [other], bottleneck, 1).held[0])

@@ -1,0 +1,60 @@
+"""What runs of several training seeds say about architectures, compared with one of them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from robustq.errors import RequestError
+from robustq.metric import parse_metrics
+from robustq.report.claims_table import claims_grid
+from robustq.report.grid import Grid
+from robustq.results.several_runs import architectures, join, shared_draws
+from robustq.results.stress_run import Run
+from robustq.statistics.architecture_claims import claims_about_architectures
+
+
+def architecture_claims(runs: Sequence[Run], baseline: str, metric: str) -> pd.DataFrame:
+    """The differences of architectures from a baseline, in one metric, over training seeds and patients.
+
+    Args:
+        runs: runs with the same cases, levels and noise.
+        baseline: name of the architecture that the others are compared with.
+        metric: a metric of all runs.
+
+    Raises:
+        RequestError: the networks of a training seed were trained on different cases, so they cannot be paired; or as
+            `robustq.statistics.claims_about_architectures`.
+    """
+    rows = join(runs)
+    _check_same_training(runs)
+    rows = rows[(rows["metric"] == metric) | (rows["status"] == "failed")]
+    measure = next(iter(parse_metrics(metric).values()))
+    return claims_about_architectures(rows, architectures(runs), baseline, higher_is_better=measure.higher_is_better)
+
+
+def architecture_claims_grid(runs: Sequence[Run], baseline: str, metric: str, notes: Sequence[str]) -> Grid:
+    """The claims as a table; arguments as in `architecture_claims`, and `notes` on models and sample."""
+    claims, first = architecture_claims(runs, baseline, metric), runs[0]
+    measure = next(iter(parse_metrics(metric).values()))
+    caption = ", ".join(filter(None, (first.asked["data"]["name"], shared_draws(runs).text)))
+    frame = first.to_frame()
+    unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
+    better = measure.higher_is_better
+    return claims_grid(claims, metric, unit, caption=caption, higher_is_better=better, notes=notes)
+
+
+def _check_same_training(runs: Sequence[Run]) -> None:
+    """Refuse networks of one training seed that were trained on different cases: nothing pairs them."""
+    cases_of: dict[int, tuple[str, frozenset[str]]] = {}
+    for run in runs:
+        for model in run.models:
+            spec = run.spec(model)
+            if spec.training is None:
+                continue
+            cases = frozenset(spec.training.get("training_cases", ()))
+            other, other_cases = cases_of.setdefault(spec.seed, (model, cases))
+            if cases != other_cases:
+                raise RequestError(
+                    f"{other} and {model} have the same training seed {spec.seed} and were trained on different cases, "
+                    "so they cannot be paired: train them with the same --data, --validation and --split-seed"
+                )
