@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.page import write_page as write_page
+    from robustq.results.shift import Shift as Shift
     from robustq.results.stress_run import Run as Run
     from robustq.run.analyse import analyse as analyse
     from robustq.run.minimal_level import minimal_level as minimal_level
     from robustq.run.minimal_levels import minimal_levels as minimal_levels
+    from robustq.run.shift import shift as shift
     from robustq.run.stress import stress as stress
     from robustq.training.calibrate import calibrate as calibrate
     from robustq.training.loss import QuantisedLoss as QuantisedLoss
@@ -54,6 +56,7 @@ _HOMES = {
     "RequestError": "errors",
     "Run": "results.stress_run",
     "Segmenter": "model.segmenter",
+    "Shift": "results.shift",
     "analyse": "run.analyse",
     "calibrate": "training.calibrate",
     "compare": "results.differences",
@@ -65,6 +68,7 @@ _HOMES = {
     "minimal_levels": "run.minimal_levels",
     "open_dataset": "data.open_dataset",
     "perturb": "draws.perturb_batch",
+    "shift": "run.shift",
     "stress": "run.stress",
     "train": "training.train",
     "wrap": "model.wrap",
@@ -91,6 +95,7 @@ __all__ = [
     "RequestError",
     "Run",
     "Segmenter",
+    "Shift",
     "analyse",
     "calibrate",
     "compare",
@@ -102,6 +107,7 @@ __all__ = [
     "minimal_levels",
     "open_dataset",
     "perturb",
+    "shift",
     "stress",
     "train",
     "wrap",

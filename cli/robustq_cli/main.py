@@ -10,7 +10,7 @@ import typer
 
 from robustq.errors import RequestError, StorageError
 from robustq.report.printable import printable
-from robustq_cli import analyse, compare, data, doctor, gate, minimal, new, report, show, stress, train, wrap
+from robustq_cli import analyse, compare, data, doctor, gate, minimal, new, report, shift, show, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
@@ -56,6 +56,7 @@ for panel, name, command, ending, needs_words in (
     (MEASURE, "stress", stress.stress, stress.EXAMPLES, False),
     (MEASURE, "analyse", analyse.analyse, analyse.EXAMPLES, False),
     (MEASURE, "minimal", minimal.minimal, minimal.EXAMPLES, True),
+    (MEASURE, "shift", shift.shift, shift.EXAMPLES, True),
     (READ, "compare", compare.compare, compare.EXAMPLES, True),
     (READ, "gate", gate.gate, gate.EXAMPLES, True),
     (READ, "report", report.report, report.EXAMPLES, True),

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from robustq.analyser import AbstractAnalyser, Finding
 from robustq.dataset import Case, Entry
-from robustq.geometry import nearest_codes, radii
+from robustq.geometry import margins, nearest_codes, radii
 from robustq.latent.latents import Latent
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import windows_of
@@ -39,8 +39,9 @@ class Occupancy(AbstractAnalyser):
 
     A token covers the part of the image that its place on the grid covers. The labels of the voxels in this part count
     for the token's code, by their share. A token with |e - l_k| > r_k lies outside the ball that the paper draws around
-    its code. If a quantiser has several stages, only the first is analysed. A model with a patch has the tokens of all
-    its windows, and its code maps show the window in the middle.
+    its code; one with |e - l_k| > m lies farther from its code than from the nearest face of its Voronoi cell. If a
+    quantiser has several stages, only the first is analysed. A model with a patch has the tokens of all its windows,
+    and its code maps show the window in the middle.
     """
 
     def __init__(self, model: Segmenter, setting: str = "") -> None:
@@ -79,6 +80,8 @@ class Occupancy(AbstractAnalyser):
         codes = nearest_codes(tokens, self._vectors)
         away = (tokens.double() - self._vectors[codes].double()).norm(dim=1)
         yield Finding("beyond_radius", float((away > self._radii[codes]).double().mean()), entry=entry)
+        beyond_margin = away > margins(tokens, self._vectors)
+        yield Finding("beyond_margin", float(beyond_margin.double().mean()), entry=entry)
         yield Finding("distance_to_code", float(away.mean()), entry=entry)
         yield Finding("radius_of_code", float(self._radii[codes].mean()), entry=entry)
 

@@ -12,7 +12,8 @@ from robustq_latent.space import space_notes
 CODES = 16
 """Number of codes, the most frequent ones, that the table of anatomy shows."""
 
-_DISTANCES = ("beyond_radius", "distance_to_code", "radius_of_code")
+_SHARES = ("beyond_radius", "beyond_margin")
+_MEANS = ("distance_to_code", "radius_of_code")
 
 
 def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
@@ -24,7 +25,7 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
         sample: description of the cases, for the titles.
     """
     grids = []
-    measured = rows[rows["metric"].isin(_DISTANCES)]
+    measured = rows[rows["metric"].isin([*_SHARES, *_MEANS])]
     if not measured.empty:
         sections = []
         for domain, domain_rows in measured.groupby("domain", sort=False):
@@ -32,17 +33,18 @@ def occupancy_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
             lines = [
                 [
                     model,
-                    values.cell(model, "beyond_radius", "clean", 0.0, 3),
-                    *(values.cell(model, metric, "clean", 0.0) for metric in _DISTANCES[1:]),
+                    *(values.cell(model, share, "clean", 0.0, 3) for share in _SHARES),
+                    *(values.cell(model, mean, "clean", 0.0) for mean in _MEANS),
                 ]
                 for model in models
                 if model in set(domain_rows["model"])
             ]
             sections.append((str(domain), lines))
-        header = ["model", "|e - l_k| > r_k", "|e - l_k|", "r_k"]
+        header = ["model", "|e - l_k| > r_k", "|e - l_k| > m", "|e - l_k|", "r_k"]
         notes = [
-            "|e - l_k|: the distance from a token to the vector of its code. r_k: the radius of this code.",
-            "The first column is a share of tokens, the others are means over tokens; then mean ± sd over groups "
+            "|e - l_k|: the distance from a token to the vector of its code. r_k: the radius of this code. m: the "
+            "exact margin, the distance from the token to the nearest face of its Voronoi cell.",
+            "The first two columns are shares of tokens, the others are means over tokens; then mean ± sd over groups "
             "(patients), on unperturbed cases.",
             *space_notes(rows),
         ]

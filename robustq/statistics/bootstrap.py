@@ -56,7 +56,7 @@ def bootstrap_interval(
     estimates = statistic(resampled_means(samples, resamples, seed))
     if not np.isfinite(estimates).all():
         return math.nan, math.nan
-    low, high = np.quantile(estimates, _ends(n, confidence))
+    low, high = np.quantile(estimates, bootstrap_ends(n, confidence))
     return float(low), float(high)
 
 
@@ -86,12 +86,12 @@ def bootstrap_intervals(
         times = np.zeros(chosen.shape)
         np.add.at(times, (np.arange(len(chosen))[:, None], chosen), 1)
         estimates[start : start + len(chosen)] = times @ samples / n
-    low, high = np.quantile(estimates, _ends(n, confidence), axis=0)
+    low, high = np.quantile(estimates, bootstrap_ends(n, confidence), axis=0)
     return low, high
 
 
-def _ends(n: int, confidence: float) -> tuple[float, float]:
-    """The two quantiles of the resampled statistic that are the ends of the interval."""
+def bootstrap_ends(n: int, confidence: float) -> tuple[float, float]:
+    """The two quantiles of the resampled statistic that are the ends of the interval, for n groups."""
     tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - confidence) / 2)))
     return tail, 1 - tail
 

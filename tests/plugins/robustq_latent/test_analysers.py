@@ -459,6 +459,17 @@ def test_labels_of_a_volume_read_slice_by_slice_follow_the_slices() -> None:
     assert label_shares(shown, (3, 2, 2))[0].view(3, 4).tolist() == [[0] * 4, [1] * 4, [0] * 4]
 
 
+def margin_by_hand(embedding: np.ndarray, vectors: np.ndarray) -> float:
+    """The smallest distance to the plane halfway between the vector of the code and another one."""
+    k = np.linalg.norm(vectors - embedding, axis=1).argmin()
+    planes = []
+    for i in range(len(vectors)):
+        if i != k:
+            normal = (vectors[i] - vectors[k]) / np.linalg.norm(vectors[i] - vectors[k])
+            planes.append(((vectors[i] + vectors[k]) / 2 - embedding) @ normal)
+    return float(min(planes))
+
+
 def test_codes_have_the_labels_of_their_tokens_and_tokens_their_distances() -> None:
     model = small("16x4")
     spread(model)
@@ -476,6 +487,8 @@ def test_codes_have_the_labels_of_their_tokens_and_tokens_their_distances() -> N
         away = np.linalg.norm(seen.embedding[0].numpy() - vectors[codes], axis=1)
         told = {finding.metric: finding.value for finding in found if finding.entry == shown.entry}
         assert told["beyond_radius"] == pytest.approx((away > r_i[codes]).mean())
+        margin = [margin_by_hand(token, vectors) for token in seen.embedding[0].numpy()]
+        assert told["beyond_margin"] == pytest.approx((away > margin).mean())
         assert told["distance_to_code"] == pytest.approx(away.mean(), rel=1e-5)
         for token, code in enumerate(codes):
             expected[code] += shares[:, token]
