@@ -16,11 +16,11 @@ from robustq_cli.signals import PieceInHand
 EXAMPLES = examples(
     (
         "Models of one hospital, tested at another",
-        "robustq shift *-trained.safetensors --data montgomery --data shenzhen",
+        "robustq shift vq.safetensors --data montgomery --data shenzhen",
     ),
     (
-        "A simulated shift: the same cases, blurred and with noise",
-        "robustq shift *-trained.safetensors --data DATA --noise blur+gaussian --levels 20",
+        "A simulated shift: the same cases, blurred",
+        "robustq shift vq.safetensors --data DATA --noise blur --levels 20",
     ),
 )
 

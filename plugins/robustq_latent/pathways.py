@@ -65,7 +65,7 @@ class Pathways(AbstractAnalyser):
             RequestError: another setting.
         """
         if setting not in ("", SKIPS):
-            raise RequestError(f"pathways@{setting} does not exist: ask for pathways, or for pathways@{SKIPS}")
+            raise RequestError(f"pathways has no setting {setting!r}: ask for pathways, or for pathways@{SKIPS}")
         return setting
 
     def clean(self, case: Case, latent: Latent) -> None:

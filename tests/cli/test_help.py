@@ -16,7 +16,7 @@ GROUP: Any = get_command(app)
 COMMANDS: dict[str, Any] = GROUP.commands
 STAGES = {
     "Make a model": ["wrap", "train"],
-    "Measure it": ["stress", "analyse", "minimal"],
+    "Measure it": ["stress", "analyse", "minimal", "shift"],
     "Read results": ["compare", "gate", "report", "show"],
     "The toolbox": ["list", "new", "doctor", "data"],
 }
