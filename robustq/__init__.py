@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.page import write_page as write_page
+    from robustq.results.ranking import Ranking as Ranking
+    from robustq.results.ranking import ranking as ranking
     from robustq.results.stress_run import Run as Run
     from robustq.run.analyse import analyse as analyse
     from robustq.run.minimal_level import minimal_level as minimal_level
@@ -50,6 +52,7 @@ _HOMES = {
     "Parts": "model.segmenter",
     "Preparation": "data.preparation",
     "QuantisedLoss": "training.loss",
+    "Ranking": "results.ranking",
     "Recipe": "training.recipe",
     "RequestError": "errors",
     "Run": "results.stress_run",
@@ -65,6 +68,7 @@ _HOMES = {
     "minimal_levels": "run.minimal_levels",
     "open_dataset": "data.open_dataset",
     "perturb": "draws.perturb_batch",
+    "ranking": "results.ranking",
     "stress": "run.stress",
     "train": "training.train",
     "wrap": "model.wrap",
@@ -87,6 +91,7 @@ __all__ = [
     "Parts",
     "Preparation",
     "QuantisedLoss",
+    "Ranking",
     "Recipe",
     "RequestError",
     "Run",
@@ -102,6 +107,7 @@ __all__ = [
     "minimal_levels",
     "open_dataset",
     "perturb",
+    "ranking",
     "stress",
     "train",
     "wrap",

@@ -49,6 +49,14 @@ By = Annotated[
         "training seeds. Give this or --baseline.",
     ),
 ]
+Ranking = Annotated[
+    bool,
+    typer.Option(
+        "--ranking",
+        rich_help_panel=STATISTICS,
+        help="Rank all models by AUDC of Dice instead, each with the places that significance leaves open.",
+    ),
+]
 PerLabel = Annotated[
     bool, typer.Option("--per-label", rich_help_panel=STATISTICS, help="Compare each label by itself.")
 ]
@@ -68,6 +76,7 @@ def compare(
     runs: Runs,
     baseline: Baseline = None,
     by: By = None,
+    ranking: Ranking = False,
     per_label: PerLabel = False,
     output: Format = "table",
     json: options.Json = False,
@@ -82,21 +91,28 @@ def compare(
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
-    if by is not None and baseline is not None:
-        raise RequestError("compare takes either --baseline NAME or --by architecture, not both: leave one out")
+    if (by is not None) + (baseline is not None) + ranking > 1:
+        raise RequestError(
+            "compare takes one of --baseline NAME, --by architecture and --ranking: leave the others out"
+        )
+    if ranking and per_label:
+        raise RequestError("--ranking takes all labels together: leave --per-label out")
 
     from robustq.results.stress_run import Run
 
     stress_runs = [Run(path) for path in runs]
-    if by is None and baseline is None:
+    if by is None and baseline is None and not ranking:
         names = ", ".join(model for run in stress_runs for model in run.models)
-        raise RequestError(f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture")
+        raise RequestError(
+            f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture, or --ranking"
+        )
     document: dict[str, object]
-    document, grids = (
-        _by_architecture(stress_runs, per_label)
-        if baseline is None
-        else _with_baseline(stress_runs, baseline, per_label)
-    )
+    if ranking:
+        document, grids = _ranked(stress_runs)
+    elif baseline is not None:
+        document, grids = _with_baseline(stress_runs, baseline, per_label)
+    else:
+        document, grids = _by_architecture(stress_runs, per_label)
     if json:
         console.print_json({"runs": [str(path) for path in runs], **document})
         return
@@ -119,6 +135,19 @@ def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[
         "rows": differences.to_frame().to_dict("records"),
     }
     return document, [grid for metric in differences.metrics for grid in differences.grids(metric)]
+
+
+def _ranked(runs: "list[Run]") -> "tuple[dict[str, object], list[Grid]]":
+    """All models by AUDC of Dice, as a document and as a table."""
+    from robustq.results.ranking import ranking
+
+    ranked = ranking(runs)
+    document: dict[str, object] = {
+        "notes": ranked.notes,
+        "ranking": ranked.to_frame().to_dict("records"),
+        "pairs": ranked.pairs().to_dict("records"),
+    }
+    return document, [ranked.grid()]
 
 
 def _by_architecture(runs: "list[Run]", per_label: bool) -> "tuple[dict[str, object], list[Grid]]":
