@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
     from robustq.results.analysis import Analysis as Analysis
+    from robustq.results.card import Card as Card
+    from robustq.results.card import card as card
     from robustq.results.differences import Differences as Differences
     from robustq.results.differences import compare as compare
     from robustq.results.gate import Gate as Gate
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Analysis": "results.analysis",
+    "Card": "results.card",
     "CaseError": "errors",
     "Differences": "results.differences",
     "Gate": "results.gate",
@@ -59,6 +62,7 @@ _HOMES = {
     "Segmenter": "model.segmenter",
     "analyse": "run.analyse",
     "calibrate": "training.calibrate",
+    "card": "results.card",
     "compare": "results.differences",
     "gate": "results.gate",
     "geometry": "geometry",
@@ -82,6 +86,7 @@ _MODULES = ("geometry", "metrics")
 
 __all__ = [
     "Analysis",
+    "Card",
     "CaseError",
     "Differences",
     "Gate",
@@ -98,6 +103,7 @@ __all__ = [
     "Segmenter",
     "analyse",
     "calibrate",
+    "card",
     "compare",
     "gate",
     "geometry",

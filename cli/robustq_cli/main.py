@@ -10,7 +10,7 @@ import typer
 
 from robustq.errors import RequestError, StorageError
 from robustq.report.printable import printable
-from robustq_cli import analyse, compare, data, doctor, gate, minimal, new, report, show, stress, train, wrap
+from robustq_cli import analyse, card, compare, data, doctor, gate, minimal, new, report, show, stress, train, wrap
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
@@ -58,6 +58,7 @@ for panel, name, command, ending, needs_words in (
     (MEASURE, "minimal", minimal.minimal, minimal.EXAMPLES, True),
     (READ, "compare", compare.compare, compare.EXAMPLES, True),
     (READ, "gate", gate.gate, gate.EXAMPLES, True),
+    (READ, "card", card.card, card.EXAMPLES, True),
     (READ, "report", report.report, report.EXAMPLES, True),
     (READ, "show", show.show, show.EXAMPLES, True),
     (TOOLBOX, "list", listing.list_items, listing.EXAMPLES, False),
