@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def rank_models(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 
     rows = comparable_rows(frame)
     names = list(rows)
     samples = {name: audc_samples(rows[name]) for name in names}
-    perturbations = tuple(dict.fromkeys(column for sample in samples.values() for column in sample))
+    perturbations = tuple(dict.fromkeys(str(column) for sample in samples.values() for column in sample))
     if not perturbations:
         raise RequestError("the runs have level 0 alone, so there is no curve and no area under it")
     overall = pd.DataFrame({name: sample.mean(axis=1, skipna=False) for name, sample in samples.items()})
@@ -84,7 +85,7 @@ def _curves(rows: pd.DataFrame, perturbations: tuple[str, ...]) -> list[pd.DataF
 
 def _pairs(areas: pd.DataFrame, resamples: int, seed: int) -> tuple[pd.DataFrame, str]:
     """The test of each pair, corrected over all pairs."""
-    lines: list[dict[str, object]] = []
+    lines: list[dict[str, Any]] = []
     tests: list[SignedRank] = []
     for first, second in combinations(areas.columns, 2):
         sides = areas[first].to_numpy(float), areas[second].to_numpy(float)
