@@ -10,10 +10,10 @@ from robustq_cli import options
 from robustq_cli.command import DATA, OUTPUT, examples
 
 EXAMPLES = examples(
-    ("The card as Markdown, to be read by others", "robustq card runs/first --rename-cases > card.md"),
+    ("The card as Markdown, to be read by others", "robustq card runs/first --rename-cases"),
     (
         "The card as JSON, for a program, and the schema of the JSON",
-        "robustq card runs/first --json > card.json",
+        "robustq card runs/first --json",
         "robustq card --schema",
     ),
 )
@@ -38,9 +38,9 @@ Schema = Annotated[
 def card(
     run: Directory = None, rename_cases: RenameCases = False, json: options.Json = False, schema: Schema = False
 ) -> None:
-    """Print the robustness card of a run: data, models, what was tried, results, failures, what was not tried.
+    """Print the robustness card of a run.
 
-    Each part names the published items (FUTURE-AI, CLAIM, the EU AI Act's Article 15) for which it is evidence. A card
+    It says what the data and models are, what was tried, what came out, what fails, and what was not tried. Each part names the published items (FUTURE-AI, CLAIM, the EU AI Act's Article 15) for which it is evidence. A card
     never says that a model complies with them.
     """
     from robustq.report.card_schema import card_schema

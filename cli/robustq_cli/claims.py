@@ -33,7 +33,7 @@ Out = Annotated[
 
 
 def claims(runs: Runs, against: Against = None, out: Out = None, json: options.Json = False) -> int:
-    """Write what runs show so that others can reproduce it, or check such claims.
+    """Write figures that others can check, or check them.
 
     A claims file holds data, settings, commands, versions, and each model's weights and figures with intervals. It is
     checked on runs of the same cases and noise. Exit status: 0 all claims are borne out; 4 one is not.

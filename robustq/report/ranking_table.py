@@ -35,7 +35,11 @@ def ranking_grid(domains: Mapping[str, Ranks], metric: str, data: str, notes: Se
         *(["Each domain is ranked by itself, with its own correction."] if len(domains) > 1 else []),
         *dict.fromkeys(note for name, ranks in domains.items() for note in _limits(name, ranks)),
     ]
-    return Grid(title, header, sections, [*reading, *notes])
+    heads = [
+        "AUDC counts the value at level 0 too: a model that is better without a perturbation can rank higher and still "
+        "lose more. What each model loses is in the verdicts and in robustq compare."
+    ]
+    return Grid(title, header, sections, [*reading, *notes], heads)
 
 
 def _lines(ranks: Ranks) -> list[list[str]]:
