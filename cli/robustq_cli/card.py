@@ -40,8 +40,9 @@ def card(
 ) -> None:
     """Print the robustness card of a run.
 
-    It says what the data and models are, what was tried, what came out, what fails, and what was not tried. Each part names the published items (FUTURE-AI, CLAIM, the EU AI Act's Article 15) for which it is evidence. A card
-    never says that a model complies with them.
+    It says what the data and models are, what was tried, what came out, what fails, and what was not tried. Each part
+    names the published items (FUTURE-AI, CLAIM, the EU AI Act's Article 15) for which it is evidence. A card never says
+    that a model complies with them.
     """
     from robustq.report.card_schema import card_schema
 
