@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter as Segmenter
     from robustq.model.wrap import wrap as wrap
     from robustq.results.analysis import Analysis as Analysis
+    from robustq.results.card import Card as Card
+    from robustq.results.card import card as card
     from robustq.results.differences import Differences as Differences
     from robustq.results.differences import compare as compare
     from robustq.results.gate import Gate as Gate
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from robustq.results.minimal_levels import MinimalLevel as MinimalLevel
     from robustq.results.minimal_levels import MinimalLevels as MinimalLevels
     from robustq.results.page import write_page as write_page
+    from robustq.results.ranking import Ranking as Ranking
+    from robustq.results.ranking import ranking as ranking
     from robustq.results.shift import Shift as Shift
     from robustq.results.stress_run import Run as Run
     from robustq.run.analyse import analyse as analyse
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Analysis": "results.analysis",
+    "Card": "results.card",
     "CaseError": "errors",
     "Differences": "results.differences",
     "Gate": "results.gate",
@@ -52,6 +57,7 @@ _HOMES = {
     "Parts": "model.segmenter",
     "Preparation": "data.preparation",
     "QuantisedLoss": "training.loss",
+    "Ranking": "results.ranking",
     "Recipe": "training.recipe",
     "RequestError": "errors",
     "Run": "results.stress_run",
@@ -59,6 +65,7 @@ _HOMES = {
     "Shift": "results.shift",
     "analyse": "run.analyse",
     "calibrate": "training.calibrate",
+    "card": "results.card",
     "compare": "results.differences",
     "gate": "results.gate",
     "geometry": "geometry",
@@ -68,6 +75,7 @@ _HOMES = {
     "minimal_levels": "run.minimal_levels",
     "open_dataset": "data.open_dataset",
     "perturb": "draws.perturb_batch",
+    "ranking": "results.ranking",
     "shift": "run.shift",
     "stress": "run.stress",
     "train": "training.train",
@@ -82,6 +90,7 @@ _MODULES = ("geometry", "metrics")
 
 __all__ = [
     "Analysis",
+    "Card",
     "CaseError",
     "Differences",
     "Gate",
@@ -91,6 +100,7 @@ __all__ = [
     "Parts",
     "Preparation",
     "QuantisedLoss",
+    "Ranking",
     "Recipe",
     "RequestError",
     "Run",
@@ -98,6 +108,7 @@ __all__ = [
     "Shift",
     "analyse",
     "calibrate",
+    "card",
     "compare",
     "gate",
     "geometry",
@@ -107,6 +118,7 @@ __all__ = [
     "minimal_levels",
     "open_dataset",
     "perturb",
+    "ranking",
     "shift",
     "stress",
     "train",

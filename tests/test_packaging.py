@@ -33,6 +33,7 @@ def test_the_wheel_holds_our_packages_at_its_top_level_and_nothing_else(tmp_path
     assert "robustq/run/demo/unet.safetensors" in names
     assert "robustq_cli/templates/plugin/quantisers/item.py.txt" in names
     assert {"robustq/report/page/templates/page.html", "robustq/report/page/templates/page.js"} <= set(names)
+    assert "robustq/report/card.schema.json" in names
     assert not [name for name in names if name.endswith((".pt", ".csv"))]
 
 

@@ -50,6 +50,14 @@ By = Annotated[
         "the differences from that architecture, over training seeds and patients.",
     ),
 ]
+Ranking = Annotated[
+    bool,
+    typer.Option(
+        "--ranking",
+        rich_help_panel=STATISTICS,
+        help="Rank all models by AUDC of Dice instead, each with the places that significance leaves open.",
+    ),
+]
 PerLabel = Annotated[
     bool, typer.Option("--per-label", rich_help_panel=STATISTICS, help="Compare each label by itself.")
 ]
@@ -69,6 +77,7 @@ def compare(
     runs: Runs,
     baseline: Baseline = None,
     by: By = None,
+    ranking: Ranking = False,
     per_label: PerLabel = False,
     output: Format = "table",
     json: options.Json = False,
@@ -83,19 +92,26 @@ def compare(
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
+    if ranking and (by is not None or baseline is not None):
+        raise RequestError("--ranking takes all models together: leave --baseline and --by out")
+    if ranking and per_label:
+        raise RequestError("--ranking takes all labels together: leave --per-label out")
 
     from robustq.results.stress_run import Run
 
     stress_runs = [Run(path) for path in runs]
-    if by is None and baseline is None:
+    if by is None and baseline is None and not ranking:
         names = ", ".join(model for run in stress_runs for model in run.models)
-        raise RequestError(f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture")
+        raise RequestError(
+            f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture, or --ranking"
+        )
     document: dict[str, object]
-    document, grids = (
-        _with_baseline(stress_runs, baseline, per_label)
-        if by is None and baseline is not None
-        else _by_architecture(stress_runs, baseline, per_label)
-    )
+    if ranking:
+        document, grids = _ranked(stress_runs)
+    elif by is None and baseline is not None:
+        document, grids = _with_baseline(stress_runs, baseline, per_label)
+    else:
+        document, grids = _by_architecture(stress_runs, baseline, per_label)
     if json:
         console.print_json({"runs": [str(path) for path in runs], **document})
         return
@@ -118,6 +134,19 @@ def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[
         "rows": differences.to_frame().to_dict("records"),
     }
     return document, [grid for metric in differences.metrics for grid in differences.grids(metric)]
+
+
+def _ranked(runs: "list[Run]") -> "tuple[dict[str, object], list[Grid]]":
+    """All models by AUDC of Dice, as a document and as a table."""
+    from robustq.results.ranking import ranking
+
+    ranked = ranking(runs)
+    document: dict[str, object] = {
+        "notes": ranked.notes,
+        "ranking": ranked.to_frame().to_dict("records"),
+        "pairs": ranked.pairs().to_dict("records"),
+    }
+    return document, [ranked.grid()]
 
 
 def _by_architecture(

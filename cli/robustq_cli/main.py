@@ -10,7 +10,23 @@ import typer
 
 from robustq.errors import RequestError, StorageError
 from robustq.report.printable import printable
-from robustq_cli import analyse, compare, data, doctor, gate, minimal, new, report, shift, show, stress, train, wrap
+from robustq_cli import (
+    analyse,
+    card,
+    claims,
+    compare,
+    data,
+    doctor,
+    gate,
+    minimal,
+    new,
+    report,
+    shift,
+    show,
+    stress,
+    train,
+    wrap,
+)
 from robustq_cli import list as listing
 from robustq_cli.command import Command, Group, examples, prose
 from robustq_cli.complete_bash import complete_in_bash
@@ -32,7 +48,7 @@ EPILOG = "\n".join(
         "1    a bug in robustq or a plugin; or doctor found a library missing",
         "2    the request was wrong; one line says how",
         "3    finished, but some cases failed; they are listed",
-        "4    gate: a criterion is not met",
+        "4    gate: a criterion is not met; or claims: one is not borne out",
         "5    gate: not decided with these patients",
         "6    the disk is full, can only be read, or is gone; the same command continues",
         "130  stopped by you (Ctrl-C); the same command with the same --out continues",
@@ -59,6 +75,8 @@ for panel, name, command, ending, needs_words in (
     (MEASURE, "shift", shift.shift, shift.EXAMPLES, True),
     (READ, "compare", compare.compare, compare.EXAMPLES, True),
     (READ, "gate", gate.gate, gate.EXAMPLES, True),
+    (READ, "card", card.card, card.EXAMPLES, True),
+    (READ, "claims", claims.claims, claims.EXAMPLES, True),
     (READ, "report", report.report, report.EXAMPLES, True),
     (READ, "show", show.show, show.EXAMPLES, True),
     (TOOLBOX, "list", listing.list_items, listing.EXAMPLES, False),

@@ -1,60 +1,52 @@
-"""The table of claims about architectures."""
+"""The table that says whether runs bear claims out."""
 
 from collections.abc import Sequence
-
-import pandas as pd
+from dataclasses import dataclass
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import number, p_value
-
-_MEASURES = {"clean": "level 0", "drop": "drop", "audc": "AUDC"}
+from robustq.report.numbers import number
 
 
-def claims_grid(
-    claims: pd.DataFrame, metric: str, unit: str, *, caption: str, higher_is_better: bool, notes: Sequence[str] = ()
-) -> Grid:
-    """The difference of each architecture from the baseline, with its interval, p and verdict.
+@dataclass(frozen=True)
+class Line:
+    """What is said of one claimed model.
+
+    Attributes:
+        model: its name in the claims.
+        borne_out: whether every figure and interval is as claimed.
+        figures: number of claimed figures.
+        largest: largest difference of a figure without unit, or of an end of its interval.
+        reason: the first figure that is not as claimed, or why nothing could be compared; "" if all is borne out.
+    """
+
+    model: str
+    borne_out: bool
+    figures: int
+    largest: float
+    reason: str
+
+
+def claims_grid(lines: Sequence[Line], claims: str) -> Grid:
+    """A row for each claimed model.
 
     Args:
-        claims: what `robustq.statistics.claims_about_architectures` gave for the metric.
-        metric: text of the metric.
-        unit: its unit, "" if it has none.
-        caption: names the runs in the title.
-        higher_is_better: whether a larger value of the metric is a better one.
-        notes: notes on models and sample.
+        lines: what is said of each.
+        claims: the claims file, as it was named.
     """
-    baseline, digits = str(claims["baseline"].iloc[0]), 2 if unit else 3
-    sections = []
-    for (architecture, measure), rows in claims.groupby(["architecture", "measure"], sort=False):
-        # Level 0 is the same under every perturbation.
-        shown = rows.iloc[-1:] if measure == "clean" else rows
-        lines = [
-            [
-                "any" if measure == "clean" else str(line["perturbation"]),
-                f"{number(line['difference'], digits)} [{number(line['low'], digits)}, {number(line['high'], digits)}]",
-                str(line["seeds"]),
-                str(line["groups"]),
-                p_value(line["p"]),
-                p_value(line["p_holm"]),
-                str(line["verdict"]),
-            ]
-            for line in shown.to_dict("records")
-        ]
-        sections.append((f"{architecture}: {_MEASURES[str(measure)]}", lines))
-    what = f"{metric} [{unit}]" if unit else metric
-    lost = "level 0 minus the highest level" if higher_is_better else "the highest level minus level 0"
-    return Grid(
-        f"Claims about architectures in {what}, compared with {baseline}, {caption}",
-        ["perturbation", "difference [95 % interval]", "seeds", "groups", "p", "Holm", "verdict"],
-        sections,
+    rows = [
         [
-            f"difference: the architecture minus {baseline}, the mean over training seeds and groups (patients), both "
-            "of which are samples; the networks are paired by training seed. drop: " + lost + "; a negative difference "
-            "means that the architecture loses less.",
-            "verdict: with fewer than 5 seeds, a claim holds if the means of all seeds have the same sign and the "
-            "interval excludes 0; from 5 seeds on, if p is below 0.05 after Holm's correction over all lines. "
-            "Otherwise it depends: on the seed, on the patient, or on how many of them there are.",
-            "The networks share one data set, one recipe and one split: other ones are not part of the interval.",
-            *notes,
-        ],
-    )
+            line.model,
+            "borne out" if line.borne_out else "NOT BORNE OUT",
+            str(line.figures),
+            number(line.largest, 4),
+            line.reason or "–",
+        ]
+        for line in lines
+    ]
+    notes = [
+        "borne out: the model has the claimed weights, and every figure and both ends of its interval differ from the "
+        "claimed ones by at most 0.001, or, with a unit, by 1 %. Patients, noise and levels are the same.",
+        "It says that the figures are reproduced, not that they hold for other patients.",
+    ]
+    header = ["model", "claim", "figures", "largest difference", "what differs"]
+    return Grid(f"Claims of {claims}", header, [("", rows)], notes)

@@ -15,7 +15,7 @@ from rich.measure import measure_renderables
 from rich.table import Table
 from rich.text import Text
 
-from robustq.report.printable import printable
+from robustq.report.printable import in_markdown, printable
 
 _UNBOUNDED = 10_000
 """Width, in characters, that no table needs."""
@@ -68,9 +68,9 @@ class Grid:
 
     def to_markdown(self) -> str:
         """A GitHub table with the title above it and the notes below it."""
-        heads = [*(f"- {_markdown(head)}" for head in self.heads), ""] if self.heads else []
+        heads = [*(f"- {in_markdown(head)}" for head in self.heads), ""] if self.heads else []
         lines = [
-            f"**{_markdown(self.title)}**",
+            f"**{in_markdown(self.title)}**",
             "",
             *heads,
             _bar(self.header),
@@ -80,7 +80,7 @@ class Grid:
             if section:
                 lines.append(_bar([f"**{section}**", *[""] * (len(self.header) - 1)]))
             lines += [_bar(row) for row in rows]
-        return "\n".join([*lines, "", *[f"- {_markdown(note)}" for note in self.notes]]).rstrip() + "\n"
+        return "\n".join([*lines, "", *[f"- {in_markdown(note)}" for note in self.notes]]).rstrip() + "\n"
 
     def to_latex(self) -> str:
         """A table environment with booktabs rules; the document needs `\\usepackage{booktabs}`."""
@@ -140,12 +140,7 @@ def _text(text: str, style: str = "") -> Text:
 
 
 def _bar(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_markdown(cell).replace("|", r"\|") for cell in cells) + " |"
-
-
-def _markdown(text: str) -> str:
-    """Text in which no tag, link or code of a stranger's name works."""
-    return printable(text).replace("<", "&lt;").replace("](", r"]\(").replace("`", r"\`")
+    return "| " + " | ".join(map(in_markdown, cells)) + " |"
 
 
 def _no_formula(cell: str) -> str:

@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return "".join(_escaped(character) for character in text)
 
 
+def in_markdown(text: str) -> str:
+    """The text as Markdown shows it: no tag, link, code or cell of a stranger's name works."""
+    return printable(text).replace("<", "&lt;").replace("](", r"]\(").replace("`", r"\`").replace("|", r"\|")
+
+
 def _escaped(character: str) -> str:
     controls = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNS
     return character.encode("unicode_escape").decode("ascii") if controls else character

@@ -6,7 +6,7 @@ import pandas as pd
 
 from robustq.errors import RequestError
 from robustq.metric import parse_metrics
-from robustq.report.claims_table import claims_grid
+from robustq.report.architecture_claims_table import architecture_claims_grid as claims_grid
 from robustq.report.grid import Grid
 from robustq.results.several_runs import architectures, join, shared_draws
 from robustq.results.stress_run import Run

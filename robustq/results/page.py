@@ -121,7 +121,10 @@ def _chapters(
         except RequestError as error:
             # The reason can name a case.
             reason = str(error) if options.case_names else "their rows cannot be paired"
-            left_out.append(f"The runs are shown one after the other and not side by side, because {reason}.")
+            left_out.append(
+                f"The runs are shown one after the other and not side by side, because {reason}. So there is no "
+                "ranking of their models."
+            )
             groups = [[run] for run in runs]
     chapters = []
     for group in groups:

@@ -6,12 +6,14 @@ import pandas as pd
 
 from robustq.errors import RequestError
 from robustq.metric import parse_metrics
+from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
 from robustq.report.stress_table import curve_grid
 from robustq.results.overlooked import missed_alerts, overlooked
+from robustq.results.ranking import ranking
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
@@ -43,11 +45,20 @@ def page_chapter(
             # The reason can name a case.
             reason = f": {error}" if show_cases else ", because their rows cannot be paired"
             refusals.append(f"The models are not compared{reason}.")
+    rankings: list[Grid] = []
+    # Of two models in one run, the comparison says all.
+    if len({model for run in runs for model in run.models}) > (2 if len(runs) == 1 else 1):
+        try:
+            # The page shows the notes on models and sample elsewhere.
+            rankings.append(ranking(runs).grid(notes=False))
+        except RequestError as error:
+            refusals.append(f"There is no ranking{f': {error}' if show_cases else ', because rows cannot be paired'}.")
     return Chapter(
         heading=", ".join(run.directory.path.name for run in runs),
         facts=_facts(runs),
         alerts=[*verdicts, *_alerts(runs, show_cases), *refusals],
         comparisons=overall,
+        rankings=rankings,
         verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
         measures=measures,
         tables=[curve_grid(run.curves(metric)) for run in runs for metric in run.metrics],

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
-from robustq.metric import parse_metrics
 from robustq.model.predict import predict
 from robustq.report.numbers import number
 from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
 from robustq.results.gallery import Kept, keep_picture
 from robustq.results.stress_run import Run
+from robustq.results.worst_cases import worst_cases
 from robustq.run.stress_pieces import Evaluator
 
 CASES = 6
@@ -32,7 +32,7 @@ def keep_gallery(run: Run, evaluator: Evaluator) -> None:
     Of each case, the perturbation is kept under which its score is lowest, in draw 0.
     """
     frame = run.to_frame()
-    for place, (case_id, perturbation, level) in enumerate(_worst(run, frame), start=1):
+    for place, (case_id, perturbation, level, _) in enumerate(worst_cases(run, frame, CASES), start=1):
         entry = evaluator.entries[case_id]
         clean = evaluator.cases(entry)
         slices = _Slices(clean)
@@ -64,20 +64,6 @@ def keep_gallery(run: Run, evaluator: Evaluator) -> None:
             perturbed=perturbed,
             marks=np.array(marks, np.uint8),
         )
-
-
-def _worst(run: Run, frame: pd.DataFrame) -> list[tuple[str, str, float]]:
-    """Case, perturbation and level of the worst cases, the worst first; empty if no level is above 0."""
-    metric = run.metrics[0]
-    rows = frame[(frame["metric"] == metric) & frame["perturbation"].isin(run.asked["perturbations"])]
-    highest = float(rows["level"].max()) if len(rows) else 0.0
-    if not highest > 0:
-        return []
-    (measure,) = parse_metrics(metric).values()
-    keys = ["case", "perturbation"]
-    means = rows[rows["level"] == highest].groupby(keys)["value"].mean().dropna().reset_index()
-    means = means.sort_values("value", ascending=measure.higher_is_better, kind="stable").drop_duplicates("case")
-    return [(str(row["case"]), str(row["perturbation"]), highest) for row in means.head(CASES).to_dict("records")]
 
 
 def _scores(

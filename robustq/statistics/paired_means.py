@@ -51,6 +51,26 @@ def paired_means(frame: pd.DataFrame, baseline: str, *, by_label: bool = False) 
     return means_of
 
 
+def comparable_rows(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each model, once all models are known to have seen the same cases, levels and noise.
+
+    Args:
+        frame: as in `paired_means`.
+
+    Raises:
+        RequestError: as `robustq.statistics.compare`; or there is a single model.
+    """
+    frame = without_transfers(frame)
+    names = [str(name) for name in frame["model"].unique()]
+    if len(names) < 2:
+        raise RequestError(f"{' '.join(names) or 'nobody'} is the only model in these rows: give a run of another one")
+    rows = {name: _rows_of(name, frame) for name in names}
+    first, *others = rows.values()
+    for other in others:
+        check_alike(other, first)
+    return rows
+
+
 def _rows_of(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame[frame["model"] == name]
     seeds = rows["training_seed"].unique()

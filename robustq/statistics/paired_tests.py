@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 from robustq.errors import RequestError
 from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval
@@ -45,10 +45,13 @@ class SignedRank:
     Attributes:
         p: two-sided; NaN where no test was made.
         reason: why no test was made, in one sentence; "" if one was made.
+        favours: 1 if the ranks of the positive differences (first - second) have the larger sum, -1 if those of the
+            negative ones have; 0 if neither, or no test was made.
     """
 
     p: float
     reason: str = ""
+    favours: int = 0
 
 
 def paired_difference(
@@ -121,7 +124,9 @@ def signed_rank(first: Values, second: Values) -> SignedRank:
     differences = np.round(first - second, 12 - _magnitude(first - second))
     if not differences.any():
         return SignedRank(1.0)
-    return SignedRank(float(wilcoxon(differences, zero_method="wilcox").pvalue))
+    differing = differences[differences != 0]
+    favours = int(np.sign((np.sign(differing) * rankdata(np.abs(differing))).sum()))
+    return SignedRank(float(wilcoxon(differences, zero_method="wilcox").pvalue), favours=favours)
 
 
 def holm(p: Values) -> Values:

@@ -17,7 +17,7 @@ COMMANDS: dict[str, Any] = GROUP.commands
 STAGES = {
     "Make a model": ["wrap", "train"],
     "Measure it": ["stress", "analyse", "minimal", "shift"],
-    "Read results": ["compare", "gate", "report", "show"],
+    "Read results": ["compare", "gate", "card", "claims", "report", "show"],
     "The toolbox": ["list", "new", "doctor", "data"],
 }
 OPTIONS = [
