@@ -59,5 +59,5 @@ def code_map_figure(maps: Sequence[CodeMap], title: str) -> Figure:
         share = 100 * float(counts[torch.isin(codes, torch.tensor(others))].sum() / counts.sum())
         patches.append(Patch(color=OTHERS, label=f"{count(len(others), 'other code')}, {share:.0f} % of the tokens"))
     legend_below(figure, patches)
-    figure.set_label(f"the code of each token over the image, {count(len(ordered), 'code')}; the frequent ones first")
+    figure.set_label(f"The code of each token over the image, {count(len(ordered), 'code')}; the frequent ones first")
     return figure

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from robustq.report.figure_style import current_style
 from robustq.report.line_styles import COLOURS
@@ -32,9 +33,12 @@ def radius_histogram(rows: pd.DataFrame) -> Figure:
         for r in rows[rows["metric"] == "r"]["value"].dropna():
             panel.axvline(r, color="black", linewidth=1, linestyle="--", label=f"r = {r:.3g} (equation 3)")
         panel.set_ylabel("codes")
+        # Room for the legend above the bars; codes are counted in whole numbers.
+        panel.margins(y=0.45)
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         panel.legend(frameon=False)
     panels[1].set_xlabel("r_i, half the distance to the nearest other vector")
-    figure.set_label("radii of the codes in use and of the unused codes, each on its own scale")
+    figure.set_label("Radii of the codes in use and of the unused codes, each on its own scale")
     return figure
 
 
@@ -74,5 +78,5 @@ def codebook_map_figure(places: CodebookMap) -> Figure:
     panel.set_ylabel("second")
     figure.suptitle(f"two principal components, {share} % of the embeddings' variance")
     legend_below(figure, panel.get_legend_handles_labels()[0])
-    figure.set_label("codebook and embeddings in one plane; a code that is chosen more often is larger")
+    figure.set_label("Codebook and embeddings in one plane; a code that is chosen more often is larger")
     return figure

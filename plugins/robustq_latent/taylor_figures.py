@@ -72,5 +72,5 @@ def shift_figure(rows: pd.DataFrame) -> Figure:
         handles.append(Line2D([], [], color=COLOURS[1], linestyle="--", label="below: bound says safe"))
     handles.append(Line2D([], [], linestyle="", label=over))
     legend_below(figure, handles)
-    figure.set_label(f"first-order prediction of the shift of a token against its true shift, {over}, by level")
+    figure.set_label(f"First-order prediction of the shift of a token against its true shift, {over}, by level")
     return figure

@@ -74,7 +74,7 @@ def heat_map(elements: pd.DataFrame, clean: Mapping[str, float]) -> Figure:
     if any((values == 0).any() for of_model in maps.values() for values in of_model):
         legend_below(figure, [Patch(color=ZERO, label="exactly 0: no draw changes the element")])
     figure.set_label(
-        "variance of single elements of the latents (from left to right) of each case (from top to bottom), by level; "
+        "Variance of single elements of the latents (from left to right) of each case (from top to bottom), by level; "
         "logarithmic colours"
     )
     return figure
@@ -139,5 +139,5 @@ def flip_rate_figure(flips: pd.DataFrame, models: Sequence[str]) -> Figure:
     over = over_patients(table["groups"][table["groups"] > 0])
     band = f"95 % interval of the mean {over}" if table["low"].notna().any() else f"no band: no interval {over}"
     legend_below(figure, [*lines.values(), band_handle(band)])
-    figure.set_label(f"share of tokens that change their code, lower is better; band: {band}")
+    figure.set_label(f"Share of tokens that change their code, lower is better; band: {band}")
     return figure

@@ -50,5 +50,5 @@ def difference_figure(
     everything = [line for panel in panels for line in panel.lines]
     lines = {str(line.get_label()): line for line in everything if str(line.get_label()) in models}
     legend_below(figure, [*lines.values(), band_handle(band)])
-    figure.set_label(f"difference in {metric} from {baseline}, {side} 0 is better; band: {band}")
+    figure.set_label(f"Difference in {metric} from {baseline}, {side} 0 is better; band: {band}")
     return figure

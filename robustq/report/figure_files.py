@@ -1,5 +1,6 @@
 """Writes figures to files."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,9 @@ class FigureFiles:
             for name, figure in make().items():
                 captions[name] = ". ".join(filter(None, (figure.get_suptitle(), str(figure.get_label()))))
                 self.style.finish(figure)
+                # A name can hold that of a model, which anybody chose.
+                file = re.sub(r"[/\\]", "-", name)
                 for suffix in self.formats:
-                    with whole_file(self.folder / f"{name}.{suffix}") as partial:
+                    with whole_file(self.folder / f"{file}.{suffix}") as partial:
                         figure.savefig(partial, format=suffix, dpi=self.style.dpi, metadata=_WITHOUT_DATE[suffix])
         return captions

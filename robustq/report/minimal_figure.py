@@ -58,7 +58,7 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
     band = f"95 % interval of the share {over_patients(groups.groupby('model').size())}"
     legend_below(figure, [*panel.lines, band_handle(band)])
     figure.set_label(
-        f"share of patients whose Dice is not below {threshold:g} up to a level, higher is better; band: {band}, "
+        f"Share of patients whose Dice is not below {threshold:g} up to a level, higher is better; band: {band}, "
         "Clopper-Pearson, at each level by itself; a patient with several cases falls at their mean level"
     )
     return figure

@@ -60,7 +60,7 @@ def predictions_figure(pictures: LevelPictures) -> "Figure":
         ],
     )
     more = f"; {listed(left_out)} left out" if left_out else ""
-    figure.set_label(f"image, truth and answers in draw 0 at each level{more}; below, the score of the whole case")
+    figure.set_label(f"Image, truth and answers in draw 0 at each level{more}; below, the score of the whole case")
     return figure
 
 

@@ -46,7 +46,7 @@ def curve_figure(curves: StressCurves) -> "Figure":
         panel.set_ylabel(f"{curves.label} ({direction})")
     _limit(panels, curves, columns)
     legend_below(figure, [*_lines(panels), band_handle(_band(curves, infinite, alike))])
-    figure.set_label(f"{curves.label} on {curves.data}, {direction}; band: {_band(curves, infinite, alike)}")
+    figure.set_label(f"Curves of {curves.label} on {curves.data}, {direction}; band: {_band(curves, infinite, alike)}")
     return figure
 
 
