@@ -54,8 +54,14 @@ def title_panels(figure: "Figure", panels: "Sequence[Axes]", titles: Sequence[st
 
 def legend_below(figure: "Figure", handles: "Sequence[Artist]") -> None:
     """Draw one legend below all panels, in as few lines as fit beside each other."""
-    for columns in range(len(handles), 0, -1):
-        legend = figure.legend(handles=list(handles), loc="outside lower center", frameon=False, ncols=columns)
-        if columns == 1 or legend.get_window_extent().width <= 0.96 * figure.bbox.width:
-            return
+    fits, too_many = 1, len(handles) + 1
+    columns = len(handles)
+    while too_many - fits > 1:
+        legend = figure.legend(handles=list(handles), ncols=columns)
+        if legend.get_window_extent().width <= 0.96 * figure.bbox.width:
+            fits = columns
+        else:
+            too_many = columns
         legend.remove()
+        columns = (fits + too_many) // 2
+    figure.legend(handles=list(handles), loc="outside lower center", frameon=False, ncols=fits)

@@ -31,12 +31,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(stored_run(tmp_path_factory.mktemp("figures") / "run", made))
 
 
-def stored(path: Path, value: float, **changes: object) -> Run:
-    """A run of one model whose values lie around one number, with a wide spread over patients, within 0 and 1."""
-    spread = rows.declining(0.0, 0)
-    return Run(
-        stored_run(path, rows.run("m", lambda **at: min(1.0, max(0.0, value + 9 * (spread(**at) - 0.9))), **changes))
-    )
+def stored(path: Path, one: float, others: float, **changes: object) -> Run:
+    """A run of one model in which one patient of eight has another value than the rest."""
+    made = rows.run("m", lambda **at: one if at["group"] == 0 else others, **changes)
+    return Run(stored_run(path, made))
 
 
 def legend(figure: Figure) -> list[str]:
@@ -67,13 +65,13 @@ def test_a_band_is_the_interval_that_the_tidy_table_has(run: Run) -> None:
 
 
 def test_bands_and_axes_stay_within_what_is_possible(tmp_path: Path) -> None:
-    near_one = stored(tmp_path / "dice", 0.95)
+    near_one = stored(tmp_path / "dice", 0.5, 1.0)
     means = near_one.summary_frame()
     assert (means["mean"] + means["sd"]).max() > 1  # so that mean ± sd would not be possible
     dice = near_one.plot().axes[0]
     assert dice.get_ylim()[1] == 1
     assert all(path.vertices[:, 1].max() <= 1 for band in dice.collections for path in band.get_paths())
-    distance = stored(tmp_path / "distance", 0.3, metric="hd95", unit="mm").plot().axes[0]
+    distance = stored(tmp_path / "distance", 9.0, 0.1, metric="hd95", unit="mm").plot().axes[0]
     assert distance.get_ylim()[0] == 0
 
 
@@ -164,9 +162,15 @@ def test_letters_are_readable_at_the_size_of_the_page_whoever_made_the_figure(tm
     assert max(sizes) <= 8
 
 
-def test_the_same_figure_is_the_same_file(run: Run, tmp_path: Path) -> None:
+def test_the_same_figure_is_the_same_file(tmp_path: Path) -> None:
+    def made() -> dict[str, Figure]:
+        figure, (panel,) = panel_grid(1)
+        panel.fill_between([0, 1], [0, 1], [1, 2], label="band")
+        legend_below(figure, panel.collections)
+        return {"figure": figure}
+
     def written(folder: str) -> dict[str, bytes]:
-        FigureFiles(tmp_path / folder, ("pdf", "svg", "png"), PAPER).write(lambda: {"dice": run.plot()})
+        FigureFiles(tmp_path / folder, ("pdf", "svg", "png"), PAPER).write(made)
         return {path.name: path.read_bytes() for path in sorted((tmp_path / folder).iterdir())}
 
     assert written("one") == written("two")
