@@ -25,10 +25,6 @@ EXAMPLES = examples(
         "Its figures for a paper, from the directory alone",
         "robustq show runs/first --figures paper --format pdf,svg --style paper",
     ),
-    (
-        "Every difference from the baseline, with its interval in columns of its own",
-        "robustq show runs/first --what compare --format csv",
-    ),
 )
 
 RunDirectory = Annotated[

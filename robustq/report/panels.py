@@ -32,9 +32,9 @@ def panel_grid(
     panels = list(figure.subplots(rows, columns, squeeze=False, **shared).flatten())
     for empty in panels[count:]:
         empty.set_axis_off()
-    for panel in panels[:count]:
+    for full in panels[:count]:
         # matplotlib gives numbers to the last row alone, which need not be full.
-        panel.tick_params(labelbottom=True)
+        full.tick_params(labelbottom=True)
     return figure, panels[:count]
 
 
