@@ -50,8 +50,8 @@ def predictions_figure(pictures: LevelPictures) -> "Figure":
         row[0].set_ylabel(model)
     for cell, place in zip(panels[0], places, strict=True):
         cell.set_title(percent(pictures.levels[place]))
-    about = f"case {pictures.case}, {pictures.perturbation}"
-    figure.suptitle(about)
+    more = f"; {listed(left_out)} left out" if left_out else ""
+    figure.suptitle(f"case {pictures.case}, {pictures.perturbation}{more}")
     legend_below(
         figure,
         [
@@ -59,8 +59,7 @@ def predictions_figure(pictures: LevelPictures) -> "Figure":
             Line2D([], [], color=ANSWER, linewidth=1.5, linestyle="dashed", label="answer"),
         ],
     )
-    more = f"; {listed(left_out)} left out" if left_out else ""
-    figure.set_label(f"Image, truth and answers in draw 0 at each level{more}; below, the score of the whole case")
+    figure.set_label("Image, truth and answers in draw 0 at each level; below, the score of the whole case")
     return figure
 
 

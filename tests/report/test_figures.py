@@ -7,15 +7,18 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy.stats import binomtest
 
 import rows
 from robustq.report.figure_files import FigureFiles
 from robustq.report.figure_style import COLUMN, PAGE, PAPER, SCREEN
 from robustq.report.line_styles import COLOURS, line_style
+from robustq.report.minimal_figure import minimal_figure
 from robustq.report.panels import legend_below, panel_grid
 from robustq.results.differences import compare
 from robustq.results.stress_run import Run
@@ -184,6 +187,22 @@ def test_differences_stand_around_a_line_at_0(run: Run) -> None:
     # A model keeps its line style in every figure of its run.
     ours, curves = figure.axes[0].lines[1], run.plot().axes[0].lines[1]
     assert (ours.get_color(), ours.get_marker()) == (curves.get_color(), curves.get_marker())
+
+
+def test_minimal_levels_are_the_share_that_holds_with_an_exact_interval() -> None:
+    levels = [0.0, 20.0, 20.0, 55.0, 100.0]
+    groups = pd.DataFrame({"model": "vq", "level": levels, "censored": [False] * 4 + [True]})
+    figure = minimal_figure(groups, "gaussian on chests", 0.5)
+    (line,), (band,) = figure.axes[0].lines, figure.axes[0].collections
+    # One patient fails at once, and one holds to the end.
+    assert dict(zip(*map(list, line.get_data()), strict=True)) == {0.0: 0.8, 20.0: 0.4, 55.0: 0.2, 100.0: 0.2}
+    assert legend(figure) == ["vq", "95 % interval of the share over 5 patients"]
+    heights = band.get_paths()[0].vertices[:, 1]
+    exact = [binomtest(count, 5).proportion_ci(method="exact") for count in (4, 2, 1)]
+    for interval in exact:
+        assert np.isclose(heights, interval.low).any()
+        assert np.isclose(heights, interval.high).any()
+    assert figure.axes[0].get_ylabel() == "share of patients that hold\n(Dice ≥ 0.5; higher is better)"
 
 
 def test_a_name_of_a_model_writes_nothing_outside_the_folder(tmp_path: Path) -> None:
