@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from robustq.request.checks import parse_checks
+from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
 
@@ -65,6 +67,9 @@ def analyse(
     check: Check = "all",
     details: Details = False,
     out: options.RunDirectory = None,
+    figures: options.Figures = None,
+    formats: options.FigureFormats = None,
+    style: options.FigureStyle = None,
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
@@ -77,6 +82,7 @@ def analyse(
     with robustq, on the phantom.
     """
     # Wrong options are refused here, before the slow import of torch.
+    figure_request = parse_figures(figures, formats, style)
     parsed_levels = parse_levels(levels)
     noise_names = asked_perturbations(noise, preset)
     parse_checks(check)
@@ -118,6 +124,7 @@ def analyse(
         for sentence in analysis.undrawable():
             console.say(sentence)
         console.say(f"Rows, summary and figures are in {target}.")
+    draw_figures(target, figure_request)
     leave_page(target, "analysis")
     console.say_remarks(analysis.data_remarks)
     return console.say_left_out(analysis.failures)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustq.errors import RequestError, unknown
+from robustq.request.figures import FigureRequest, parse_figures
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 from robustq_cli.formats import as_format
@@ -62,13 +63,23 @@ PerLabel = Annotated[
     bool, typer.Option("--per-label", rich_help_panel=STATISTICS, help="Compare each label by itself.")
 ]
 Format = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--format",
         metavar="NAME",
         rich_help_panel=OUTPUT,
         autocompletion=complete.one_of(*FORMATS),
-        help="How the result is printed: table, csv, md or markdown, or latex.",
+        help="How the result is printed: table (the default), csv, md or markdown, or latex. With --figures, the file "
+        "formats: pdf, svg, png; by default pdf,png.",
+    ),
+]
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Draw the differences at each level into this folder, with captions.md, and print nothing.",
     ),
 ]
 
@@ -79,7 +90,9 @@ def compare(
     by: By = None,
     ranking: Ranking = False,
     per_label: PerLabel = False,
-    output: Format = "table",
+    output: Format = None,
+    figures: Figures = None,
+    style: options.FigureStyle = None,
     json: options.Json = False,
 ) -> None:
     """Compare models with a baseline, patient by patient.
@@ -88,7 +101,10 @@ def compare(
     Then the differences in drop, retention and AUDC, with bootstrap intervals. Then the differences at each level, with
     Wilcoxon tests and Holm's correction.
     """
-    if output not in FORMATS:
+    drawn = figures is not None or style is not None
+    request = parse_figures(figures, output, style) if drawn else None
+    output = output or "table"
+    if not drawn and output not in FORMATS:
         raise unknown("format", output, FORMATS)
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
@@ -96,6 +112,8 @@ def compare(
         raise RequestError("--ranking takes all models together: leave --baseline and --by out")
     if ranking and per_label:
         raise RequestError("--ranking takes all labels together: leave --per-label out")
+    if drawn and (by is not None or ranking):
+        raise RequestError("compare draws differences from a baseline: give --baseline NAME alone")
 
     from robustq.results.stress_run import Run
 
@@ -105,6 +123,9 @@ def compare(
         raise RequestError(
             f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture, or --ranking"
         )
+    if request is not None and baseline is not None:
+        _draw(stress_runs, baseline, per_label, request)
+        return
     document: dict[str, object]
     if ranking:
         document, grids = _ranked(stress_runs)
@@ -120,6 +141,16 @@ def compare(
             console.print_table(grid.to_rich())
         else:
             typer.echo(as_format(grid, output))
+
+
+def _draw(runs: "list[Run]", baseline: str, per_label: bool, request: FigureRequest) -> None:
+    """Draw the differences of all models from the baseline."""
+    from robustq.results.differences import compare as compare_models
+    from robustq.results.figures import of_differences, write_figures
+
+    for note in write_figures(of_differences(compare_models(runs, baseline, per_label=per_label)), request):
+        console.say(note)
+    console.say(f"The figures are in {request.folder}.")
 
 
 def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[dict[str, object], list[Grid]]":

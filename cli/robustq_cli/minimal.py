@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from robustq.errors import RequestError
+from robustq.request.figures import parse_figures
 from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+from robustq_cli.draw_figures import draw_figures
 from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
@@ -71,6 +73,9 @@ def minimal(
     below: Below = 0.5,
     resolution: Resolution = 0.1,
     out: options.RunDirectory = None,
+    figures: options.Figures = None,
+    formats: options.FigureFormats = None,
+    style: options.FigureStyle = None,
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
@@ -80,6 +85,7 @@ def minimal(
     A case fails at a level where its Dice is below a threshold. The tables show the medians over patients.
     """
     # Wrong options are refused here, before the slow import of torch.
+    figure_request = parse_figures(figures, formats, style)
     if (noise is None) == (attack is None):
         raise RequestError("minimal takes either --noise NAME or --attack NAME: give one, such as --noise gaussian")
     if "," in (noise or attack or ""):
@@ -115,5 +121,6 @@ def minimal(
     else:
         console.print_table(minimal_run.grid().to_rich())
         console.say(f"Rows and summary are in {target}.")
+    draw_figures(target, figure_request)
     console.say_remarks(minimal_run.data_remarks)
     return console.say_left_out(minimal_run.failures)

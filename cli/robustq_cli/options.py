@@ -176,3 +176,33 @@ Json = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document at the end instead of tables."),
 ]
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Also draw every figure of the run into this folder, with captions.md.",
+    ),
+]
+FigureFormats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAMES",
+        rich_help_panel=OUTPUT,
+        autocompletion=complete.one_of("pdf", "svg", "png"),
+        help="With --figures: file formats, separated by commas: pdf, svg, png. By default pdf,png.",
+    ),
+]
+FigureStyle = Annotated[
+    str | None,
+    typer.Option(
+        "--style",
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        autocompletion=complete.one_of("screen", "paper"),
+        help="With --figures: screen, or paper (as wide as a column or two of a printed page, small letters, no "
+        "title). By default screen.",
+    ),
+]

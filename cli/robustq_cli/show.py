@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from robustq.errors import unknown
-from robustq_cli import complete, console
+from robustq.request.figures import parse_figures
+from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
+from robustq_cli.draw_figures import draw_figures
 from robustq_cli.formats import as_format
 
 WHAT = ("stress", "compare", "analysis")
+FIGURES = (*WHAT, "minimal")
 FORMATS = ("table", "csv", "md", "markdown", "latex", "html", "json")
 
 EXAMPLES = examples(
@@ -19,8 +22,8 @@ EXAMPLES = examples(
         "robustq show runs/first --format latex",
     ),
     (
-        "Every difference from the baseline, with its interval in columns of its own",
-        "robustq show runs/first --what compare --format csv",
+        "Its figures for a paper, from the directory alone",
+        "robustq show runs/first --figures paper --format pdf,svg --style paper",
     ),
 )
 
@@ -34,7 +37,8 @@ What = Annotated[
         metavar="NAME",
         rich_help_panel=STATISTICS,
         autocompletion=complete.one_of(*WHAT),
-        help="Which result: stress, compare or analysis. By default stress, or analysis where there is no stress run.",
+        help="Which result: stress, compare or analysis; with --figures also minimal. By default stress, or analysis "
+        "where there is no stress run; with --figures everything that the directory holds.",
     ),
 ]
 Baseline = Annotated[
@@ -47,27 +51,51 @@ Baseline = Annotated[
     ),
 ]
 Format = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--format",
         metavar="NAME",
         rich_help_panel=OUTPUT,
         autocompletion=complete.one_of(*FORMATS),
-        help="How it is printed: table, csv (one tidy table), md or markdown, latex, html, or json.",
+        help="How it is printed: table (the default), csv (one tidy table), md or markdown, latex, html, or json. With "
+        "--figures, the file formats: pdf, svg, png; by default pdf,png.",
     ),
 ]
 
 
-def show(run: RunDirectory, what: What = None, baseline: Baseline = None, output: Format = "table") -> None:
-    """Print a result of a run again, in any format.
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Draw the figures of the run into this folder, with captions.md, and print nothing.",
+    ),
+]
+
+
+def show(
+    run: RunDirectory,
+    what: What = None,
+    baseline: Baseline = None,
+    output: Format = None,
+    figures: Figures = None,
+    style: options.FigureStyle = None,
+) -> None:
+    """Print a result of a run again, in any format, or draw its figures.
 
     LaTeX has booktabs rules, a short caption, a label and the notes as a list. CSV is one tidy table: one header, one
-    row for each figure, and each number in a column of its own.
+    row for each figure, and each number in a column of its own. Figures are drawn from the run directory alone.
     """
+    results = WHAT if figures is None else FIGURES
+    if what is not None and what not in results:
+        raise unknown("result", what, results)
+    if figures is not None or style is not None:
+        draw_figures(run, parse_figures(figures, output, style), what, baseline)
+        return
+    output = output or "table"
     if output not in FORMATS:
         raise unknown("format", output, FORMATS)
-    if what is not None and what not in WHAT:
-        raise unknown("result", what, WHAT)
 
     from robustq.results.results_shown import shown
 

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from robustq.request.draws import most_draws, parse_draws
+from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import COMPUTE, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
 
@@ -122,6 +124,9 @@ def stress(
     missing: Missing = "diagonal",
     out: options.RunDirectory = None,
     without_images: WithoutImages = False,
+    figures: options.Figures = None,
+    formats: options.FigureFormats = None,
+    style: options.FigureStyle = None,
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
@@ -135,6 +140,7 @@ def stress(
     with robustq, on the phantom.
     """
     # Wrong options are refused here, before the slow import of torch.
+    figure_request = parse_figures(figures, formats, style)
     parsed_levels = parse_levels(levels)
     parsed_draws = None if draws is None else parse_draws(draws)
     most_draws(parsed_draws, max_draws)
@@ -178,7 +184,11 @@ def stress(
     else:
         for metric in run.metrics:
             console.print_table(run.table(metric))
-    run.draw()  # after the tables, so that a figure that cannot be written costs nothing
+    from robustq.results.figures import keep_figures
+
+    for note in keep_figures(run):
+        console.say(note)
+    draw_figures(target, figure_request)
     if not json:
         console.say(f"Rows, summary and curves are in {target}.")
     leave_page(target, "stress", "compare", images=not without_images)

@@ -2,17 +2,21 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from robustq.report.numbers import percent
+from robustq.report.line_styles import COLOURS, MARKERS
+from robustq.report.numbers import count, percent
+from robustq.report.panels import first_of_rows, legend_below, panel_grid, title_panels
 
 
 def shift_figure(rows: pd.DataFrame) -> Figure:
-    """|Jδ| against |Δ| of some tokens, a panel for each perturbation, coloured by level.
+    """|Jδ| against |Δ| of some tokens, a panel for each perturbation; a level has its own colour and marker.
 
     On the black line both are equal. If there is a codebook, the axes are in units of each token's own margin, and two
-    red lines at 1 mark the margin: left of the vertical line a token keeps its code; below the horizontal line the
-    bound calls it safe.
+    lines at 1 mark the margin: left of the vertical line a token keeps its code; below the horizontal line the bound
+    calls it safe.
 
     Args:
         rows: rows of one model.
@@ -29,21 +33,44 @@ def shift_figure(rows: pd.DataFrame) -> Figure:
     table = table.assign(x=table["token_true_shift"] / scale, y=table["token_predicted_shift"] / scale)
     table = table[(table["x"] > 0) & (table["y"] > 0)]
     perturbations = list(rows[rows["level"] > 0]["perturbation"].unique())
-    figure = Figure(figsize=(1.2 + 3.3 * max(1, len(perturbations)), 3.5), layout="constrained")
-    panels = figure.subplots(1, max(1, len(perturbations)), sharex=True, sharey=True, squeeze=False)[0]
+    levels = sorted(table["level"].unique())
+    # A sequence, because levels have an order: the strongest is the darkest, also in grey.
+    colours = colormaps["viridis_r"](np.linspace(0.1, 1, max(1, len(levels))))
+    figure, panels = panel_grid(max(1, len(perturbations)), sharex=True, sharey=True)
+    title_panels(figure, panels, [str(name) for name in perturbations] or [""])
     for panel, perturbation in zip(panels, perturbations, strict=False):
-        panel_points = table[table["perturbation"] == perturbation]
-        for level, points in panel_points.groupby("level"):
-            panel.scatter(points["x"], points["y"], s=5, alpha=0.5, linewidths=0, label=percent(float(str(level))))
+        for place, level in enumerate(levels):
+            points = table[(table["perturbation"] == perturbation) & (table["level"] == level)]
+            panel.scatter(
+                points["x"],
+                points["y"],
+                s=9,
+                alpha=0.6,
+                linewidths=0,
+                color=colours[place],
+                marker=MARKERS[place % len(MARKERS)],
+                rasterized=True,
+            )
         panel.axline((1, 1), (10, 10), color="black", linewidth=0.8)
         if quantised:
-            panel.axvline(1, color="tab:red", linewidth=0.9)
-            panel.axhline(1, color="tab:red", linewidth=0.9, linestyle="--")
+            panel.axvline(1, color=COLOURS[1], linewidth=1)
+            panel.axhline(1, color=COLOURS[1], linewidth=1, linestyle="--")
         panel.set_xscale("log")
         panel.set_yscale("log")
-        panel.set_title(perturbation)
         panel.set_xlabel("true shift |Δ| / margin m" if quantised else "true shift |Δ|")
-    panels[0].set_ylabel("predicted |Jδ| / margin m" if quantised else "predicted shift |Jδ|")
-    if panels[-1].collections:  # if the codebook has one code, no token has a finite margin
-        panels[-1].legend(frameon=False, fontsize="small", markerscale=2)
+    for panel in first_of_rows(panels):
+        panel.set_ylabel("predicted |Jδ| / margin m" if quantised else "predicted shift |Jδ|")
+    tokens = len(table[["domain", "case", "label"]].drop_duplicates())
+    over = f"{count(tokens, 'token')} of {count(table['case'].nunique(), 'case')}"
+    handles = [
+        Line2D([], [], linestyle="", color=colours[place], marker=MARKERS[place % len(MARKERS)], label=percent(level))
+        for place, level in enumerate(levels)
+    ]
+    handles.append(Line2D([], [], color="black", linewidth=0.8, label="prediction = truth"))
+    if quantised:
+        handles.append(Line2D([], [], color=COLOURS[1], label="left: code kept"))
+        handles.append(Line2D([], [], color=COLOURS[1], linestyle="--", label="below: bound says safe"))
+    handles.append(Line2D([], [], linestyle="", label=over))
+    legend_below(figure, handles)
+    figure.set_label(f"First-order prediction of the shift of a token against its true shift, {over}, by level")
     return figure

@@ -13,7 +13,7 @@ class DomainCurves:
     Attributes:
         name: name of the domain, "" for cases without one; None if the domains are not kept apart.
         rows: means of one metric over groups, one row per model, perturbation and level (columns as
-            `robustq.statistics.summarise` gives them).
+            `robustq.statistics.summarise` gives them; for a figure also `low` and `high`, the interval of the mean).
         codes: for each model, the codes in use on the clean cases, as text.
         trained: models that were trained on cases of this domain, as far as that is known.
         about: sentence on the number of cases and on the models trained on this domain; "" without a domain.
@@ -39,11 +39,13 @@ class StressCurves:
         metric: text of the metric, such as "nsd@2mm".
         unit: unit of the metric, "" if it has none.
         is_share: whether the metric has no unit and higher is better, so that retention and AUDC have a meaning.
+        higher_is_better: whether a larger value is a better one.
         measures_distance: whether the policy for missed structures applies.
         data: name of the dataset.
         models: names of the models, in the order of the lines.
         perturbations: for each perturbation or attack, its transfers: the name in the rows, and the model that the
             attack was made for.
+        averaged: the perturbations whose mean is in the rows under the name "all"; empty if there is none.
         draws: the number of draws in words; "" where no level is above 0.
         missing: the policy for missed structures.
         domains: the curves of each domain, with the domains in which a model was trained first; a single entry without
@@ -54,10 +56,12 @@ class StressCurves:
     metric: str
     unit: str
     is_share: bool
+    higher_is_better: bool
     measures_distance: bool
     data: str
     models: Sequence[str]
     perturbations: Mapping[str, Mapping[str, str]]
+    averaged: Sequence[str]
     draws: str
     missing: str
     domains: Sequence[DomainCurves]

@@ -1,97 +1,126 @@
 """The figure of a stress run: a metric against level."""
 
 from itertools import product
-from math import ceil, floor
+from math import floor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from robustq.report.curve_panel import band_handle, draw_curve, over_patients
+from robustq.report.line_styles import line_style, transfer_style
 from robustq.report.numbers import listed
+from robustq.report.panels import first_of_rows, legend_below, panel_grid, title_panels
 from robustq.report.stress_curves import DomainCurves, StressCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-COLUMNS = 4
-"""Largest number of panels side by side."""
-
-DASHES = ("--", ":", "-.")
-"""Line styles of transferred attacks, by the model that the attack was made for."""
+_MEAN, _MEDIAN = ("mean", "low", "high"), ("median", "q1", "q3")
+"""Columns of a line and of the ends of its band; the median is taken where a value is infinite."""
 
 
 def curve_figure(curves: StressCurves) -> "Figure":
-    """One panel for each perturbation and domain, one line for each model, and mean ± sd over groups as a band.
+    """One panel for each perturbation and domain, one line for each model, and the interval of the mean as a band.
 
-    The domains of a perturbation stand side by side. In the panel of an attack, a solid line with a band shows a model
-    under its own attack, and a broken line without band shows it under the attack made for another model.
+    The domains of a perturbation stand side by side. In the panel of an attack, a line with a band shows a model under
+    its own attack. A thin line without band, whose markers are white, shows it under the attack made for another model.
+
+    Args:
+        curves: the rows have the columns `low` and `high`.
     """
-    # Imported here because the import takes half a second and tables do without it. pyplot would keep a global state.
-    from matplotlib.figure import Figure
-
     contents = list(product(curves.perturbations, curves.domains))
-    # If they fit, all domains of a perturbation stand in one row.
-    columns = min(len(contents), COLUMNS - COLUMNS % len(curves.domains) or COLUMNS)
-    rows = ceil(len(contents) / columns)
-    figure = Figure(figsize=(max(6, 1.2 + 3.2 * columns), 0.5 + 2.9 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
-    for panel, (perturbation, domain) in zip(panels, contents, strict=False):
-        _draw(panel, curves, domain, perturbation)
-        panel.set_title(_title(curves, domain, perturbation), fontsize="large" if domain.name is None else "medium")
+    figure, panels = panel_grid(len(contents), together=len(curves.domains), sharey=True)
+    infinite = bool(np.isinf(curves.rows["mean"].to_numpy(float)).any())
+    columns = _MEDIAN if infinite else _MEAN
+    alike = len({over_patients(_measured(domain.rows)) for domain in curves.domains}) == 1
+    for panel, (perturbation, domain) in zip(panels, contents, strict=True):
+        _draw(panel, curves, domain, perturbation, columns)
         panel.set_xlabel("level [%]")
         panel.grid(alpha=0.3)
-    for panel in panels[len(contents) :]:
-        panel.set_axis_off()
-    for panel in panels[::columns]:
-        panel.set_ylabel(curves.label)
-    if curves.is_share:
-        panels[0].set_ylim(_lowest(curves.rows), 1.005)
-    _explain(list(panels[: len(contents)]))
+    title_panels(figure, panels, [_title(curves, domain, name, alike) for name, domain in contents])
+    direction = "higher is better" if curves.higher_is_better else "lower is better"
+    for panel in first_of_rows(panels):
+        panel.set_ylabel(f"{curves.label} ({direction})")
+    _limit(panels, curves, columns)
+    legend_below(figure, [*_lines(panels), band_handle(_band(curves, infinite, alike))])
+    figure.set_label(f"Curves of {curves.label} on {curves.data}, {direction}; band: {_band(curves, infinite, alike)}")
     return figure
 
 
-def _draw(panel: "Axes", curves: StressCurves, domain: DomainCurves, perturbation: str) -> None:
-    """Draw the lines of all models; those of transferred attacks are broken."""
-    for place, model in enumerate(curves.models):
-        level, mean, sd = _curve(domain.rows, perturbation, model)
-        panel.plot(level, mean, marker="o", markersize=3, label=model, color=f"C{place}")
-        panel.fill_between(level, mean - sd, mean + sd, alpha=0.12, color=f"C{place}", linewidth=0)
+def _draw(
+    panel: "Axes", curves: StressCurves, domain: DomainCurves, perturbation: str, columns: tuple[str, str, str]
+) -> None:
+    """Draw the lines of all models, own attacks before transferred ones."""
+    places = {model: place for place, model in enumerate(curves.models)}
+    for model, place in places.items():
+        draw_curve(panel, _curve(domain.rows, perturbation, model), columns, {**line_style(place), "label": model})
         for name, source in curves.perturbations[perturbation].items():
-            level, mean, _ = _curve(domain.rows, name, model)
-            if len(level):
-                dash = DASHES[list(curves.models).index(source) % len(DASHES)]
-                panel.plot(level, mean, linestyle=dash, label=f"{model}, attack from {source}", color=f"C{place}")
+            curve = _curve(domain.rows, name, model)
+            if len(curve):
+                panel.plot(
+                    curve["level"].to_numpy(float),
+                    curve[columns[0]].to_numpy(float),
+                    markersize=4,
+                    label=f"{model}, attack from {source}",
+                    **transfer_style(place, places[source]),
+                )
 
 
-def _title(curves: StressCurves, domain: DomainCurves, perturbation: str) -> str:
-    if domain.name is None:
-        return perturbation
-    if not domain.trained:
-        return f"{perturbation}, {domain.title}"
-    whose = "" if len(domain.trained) == len(curves.models) else f" of {listed(domain.trained)}"
-    return f"{perturbation}, {domain.title}\n(training domain{whose})"
+def _curve(rows: pd.DataFrame, perturbation: str, model: str) -> pd.DataFrame:
+    """The levels of a model; empty if it was not shown the perturbation."""
+    return rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
 
 
-def _lowest(rows: pd.DataFrame) -> float:
-    """Where the axis of a share begins, a tenth: on an axis from 0, curves between 0.9 and 1 would look the same."""
-    drawn = (rows["mean"] - rows["sd"].fillna(0)).to_numpy(float)
-    return max(0.0, floor(10 * float(np.nanmin(drawn))) / 10) if np.isfinite(drawn).any() else 0.0
+def _measured(rows: pd.DataFrame) -> pd.Series:
+    """The numbers of groups of the points that are drawn."""
+    return rows["groups"][rows["groups"] > 0]
 
 
-def _curve(rows: pd.DataFrame, perturbation: str, model: str) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Levels, means and deviations (0 if missing) of a model; empty if it was not shown the perturbation."""
-    curve = rows[(rows["perturbation"] == perturbation) & (rows["model"] == model)].sort_values("level")
-    level, mean, sd = (curve[name].to_numpy(float) for name in ("level", "mean", "sd"))
-    return level, mean, np.nan_to_num(sd)
+def _title(curves: StressCurves, domain: DomainCurves, perturbation: str, alike: bool) -> str:
+    lines = [", ".join(filter(None, (perturbation, domain.title)))]
+    if domain.trained:
+        whose = "" if len(domain.trained) == len(curves.models) else f" of {listed(domain.trained)}"
+        lines.append(f"(training domain{whose})")
+    if not alike:
+        lines.append(over_patients(_measured(domain.rows)))
+    return "\n".join(lines)
 
 
-def _explain(panels: "list[Axes]") -> None:
-    """Draw one legend, in the last panel with a line that no earlier panel has."""
-    earlier: set[str] = set()
-    chosen = panels[0]
+def _band(curves: StressCurves, infinite: bool, alike: bool) -> str:
+    """What a band is, and over how many groups."""
+    over = over_patients(_measured(curves.rows)) if alike else "over the patients of a panel"
+    if infinite:
+        return f"line: median, band: quartiles {over}; infinite values are not drawn"
+    if not curves.rows["low"].notna().any():
+        return f"no band: no interval {over}"
+    return f"95 % interval of the mean {over}"
+
+
+def _limit(panels: "list[Axes]", curves: StressCurves, columns: tuple[str, str, str]) -> None:
+    """Keep the axis within what the metric can be, and let that of a share begin at a tenth.
+
+    On an axis from 0, curves between 0.9 and 1 would look the same.
+    """
+    drawn = curves.rows[list(columns)].to_numpy(float)
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size or drawn.min() < 0:
+        return
+    if not curves.is_share:
+        panels[0].set_ylim(bottom=0)
+    elif drawn.max() <= 1:
+        panels[0].set_ylim(floor(10 * drawn.min()) / 10, 1.0)
+        # A line at 1 is drawn whole, with its markers.
+        for line in (line for each in panels for line in each.lines):
+            line.set_clip_on(False)
+
+
+def _lines(panels: "list[Axes]") -> "list[Line2D]":
+    """One line for each label, from the first panel that has it."""
+    lines: dict[str, Line2D] = {}
     for panel in panels:
-        labels = {str(line.get_label()) for line in panel.lines}
-        if not labels <= earlier:
-            earlier, chosen = earlier | labels, panel
-    chosen.legend(frameon=False, fontsize="small")
+        for line in panel.lines:
+            lines.setdefault(str(line.get_label()), line)
+    return list(lines.values())

@@ -11,6 +11,7 @@ from robustq.report.numbers import NO_ANSWER_NOTE, count, mean_sd, median_iqr, m
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.statistics import audc, retention
 from robustq.statistics.group_means import answered_means
+from robustq.statistics.robustness_differences import ALL
 
 LOW = 0.5
 """A clean Dice below this makes retention meaningless: there is little to retain."""
@@ -33,7 +34,9 @@ def curve_grid(curves: StressCurves) -> Grid:
     levels = sorted(rows["level"].unique())
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # If misses are left out, levels can have different samples, and a curve over them has no meaning.
-    answered = [domain.rows[domain.rows["unanswered"] == 0] for domain in curves.domains]
+    # The mean over perturbations has its own sample, the groups that have a value everywhere.
+    single = [domain.rows[domain.rows["perturbation"] != ALL] for domain in curves.domains]
+    answered = [rows[rows["unanswered"] == 0] for rows in single]
     same_sample = all(rows["groups"].nunique() <= 1 for rows in answered)
     curve_figures = curves.is_share and len(levels) > 1 and same_sample
     header = ["model", *(percent(level) for level in levels)]
@@ -45,6 +48,10 @@ def curve_grid(curves: StressCurves) -> Grid:
                 lines = list(_lines(curves, domain, name, infinite, curve_figures))
                 if lines:
                     sections.append((", ".join(filter(None, (name, domain.title))), lines))
+    for domain in curves.domains if curves.averaged else []:
+        lines = list(_lines(curves, domain, ALL, infinite, curve_figures))
+        name = f"all: mean over {len(curves.averaged)} perturbations"
+        sections.append((", ".join(filter(None, (name, domain.title))), lines))
     notes = [*_reading(curves, infinite, curve_figures, max(levels)), *_little(curves, curve_figures), *curves.notes]
     heads = [domain.about for domain in curves.domains if domain.about]
     return Grid(_title(curves, infinite), [*header, "codes in use"], sections, notes, heads)
@@ -104,6 +111,12 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             f"AUDC: the area under the curve of {curves.metric} from {percent(0)} to {percent(highest)}, divided by "
             "this range; 1 is perfect.",
         ]
+    if curves.averaged:
+        notes.append(
+            "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
+            "them. Levels of two perturbations are not equally strong, so it ranks models only for this choice of "
+            "perturbations and levels."
+        )
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
         notes.append(
             "codes in use: how many codes of its codebook a model uses for the unperturbed cases; – without a codebook."

@@ -1,6 +1,6 @@
 """The result of an analysis: its verdicts, tables, figures and rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from robustq import registry
 from robustq.errors import RequestError
-from robustq.report.figure_files import save_figure
+from robustq.report.figure_files import FigureFiles
 from robustq.report.grid import Grid, Sheet
 from robustq.report.numbers import count, listed, percent, plain
 from robustq.request.with_setting import split_setting
@@ -21,6 +21,8 @@ from robustq.shapes import by
 from robustq.statistics.group_means import group_means, summarise
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from robustq.analyser import AbstractAnalyser
 
 
@@ -176,10 +178,12 @@ class Analysis(Stored):
 
         A figure that cannot be drawn is left out; `undrawable` says which and why.
         """
-        for loaded in self._analysers.values():
-            if not isinstance(loaded, RequestError):
-                for name, figure in loaded.figures(self._frame, self.models).items():
-                    save_figure(figure, self.directory.path / "figures", name)
+        FigureFiles(self.directory.path / "figures").write(self.plots)
+
+    def plots(self) -> "Mapping[str, Figure]":
+        """Every figure of every check that is installed here, by name."""
+        checks = [check for check in self._analysers.values() if not isinstance(check, RequestError)]
+        return {name: figure for check in checks for name, figure in check.figures(self._frame, self.models).items()}
 
     def undrawable(self) -> list[str]:
         """Sentences on the figures that `draw` leaves out: which they are, and why they cannot be drawn."""

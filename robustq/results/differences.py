@@ -18,6 +18,8 @@ from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from robustq.report.grid import Grid, Sheet
 
 AnyRun = Run | str | PathLike[str]
@@ -117,6 +119,21 @@ class Differences:
         from robustq.report.grid import Sheet
 
         return Sheet(*(grid.to_rich() for grid in self.grids(metric)))
+
+    def plot(self, metric: str | None = None) -> "Figure":
+        """The differences at each level, a panel for each perturbation: a matplotlib figure (`savefig` writes it).
+
+        Args:
+            metric: one of the metrics, the first by default.
+        """
+        from robustq.report.difference_figure import difference_figure
+
+        metric = metric or self.metrics[0]
+        rows, unit = self._levels[self._levels["metric"] == metric], self._unit(metric)
+        name = f"{metric} [{unit}]" if unit else metric
+        models = list(dict.fromkeys(model for run in self.runs for model in run.models))
+        better = _measure(metric).higher_is_better
+        return difference_figure(rows, name, self.baseline, models=models, higher_is_better=better)
 
     def _unit(self, metric: str) -> str:
         units = self._levels.loc[self._levels["metric"] == metric, "unit"].unique()

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
 from robustq.results.stored import Stored
 from robustq.statistics.group_means import describe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 METRIC = "minimal_level"
 """Metric of the rows of a search."""
@@ -100,6 +103,13 @@ class MinimalLevels(Stored):
             f"{asked['data']['name']}: median (quartiles) over {count(cases['group'].nunique(), 'group')}"
         )
         return Grid(title, ["model", "level", "at once", "never"], [("", lines)], self.notes())
+
+    def plot(self) -> "Figure":
+        """The share of patients that hold at each level: a matplotlib figure (`savefig` writes it)."""
+        from robustq.report.minimal_figure import minimal_figure
+
+        about = f"{self.asked['perturbation']} on {self.asked['data']['name']}"
+        return minimal_figure(self.by_group(), about, self.asked["threshold"])
 
     def notes(self) -> list[str]:
         """Notes on how to read the figures, on models and on the sample."""

@@ -1,7 +1,7 @@
 """The result of a stress run: its rows, tables, figures and notes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from robustq.metric import parse_metrics
-from robustq.report.figure_files import save_figure
+from robustq.report.figure_files import FigureFiles
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
 from robustq.report.numbers import plain
@@ -23,9 +23,10 @@ from robustq.results.domains import Domains
 from robustq.results.level_draws import LevelDraws
 from robustq.results.rows import SMALLER
 from robustq.results.stored import Stored
-from robustq.statistics import group_means, summarise
+from robustq.statistics import curve_intervals, group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
 from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
+from robustq.statistics.over_perturbations import over_perturbations
 from robustq.statistics.raised_scores import raised_scores
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class Run(Stored):
         transfers = {attack: [transferred(attack, source) for source in models] for attack in attacks}
         names = [name for asked in self.asked["perturbations"] for name in (asked, *transfers.get(asked, []))]
         return [name for name in names if name in computed]
+
+    @property
+    def averaged(self) -> list[str]:
+        """The perturbations of which the mean over perturbations is taken: all but attacks; empty if there is one."""
+        names = [name for name in self.asked["perturbations"] if name not in self.asked.get("attacks", {})]
+        return names if len(names) > 1 else []
 
     @property
     def draws(self) -> dict[str, int]:
@@ -161,16 +168,17 @@ class Run(Stored):
         reasons = self._frame["reason"]
         return [f"Some rows were {reason}." for reason in reasons[reasons.str.startswith(SMALLER)].unique()]
 
-    def curves(self, metric: str | None = None) -> StressCurves:
+    def curves(self, metric: str | None = None, *, intervals: bool = False) -> StressCurves:
         """What the table and the figure of a metric show.
 
         Args:
             metric: one of the run's metrics, the first by default.
+            intervals: whether each mean has its interval, which takes time and only the figure shows.
         """
         metric = metric or self.metrics[0]
         (measure,) = parse_metrics(metric).values()
         names: Sequence[str | None] = self.domains.told_apart or [None]
-        domains = [self._domain_curves(name, metric) for name in names]
+        domains = [self._domain_curves(name, metric, intervals) for name in names]
         units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
         attacks = self.asked.get("attacks", {})
         asked = self.asked["perturbations"]
@@ -179,9 +187,11 @@ class Run(Stored):
             metric=metric,
             unit=next(iter(units), ""),
             is_share=not any(units) and measure.higher_is_better,
+            higher_is_better=measure.higher_is_better,
             measures_distance=measure.measures_distance,
             data=self.asked["data"]["name"],
             models=self.models,
+            averaged=self.averaged,
             perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
             draws=self.level_draws.text,
             missing=self.asked["missing"],
@@ -197,11 +207,18 @@ class Run(Stored):
             ],
         )
 
-    def _domain_curves(self, domain: str | None, metric: str) -> DomainCurves:
-        rows = self.summary_frame(domain)
+    def _domain_curves(self, domain: str | None, metric: str, intervals: bool) -> DomainCurves:
+        frame = self._of(domain)
+        means = group_means(frame[frame["metric"] == metric])
+        (measure,) = parse_metrics(metric).values()
+        better = measure.higher_is_better
+        if intervals:
+            rows = curve_intervals(means, higher_is_better=better)
+        else:
+            rows = summarise(pd.concat([means, over_perturbations(means, self.averaged)]))
         return DomainCurves(
             name=domain,
-            rows=rows[rows["metric"] == metric],
+            rows=rows,
             codes={model: codes.text for model, codes in self.codes(domain).items()},
             trained=[] if domain is None else self.domains.trained(domain),
             about="" if domain is None else self.domains.about(domain),
@@ -271,9 +288,12 @@ class Run(Stored):
         """
         from robustq.report.stress_figure import curve_figure
 
-        return curve_figure(self.curves(metric))
+        return curve_figure(self.curves(metric, intervals=True))
 
     def draw(self) -> None:
         """Write the figure of every metric as PNG and PDF into `curves/` of the run directory."""
-        for metric in self.metrics:
-            save_figure(self.plot(metric), self.directory.path / "curves", metric)
+        FigureFiles(self.directory.path / "curves").write(self.plots)
+
+    def plots(self) -> "Mapping[str, Figure]":
+        """The figure of every metric, by metric."""
+        return {metric: self.plot(metric) for metric in self.metrics}

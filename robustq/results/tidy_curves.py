@@ -5,6 +5,7 @@ import pandas as pd
 from robustq.metric import parse_metrics
 from robustq.results.stress_run import Run
 from robustq.statistics import curve_intervals, group_means
+from robustq.statistics.over_perturbations import over_perturbations
 
 LEADING = ("model", "training_seed", "domain", "perturbation", "level", "metric", "unit", "label")
 """The columns that say what a row is about; the columns after them are numbers."""
@@ -12,6 +13,8 @@ LEADING = ("model", "training_seed", "domain", "perturbation", "level", "metric"
 
 def tidy_curves(run: Run) -> pd.DataFrame:
     """Means with intervals for each metric, domain, label, model, perturbation and level.
+
+    The perturbation "all" stands for the mean over several.
 
     Returns:
         The columns of `LEADING`, then those that `robustq.statistics.curve_intervals` adds. `domain` is "" if the run
@@ -28,6 +31,7 @@ def tidy_curves(run: Run) -> pd.DataFrame:
                 if of_metric.empty or (by_label and of_metric["label"].nunique() < 2):
                     continue
                 means = group_means(of_metric, by_label=by_label)
+                means = pd.concat([means, over_perturbations(means, run.averaged)], ignore_index=True)
                 table = curve_intervals(means, higher_is_better=measure.higher_is_better)
                 new = {"domain": domain or ""} | ({} if by_label else {"label": ""})
                 tables.append(table.assign(**new))

@@ -1,5 +1,7 @@
 """Shows the worst cases of a stress run to the models once more, and keeps images and answers for the page."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,7 +13,7 @@ from robustq.dataset import Case
 from robustq.model.predict import predict
 from robustq.report.numbers import number
 from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
-from robustq.results.gallery import Kept, keep_picture
+from robustq.results.gallery import STACKS, Kept, keep_picture
 from robustq.results.stress_run import Run
 from robustq.results.worst_cases import worst_cases
 from robustq.run.stress_pieces import Evaluator
@@ -32,44 +34,54 @@ def keep_gallery(run: Run, evaluator: Evaluator) -> None:
     Of each case, the perturbation is kept under which its score is lowest, in draw 0.
     """
     frame = run.to_frame()
+    levels = sorted({0.0, *map(float, run.asked["levels"])})
     for place, (case_id, perturbation, level, _) in enumerate(worst_cases(run, frame, CASES), start=1):
         entry = evaluator.entries[case_id]
         clean = evaluator.cases(entry)
         slices = _Slices(clean)
-        perturbed, marks, scores = [], [], []
+        perturbed, marks, scores, stacks = [], [], [], []
         for name, model in evaluator.models.items():
-            shown = evaluator.shown(name, clean, perturbation, level)
-            images = torch.stack([clean.image, shown.image])
-            answers = torch.cat(
-                [
-                    answer.masks.cpu()
-                    for answer in predict(
-                        model,
-                        images,
-                        batch_size=evaluator.batch_size,
-                        axis=clean.slice_axis,
-                        precision=evaluator.precision,
-                    )
-                ]
-            )
-            perturbed.append(slices.grey(shown))
-            marks.append([slices.marks(answer, case) for answer, case in zip(answers, (clean, shown), strict=True)])
-            scores.append(_scores(frame, run.metrics[0], name, case_id, perturbation, level))
+            cases = [clean, *(evaluator.shown(name, clean, perturbation, above) for above in levels[1:])]
+            answers = [
+                masks
+                for answer in predict(
+                    model,
+                    torch.stack([case.image for case in cases]),
+                    batch_size=evaluator.batch_size,
+                    axis=clean.slice_axis,
+                    precision=evaluator.precision,
+                )
+                for masks in answer.masks.cpu()
+            ]
+            perturbed.append(slices.grey(cases[-1]))
+            ends = (answers[0], clean), (answers[-1], cases[-1])
+            marks.append([slices.marks(answer, case) for answer, case in ends])
+            scores.append(_scores(frame, run.metrics[0], name, case_id, perturbation, levels))
+            stacks.append(slices.stacks(cases, answers))
         keep_picture(
             run.directory.path,
             place,
-            Kept(case_id, perturbation, level, list(evaluator.models), scores),
+            Kept(
+                case_id,
+                perturbation,
+                level,
+                list(evaluator.models),
+                [(of_model[0], of_model[-1]) for of_model in scores],
+                levels,
+                scores,
+            ),
             clean=slices.grey(clean),
             truth=slices.truth,
             perturbed=perturbed,
             marks=np.array(marks, np.uint8),
+            stacks=dict(zip(STACKS, map(np.stack, zip(*stacks, strict=True)), strict=True)),
         )
 
 
 def _scores(
-    frame: pd.DataFrame, metric: str, model: str, case: str, perturbation: str, level: float
-) -> tuple[str, str]:
-    """The mean over labels of draw 0, at level 0 and at the level."""
+    frame: pd.DataFrame, metric: str, model: str, case: str, perturbation: str, levels: Sequence[float]
+) -> list[str]:
+    """The mean over labels of draw 0, at each level."""
     rows = frame[
         (frame["metric"] == metric)
         & (frame["model"] == model)
@@ -78,11 +90,10 @@ def _scores(
         & (frame["draw"] == 0)
     ]
     unit = next(iter(rows["unit"]), "")
-    first, second = (
+    return [
         f"{metric} {number(rows.loc[rows['level'] == at, 'value'].mean(), 2)}{f' {unit}' if unit else ''}"
-        for at in (0.0, level)
-    )
-    return first, second
+        for at in levels
+    ]
 
 
 class _Slices:
@@ -100,13 +111,18 @@ class _Slices:
         self._low, self._span = low, (high - low) or 1.0
         truth = clean.truth.any(0)
         self._chosen = self._choose(truth)
-        self.truth: UInt8[np.ndarray, "n y x"] = self._cut(truth.numpy().astype(np.uint8) * AGREES)
+        # The slice with most truth.
+        self._fullest = 0 if self._axis is None else int(truth.movedim(self._axis, 0).flatten(1).sum(1).argmax())
+        self.truth: UInt8[np.ndarray, "n y x"] = self._cut(truth.numpy().astype(np.uint8) * AGREES, self._chosen)
 
     def grey(self, case: Case) -> UInt8[np.ndarray, "n y x"]:
         """The first channel within the intensity range of the case."""
+        return self._cut(self._grey(case), self._chosen)
+
+    def _grey(self, case: Case) -> UInt8[np.ndarray, "*s"]:
         image = case.image[0].double().numpy()
         shares = np.clip((image - self._low) / self._span, 0, 1)
-        return self._cut(np.round(255 * shares).astype(np.uint8))
+        return np.asarray(np.round(255 * shares).astype(np.uint8))
 
     def marks(self, answer: Bool[Tensor, "l *s"], case: Case) -> UInt8[np.ndarray, "n y x"]:
         """What each pixel of an answer is beside the truth."""
@@ -119,7 +135,19 @@ class _Slices:
         marks[true & found & ~same] = CONFUSED
         marks[true & ~found] = MISSED
         marks[found & ~true] = INVENTED
-        return self._cut(marks)
+        return self._cut(marks, self._chosen)
+
+    def stacks(
+        self, cases: Sequence[Case], answers: Sequence[Bool[Tensor, "l *s"]]
+    ) -> list[UInt8[np.ndarray, "v y x"]]:
+        """Of the slice with most truth, at each level: the image, the true labels and the answered ones."""
+        pictures = [self._grey(case) for case in cases]
+        truths = [_numbered(case.truth) for case in cases]
+        labels = [_numbered(answer) for answer in answers]
+        return [
+            np.concatenate([self._cut(pixels, [self._fullest]) for pixels in of_levels])
+            for of_levels in (pictures, truths, labels)
+        ]
 
     def _choose(self, truth: Bool[Tensor, "*s"]) -> list[int]:
         """The places of slices, evenly over those that hold truth; all slices if none does."""
@@ -130,9 +158,17 @@ class _Slices:
         count = min(SLICES, len(holds))
         return [holds[round(place * (len(holds) - 1) / max(1, count - 1))] for place in range(count)]
 
-    def _cut(self, pixels: np.ndarray) -> np.ndarray:
-        stack = pixels[None] if self._axis is None else np.moveaxis(pixels, self._axis, 0)[self._chosen]
+    def _cut(self, pixels: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
+        stack = pixels[None] if self._axis is None else np.moveaxis(pixels, self._axis, 0)[chosen]
         most = PIXELS[2 if self._axis is None else 3]
         step = max(1, -(-max(stack.shape[1:]) // most))
         stack = stack[:, ::step, ::step]
         return np.ascontiguousarray(np.rot90(stack, axes=(1, 2)) if self._upright else stack)
+
+
+def _numbered(masks: Bool[Tensor, "l *s"]) -> UInt8[np.ndarray, "*s"]:
+    """For each voxel the place of its label, from 1; 0 for none, and the last one where labels overlap."""
+    numbers = np.zeros(masks.shape[1:], np.uint8)
+    for place, mask in enumerate(masks.numpy(), start=1):
+        numbers[mask] = place
+    return numbers

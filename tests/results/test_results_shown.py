@@ -29,7 +29,8 @@ def printed(*words: object) -> str:
 def test_csv_has_one_header_and_numbers_in_columns_of_their_own(run: Path) -> None:
     table = pd.read_csv(io.StringIO(printed(run, "--format", "csv")), keep_default_na=False, na_values=[""])
 
-    assert len(table) == 2 * 2 * 3 * 3  # models, perturbations, levels; both labels and their mean
+    assert len(table) == 2 * 3 * 3 * 3  # models, perturbations and their mean, levels; both labels and their mean
+    assert set(table["perturbation"]) == {"gaussian", "poisson", "all"}
     for name in ("level", "groups", "mean", "sd", "low", "high", "drop", "retention"):
         assert pd.api.types.is_numeric_dtype(table[name]), name
     overall = table[table["label"].isna() & (table["model"] == "vq") & (table["level"] == 30)]

@@ -10,6 +10,7 @@ import numpy as np
 from robustq.report.numbers import number, percent
 from robustq.report.page.levels import Levels
 from robustq.statistics import audc
+from robustq.statistics.robustness_differences import ALL
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ class Row:
 
 
 def matrix(measure: Levels) -> list[Row]:
-    """The rows of a metric, perturbation by perturbation."""
+    """The rows of a metric, perturbation by perturbation; the mean over several perturbations is the last."""
     finite = measure.rows["mean"].to_numpy(float)
     finite = finite[np.isfinite(finite)]
     worst, best = (0.0, 1.0) if measure.is_share else (float(finite.max(initial=0)), float(finite.min(initial=0)))
     rows = []
-    for perturbation in measure.perturbations:
+    for perturbation in [*measure.perturbations, ALL]:
         for domain, title in measure.domains.items():
             for place, model in enumerate(measure.models):
                 curve = measure.curve(model, perturbation, domain)
