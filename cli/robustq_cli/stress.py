@@ -100,6 +100,15 @@ WithoutImages = Annotated[
         "shown on its page.",
     ),
 ]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details",
+        rich_help_panel=OUTPUT,
+        help="Print a verdict under each perturbation and the table of each metric with every level, and not only the "
+        "overview.",
+    ),
+]
 
 
 def stress(
@@ -120,6 +129,7 @@ def stress(
     clip: options.Clip = False,
     metrics: Metrics = "dice",
     missing: Missing = "diagonal",
+    details: Details = False,
     out: options.RunDirectory = None,
     without_images: WithoutImages = False,
     json: options.Json = False,
@@ -142,6 +152,7 @@ def stress(
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
 
+    from robustq.results.stress_overview import stress_overview
     from robustq.run.stress import stress as stress_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
@@ -176,8 +187,12 @@ def stress(
     if json:
         console.print_json(run.summary())
     else:
-        for metric in run.metrics:
-            console.print_table(run.table(metric))
+        console.print_overview(stress_overview(run, details=details))
+        if details:
+            for metric in run.metrics:
+                console.print_table(run.table(metric))
+        else:
+            console.say(f"Every verdict, and tables with every level: robustq show {target}.")
     run.draw()  # after the tables, so that a figure that cannot be written costs nothing
     if not json:
         console.say(f"Rows, summary and curves are in {target}.")
