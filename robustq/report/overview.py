@@ -46,7 +46,7 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
     if details or len(chapter.verdicts) <= FEW:
         places = list(dict.fromkeys(verdict.where for verdict in chapter.verdicts))
         told += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
-    sentences = [*chapter.alerts, *told, *([SETTLED] if told else [])]
+    sentences = [*chapter.alerts, *chapter.seeds, *told, *([SETTLED] if told else [])]
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
     ]

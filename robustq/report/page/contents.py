@@ -18,6 +18,7 @@ class Chapter:
         facts: short facts on the sample, such as `24 cases`.
         alerts: what a reader must not overlook, such as missed structures.
         comparisons: sentences on each model against the baseline, over all perturbations.
+        seeds: sentences on architectures of which several networks were trained.
         verdicts: sentences on each model under each perturbation, and on each model against the baseline.
         measures: each metric by model, perturbation and level.
         tables: the table of each metric, as a paper prints it.
@@ -28,6 +29,7 @@ class Chapter:
     facts: Sequence[str] = ()
     alerts: Sequence[str] = ()
     comparisons: Sequence[Verdict] = ()
+    seeds: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()
     measures: Sequence[Levels] = ()
     tables: Sequence[Grid] = ()
