@@ -50,7 +50,8 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
     ]
-    return Overview(sentences, grids)
+    # A table says why there is no value, if there is none.
+    return Overview(sentences, grids or chapter.tables)
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -74,7 +75,7 @@ def _grid(measure: Levels, data: str, draws: str, notes: Sequence[str]) -> Grid:
         places.append(place)
         retained = [row.cells[-1].retained or "–"] if kept else []
         lines.append([name, row.model, *(row.cells[end].text for end in ends), *retained, _bars(row, full)])
-    groups = measure.rows["groups"]
+    groups = measure.rows.loc[measure.rows["label"] == "", "groups"]
     least, most = int(groups.min()), int(groups.max())
     over = count(most, "patient") if least == most else f"{least} to {most} patients"
     title = ", ".join(filter(None, (f"{measure.name} on {data}: mean over {over}", draws)))

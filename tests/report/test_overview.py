@@ -56,6 +56,15 @@ def test_a_line_has_both_ends_the_retention_and_the_curve(tmp_path: Path) -> Non
     assert len(lines[1][5]) == 3
 
 
+def test_level_0_alone_is_one_column_and_no_value_at_all_is_said(tmp_path: Path) -> None:
+    clean = rows.run("unet", rows.declining(0.01, 0), groups=2, levels=(0.0,))
+    (grid,) = stress_overview(Run(stored_run(tmp_path / "clean", clean))).grids
+    assert list(grid.header) == ["perturbation", "model", "0\N{NO-BREAK SPACE}%", "curve"]
+    nothing = rows.run("unet", lambda **_: None, groups=2)
+    (grid,) = stress_overview(Run(stored_run(tmp_path / "nothing", nothing))).grids
+    assert "dice" in grid.title.lower()
+
+
 def test_many_perturbations_have_their_verdicts_on_request(tmp_path: Path) -> None:
     run = two_models(tmp_path, noises=("gaussian", "poisson", "speckle", "rician"))
     assert len(stress_overview(run, details=True).sentences) - len(stress_overview(run).sentences) == 3 * 4
