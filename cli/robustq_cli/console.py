@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
+    from robustq.report.overview import Overview
     from robustq.run.progress import Progress as Done
 
 # The functions that print import rich themselves, so that wrong options are refused sooner.
@@ -74,6 +75,22 @@ def print_table(table: "RenderableType") -> None:
     needed = measure_renderables(out(), unbounded, [table]).maximum
     # A console prints no wider than its own width, so a wider one is made.
     Console(file=out().file, width=max(out().width, needed)).print(table)
+
+
+def print_overview(overview: "Overview") -> None:
+    """Print what is read first: sentences, then small tables. A terminal sets a mark before each sentence."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if out().is_terminal:
+        marked = Table.grid(padding=(0, 1, 0, 0))
+        for sentence in overview.sentences:
+            marked.add_row("•", Text(printable(sentence)))
+        out().print(marked)
+    else:
+        print_sentences(overview.sentences)
+    for grid in overview.grids:
+        print_table(grid.to_rich())
 
 
 def print_sentences(sentences: Iterable[str]) -> None:

@@ -105,6 +105,8 @@ def show(
     elif output == "csv":
         typer.echo(result.frame().to_csv(index=False), nl=False)
     else:
+        if output == "table":
+            console.print_overview(result.overview())
         for grid in result.grids():
             if output == "table":
                 console.print_table(grid.to_rich())

@@ -102,6 +102,15 @@ WithoutImages = Annotated[
         "shown on its page.",
     ),
 ]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details",
+        rich_help_panel=OUTPUT,
+        help="Print a verdict under each perturbation and the table of each metric with every level, and not only the "
+        "overview.",
+    ),
+]
 
 
 def stress(
@@ -123,6 +132,7 @@ def stress(
     metrics: Metrics = "dice",
     missing: Missing = "diagonal",
     out: options.RunDirectory = None,
+    details: Details = False,
     without_images: WithoutImages = False,
     figures: options.Figures = None,
     formats: options.FigureFormats = None,
@@ -148,6 +158,7 @@ def stress(
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
 
+    from robustq.results.stress_overview import stress_overview
     from robustq.run.stress import stress as stress_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
@@ -182,8 +193,13 @@ def stress(
     if json:
         console.print_json(run.summary())
     else:
-        for metric in run.metrics:
-            console.print_table(run.table(metric))
+        console.print_overview(stress_overview(run, details=details))
+        if details:
+            for metric in run.metrics:
+                console.print_table(run.table(metric))
+        else:
+            console.say(f"Every verdict, and tables with every level: robustq show {target}.")
+    # After the tables, so that a figure that cannot be written costs nothing.
     from robustq.results.figures import keep_figures
 
     for note in keep_figures(run):

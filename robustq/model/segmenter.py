@@ -17,6 +17,7 @@ from robustq.errors import RequestError
 from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
+from robustq.model.in_notebook import in_notebook
 from robustq.model.spec import NO_SITE, Spec
 from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
@@ -101,6 +102,9 @@ class Segmenter(nn.Module):
         if spec.site != NO_SITE:
             # Before the network's own hooks, because they may keep the site's output for the decoder.
             find_site(network, spec.site).register_forward_hook(self._cut, prepend=True)
+
+    def _repr_html_(self) -> str:
+        return in_notebook(self.spec, sum(parameter.numel() for parameter in self.parameters()))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the wrapped network returns when its bottleneck is quantised.

@@ -20,6 +20,9 @@ from robustq.report.printable import in_markdown, printable
 _UNBOUNDED = 10_000
 """Width, in characters, that no table needs."""
 
+_LONG_NAME = 30
+"""Length from which names are broken in a narrow terminal."""
+
 _LONGEST = 60
 """Largest length of a label in LaTeX."""
 
@@ -38,6 +41,7 @@ class Grid:
         sections: for each section, its name ("" for none) and its rows.
         notes: what a reader must know to read the figures; printed below them.
         heads: what a reader must know before the figures, such as that a bottleneck is dead; printed above them.
+        names: number of columns, from the left, that hold names and not figures.
     """
 
     title: str
@@ -45,15 +49,17 @@ class Grid:
     sections: Sequence[tuple[str, Sequence[Sequence[str]]]]
     notes: Sequence[str] = field(default=())
     heads: Sequence[str] = field(default=())
+    names: int = 1
 
     def to_rich(self) -> Sheet:
         """The table for a terminal or a notebook."""
         # Title and notes stand outside the table, because the table would break their lines at its own width.
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        # In a narrow terminal, a cell is broken between figure and deviation and not cut off.
+        # In a narrow terminal, a cell is broken between figure and deviation and not cut off. Names stay in one line,
+        # unless they are so long that they would leave no room for the figures.
         for column, name in enumerate(self.header):
-            justify: Literal["left", "right"] = "left" if column == 0 else "right"
-            table.add_column(_text(name), justify=justify, overflow="fold", no_wrap=column == 0)
+            justify: Literal["left", "right"] = "left" if column < self.names else "right"
+            table.add_column(_text(name), justify=justify, overflow="fold", no_wrap=self._is_short_name(column))
         for section, rows in self.sections:
             table.add_section()
             if section:
@@ -66,6 +72,11 @@ class Grid:
         above = [_text(line, "italic") for line in (self.title, *self.heads)]
         return Sheet(*above, table, *(_text(note, "dim") for note in self.notes))
 
+    def _is_short_name(self, column: int) -> bool:
+        if column >= self.names:
+            return False
+        return all(len(row[column]) <= _LONG_NAME for _, rows in self.sections for row in rows)
+
     def to_markdown(self) -> str:
         """A GitHub table with the title above it and the notes below it."""
         heads = [*(f"- {in_markdown(head)}" for head in self.heads), ""] if self.heads else []
@@ -74,7 +85,7 @@ class Grid:
             "",
             *heads,
             _bar(self.header),
-            _bar(["---", *["---:"] * (len(self.header) - 1)]),
+            _bar([*["---"] * self.names, *["---:"] * (len(self.header) - self.names)]),
         ]
         for section, rows in self.sections:
             if section:
@@ -89,7 +100,7 @@ class Grid:
             r"\centering",
             rf"\caption{{{_tex(self.title)}}}",
             rf"\label{{tab:{_slug(self.title)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
+            rf"\begin{{tabular}}{{{'l' * self.names}{'r' * (len(self.header) - self.names)}}}",
             r"\toprule",
             _tex_row(self.header),
         ]
@@ -105,16 +116,19 @@ class Grid:
             lines.append(r"\end{itemize}")
         return "\n".join([*lines, r"\end{table}", ""])
 
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
     def to_html(self) -> str:
         """A table with a caption, and the notes as a list below it; a part of a page, without style."""
-        lines = ["<table>", f"<caption>{escape(self.title)}</caption>"]
+        lines = ["<table>", f"<caption>{escape(printable(self.title))}</caption>"]
         for section, cells in (("", [self.header]), *self.sections):
             if section:
-                lines.append(f'<tr><th colspan="{len(self.header)}">{escape(section)}</th></tr>')
+                lines.append(f'<tr><th colspan="{len(self.header)}">{escape(printable(section))}</th></tr>')
             for row in cells:
                 tag = "th" if row is self.header else "td"
-                lines.append("<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>")
-        notes = [f"<li>{escape(note)}</li>" for note in (*self.heads, *self.notes)]
+                lines.append("<tr>" + "".join(f"<{tag}>{escape(printable(cell))}</{tag}>" for cell in row) + "</tr>")
+        notes = [f"<li>{escape(printable(note))}</li>" for note in (*self.heads, *self.notes)]
         return "\n".join([*lines, "</table>", *(["<ul>", *notes, "</ul>"] if notes else []), ""])
 
     def to_text(self) -> str:

@@ -13,6 +13,7 @@ from robustq import registry
 from robustq.errors import RequestError
 from robustq.report.figure_files import FigureFiles
 from robustq.report.grid import Grid, Sheet
+from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import count, listed, percent, plain
 from robustq.request.with_setting import split_setting
 from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
@@ -148,6 +149,9 @@ class Analysis(Stored):
             details: as in `grids`.
         """
         return [grid.to_rich() for grid in self.grids(details=details)]
+
+    def _repr_html_(self) -> str:
+        return in_notebook(self.grids(details=False), self.conclusions())
 
     def summary(self) -> dict[str, Any]:
         """The figures of the tables as JSON values."""

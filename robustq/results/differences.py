@@ -11,6 +11,7 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.metric import AbstractMetric, parse_metrics
 from robustq.report.baseline_table import comparison_grid
+from robustq.report.in_notebook import in_notebook
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
 from robustq.results.several_runs import join, remarks, seed_notes, shared_draws
 from robustq.results.stress_run import Run
@@ -134,6 +135,9 @@ class Differences:
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
         better = _measure(metric).higher_is_better
         return difference_figure(rows, name, self.baseline, models=models, higher_is_better=better)
+
+    def _repr_html_(self) -> str:
+        return in_notebook([grid for metric in self.metrics for grid in self.grids(metric)])
 
     def _unit(self, metric: str) -> str:
         units = self._levels.loc[self._levels["metric"] == metric, "unit"].unique()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from robustq.errors import RequestError, StorageError
 from robustq.one_writer import LOCK, WRITER, one_writer
-from robustq.results.rows import SCHEMA, Row, to_table
+from robustq.results.batch_rows import BatchRows
+from robustq.results.rows import Row
 from robustq.whole_file import in_words, whole_file
 
 _FILES = {
@@ -23,17 +24,14 @@ _FILES = {
 }
 """For each command: the name of its request file, and the prefix of its other files."""
 
-_LATER = ("severity",)
-"""Columns that run directories of earlier versions do not have."""
-
 
 class RunDirectory:
-    """`run.json`, one Parquet file a batch of pieces in `rows/`, `results.parquet`, `summary.json`.
+    """`run.json`, `results.parquet`, `summary.json`; while a command computes, a file a batch of pieces in `rows/`.
 
     Every file is written under a temporary name and renamed, so that a run killed at any moment leaves whole files
     only. A stress run, an analysis and a search of minimal levels can share a directory: the analysis writes
     `analysis.json`, `rows/analysis-*.parquet` and `analysis-summary.json`; the search writes the same files with
-    `minimal` in their names; `results.parquet` holds the rows of all.
+    `minimal` in their names; `results.parquet` holds the rows of all. `rows/` is removed when they are gathered there.
 
     Args:
         path: the directory, which `writing` creates.
@@ -44,6 +42,7 @@ class RunDirectory:
         self.path = Path(path)
         self.command = command
         self._name, self._prefix = _FILES[command]
+        self._batches = BatchRows(self.path)
 
     @property
     def request(self) -> Path:
@@ -133,10 +132,10 @@ class RunDirectory:
 
     def has(self, batch: int) -> bool:
         """Whether the rows of a batch are written."""
-        return self._rows(batch).is_file()
+        return self._batches.has(self._batch(batch))
 
     def write(self, batch: int, rows: list[Row]) -> None:
-        """Write the rows of a batch into one file, which is complete or missing.
+        """Write the rows of a batch into a file, which is complete or missing.
 
         Raises:
             StorageError: the disk is full, can only be read, or is gone.
@@ -147,58 +146,40 @@ class RunDirectory:
                 f"{self.path / self._name} is gone, so the run directory was deleted or its disk was taken away: bring "
                 "it back, then give the same command again; or give another --out"
             )
-        with whole_file(self._rows(batch)) as partial:
-            pq.write_table(to_table(rows), partial)
+        self._batches.write(self._batch(batch), rows)
 
     def compact(self) -> None:
-        """Gather all rows in `results.parquet`: first those of a stress run, then those of other commands."""
-        with whole_file(self.path / "results.parquet") as partial:
-            pq.write_table(_gather(sorted((self.path / "rows").glob("*.parquet"))), partial)
+        """Gather all rows in `results.parquet`, first those of a stress run, then those of other commands.
+
+        `rows/` is removed once the file is whole.
+
+        Raises:
+            RequestError: a file of rows is damaged.
+            StorageError: the disk is full, can only be read, or is gone.
+        """
+        self._batches.gather()
 
     def rows(self, *, before: int | None = None) -> pa.Table:
-        """This command's rows so far, in the order of the batches; with `before`, only those of batches before it."""
-        files = sorted((self.path / "rows").glob(f"{self._prefix}{'[0-9]' * 6}.parquet"))
-        return _gather([file for file in files if before is None or file < self._rows(before)])
+        """This command's rows so far, in the order of the batches; with `before`, only those of batches before it.
+
+        Raises:
+            RequestError: a file of rows is damaged.
+        """
+        own = re.compile(rf"{self._prefix}\d{{6}}")
+        return self._batches.read(
+            lambda name: bool(own.fullmatch(name)) and (before is None or name < self._batch(before))
+        )
 
     def summarise(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`."""
         self._write(f"{self._prefix}summary.json", summary)
 
-    def _rows(self, batch: int) -> Path:
-        return self.path / "rows" / f"{self._prefix}{batch:06d}.parquet"
+    def _batch(self, batch: int) -> str:
+        return f"{self._prefix}{batch:06d}"
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         with whole_file(self.path / name) as partial:
             partial.write_text(json.dumps(document, indent=1))
-
-
-def _gather(files: list[Path]) -> pa.Table:
-    return pa.concat_tables([SCHEMA.empty_table(), *map(_read_rows, files)])
-
-
-def _read_rows(file: Path) -> pa.Table:
-    """The rows of one file. Columns that an earlier version did not write hold "".
-
-    Raises:
-        RequestError: the file is damaged, or a newer version wrote columns that this version does not know.
-    """
-    try:
-        table = pq.read_table(file)
-        unknown_columns = sorted(set(table.column_names) - set(SCHEMA.names))
-        if unknown_columns:
-            raise RequestError(
-                f"{file} has the columns {', '.join(unknown_columns)}, which this version of robustq does not know: a "
-                "newer version wrote the file, update robustq to read it"
-            )
-        for name in set(SCHEMA.names) - set(table.column_names):
-            if name not in _LATER:
-                raise RequestError(f"{file} has no column {name}, so it is not a file of rows: delete it")
-            table = table.append_column(name, pa.array([""] * len(table), pa.string()))
-        return table.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RequestError(
-            f"{file} cannot be read ({error}): delete it and run the same command again, which computes its rows again"
-        ) from error
 
 
 def versions() -> dict[str, str]:

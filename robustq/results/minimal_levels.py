@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
+from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import count, draws_per_level, number, percent, plain
 from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
@@ -110,6 +111,9 @@ class MinimalLevels(Stored):
 
         about = f"{self.asked['perturbation']} on {self.asked['data']['name']}"
         return minimal_figure(self.by_group(), about, self.asked["threshold"])
+
+    def _repr_html_(self) -> str:
+        return in_notebook([self.grid()])
 
     def notes(self) -> list[str]:
         """Notes on how to read the figures, on models and on the sample."""

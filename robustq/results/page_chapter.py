@@ -10,11 +10,12 @@ from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
+from robustq.report.page.seeds import seed_sentences
 from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
 from robustq.report.stress_table import curve_grid
 from robustq.results.overlooked import missed_alerts, overlooked
 from robustq.results.ranking import ranking
-from robustq.results.several_runs import join
+from robustq.results.several_runs import architectures, join
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
 from robustq.statistics import compare_robustness
@@ -59,6 +60,7 @@ def page_chapter(
         alerts=[*verdicts, *_alerts(runs, show_cases), *refusals],
         comparisons=overall,
         rankings=rankings,
+        seeds=seed_sentences(measures[0], _networks(runs)) if measures else [],
         verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
         measures=measures,
         tables=[curve_grid(run.curves(metric)) for run in runs for metric in run.metrics],
@@ -89,6 +91,20 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
             )
         )
     return measures
+
+
+def _networks(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """The trained networks of each architecture; empty unless two architectures or more have networks of many seeds."""
+    trained = {
+        model: run.spec(model).seed for run in runs for model in run.models if run.spec(model).training is not None
+    }
+    networks: dict[str, list[str]] = {}
+    for model, architecture in architectures(runs).items():
+        if model in trained:
+            networks.setdefault(architecture, []).append(model)
+    seeds_differ = all(len({trained[model] for model in models}) == len(models) for models in networks.values())
+    several = len(networks) > 1 and max(map(len, networks.values())) > 1
+    return networks if several and seeds_differ else {}
 
 
 def _compared(rows: pd.DataFrame, baseline: str, measure: Levels) -> tuple[list[Verdict], list[Verdict]]:

@@ -11,28 +11,32 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.report.grid import Grid
 from robustq.report.numbers import plain
+from robustq.report.overview import Overview
 from robustq.report.stress_table import curve_grid
 from robustq.results.analysis import Analysis
 from robustq.results.differences import Differences, compare
 from robustq.results.directory import RunDirectory
 from robustq.results.likely_baseline import likely_baseline
+from robustq.results.stress_overview import stress_overview
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One result in three forms. Each is a function, because each takes time.
+    """One result in several forms. Each is a function, because each takes time.
 
     Attributes:
         grids: the tables, as cells of text.
         frame: one tidy table: a row for each figure, columns for its names, its value and its interval.
         document: JSON values.
+        overview: what is read first, before the tables.
     """
 
     grids: Callable[[], list[Grid]]
     frame: Callable[[], pd.DataFrame]
     document: Callable[[], Any]
+    overview: Callable[[], Overview] = Overview
 
 
 def shown(path: str | os.PathLike[str], what: str | None = None, baseline: str | None = None) -> Shown:
@@ -58,6 +62,7 @@ def _stress(directory: Path, baseline: str | None) -> Shown:
         grids=lambda: [curve_grid(run.curves(metric)) for metric in run.metrics],
         frame=lambda: tidy_curves(run),
         document=run.summary,
+        overview=lambda: stress_overview(run, details=True),
     )
 
 
@@ -84,7 +89,12 @@ def _compare(directory: Path, baseline: str | None) -> Shown:
 
 def _analysis(directory: Path, baseline: str | None) -> Shown:
     analysis = Analysis(directory)
-    return Shown(grids=analysis.grids, frame=lambda: tidy_analysis(analysis), document=analysis.summary)
+    return Shown(
+        grids=analysis.grids,
+        frame=lambda: tidy_analysis(analysis),
+        document=analysis.summary,
+        overview=lambda: Overview(analysis.conclusions()),
+    )
 
 
 _SHOWN: Mapping[str, Callable[[Path, str | None], Shown]] = {

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from robustq.metric import parse_metrics
 from robustq.report.figure_files import FigureFiles
+from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
 from robustq.report.numbers import plain
@@ -279,6 +280,11 @@ class Run(Stored):
         from robustq.report.stress_table import curve_grid
 
         return curve_grid(self.curves(metric)).to_rich()
+
+    def _repr_html_(self) -> str:
+        from robustq.report.stress_table import curve_grid
+
+        return in_notebook([curve_grid(self.curves(metric)) for metric in self.metrics])
 
     def plot(self, metric: str | None = None) -> "Figure":
         """A metric against level, a panel for each perturbation and domain: a matplotlib figure (`savefig` writes it).

@@ -100,7 +100,7 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
         "--out",
         "run",
     )
-    result = robustq("stress", *models, *asked, cwd=tmp_path)
+    result = robustq("stress", *models, *asked, "--details", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for word in ("vq-trained", "base-trained", "salt-and-pepper", "of 16", "figures on these cases are better than"):
         assert word in result.stdout
@@ -110,7 +110,6 @@ def test_from_wrap_to_compare(wrapped: Path, tmp_path: Path) -> None:
         "gallery",
         "report.html",
         "results.parquet",
-        "rows",
         "run.json",
         "summary.json",
         "tables",

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from commands import robustq
+from earlier_version import with_rows_folder
 from robustq_cli.signals import PieceInHand, Terminated
 
 STRESS = ("stress", "--noise", "gaussian", "--levels", "0,10,30", "--draws", "1", "--batch-size", "4")
@@ -46,7 +47,7 @@ def test_before_the_first_piece_a_signal_ends_the_command_at_once() -> None:
 def test_a_full_disk_ends_a_run_in_one_sentence_and_the_same_command_continues(tmp_path: Path) -> None:
     whole = robustq(*STRESS, "--data", "phantom:first=160,cases=2,domain=A", "--out", "whole", cwd=tmp_path)
     assert whole.returncode == 0
-    size = max(file.stat().st_size for file in (tmp_path / "whole" / "rows").iterdir())
+    size = max(file.stat().st_size for file in with_rows_folder(tmp_path / "whole").iterdir())
     earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in (1000, size - 1, (tmp_path / "whole" / "results.parquet").stat().st_size - 1):
         # The system refuses to make a larger file, as a full disk does.

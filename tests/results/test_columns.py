@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import robustq
+from earlier_version import with_rows_folder
 from robustq.errors import RequestError
 
 
@@ -16,7 +17,7 @@ def run(tmp_path: Path) -> robustq.Run:
 
 
 def rewrite(run: robustq.Run, change: object) -> None:
-    for part in (run.directory.path / "rows").glob("*.parquet"):
+    for part in with_rows_folder(run.directory.path).iterdir():
         pq.write_table(change(pq.read_table(part)), part)
 
 

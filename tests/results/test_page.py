@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import rows
+from earlier_version import with_rows_folder
 from robustq.errors import RequestError
 from robustq.results.page import write_page
 from robustq.results.rows import SCHEMA, Row
@@ -177,7 +178,7 @@ def test_the_page_of_several_runs_is_written_where_the_user_is(tmp_path: Path, m
 
 def test_a_run_that_was_stopped_says_so_on_its_page(tmp_path: Path) -> None:
     run = stored_run(tmp_path / "run", rows.run("unet", rows.declining(0.01, 0), groups=2))
-    (run / "rows" / "000000.parquet").unlink()
+    (with_rows_folder(run) / "000000.parquet").unlink()
     assert "NOT FINISHED: 1 of 1 batches" in write_page([run]).read_text()
 
 
@@ -198,7 +199,7 @@ def test_500_cases_under_12_perturbations_make_a_page_below_10_mb(tmp_path: Path
     ]
     names = [f"noise-{number}" for number in range(12)]
     run = stored_run(tmp_path / "run", made, perturbations=names)
-    file = run / "rows" / "000000.parquet"
+    file = with_rows_folder(run) / "000000.parquet"
     frame = pd.read_parquet(file)
     whole = pd.concat([frame.assign(perturbation=name) for name in names], ignore_index=True)
     pq.write_table(pa.Table.from_pandas(whole, schema=SCHEMA, preserve_index=False), file)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import robustq
+from earlier_version import with_rows_folder
 from robustq.errors import RequestError
 from robustq.results.several_runs import join
 
@@ -16,7 +17,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = robustq.stress(None, "phantom:cases=2,domain=B", levels=[10, 30], draws=8, batch_size=8, out=out)
     assert run.missing_batches == 0
     assert not run.unfinished_notes()
-    (out / "rows" / f"{len(run.document['plan']) - 1:06d}.parquet").unlink()
+    (with_rows_folder(out) / f"{len(run.document['plan']) - 1:06d}.parquet").unlink()
     return out
 
 
@@ -36,7 +37,7 @@ def test_an_analysis_counts_its_own_batches(tmp_path: Path) -> None:
         None, "phantom:cases=1,domain=B", check="latent-variance", levels=[10], draws=2, out=tmp_path / "a"
     )
     assert analysis.missing_batches == 0
-    (tmp_path / "a" / "rows" / "analysis-000001.parquet").unlink()
+    (with_rows_folder(tmp_path / "a") / "analysis-000001.parquet").unlink()
     assert robustq.Analysis(tmp_path / "a").missing_batches == 1
 
 

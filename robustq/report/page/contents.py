@@ -19,6 +19,7 @@ class Chapter:
         alerts: what a reader must not overlook, such as missed structures.
         comparisons: sentences on each model against the baseline, over all perturbations.
         rankings: the ranking of the models by AUDC of Dice; empty where there is none.
+        seeds: sentences on architectures of which several networks were trained.
         verdicts: sentences on each model under each perturbation, and on each model against the baseline.
         measures: each metric by model, perturbation and level.
         tables: the table of each metric, as a paper prints it.
@@ -30,6 +31,7 @@ class Chapter:
     alerts: Sequence[str] = ()
     comparisons: Sequence[Verdict] = ()
     rankings: Sequence[Grid] = ()
+    seeds: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()
     measures: Sequence[Levels] = ()
     tables: Sequence[Grid] = ()
