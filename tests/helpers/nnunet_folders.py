@@ -1,9 +1,11 @@
 """What nnU-Net writes, made small: plans, a preprocessed dataset, and the results of one of its trainers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -109,8 +111,57 @@ def preprocess(root: Path, plan: dict[str, Any], described: dict[str, Any]) -> N
         (root / DATASET / file).write_text(json.dumps(document))
 
 
-def results(root: Path, plan: dict[str, Any], described: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The results folder of nnU-Net's own trainer, with a checkpoint that the trainer wrote itself; fold 0."""
+def raw(
+    root: Path,
+    case: str,
+    described: dict[str, Any],
+    *,
+    spacing: Sequence[float],
+    border: int = 0,
+    shape: Sequence[int] = (13, 12, 9),
+    turn: np.ndarray = np.eye(3),
+) -> np.ndarray:
+    """Files of a raw case: a body with a tumour in it, both labelled, in a border of zeros; its first channel."""
+    generator = np.random.default_rng(0)
+    at = np.stack(np.meshgrid(*[np.linspace(-1, 1, extent) for extent in shape], indexing="ij"))
+    mask = ((at**2).sum(0) < 0.7).astype(np.uint8) + ((at**2).sum(0) < 0.15)
+    channels = []
+    for _ in described["channel_names"]:
+        values = 100 + 100 * mask + generator.normal(0, 10, shape)
+        values[1, 1, 1] = 0  # inside the region, which has its holes filled
+        channels.append(np.pad(values, border).astype(np.float32))
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag(spacing)
+    save(root, case, described, channels, np.pad(mask, border), affine)
+    return channels[0]
+
+
+def save(
+    root: Path,
+    case: str,
+    described: dict[str, Any],
+    channels: Sequence[np.ndarray],
+    mask: np.ndarray,
+    affine: np.ndarray,
+) -> None:
+    """The files of a raw case and dataset.json."""
+    (root / "dataset.json").write_text(json.dumps(described))
+    images = {f"imagesTr/{case}_{number:04}": values for number, values in enumerate(channels)}
+    for name, array in {**images, f"labelsTr/{case}": mask}.items():
+        image = nibabel.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        (root / name).parent.mkdir(exist_ok=True)
+        nibabel.save(image, root / f"{name}.nii.gz")
+
+
+def results(
+    root: Path, plan: dict[str, Any], described: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, steps: int = 0
+) -> Path:
+    """The results folder of nnU-Net's own trainer, with a checkpoint that the trainer wrote itself; fold 0.
+
+    Its weights are fresh, or trained for some steps.
+    """
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
     monkeypatch.setenv("nnUNet_results", str(root))
     monkeypatch.setenv("nnUNet_preprocessed", str(root / "preprocessed"))
     preprocess(root / "preprocessed", plan, described)
@@ -118,6 +169,9 @@ def results(root: Path, plan: dict[str, Any], described: dict[str, Any], monkeyp
     torch.manual_seed(0)
     trainer = nnUNetTrainer(plan | {"continue_training": False}, name, 0, described, torch.device("cpu"))
     trainer.initialize()
+    if steps:
+        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, steps, 1
+        trainer.run_training()
     # What a trainer logs after an epoch, as NumPy's numbers.
     trainer._best_ema = np.float64(0.7)
     for key in ("train_losses", "val_losses", "mean_fg_dice", "lrs"):
