@@ -111,12 +111,14 @@ def _in_their_order(case: Case, plan: Mapping[str, Any]) -> tuple[np.ndarray, np
     if plan["reader"] != PICTURES:  # the others read the last axis first
         arrays = [array.transpose(0, *range(case.dims, 0, -1)) for array in arrays]
         spacing.reverse()
+    # A mean is rounded otherwise where the values lie otherwise in memory.
+    arrays = [array.astype(np.float32, order="C") for array in arrays]
     transpose: Sequence[int] = plan["transpose"]
     if case.dims == 2:
         arrays = [array[:, None] for array in arrays]
         spacing = [THICK * max(spacing), *spacing]
         transpose = [0, *(axis for axis in transpose if axis != 0)]
-    arrays = [array.transpose(0, *(axis + 1 for axis in transpose)).astype(np.float32) for array in arrays]
+    arrays = [array.transpose(0, *(axis + 1 for axis in transpose)) for array in arrays]
     return arrays[0], (arrays[1] if len(arrays) > 1 else None), [spacing[axis] for axis in transpose]
 
 
@@ -132,9 +134,9 @@ def _carried(
         properties: the intensities of the training cases in this channel.
     """
     if scheme == "ZScoreNormalization":
-        return (limits - values.mean()) / max(values.std(), EPS)
+        return (limits - float(values.mean())) / max(float(values.std()), EPS)
     if scheme == "RescaleTo01Normalization":
-        return (limits - values.min()) / max(values.max() - values.min(), EPS)
+        return (limits - float(values.min())) / max(float(np.ptp(values)), EPS)
     if scheme == "RGBTo01Normalization":
         return torch.tensor([0.0, 1.0], dtype=torch.float64)
     if scheme == "CTNormalization" and properties is not None:

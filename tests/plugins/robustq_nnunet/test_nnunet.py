@@ -54,10 +54,10 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def write_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The same, with a network that nnU-Net's trainer has trained for 60 steps on three volumes."""
+    """The same, with a network that nnU-Net's trainer has trained for 100 steps on three volumes."""
 
     def make(plan: dict[str, Any], described: dict[str, Any]) -> Path:
-        return folders.results(tmp_path, plan, described, monkeypatch, steps=60)
+        return folders.results(tmp_path, plan, described, monkeypatch, steps=100)
 
     return make
 
@@ -156,7 +156,7 @@ def test_answers_to_raw_cases_are_those_of_its_predictor(
     lines = []
     for kind, (spacing, border) in kinds.items():
         folders.raw(tmp_path, kind, described, spacing=spacing, border=border, shape=(26, 24, 12))
-        image, truth = nnunets_own(tmp_path, plan, described, kind)
+        image, _ = nnunets_own(tmp_path, plan, described, kind)
         logits = predictor.predict_logits_from_preprocessed_data(image)
         theirs = torch.stack([logits.argmax(0) == label for label in (1, 2)])
         case = in_robustq(results, tmp_path, kind)
@@ -219,7 +219,8 @@ for needs_nnunet in (lambda: robustq.wrap("nnunet:somewhere", "none"), lambda: m
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     for line, work in zip(done.stdout.splitlines(), ("reading a results folder", "preparing a case"), strict=True):
         assert work in line
-        assert "needs the library nnunetv2: pip install 'robustq[nnunet]'" in line
+        assert "needs the library nnunetv2" in line
+        assert "pip install 'robustq[nnunet]'" in line
 
 
 def test_what_the_folder_says_of_weights_and_labels_is_in_the_spec(write: Any) -> None:
@@ -308,7 +309,7 @@ def test_a_raw_case_is_prepared_as_nnunet_prepares_it(
         "foreground_intensity_properties_per_channel": {str(channel): folders.INTENSITIES for channel in range(2)},
     }
     described = folders.dataset(channels=len(schemes))
-    turn = np.diag([-1, 1, -1]) if reader == "NibabelIOWithReorient" else np.eye(3)
+    turn = np.diag([-1, 1, -1]) if reader == "NibabelIOWithReorient" else None
     folders.raw(tmp_path, "a", described, spacing=stored, border=settings.get("border", 0), turn=turn)
 
     image, mask = nnunets_own(tmp_path, plan, described)
@@ -330,7 +331,7 @@ def test_a_raw_case_is_prepared_as_nnunet_prepares_it(
             "ZScoreNormalization",
             lambda inside: ((0 - inside.mean()) / inside.std(), (500 - inside.mean()) / inside.std()),
         ),
-        ("RescaleTo01Normalization", lambda inside: (0, 500 / inside.max())),  # the region has holes of 0
+        ("RescaleTo01Normalization", lambda inside: (0, 500 / inside.max())),  # the region has a hole of 0
         ("NoNormalization", lambda inside: (0, 500)),
         ("CTNormalization", lambda inside: (-140 / 20, 200 / 20)),
     ],
@@ -342,7 +343,7 @@ def test_the_intensity_range_is_carried_along(write: Any, tmp_path: Path, scheme
     values = folders.raw(tmp_path, "a", described, spacing=(0.5, 0.75, 2.0), border=2)
     preparation = robustq.wrap(f"nnunet:{write(plan, described)}", "none").spec.preparation
     dataset = open_dataset(f"nnunet:{tmp_path},window=0..500")
-    inside = values[values != 0].astype(np.float64)
+    inside = values[2:-2, 2:-2, 2:-2].astype(np.float64)
     prepared = preparation(dataset.read(dataset.entries[0]))
     assert prepared.intensity_range[0].tolist() == pytest.approx(expected(inside), rel=1e-5)
 
@@ -376,7 +377,7 @@ def test_plans_that_prepare_cases_by_foreign_functions_are_refused(write: Any) -
         {"resampling_fn_data": "os.system"},
     ):
         edited(results / "plans.json", lambda plan, changes=changes: plan["configurations"]["2d"].update(changes))
-        with pytest.raises(RequestError, match="prepare cases by os.system, which is not in nnU-Net"):
+        with pytest.raises(RequestError, match=r"prepare cases by os\.system, which is not in nnU-Net"):
             robustq.wrap(f"nnunet:{results}", "16x4")
 
 
