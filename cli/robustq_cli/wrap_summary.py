@@ -68,6 +68,9 @@ def _next_commands(model: "Segmenter", target: Path, options: str) -> dict[str, 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:
     """The line on how the framework that trained the network prepared its cases."""
     settings = {**preparation.to_dict(), "dims": None, "channels": None, "labels": None}
+    if preparation.plan is not None:
+        by_plan = {"cropped, normalised and resampled by": "nnU-Net's plan"}
+        settings = {**by_plan, **settings, "normalise": None, "plan": None}
     return {"preparation": ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)}
 
 

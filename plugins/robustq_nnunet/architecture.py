@@ -1,10 +1,12 @@
 """The architecture `nnunet`: the two networks of nnU-Net."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
+from robustq.dataset import Case
 from robustq.errors import RequestError, unknown
 from robustq.model.pretrained import Trained
 from robustq_nnunet.networks import NETWORKS, defaults, resolved
@@ -84,15 +86,40 @@ class NnunetArchitecture:
         Raises:
             RequestError: nnU-Net is not installed, or the folder cannot be used.
         """
-        from robustq.requirements import pip_line
-
         try:
             from robustq_nnunet.results import read_results
         except ModuleNotFoundError as error:
-            raise RequestError(
-                f"reading a results folder of nnU-Net needs the library {error.name}: {pip_line('nnunetv2')}"
-            ) from error
+            raise _missing("reading a results folder of nnU-Net", error) from error
         return read_results(path)
+
+    def prepare(self, case: Case, plan: Mapping[str, Any]) -> Case:
+        """Prepare a stored case as nnU-Net's plans say; see `robustq_nnunet.prepared.prepared`.
+
+        Args:
+            case: a stored case.
+            plan: `plan` of the preparation.
+
+        Raises:
+            RequestError: nnU-Net is not installed, or the plan is not one that `read` gives.
+            CaseError: the case cannot be prepared.
+        """
+        try:
+            from robustq_nnunet.prepared import prepared
+        except ModuleNotFoundError as error:
+            raise _missing("preparing a case as nnU-Net does", error) from error
+        try:
+            return prepared(case, plan)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise RequestError(
+                f"the plan of the preparation is not as nnU-Net writes it: {type(error).__name__} {error}: create the "
+                "bundle again"
+            ) from error
+
+
+def _missing(work: str, error: ModuleNotFoundError) -> RequestError:
+    from robustq.requirements import pip_line
+
+    return RequestError(f"{work} needs the library {error.name}: {pip_line('nnunetv2')}")
 
 
 nnunet = NnunetArchitecture()

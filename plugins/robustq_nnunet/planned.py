@@ -13,26 +13,25 @@ from robustq.data.patches import NNUNET
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq_nnunet.networks import NETWORKS
-
-PICTURES = "NaturalImage2DIO"
-"""nnU-Net's reader of pictures such as PNG: the axes are the picture's, and there is no spacing."""
+from robustq_nnunet.prepared import PICTURES, RESAMPLINGS, SCHEMES
 
 PREPARED = (
-    "trained in nnU-Net; prepared here without its crop to the nonzero region, its spline resampling and its "
-    "mirroring, so its Dice may differ from nnU-Net's own"
+    "trained in nnU-Net; perturbed and scored on nnU-Net's preprocessed grid, without its mirroring, so its Dice may "
+    "differ from nnU-Net's own"
 )
+
+PREPROCESSOR = "DefaultPreprocessor"
+"""nnU-Net's only preprocessor. A plan may name another one, which is not in nnU-Net."""
 
 
 @dataclass(frozen=True)
 class Planned:
     """One configuration of nnU-Net in robustq's terms.
 
-    Labels, channels, spacing and the order of axes are translated. So are these normalisations: z-score, none, and the
-    rescaling of each image to [0, 1], if all channels have the same one; RGB to [0, 1]; and CT with one channel. With
-    any other mixture, images are taken as they are, and a remark says so. A z-score over the nonzero region becomes a
-    z-score over the whole image, with a remark. The patch size is the plans'; windows are placed and blended as
-    nnU-Net's predictor does. The crop to the nonzero region, spline interpolation and test-time mirroring have no
-    counterpart in robustq.
+    Cases are prepared by nnU-Net's own functions (`robustq_nnunet.prepared`): the order of axes, the crop to the
+    nonzero region, the normalisation of each channel and the resampling of image and mask. The patch size is the
+    plans'; windows are placed and blended as nnU-Net's predictor does. Test-time mirroring has no counterpart in
+    robustq.
 
     A region becomes a label that is the union of its mask values, with its own sigmoid. nnU-Net's order of painting
     regions over each other does not matter here, because masks may overlap.
@@ -43,8 +42,8 @@ class Planned:
         in_channels: image channels.
         classes: output channels.
         answer: softmax, or sigmoid for regions.
-        preparation: preparation of cases, as far as it can be translated.
-        remarks: remarks on what cannot be translated.
+        preparation: preparation of cases.
+        remarks: what a reader must know wherever the model appears.
     """
 
     arguments: dict[str, Any]
@@ -60,7 +59,8 @@ def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: M
     """Translate a configuration of the plans for a dataset.
 
     Raises:
-        RequestError: the configuration is the second stage of a cascade, or its network is not one of `NETWORKS`.
+        RequestError: the configuration is the second stage of a cascade, its network is not one of `NETWORKS`, or it
+            prepares cases by a function that is not nnU-Net's.
     """
     if configuration.previous_stage_name is not None:
         raise RequestError(
@@ -70,18 +70,17 @@ def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: M
     labels = plans.get_label_manager(dict(dataset))
     dims = len(configuration.patch_size)
     channels = int(determine_num_input_channels(plans, configuration, dataset))
-    normalised, remarks = _normalisation(plans, configuration, channels)
-    pictures = plans.plans.get("image_reader_writer") == PICTURES
+    plan = _plan(plans, configuration, channels)
     preparation = Preparation(
         dims=dims,
         channels=channels,
+        normalise="none",
         labels=_labels(labels, dataset["labels"]),
         ignore=labels.ignore_label,
-        spacing=None if pictures else tuple(float(step) for step in configuration.spacing),
-        axes=None if pictures else _axes(plans.transpose_forward, dims),
+        spacing=None if plan["reader"] == PICTURES else tuple(plan["spacing"]),
         patch=tuple(int(extent) for extent in configuration.patch_size),
         windows=NNUNET,
-        **normalised,
+        plan=plan,
     )
     return Planned(
         arguments=network_arguments(configuration),
@@ -90,7 +89,7 @@ def planned(plans: PlansManager, configuration: ConfigurationManager, dataset: M
         classes=int(labels.num_segmentation_heads),
         answer="sigmoid" if labels.has_regions else "softmax",
         preparation=preparation,
-        remarks=(PREPARED, *remarks),
+        remarks=(PREPARED,),
     )
 
 
@@ -120,36 +119,33 @@ def _labels(labels: LabelManager, named: Mapping[str, Any]) -> tuple[tuple[MaskV
     return tuple((value if len(value) > 1 else value[0], name) for value, name in ordered if set(value) != {0})
 
 
-def _axes(transpose: Sequence[int], dims: int) -> tuple[int, ...] | None:
-    """The order of axes for `Preparation`, None if it does not change.
-
-    nnU-Net reads a volume with its last axis first, then transposes it. Its 2D networks read slices along the first
-    axis; robustq's read slices along the last of the coarsest axes.
-    """
-    order = [2 - int(axis) for axis in transpose]
-    axes = tuple(order if dims == 3 else [*order[1:], order[0]])
-    return None if axes == (0, 1, 2) else axes
-
-
-def _normalisation(
-    plans: PlansManager, configuration: ConfigurationManager, channels: int
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _plan(plans: PlansManager, configuration: ConfigurationManager, channels: int) -> dict[str, Any]:
+    """What the plans say of the preparation of a case, as JSON values. `robustq_nnunet.prepared` reads it."""
+    settings = configuration.configuration
     schemes = list(configuration.normalization_schemes)
-    match sorted(set(schemes)):
-        case ["ZScoreNormalization"]:
-            masked = any(configuration.use_mask_for_norm)
-            remark = "its z-score was taken over the nonzero region, here over the whole image"
-            return {"normalise": "z-score"}, (remark,) if masked else ()
-        case ["NoNormalization"]:
-            return {"normalise": "none"}, ()
-        case ["RescaleTo01Normalization"]:
-            return {"normalise": "min-max"}, ()
-        case ["RGBTo01Normalization"]:
-            return {"normalise": "window", "window": (0.0, 255.0)}, ()
-        case ["CTNormalization"] if channels == 1:
-            foreground = plans.foreground_intensity_properties_per_channel["0"]
-            window = (float(foreground["percentile_00_5"]), float(foreground["percentile_99_5"]))
-            standardise = (float(foreground["mean"]), max(float(foreground["std"]), 1e-8))
-            return {"normalise": "window", "window": window, "standardise": standardise}, ()
-    names = ", ".join(schemes)
-    return {"normalise": "none"}, (f"its normalisation ({names}) has no counterpart here: give normalised images",)
+    resamplings = {
+        f"{kind}_resampling": {
+            "name": settings[f"resampling_fn_{key}"],
+            "settings": settings[f"resampling_fn_{key}_kwargs"],
+        }
+        for kind, key in (("image", "data"), ("mask", "seg"))
+    }
+    used = {configuration.preprocessor_name, *schemes, *(resampling["name"] for resampling in resamplings.values())}
+    foreign = sorted(used - {PREPROCESSOR, *SCHEMES, *RESAMPLINGS})
+    if foreign:
+        raise RequestError(
+            f"the plans prepare cases by {', '.join(foreign)}, which is not in nnU-Net: use plans with the "
+            f"{PREPROCESSOR} and nnU-Net's own normalisations and resamplings"
+        )
+    intensities = plans.foreground_intensity_properties_per_channel
+    plan = {
+        "reader": plans.plans.get("image_reader_writer"),
+        "transpose": [int(axis) for axis in plans.transpose_forward],
+        "spacing": [float(step) for step in configuration.spacing],
+        "schemes": schemes,
+        "masked": list(configuration.use_mask_for_norm),
+        "intensities": [intensities[str(channel)] for channel in range(channels)],
+        **resamplings,
+    }
+    copy: dict[str, Any] = json.loads(json.dumps(plan))
+    return copy

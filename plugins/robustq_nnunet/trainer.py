@@ -68,6 +68,11 @@ class nnUNetTrainerRobustq(nnUNetTrainer):  # type: ignore[misc]  # noqa: N801 -
     def _build_loss(self) -> nn.Module:
         return QuantisedLoss(super()._build_loss(), self.segmenter)
 
+    def on_train_start(self) -> None:
+        """Refuse plans that a bundle cannot hold before anything is trained, then start as nnU-Net does."""
+        planned(self.plans_manager, self.configuration_manager, self.dataset_json)
+        super().on_train_start()
+
     def on_train_end(self) -> None:
         """End the training as nnU-Net does, then write the bundle."""
         super().on_train_end()

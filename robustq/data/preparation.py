@@ -1,6 +1,7 @@
 """Prepares a case for a model, with settings that the model's bundle holds."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from robustq.data.mask_values import (
 )
 from robustq.data.normalise import MeanStd, check_mean_std, check_normalisation, value_map
 from robustq.data.patches import check_windows
+from robustq.data.prepare_by_plan import prepare_by_plan
 from robustq.data.resample import crop_or_pad, resample
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
@@ -57,9 +59,10 @@ class Preparation:
         ignore: mask value of the voxels that no metric counts.
         patch: number of voxels along each axis of the parts of a prepared case that the model sees. It is trained on
             patches of this size, and answers by sliding window. None for a model that sees whole cases.
-
         windows: how windows of this size are placed and blended: "gaussian:0.5" and "constant:0.25" are MONAI's, with
             these weights and this overlap, a share of a window; "nnunet" are nnU-Net's.
+        plan: the part of nnU-Net's plans that says how a case is prepared. nnU-Net's own functions then crop, normalise
+            and resample it, so `normalise` is "none", and `axes`, `size` and `crop` are None. None for other models.
 
     Raises:
         RequestError: a field has a value that cannot be used.
@@ -80,6 +83,7 @@ class Preparation:
     mean_std: MeanStd | None = None
     patch: tuple[int, ...] | None = None
     windows: str = "gaussian:0.5"
+    plan: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.dims not in (2, 3):
@@ -95,6 +99,8 @@ class Preparation:
         check_mean_std(self.normalise, self.mean_std, self.channels)
         if self.axes is not None and sorted(self.axes) != [0, 1, 2]:
             raise RequestError(f"axes={self.axes} is not an order of a volume's axes: give one such as (2, 1, 0)")
+        if self.plan is not None and (self.normalise, self.axes, self.size, self.crop) != ("none", None, None, None):
+            raise RequestError("plan says what normalise, axes, size and crop would say: leave these out")
         if self.size is not None and self.spacing is not None:
             raise RequestError("size and spacing were both given: give one of them")
         for name in ("size", "spacing", "crop", "patch"):
@@ -121,6 +127,8 @@ class Preparation:
                 values.
         """
         self._check(case)
+        if self.plan is not None:
+            return self._planned(case, self.plan)
         case = self._ordered(case)
         masks, ignored = boolean_masks(case, self.labels, self.ignore)
         if self.window is not None:
@@ -145,6 +153,19 @@ class Preparation:
             ignored=None if stacked is None or ignored is None else stacked[-1],
             intensity_range=limits,
             spacing=spacing,
+            labels=tuple(name for _, name in self.labels),
+            slice_axis=self._slice_axis(case),
+        )
+
+    def _planned(self, case: Case, plan: Mapping[str, Any]) -> Case:
+        """The case as nnU-Net prepares it. The stored mask is checked before the crop could hide one of its values."""
+        boolean_masks(case, self.labels, self.ignore)
+        case = prepare_by_plan(case, plan)
+        masks, ignored = boolean_masks(case, self.labels, self.ignore)
+        return replace(
+            case,
+            mask=masks,
+            ignored=ignored,
             labels=tuple(name for _, name in self.labels),
             slice_axis=self._slice_axis(case),
         )
@@ -197,9 +218,12 @@ class Preparation:
     def _slice_axis(self, case: Case) -> int | None:
         """The axis along which a 2D model reads a volume; None where the case has no further axis.
 
-        The stored spacing decides, because resizing the slices can make another axis the coarsest.
+        The stored spacing decides, because resizing the slices can make another axis the coarsest. nnU-Net has decided
+        it in its plans, and its slices lie along the last axis.
         """
-        return slice_axis(case.spacing) if case.dims > self.dims else None
+        if case.dims == self.dims:
+            return None
+        return slice_axis(case.spacing) if self.plan is None else self.dims
 
     def differences(self, other: "Preparation") -> list[str]:
         """The fields that differ from another preparation, each as text for a message."""
@@ -243,7 +267,7 @@ class Preparation:
 
 _TUPLES = {"window": float, "size": int, "spacing": float, "crop": int, "standardise": float, "axes": int, "patch": int}
 
-_LATER = {"grey_to_rgb": False, "mean_std": None, "patch": None, "windows": "gaussian:0.5"}
+_LATER = {"grey_to_rgb": False, "mean_std": None, "patch": None, "windows": "gaussian:0.5", "plan": None}
 """Fields that are written only where they say something, and the values that say nothing."""
 
 
@@ -251,6 +275,8 @@ def _well_formed(name: str, value: Any) -> bool:
     """Whether a value of a JSON document has the type that the field needs."""
     if name == "labels":
         return isinstance(value, dict) and all(map(is_mask_value_text, value))
+    if name == "plan":
+        return value is None or isinstance(value, dict)
     if name == "mean_std":
         return value is None or (
             isinstance(value, list) and len(value) == 2 and all(_well_formed("standardise", part) for part in value)

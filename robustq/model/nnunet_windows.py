@@ -28,7 +28,8 @@ class NnunetWindows(AbstractWindows):
     """The windows of nnU-Net's predictor without mirroring. They are computed here, so nnU-Net need not be installed.
 
     Scores are summed in float16 as nnU-Net sums them, because near the corners of an image the weights are as small as
-    float16 can be. Where a gradient is asked for, the sums are in float32.
+    float16 can be. These sums overflow above scores of about 6500. Then nnU-Net stops with an error, and all scores of
+    the image are NaN here, which is no answer. Where a gradient is asked for, the sums are in float32.
 
     Attributes:
         size: number of voxels of a window along each axis.
@@ -68,6 +69,7 @@ class NnunetWindows(AbstractWindows):
                 scores[number][(slice(None), *self._place(corner))] += found * weights
         assert scores is not None, "there is at least one image, and it has at least one window"
         scores = (scores / total).float()
+        scores[scores.isinf().flatten(1).any(1)] = math.nan
         for axis, extent in enumerate(images.shape[2:], start=2):
             scores = scores.narrow(axis, (scores.shape[axis] - extent) // 2, extent)
         return scores

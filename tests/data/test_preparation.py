@@ -259,6 +259,41 @@ def test_a_patch_is_kept_and_a_preparation_without_one_is_written_as_it_was() ->
         Preparation.from_dict({**preparation.to_dict(), "patch": [96.5, 64, 32]})
 
 
+def test_a_case_with_a_plan_is_prepared_by_nnunets_architecture_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"spacing": [1.0, 1.0, 1.0]}
+    asked = []
+
+    class Cropping:
+        def prepare(self, stored: Case, given: dict[str, Any]) -> Case:
+            asked.append(given)
+            return replace(stored, image=stored.image[..., 1:], mask=stored.mask[..., 1:], spacing=(1.0, 1.0, 5.0))
+
+    monkeypatch.setattr("robustq.registry.load", lambda kind, name: Cropping())
+    mask = torch.randint(0, 4, (6, 7, 8), generator=torch.Generator().manual_seed(0))
+    labels = (((1, 2), "whole"), (2, "tumour"))
+    preparation = Preparation(dims=3, normalise="none", labels=labels, ignore=3, plan=plan)
+    prepared = preparation(case(6, 7, 8, mask=mask))
+    assert asked == [plan]
+    assert prepared.mask.equal(torch.stack([(mask == 1) | (mask == 2), mask == 2])[..., 1:])
+    assert prepared.ignored.equal(mask[..., 1:] == 3)
+    assert (prepared.labels, prepared.slice_axis) == (("whole", "tumour"), None)
+    # nnU-Net's slices lie along the last axis, whichever is the coarsest.
+    flat = replace(preparation, dims=2)
+    assert flat(case(6, 7, 8, mask=mask, spacing=(5.0, 1.0, 1.0))).slice_axis == 2
+    with pytest.raises(RequestError, match="has the values 4"):
+        preparation(case(6, 7, 8, mask=mask + (mask == 3) * (torch.arange(8) == 0)))
+
+
+def test_a_plan_is_kept_in_a_bundle() -> None:
+    preparation = Preparation(plan={"spacing": [1.0, 1.0], "schemes": ["NoNormalization"]}, normalise="none")
+    assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
+    assert "plan" not in Preparation().to_dict(), "earlier versions read bundles without one"
+    with pytest.raises(RequestError, match="plan='3d', which is not a valid value"):
+        Preparation.from_dict({**preparation.to_dict(), "plan": "3d"})
+    with pytest.raises(RequestError, match="plan says what normalise, axes, size and crop would say"):
+        replace(preparation, crop=(8, 8))
+
+
 def test_a_patch_leaves_the_prepared_case_as_it_is() -> None:
     stored = case(9, 7, spacing=(2.0, 2.0))
     for settings in ({}, {"size": (12, 10)}, {"spacing": (1.0, 1.0)}, {"size": (12, 10), "crop": (6, 14)}):

@@ -1,9 +1,11 @@
 """What nnU-Net writes, made small: plans, a preprocessed dataset, and the results of one of its trainers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,13 @@ def dataset(labels: dict[str, Any] = LABELS, channels: int = 1) -> dict[str, Any
     return described | ({"regions_class_order": [1, 2]} if regions else {})
 
 
+def labelled(shape: Sequence[int]) -> np.ndarray:
+    """The mask of a liver that fills most of a volume, with a tumour in its middle."""
+    at = np.stack(np.meshgrid(*[np.linspace(-1, 1, extent) for extent in shape], indexing="ij"))
+    distance = (at**2).sum(0)
+    return (distance < 0.7).astype(np.uint8) + (distance < 0.15)
+
+
 def preprocess(root: Path, plan: dict[str, Any], described: dict[str, Any]) -> None:
     """Three preprocessed cases in the folder of nnUNet_preprocessed."""
     (name,) = plan["configurations"]
@@ -95,9 +104,9 @@ def preprocess(root: Path, plan: dict[str, Any], described: dict[str, Any]) -> N
     cases = [f"case_{number}" for number in range(3)]
     for number, case in enumerate(cases):
         generator = np.random.default_rng(number)
-        mask = np.zeros((1, 20, 20, 20), np.int16)
-        mask[0, 4:12, 5:15, 6:14], mask[0, 6:9, 7:11, 8:12] = 1, 2
-        image = (mask + 0.1 * generator.standard_normal(mask.shape)).astype(np.float32)
+        mask = labelled((20, 20, 20))[None].astype(np.int16)
+        image = mask + 0.1 * generator.standard_normal(mask.shape)
+        image = ((image - image.mean()) / image.std()).astype(np.float32)
         places = {value: np.argwhere(mask == value) for value in (1, 2)} | {(1, 2): np.argwhere(mask > 0)}
         nnUNetDatasetBlosc2.save_case(image, mask, {"class_locations": places}, str(folder / case))
     for file, document in {
@@ -109,15 +118,67 @@ def preprocess(root: Path, plan: dict[str, Any], described: dict[str, Any]) -> N
         (root / DATASET / file).write_text(json.dumps(document))
 
 
-def results(root: Path, plan: dict[str, Any], described: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The results folder of nnU-Net's own trainer, with a checkpoint that the trainer wrote itself; fold 0."""
+def raw(
+    root: Path,
+    case: str,
+    described: dict[str, Any],
+    *,
+    spacing: Sequence[float],
+    border: int = 0,
+    shape: Sequence[int] = (13, 12, 9),
+    turn: np.ndarray | None = None,
+) -> np.ndarray:
+    """Files of a raw case, in a border of zeros; its first channel."""
+    generator = np.random.default_rng(0)
+    mask = labelled(shape)
+    channels = []
+    for _ in described["channel_names"]:
+        values = 100 + 100 * mask + generator.normal(0, 10, shape)
+        values[1, 1, 1] = 0  # inside the region, which has its holes filled
+        channels.append(np.pad(values, border).astype(np.float32))
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag(spacing) if turn is None else turn @ np.diag(spacing)
+    save(root, case, described, channels, np.pad(mask, border), affine)
+    return channels[0]
+
+
+def save(
+    root: Path,
+    case: str,
+    described: dict[str, Any],
+    channels: Sequence[np.ndarray],
+    mask: np.ndarray,
+    affine: np.ndarray,
+) -> None:
+    """The files of a raw case and dataset.json."""
+    (root / "dataset.json").write_text(json.dumps(described))
+    images = {f"imagesTr/{case}_{number:04}": values for number, values in enumerate(channels)}
+    for name, array in {**images, f"labelsTr/{case}": mask}.items():
+        image = nibabel.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        (root / name).parent.mkdir(exist_ok=True)
+        nibabel.save(image, root / f"{name}.nii.gz")
+
+
+def results(
+    root: Path, plan: dict[str, Any], described: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, steps: int = 0
+) -> Path:
+    """The results folder of nnU-Net's own trainer, with a checkpoint that the trainer wrote itself; fold 0.
+
+    Its weights are fresh, or trained for some steps.
+    """
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
     monkeypatch.setenv("nnUNet_results", str(root))
     monkeypatch.setenv("nnUNet_preprocessed", str(root / "preprocessed"))
     preprocess(root / "preprocessed", plan, described)
     (name,) = plan["configurations"]
     torch.manual_seed(0)
     trainer = nnUNetTrainer(plan | {"continue_training": False}, name, 0, described, torch.device("cpu"))
+    trainer.initial_lr = 0.05  # with which few steps suffice
     trainer.initialize()
+    if steps:
+        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, steps, 1
+        trainer.run_training()
     # What a trainer logs after an epoch, as NumPy's numbers.
     trainer._best_ema = np.float64(0.7)
     for key in ("train_losses", "val_losses", "mean_fg_dice", "lrs"):

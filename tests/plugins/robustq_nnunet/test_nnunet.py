@@ -1,6 +1,7 @@
 """nnU-Net's networks, results folders and trainer, with the real library."""
 
 import copy
+import dataclasses
 import itertools
 import json
 import pickle
@@ -10,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pytest
 import torch
@@ -20,8 +20,9 @@ import robustq
 from networks import noise
 from robustq.data.open_dataset import open_dataset
 from robustq.dataset import Case, Entry
-from robustq.errors import RequestError
+from robustq.errors import CaseError, RequestError
 from robustq.model.nnunet_windows import NnunetWindows
+from robustq.model.predict import predict
 from robustq.model.windows import class_scores
 
 pytest.importorskip("nnunetv2", reason="nnU-Net is not installed: pip install 'robustq[nnunet]'")
@@ -47,6 +48,16 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(plan: dict[str, Any] | None = None, described: dict[str, Any] | None = None) -> Path:
         return folders.results(tmp_path, plan or folders.plans(2), described or folders.dataset(), monkeypatch)
+
+    return make
+
+
+@pytest.fixture
+def write_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same, with a network that nnU-Net's trainer has trained for 100 steps on three volumes."""
+
+    def make(plan: dict[str, Any], described: dict[str, Any]) -> Path:
+        return folders.results(tmp_path, plan, described, monkeypatch, steps=100)
 
     return make
 
@@ -130,6 +141,56 @@ def test_masks_on_nnunets_own_grid_are_those_of_its_predictor(
     torch.testing.assert_close(scores, theirs[None] if dims == 3 else theirs.movedim(1, 0), rtol=0, atol=5e-3)
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_answers_to_raw_cases_are_those_of_its_predictor(
+    write_trained: Any, tmp_path: Path, dims: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the files to the masks, with a network that nnU-Net has trained for a moment; the counts are printed."""
+    plan = folders.plans(dims, use_mask_for_norm=[True])
+    described = folders.dataset()
+    results = write_trained(plan, described)
+    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(results), (0,), "checkpoint_final.pth")
+    model = robustq.wrap(f"nnunet:{results}", "none").eval()
+    kinds = {"plain": ((0.5, 0.75, 2.0), 0), "border": ((0.6, 0.7, 1.8), 3), "thick": ((0.5, 0.6, 4.0), 2)}
+    lines = []
+    for kind, (spacing, border) in kinds.items():
+        folders.raw(tmp_path, kind, described, spacing=spacing, border=border, shape=(26, 24, 12))
+        image, _ = nnunets_own(tmp_path, plan, described, kind)
+        logits = predictor.predict_logits_from_preprocessed_data(image)
+        theirs = torch.stack([logits.argmax(0) == label for label in (1, 2)])
+        case = in_robustq(results, tmp_path, kind)
+        (answer,) = predict(model, case.image[None], batch_size=2, axis=case.slice_axis)
+        ours = answer.masks[0] if dims == 3 else answer.masks[0].movedim(-1, 1)
+        dice = [
+            float(2 * (one & other).sum() / (one.sum() + other.sum())) for one, other in zip(ours, theirs, strict=True)
+        ]
+        differ = int((ours != theirs).any(0).sum())
+        lines.append(
+            f"{dims}D {kind} {tuple(ours.shape[1:])}: {differ} of {ours[0].numel()} voxels differ, Dice {dice}"
+        )
+        assert min(dice) >= 0.999, lines[-1]
+    with capsys.disabled():
+        print("", *lines, sep="\n")
+
+
+def test_an_answer_whose_sums_overflow_is_none_as_in_nnunet(write: Any, tmp_path: Path) -> None:
+    results = write(folders.plans(3))
+    file = results / "fold_0" / "checkpoint_final.pth"
+    stored = torch.load(file, weights_only=False)
+    for name, value in stored["network_weights"].items():
+        if "seg_layers" in name:
+            value *= 1e6
+    torch.save(stored, file)
+    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(results), (0,), "checkpoint_final.pth")
+    image = noise(1, 20, 20, 20)
+    with pytest.raises(RuntimeError, match="Encountered inf in predicted array"):
+        predictor.predict_logits_from_preprocessed_data(image)
+    (answer,) = predict(robustq.wrap(f"nnunet:{results}", "none").eval(), image[None], batch_size=2)
+    assert not answer.finite.any()
+
+
 def test_windows_lie_and_weigh_as_nnunets() -> None:
     for size, extents in (((16, 12, 9), (110, 64, 9)), ((64, 48), (110, 97))):
         windows = NnunetWindows(size)
@@ -145,16 +206,21 @@ def test_a_bundle_is_rebuilt_where_only_the_networks_are_installed(write: Any, t
     code = f"""
 import sys
 sys.modules["nnunetv2"] = None
-import robustq
-robustq.load({str(tmp_path / "model.safetensors")!r})
-try:
-    robustq.wrap("nnunet:somewhere", "none")
-except robustq.RequestError as error:
-    print(error)
+import robustq, torch
+from robustq.dataset import Case, Entry
+model = robustq.load({str(tmp_path / "model.safetensors")!r})
+case = Case(torch.ones(1, 8, 8), None, torch.tensor([[0.0, 1.0]]), (1.0, 1.0), "mm", Entry("a", "a"))
+for needs_nnunet in (lambda: robustq.wrap("nnunet:somewhere", "none"), lambda: model.spec.preparation(case)):
+    try:
+        needs_nnunet()
+    except robustq.RequestError as error:
+        print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "needs the library nnunetv2" in done.stdout
-    assert "pip install 'robustq[nnunet]'" in done.stdout
+    for line, work in zip(done.stdout.splitlines(), ("reading a results folder", "preparing a case"), strict=True):
+        assert work in line
+        assert "needs the library nnunetv2" in line
+        assert "pip install 'robustq[nnunet]'" in line
 
 
 def test_what_the_folder_says_of_weights_and_labels_is_in_the_spec(write: Any) -> None:
@@ -171,93 +237,162 @@ def test_regions_become_labels_that_overlap(write: Any) -> None:
     assert (model.spec.classes, model.spec.answer) == (2, "sigmoid")
     assert model.spec.labels == ("whole", "tumour")
     mask = torch.tensor([[0, 1, 2], [2, 0, 1]])
-    case = Case(noise(1, 2, 3), mask, torch.tensor([[0.0, 1.0]]), (0.75, 0.5), "mm", Entry("a", "a"))
+    # nnU-Net reads the last axis of a file first.
+    case = Case(noise(1, 3, 2), mask.T, torch.tensor([[0.0, 1.0]]), (0.5, 0.75), "mm", Entry("a", "a"))
     whole, tumour = model.spec.preparation(case).mask
     assert whole.equal(mask > 0)
     assert tumour.equal(mask == 2)
     assert type(model.spec).from_dict(json.loads(json.dumps(model.spec.to_dict()))) == model.spec
 
 
-SCHEMES = {
-    "ZScoreNormalization": "z-score",
-    "CTNormalization": "window",
-    "RescaleTo01Normalization": "min-max",
-    "NoNormalization": "none",
-}
-
-
-@pytest.mark.parametrize("transpose", [[0, 1, 2], [2, 0, 1]])
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("dims", [2, 3])
-def test_a_case_is_prepared_as_nnunet_prepares_it(
-    write: Any, tmp_path: Path, dims: int, scheme: str, transpose: list[int]
-) -> None:
-    # nnU-Net counts axes from the last of the file to the first, then transposes so that the coarsest comes first.
-    spacing = (2.0, 0.75, 0.5)
-    stored = [0.0] * 3
-    for step, axis in zip(spacing, transpose, strict=True):
-        stored[2 - axis] = step
-    plan = folders.plans(dims, normalization_schemes=[scheme], spacing=list(spacing[-dims:])) | {
-        "transpose_forward": transpose,
-        "transpose_backward": np.argsort(transpose).tolist(),
-    }
-    values = np.random.default_rng(0).uniform(1, 300, (7, 6, 5)).astype(np.float32)
-    (tmp_path / "imagesTr").mkdir()
-    (tmp_path / "labelsTr").mkdir()
-    affine = np.diag([*stored, 1])
-    for file, array in {
-        "imagesTr/a_0000": values,
-        "labelsTr/a": (values > 100).astype(np.uint8) + (values > 200).astype(np.uint8),
-    }.items():
-        image = nibabel.Nifti1Image(array, affine)
-        image.header.set_xyzt_units("mm")
-        nibabel.save(image, tmp_path / f"{file}.nii.gz")
-    described = folders.dataset()
-    (tmp_path / "dataset.json").write_text(json.dumps(described))
-
+def nnunets_own(root: Path, plan: dict[str, Any], described: dict[str, Any], case: str = "a") -> tuple[Any, Any]:
+    """Image and mask of a raw case as nnU-Net's preprocessor gives them."""
     manager = PlansManager(copy.deepcopy(plan))
     (name,) = plan["configurations"]
-    theirs, mask, _ = DefaultPreprocessor(verbose=False).run_case(
-        [str(tmp_path / "imagesTr/a_0000.nii.gz")],
-        str(tmp_path / "labelsTr/a.nii.gz"),
+    channels = range(len(described["channel_names"]))
+    image, mask, _ = DefaultPreprocessor(verbose=False).run_case(
+        [str(root / f"imagesTr/{case}_{channel:04}.nii.gz") for channel in channels],
+        str(root / f"labelsTr/{case}.nii.gz"),
         manager,
         manager.get_configuration(name),
         described,
     )
+    return torch.from_numpy(image), torch.from_numpy(mask)
 
-    preparation = robustq.wrap(f"nnunet:{write(plan)}", "none").spec.preparation
-    assert preparation.normalise == SCHEMES[scheme]
-    dataset = open_dataset(f"nnunet:{tmp_path}")
-    ours = preparation(dataset.read(dataset.entries[0]))
-    # Nothing needs resampling. Slices lie along the first axis in nnU-Net, along the last here.
-    order = (0, 1, 2) if dims == 3 else (1, 2, 0)
-    np.testing.assert_allclose(ours.image[0], theirs[0].transpose(order), rtol=1e-4, atol=1e-4)
+
+def in_robustq(results: Path, root: Path, case: str = "a") -> Case:
+    """The same case as robustq prepares it, with the axes in nnU-Net's order."""
+    preparation = robustq.wrap(f"nnunet:{results}", "none").spec.preparation
+    dataset = open_dataset(f"nnunet:{root}")
+    (entry,) = (entry for entry in dataset.entries if entry.id == case)
+    return preparation(dataset.read(entry))
+
+
+MASKED = "masked"
+"""Stands for a z-score over the nonzero region."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schemes": ["ZScoreNormalization"]},
+        {"schemes": [MASKED], "border": 3},
+        {"schemes": ["CTNormalization"], "border": 2, "transpose": [2, 0, 1]},
+        {"schemes": ["RescaleTo01Normalization"], "transpose": [1, 0, 2]},
+        {"schemes": ["NoNormalization"], "stored": (0.5, 0.75, 2.0)},
+        {"schemes": [MASKED, "CTNormalization"], "border": 1, "stored": (0.8, 0.6, 9.0)},
+        {"schemes": ["ZScoreNormalization"], "stored": (1.3, 0.6, 1.9), "reader": "NibabelIOWithReorient"},
+        {"schemes": ["ZScoreNormalization"], "resampling": "resample_torch_fornnunet"},
+    ],
+)
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_raw_case_is_prepared_as_nnunet_prepares_it(
+    write: Any, tmp_path: Path, dims: int, settings: dict[str, Any]
+) -> None:
+    """Crop, normalisation and resampling, thick slices among them; every value and every mask equal."""
+    schemes, transpose = settings["schemes"], settings.get("transpose", [0, 1, 2])
+    stored, reader = settings.get("stored", (0.9, 0.7, 1.6)), settings.get("reader", "SimpleITKIO")
+    changes: dict[str, Any] = {}
+    if "resampling" in settings:
+        for kind, is_seg in (("data", False), ("seg", True)):
+            changes[f"resampling_fn_{kind}"] = settings["resampling"]
+            changes[f"resampling_fn_{kind}_kwargs"] = {"is_seg": is_seg, "force_separate_z": False}
+    plan = folders.plans(
+        dims,
+        normalization_schemes=["ZScoreNormalization" if scheme == MASKED else scheme for scheme in schemes],
+        use_mask_for_norm=[scheme == MASKED for scheme in schemes],
+        **changes,
+    ) | {
+        "image_reader_writer": reader,
+        "transpose_forward": transpose,
+        "transpose_backward": np.argsort(transpose).tolist(),
+        "foreground_intensity_properties_per_channel": {str(channel): folders.INTENSITIES for channel in range(2)},
+    }
+    described = folders.dataset(channels=len(schemes))
+    turn = np.diag([-1, 1, -1]) if reader == "NibabelIOWithReorient" else None
+    folders.raw(tmp_path, "a", described, spacing=stored, border=settings.get("border", 0), turn=turn)
+
+    image, mask = nnunets_own(tmp_path, plan, described)
+    ours = in_robustq(write(plan, described), tmp_path)
+    if dims == 2:  # slices lie along the first axis in nnU-Net, along the last here
+        image, mask = image.movedim(1, -1), mask.movedim(1, -1)
+    assert ours.image.equal(image)
     for number, label in enumerate(ours.mask, start=1):
-        np.testing.assert_array_equal(label, mask[0].transpose(order) == number)
-    assert ours.spacing == pytest.approx([spacing[axis] for axis in order])
+        assert label.equal(mask[0] == number)
+        assert label.any()
     assert ours.slice_axis == (None if dims == 3 else 2)
+    assert ours.spacing[-1 if dims == 3 else -2] == 0.5
 
 
-def test_a_normalisation_that_does_not_map_is_told(write: Any) -> None:
-    plan = folders.plans(2, normalization_schemes=["CTNormalization", "ZScoreNormalization"])
-    plan["configurations"]["2d"]["use_mask_for_norm"] = [False, False]
-    plan["foreground_intensity_properties_per_channel"]["1"] = folders.INTENSITIES
-    spec = robustq.wrap(f"nnunet:{write(plan, folders.dataset(channels=2))}", "16x4").spec
-    assert (spec.in_channels, spec.preparation.normalise) == (2, "none")
-    assert any("give normalised images" in remark for remark in spec.remarks)
+@pytest.mark.parametrize(
+    ("scheme", "expected"),
+    [
+        (
+            "ZScoreNormalization",
+            lambda inside: ((0 - inside.mean()) / inside.std(), (500 - inside.mean()) / inside.std()),
+        ),
+        ("RescaleTo01Normalization", lambda inside: (0, 500 / inside.max())),  # the region has a hole of 0
+        ("NoNormalization", lambda inside: (0, 500)),
+        ("CTNormalization", lambda inside: (-140 / 20, 200 / 20)),
+    ],
+)
+def test_the_intensity_range_is_carried_along(write: Any, tmp_path: Path, scheme: str, expected: Any) -> None:
+    masked = scheme == "ZScoreNormalization"
+    plan = folders.plans(3, normalization_schemes=[scheme], use_mask_for_norm=[masked])
+    described = folders.dataset()
+    values = folders.raw(tmp_path, "a", described, spacing=(0.5, 0.75, 2.0), border=2)
+    preparation = robustq.wrap(f"nnunet:{write(plan, described)}", "none").spec.preparation
+    dataset = open_dataset(f"nnunet:{tmp_path},window=0..500")
+    inside = values[2:-2, 2:-2, 2:-2].astype(np.float64)
+    prepared = preparation(dataset.read(dataset.entries[0]))
+    assert prepared.intensity_range[0].tolist() == pytest.approx(expected(inside), rel=1e-5)
 
 
-def test_a_z_score_over_the_nonzero_region_is_told(write: Any) -> None:
-    spec = robustq.wrap(f"nnunet:{write(folders.plans(2, use_mask_for_norm=[True]))}", "16x4").spec
-    assert any("nonzero region, here over the whole image" in remark for remark in spec.remarks)
+def test_a_case_without_a_mask_and_one_of_zeros(write: Any) -> None:
+    preparation = robustq.wrap(f"nnunet:{write(folders.plans(3))}", "none").spec.preparation
+    stored = Case(noise(1, 6, 7, 8), None, torch.tensor([[0.0, 1.0]]), (0.5, 0.75, 2.0), "mm", Entry("a", "a"))
+    assert preparation(stored).mask is None
+    with pytest.raises(CaseError, match="0 everywhere"):
+        preparation(dataclasses.replace(stored, image=torch.zeros(1, 6, 7, 8)))
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1)])
+def test_a_file_of_one_slice_is_prepared_as_nnunet_prepares_it(
+    write: Any, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    plan, described = folders.plans(2), folders.dataset()
+    values = np.random.default_rng(0).uniform(1, 300, shape).astype(np.float32)
+    folders.save(tmp_path, "a", described, [values], (values > 150).astype(np.uint8), np.diag([0.9, 0.7, 5, 1]))
+    image, mask = nnunets_own(tmp_path, plan, described)
+    ours = in_robustq(write(plan, described), tmp_path)
+    assert ours.image.equal(image[:, 0])
+    assert ours.mask[0].equal(mask[0, 0] == 1)
+
+
+def test_plans_that_prepare_cases_by_foreign_functions_are_refused(write: Any) -> None:
+    results = write()
+    for changes in (
+        {"normalization_schemes": ["os.system"]},
+        {"preprocessor_name": "os.system"},
+        {"resampling_fn_data": "os.system"},
+    ):
+        edited(results / "plans.json", lambda plan, changes=changes: plan["configurations"]["2d"].update(changes))
+        with pytest.raises(RequestError, match=r"prepare cases by os\.system, which is not in nnU-Net"):
+            robustq.wrap(f"nnunet:{results}", "16x4")
 
 
 def test_pictures_have_no_spacing_and_keep_their_axes(write: Any) -> None:
-    plan = folders.plans(2, normalization_schemes=["RGBTo01Normalization"]) | {
+    plan = folders.plans(2, normalization_schemes=["RGBTo01Normalization"], spacing=[1.0, 1.0]) | {
         "image_reader_writer": "NaturalImage2DIO"
     }
     preparation = robustq.wrap(f"nnunet:{write(plan)}", "16x4").spec.preparation
-    assert (preparation.spacing, preparation.axes, preparation.window) == (None, None, (0.0, 255.0))
+    assert preparation.spacing is None
+    image = torch.arange(1.0, 57.0).view(1, 7, 8)
+    prepared = preparation(Case(image, None, torch.tensor([[0.0, 255.0]]), (1.0, 1.0), "px", Entry("a", "a")))
+    torch.testing.assert_close(prepared.image, image / 255)
+    assert prepared.intensity_range.tolist() == [[0.0, 1.0]]
+    with pytest.raises(CaseError, match="RGBTo01Normalization refuses the image"):
+        preparation(Case(image * 10, None, torch.tensor([[0.0, 1.0]]), (1.0, 1.0), "px", Entry("a", "a")))
 
 
 def test_plans_of_older_versions_are_read(write: Any) -> None:
@@ -409,7 +544,7 @@ def test_the_command_line_wraps_a_results_folder(
     wrap_command(arch=arch, quantise="16x4")
     told = capsys.readouterr().out
     assert "weights      88 of 88 tensors from checkpoint_final.pth" in told
-    assert "preparation  normalise z-score, spacing (0.75, 0.5), axes (1, 0, 2)" in told
+    assert "preparation  cropped, normalised and resampled by nnU-Net's plan, spacing (0.75, 0.5), patch" in told
     bundle = tmp_path / "nnunet-nnUNetTrainer__nnUNetPlans__2d-vq-16x4.safetensors"
     assert robustq.load(bundle).spec.labels == ("liver", "tumour")
     with pytest.raises(RequestError, match="already says what --classes, --size would say"):
