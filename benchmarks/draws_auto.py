@@ -2,12 +2,12 @@
 
     python benchmarks/draws_auto.py [STUDIES]
 
-A study has one case in each group. Cases differ with the variance tau^2, and the draws of a case with sigma^2; the draws
-are normal, skewed (a long tail downwards) or bimodal (one draw in ten fails). The same draws serve both rules: auto takes
-the first n, and n is what its rule finds in the first 4. For each number of groups, distribution and sigma^2/tau^2 the
-table has the coverage of the 95 % interval with 100 draws and with auto, the bias of auto's mean against that over 100
-draws in standard errors between groups (tau/sqrt(groups)), and the mean number of draws. It stands in
-docs/definitions.md. The targets: coverage at most 0.5 points lower, bias at most 0.05.
+A study has one case in each group. Cases differ with the variance tau^2, and the draws of a case with sigma^2; the
+draws are normal, skewed (a long tail downwards) or bimodal (one draw in ten fails). The same draws serve both rules:
+auto takes the first n, and n is what its rule finds in the first 4. For each number of groups, distribution and
+sigma^2/tau^2 the table has the coverage of the 95 % interval with 100 draws and with auto, the bias of auto's mean
+against that over 100 draws in standard errors between groups (tau/sqrt(groups)), and the mean number of draws. It
+stands in docs/definitions.md. The targets: coverage at most 0.5 points lower, bias at most 0.05.
 """
 
 import os
