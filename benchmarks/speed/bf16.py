@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from stress import SETUPS, fastest, model_of, passes, quick, run_of
+from stress import SETUPS, bare, fastest, model_of, passes, quick, run_of
 from timing import Seconds, exact, in_turn, ratio, tell
 
 import robustq
@@ -30,13 +30,14 @@ def main() -> None:
     if "--quick" in sys.argv:
         setup = quick(setup)
     model = model_of(setup)
+    networks = bare(model.network, setup.dims)
     images = torch.rand(16, 1, *setup.size, generator=torch.Generator().manual_seed(0))
-    batch, layout = fastest(model.network, images, setup.batches)
+    batch, layout = fastest(networks, images, setup.batches)
     ours, best = Seconds([], []), Seconds([], [])
     number = 0
     for _ in range(setup.rounds):
         seconds, number, _ = run_of(model, setup, "bf16")
-        plain = in_turn({"best": lambda: passes(model.network, images, batch, layout)}, rounds=1, warm=0)["best"]
+        plain = in_turn({"best": lambda: passes(networks, images, batch, layout)}, rounds=1, warm=0)["best"]
         for total, part in ((ours, seconds), (best, plain)):
             total.wall.extend(part.wall)
             total.cpu.extend(part.cpu)

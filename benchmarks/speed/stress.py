@@ -15,9 +15,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -79,31 +79,30 @@ def dataset(size: tuple[int, ...], cases: int = 1) -> robustq.InMemoryDataset:
     return robustq.InMemoryDataset(items, name="random")
 
 
-@contextmanager
-def laid_out(network: nn.Module, layout: str, dims: int) -> Iterator[torch.memory_format]:
-    """Within this context the network's weights have this memory format."""
-    network.to(memory_format=FORMATS[layout][dims - 2])
-    try:
-        yield FORMATS[layout][dims - 2]
-    finally:
-        for parameter in network.parameters():
-            parameter.data = parameter.data.contiguous()
+def bare(network: nn.Module, dims: int) -> dict[str, nn.Module]:
+    """A copy of the network in each memory format, without the hooks of its wrapper."""
+    copies = {}
+    for layout, formats in FORMATS.items():
+        copies[layout] = deepcopy(network).to(memory_format=formats[dims - 2])
+        for module in copies[layout].modules():
+            module._forward_hooks.clear()
+            module._forward_pre_hooks.clear()
+    return copies
 
 
 @torch.inference_mode()
-def passes(network: nn.Module, images: Tensor, batch: int, layout: str) -> None:
+def passes(networks: dict[str, nn.Module], images: Tensor, batch: int, layout: str) -> None:
     """A plain pass of every image."""
-    with laid_out(network, layout, images.ndim - 2) as memory_format:
-        for some in images.split(batch):
-            network(some.contiguous(memory_format=memory_format))
+    for some in images.split(batch):
+        networks[layout](some.contiguous(memory_format=FORMATS[layout][images.ndim - 4]))
 
 
-def fastest(network: nn.Module, images: Tensor, batches: tuple[int, ...]) -> tuple[int, str]:
+def fastest(networks: dict[str, nn.Module], images: Tensor, batches: tuple[int, ...]) -> tuple[int, str]:
     """The batch size and the memory format with the shortest pass."""
     trials = {(batch, layout): images[:batch] for layout in FORMATS for batch in batches}
     seconds = in_turn(
         {
-            f"{batch} {layout}": lambda some=some, batch=batch, layout=layout: passes(network, some, batch, layout)
+            f"{batch} {layout}": partial(passes, networks, some, batch, layout)
             for (batch, layout), some in trials.items()
         },
         rounds=2,
@@ -142,9 +141,10 @@ def measure(setup: Setup) -> None:
     """Print the ratios of one network."""
     print(f"{setup.title} ...", flush=True)
     model = model_of(setup)
+    networks = bare(model.network, setup.dims)
     most = max(setup.batches)
     images = torch.rand(most, 1, *setup.size, generator=torch.Generator().manual_seed(0))
-    batch, layout = fastest(model.network, images, setup.batches)
+    batch, layout = fastest(networks, images, setup.batches)
     many = images[torch.arange(setup.draws * len(setup.levels) + 1) % most]
     ours, best, usual = Seconds([], []), Seconds([], []), Seconds([], [])
     number = 0
@@ -152,8 +152,8 @@ def measure(setup: Setup) -> None:
         seconds, number, _ = run_of(model, setup)
         plain = in_turn(
             {
-                "best": lambda: passes(model.network, many, batch, layout),
-                "usual": lambda: passes(model.network, many, most, "contiguous"),
+                "best": lambda: passes(networks, many, batch, layout),
+                "usual": lambda: passes(networks, many, most, "contiguous"),
             },
             rounds=1,
             warm=0,
