@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-page torture test-nnunet test-torchio2 format clean
+.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -17,6 +17,11 @@ test: .venv/installed-test
 test-long: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --editable '.[notebooks]'
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+
+# Half an hour on a quiet machine: every figure on speed, against other libraries; writes benchmarks/speed/RESULTS.md.
+speed: .venv/installed-test
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks tqdm requests
+	$(BIN)/python benchmarks/speed/run_all.py
 
 # Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.
 test-page: .venv/installed-test
