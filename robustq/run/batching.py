@@ -1,9 +1,8 @@
 """How many images a model gets in a pass, and in which memory format."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final, Literal, get_args
 
 from robustq.model.segmenter import MemoryFormat
@@ -60,34 +59,25 @@ def fastest(seconds: Callable[[Batching], float], largest: int, most: int) -> Ba
         most: number of images that may be passed in all.
     """
     formats: Sequence[MemoryFormat] = get_args(MemoryFormat)
+    if most < PASSES * len(formats) * (1 + 2):
+        return None
     times: dict[Batching, float] = {}
-
-    def best(ways: Sequence[Batching]) -> Batching:
-        simplest = ways[0]
-        for way in ways[1:]:
-            simplest = way if times[way] < (1 - MARGIN) * times[simplest] else simplest
-        return simplest
-
-    for size, before in _sizes(largest):
+    size, found = 1, None
+    while True:
         ways = [Batching(size, memory_format) for memory_format in formats]
-        if sum(PASSES * way.batch_size for way in [*times, *ways]) > most:
+        if PASSES * sum(way.batch_size for way in [*times, *ways]) > most:
             return None
         times.update((way, seconds(way)) for way in ways)
-        if before and best([*_of(times, before), *ways]).batch_size == before:
-            break
-        if before:
-            formats = [best(ways).memory_format]
-    found = best(list(times))
-    return None if math.isinf(times[found]) else found
+        before, found = found, _quickest(times)
+        if size == largest or (before is not None and found.batch_size < size):
+            return None if math.isinf(times[found]) else found
+        formats = formats if before is None else [found.memory_format]
+        size = min(largest, 2 * size)
 
 
-def _sizes(largest: int) -> Iterator[tuple[int, int]]:
-    """1, 2, 4, ... up to the largest, each with the size before it; 0 before the first."""
-    sizes = [0]
-    while sizes[-1] < largest:
-        sizes.append(min(largest, max(1, 2 * sizes[-1])))
-    yield from ((size, before) for before, size in pairwise(sizes))
-
-
-def _of(times: dict[Batching, float], batch_size: int) -> list[Batching]:
-    return [way for way in times if way.batch_size == batch_size]
+def _quickest(times: Mapping[Batching, float]) -> Batching:
+    """The first way that no later one beats by more than the margin."""
+    found, *others = times
+    for way in others:
+        found = way if times[way] < (1 - MARGIN) * times[found] else found
+    return found

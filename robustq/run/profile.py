@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from robustq.report.numbers import count
 from robustq.results.rows import Row
 
 STAGES = ("read", "prepare", "trial", "perturb", "forward", "score", "write")
@@ -55,7 +54,7 @@ class Profile:
             [
                 f"Where the time went ({self.wall:.2f} s{together}):",
                 *(f"  {stage:<8}{spent:10.2f} s{spent / total:8.1%}" for stage, spent in seconds.items()),
-                f"The limit: its {count(self.passes, 'pass')} alone take {self.bare:.2f} s in one process.",
+                f"The limit: the {self.passes} passes alone take {self.bare:.2f} s in one process.",
             ]
         )
 

@@ -73,7 +73,7 @@ class Trial:
         with kept_generators():
             for name, model in self.models.items():
                 most = int(SHARE * planned * self.images(model))
-                way = self._fastest(model, largest, most) if most >= 2 * PASSES else None
+                way = self._fastest(model, largest, most)
                 if way is not None:
                     found[name] = way
         return found
