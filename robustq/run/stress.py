@@ -190,12 +190,12 @@ def stress(
             recording.extend(batches, level_draws=numbers)
         recording.compute(batches, evaluator, counting, seed=seed)
         recording.end(len(batches))
-        if on_profile is not None:
-            profile = recording.profile()
-            bare = trial.bare(profile.passes, evaluator.batchings, largest)
-            on_profile(replace(profile, bare=bare))
+        profile = recording.profile()
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())
+        if on_profile is not None:
+            bare = trial.bare(profile.passes, evaluator.batchings, largest)
+            on_profile(replace(profile, bare=bare))
         if images:
             # The rows are whole, so no error of the gallery may end the run.
             try:

@@ -226,10 +226,11 @@ class Evaluator:
             with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
         )
         for masks, codes, probabilities, finite in batches:
+            here = None if probabilities is None else probabilities.cpu()
             for place, (mask, is_finite) in enumerate(zip(masks.cpu(), finite.tolist(), strict=True)):
                 # The slices or windows of a case give one answer, so all codes belong to it.
                 of_image = None if codes is None else codes if len(masks) == 1 else codes[place : place + 1]
-                yield _Answer(mask, None if probabilities is None else probabilities[place].cpu(), of_image, is_finite)
+                yield _Answer(mask, None if here is None else here[place], of_image, is_finite)
 
     def _rows(self, name: str, model: Segmenter, draw: _Draw, answer: _Answer) -> Iterator[Row]:
         """The rows of a model's answer to a draw."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -14,6 +15,7 @@ from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import batches_of
 from robustq.network.global_generators import kept_generators
+from robustq.network.memory import with_smaller_batches
 from robustq.results.directory import RunDirectory
 from robustq.run.batching import PASSES, Batching, fastest
 from robustq.run.passes import Counting
@@ -93,8 +95,12 @@ class Trial:
         each = 0.0
         for name, model in self.models.items():
             size = batchings[name].batch_size if name in batchings else batch_size
-            each += self._timed(model, self._batch(model, size), 1 + PASSES)[0] * self.images(model)
+            timed, _ = with_smaller_batches(partial(self._seconds, model), size)
+            each += timed * self.images(model)
         return each * passes / len(self.models)
+
+    def _seconds(self, model: Segmenter, batch_size: int) -> float:
+        return self._timed(model, self._batch(model, batch_size), 1 + PASSES)[0]
 
     @property
     def _stack(self) -> Images:
