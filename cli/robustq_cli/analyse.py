@@ -111,6 +111,7 @@ def analyse(
             executor=executor,
             noise_device=noise_device,
             on_verdict=console.say,
+            on_note=console.say,
             on_progress=on_progress,
         )
     if json:

@@ -160,7 +160,8 @@ BatchSize = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=COMPUTE,
-        help="Number of images that a model computes at once. By default 16 in 2D and 2 in 3D.",
+        help="Number of images that a model computes at once; rows can then be repeated exactly. By default a short "
+        "trial finds the fastest one, at most 16 in 2D and 2 in 3D.",
     ),
 ]
 RunDirectory = Annotated[
