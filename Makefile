@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-page torture test-nnunet test-torchio2 format clean
+.PHONY: demo test test-long test-page torture test-nnunet test-torchio2 docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -35,6 +35,20 @@ test-torchio2: .venv-torchio2/installed
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest tests/plugins/robustq_torchio tests/request/test_names.py tests/data tests/draws
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest -k "perturbation or torchio" tests/testing
 
+# The documentation site, in build/site. Warnings are errors, and so are links that lead nowhere.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# A wheel that can be published: checked, then installed into an empty environment and used there.
+wheel: .venv/installed-test
+	$(BIN)/python -m pip install --quiet 'twine>=6'
+	rm -rf dist build/empty
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m twine check --strict dist/*.whl
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet dist/*.whl
+	cd build/empty && bin/robustq stress --data phantom:domain=A,first=500,cases=3 --draws 2 --out run
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,6 +66,10 @@ $(BIN)/python:
 
 .venv/installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/installed
+
+.venv/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/installed
 
 .venv-nnunet/installed: pyproject.toml
