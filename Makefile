@@ -13,9 +13,9 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# Minutes: coverage of the bootstrap interval by simulation.
+# Minutes: coverage of the bootstrap interval by simulation; pages followed word by word in a fresh environment.
 test-long: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m long
 
 # Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.
 test-page: .venv/installed-test
@@ -37,7 +37,7 @@ test-torchio2: .venv-torchio2/installed
 
 # The documentation site, in build/site. Warnings are errors, and so are links that lead nowhere.
 docs: .venv/installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 # A wheel that can be published: checked, then installed into an empty environment and used there.
 wheel: .venv/installed-test

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from document_blocks import blocks, robustq_commands
+from document_blocks import followed, robustq_commands
 from robustq_cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def test_every_command_of_a_page_has_options_that_exist(page: str) -> None:
 
 @pytest.mark.parametrize("page", FOLLOWED)
 def test_the_python_code_of_a_followed_page_compiles(page: str) -> None:
-    found = list(blocks(ROOT / page))
+    found = followed(ROOT / page)
     assert any(block.is_shell for block in found)
     for block in found:
         if block.language == "python":
@@ -62,15 +62,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("fresh environment")
 @pytest.mark.parametrize("page", FOLLOWED)
 def test_a_page_can_be_followed_word_by_word_in_a_fresh_environment(
     page: str, environment: Path, tmp_path: Path
 ) -> None:
     variables = {"PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path), "OMP_NUM_THREADS": "2"}
-    for block in blocks(ROOT / page):
+    for block in followed(ROOT / page):
         if block.file is not None:
             (tmp_path / block.file).write_text(block.text)
-        elif block.is_shell or block.language == "python":
+        else:
             # `make` belongs to a checkout: the next test.
             text = "\n".join(line for line in block.text.splitlines() if not line.startswith("make "))
             command = ["bash", "-euo", "pipefail", "-c"] if block.is_shell else ["python", "-c"]

@@ -42,6 +42,17 @@ def blocks(document: Path) -> Iterator[Block]:
         before = line
 
 
+def followed(document: Path) -> list[Block]:
+    """What a reader writes into files, types into a shell and runs in Python.
+
+    Where a document has blocks of `bash`, its indented blocks only show how a command looks: they name files that the
+    reader does not have.
+    """
+    found = list(blocks(document))
+    typed = "bash" if any(block.language == "bash" for block in found) else "indented"
+    return [block for block in found if block.file is not None or block.language in (typed, "python")]
+
+
 def robustq_commands(document: Path) -> Iterator[list[str]]:
     """The words of every command `robustq ...` in a document; what a shell does with its answer is left out."""
     for block in blocks(document):
