@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 format clean
+.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -13,10 +13,11 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel.
+# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel, and pages followed word by word
+# in a fresh environment.
 test-long: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --editable '.[notebooks]'
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m long
 
 # Half an hour on a quiet machine: every figure on speed, against other libraries; writes benchmarks/speed/RESULTS.md.
 speed: .venv/installed-test
@@ -41,6 +42,20 @@ test-torchio2: .venv-torchio2/installed
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest tests/plugins/robustq_torchio tests/request/test_names.py tests/data tests/draws
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest -k "perturbation or torchio" tests/testing
 
+# The documentation site, in build/site. Warnings are errors, and so are links that lead nowhere.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+# A wheel that can be published: checked, then installed into an empty environment and used there.
+wheel: .venv/installed-test
+	$(BIN)/python -m pip install --quiet 'twine>=6'
+	rm -rf dist build/empty
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m twine check --strict dist/*.whl
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet dist/*.whl
+	cd build/empty && bin/robustq stress --data phantom:domain=A,first=500,cases=3 --draws 2 --out run
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,6 +73,10 @@ $(BIN)/python:
 
 .venv/installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/installed
+
+.venv/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/installed
 
 .venv-nnunet/installed: pyproject.toml
