@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.executor import AbstractExecutor
 from robustq.results.commands_given import recorded
@@ -25,10 +27,12 @@ class Seeded:
     Attributes:
         work: computes the rows.
         seed: seed of the run.
+        device: device of the models, for executors that hand out GPUs.
     """
 
     work: Callable[[Sequence[Piece]], list[Row]]
     seed: int
+    device: torch.device
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch."""
@@ -126,7 +130,7 @@ class Recording:
             compute(
                 self.directory,
                 batches,
-                Seeded(work, seed),
+                Seeded(work, seed, self.subjects.device),
                 self.on_progress,
                 self.executor,
                 counting=counting,
