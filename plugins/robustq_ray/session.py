@@ -5,11 +5,13 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
 
 import ray
+from ray._private import worker as ray_worker
 
 from robustq.errors import RequestError
 
@@ -19,8 +21,11 @@ LOCAL = "local"
 SMALLEST_STORE = 128 * 2**20
 """Bytes of the object store of a Ray that is started here, at least; Ray refuses less than 75 MiB."""
 
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
-"""Ray sends no usage statistics, and prints no note on what a task without GPU will see in later versions."""
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # sends nothing about this machine to anybody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # prints no note on what a task without GPU will see in later versions
+    "RAY_worker_niceness": "0",  # workers get as much of a busy machine as this process; Ray puts them last
+}
 
 
 @contextlib.contextmanager
@@ -51,16 +56,20 @@ def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[No
 
     def end() -> None:
         ray.shutdown()
+        ray_worker._worker_logs_enabled = True
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)  # after Ctrl-C the context may never be left
     try:
-        with _handlers_kept(), _environment(_QUIET):
+        with _handlers_kept(), _environment(_SETTINGS):
             try:
+                _check_reachable(address)
+                # Ray prints a paragraph on stdout for each worker that dies, whatever log_to_driver says.
+                ray_worker._worker_logs_enabled = False
                 ray.init(
                     address, log_to_driver=False, logging_level="ERROR", **(started_here if address == LOCAL else {})
                 )
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise RequestError(
                     f"no Ray cluster could be used at {address!r} ({error}): start one with ray start --head, "
                     "correct the address, or leave it out"
@@ -69,6 +78,17 @@ def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[No
     finally:
         atexit.unregister(end)
         end()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The executor `ray`."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -49,7 +50,7 @@ class Ray(AbstractExecutor):
         Raises:
             RequestError: the setting is not of this form.
         """
-        readers: dict[str, Callable[[str], Any]] = {"workers": _workers, "address": str, "gpus": _gpus}
+        readers: dict[str, Callable[[str], Any]] = {"workers": _workers, "address": _address, "gpus": _gpus}
         settings: dict[str, Any] = {}
         for entry in filter(None, setting.split(",")):
             key, equals, value = entry.partition("=")
@@ -154,6 +155,14 @@ def _workers(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65536):
         raise RequestError(f"ray with {text} workers was asked: give a number of workers from 1, as in ray:4")
     return int(text)
+
+
+def _address(text: str) -> str:
+    if text not in ("auto", LOCAL) and not re.fullmatch(r"(ray://)?.+:\d{1,5}", text):
+        raise RequestError(
+            f"ray with the address {text!r} was asked: write HOST:PORT, or auto for the Ray of this machine"
+        )
+    return text
 
 
 def _gpus(text: str) -> float:

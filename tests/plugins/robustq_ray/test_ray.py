@@ -17,7 +17,7 @@ import robustq
 from robustq.errors import RequestError, StorageError
 from robustq.run.progress import open_executor
 
-ray = pytest.importorskip("ray", reason="ray is large: make test-ray has an environment of its own for it")
+pytest.importorskip("ray", reason="ray is large: make test-ray has an environment of its own for it")
 
 STRESS = ("stress", "--noise", "gaussian", "--levels", "0,10,30", "--draws", "1", "--batch-size", "4")
 
@@ -25,9 +25,10 @@ STRESS = ("stress", "--noise", "gaussian", "--levels", "0,10,30", "--draws", "1"
 @pytest.fixture(scope="module")
 def two_workers() -> Iterator[None]:
     """A Ray with two cores, and a GPU that it only believes in; the executor takes it as it is."""
-    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    from robustq_ray.session import LOCAL, connected
+
+    with connected(LOCAL, cpus=2, gpus=1, stored=0):
+        yield
 
 
 def stressed(out: Path, **asked: object) -> pd.DataFrame:
@@ -58,6 +59,25 @@ class Surroundings:
         return os.environ.get("CUDA_VISIBLE_DEVICES", ""), torch.get_num_threads(), os.getcwd()
 
 
+def test_work_that_cannot_be_handed_over_is_refused() -> None:
+    lock = threading.Lock()
+    with pytest.raises(RequestError, match="cannot be handed to a Ray worker"):
+        list(open_executor("ray:1").results(lambda batch: lock, {0: 0}))
+
+
+@pytest.mark.parametrize(
+    "setting", ["0", "-1", "two", "gpus=0.5,gpus=1", "gpus=1.5", "gpus=no", "address=", "address=here", "cpus=3"]
+)
+def test_a_setting_that_ray_does_not_take_is_refused(setting: str) -> None:
+    with pytest.raises(RequestError, match="was asked: "):
+        open_executor(f"ray:{setting}")
+
+
+def test_an_address_without_a_cluster_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"no Ray cluster could be used at '127\.0\.0\.1:1'"):
+        list(open_executor("ray:address=127.0.0.1:1").results(dies, {0: 0}))
+
+
 @pytest.mark.usefixtures("two_workers")
 def test_ray_gives_the_rows_of_the_local_executor_and_each_continues_the_run_of_the_other(tmp_path: Path) -> None:
     torch.set_num_threads(1)
@@ -71,9 +91,12 @@ def test_ray_gives_the_rows_of_the_local_executor_and_each_continues_the_run_of_
 
 
 @pytest.mark.usefixtures("two_workers")
-def test_the_batch_of_a_worker_that_is_killed_is_computed_by_another_one(tmp_path: Path) -> None:
+def test_the_batch_of_a_worker_that_is_killed_is_computed_by_another_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     batches = {0: ("", 10), 1: (str(tmp_path / "died"), 11), 2: ("", 12)}
     assert dict(open_executor("ray:2").results(dies_once, batches)) == {0: 10, 1: 11, 2: 12}
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.usefixtures("two_workers")
@@ -89,7 +112,7 @@ def test_a_worker_has_one_thread_the_folder_of_the_run_and_a_gpu_only_where_the_
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert dict(open_executor("ray:1").results(Surroundings("cpu"), {0: 0})) == {0: ("", 1, os.getcwd())}
     assert dict(open_executor("ray:gpus=1").results(Surroundings("cpu"), {0: 0})) == {0: ("0", 1, os.getcwd())}
-    cluster = open_executor("ray:address=elsewhere")  # the Ray that runs already is taken
+    cluster = open_executor("ray:address=elsewhere:6379")  # the Ray that runs already is taken
     assert dict(cluster.results(Surroundings("cuda"), {0: 0})) == {0: ("0", 1, os.getcwd())}
 
 
@@ -97,23 +120,6 @@ def test_a_worker_has_one_thread_the_folder_of_the_run_and_a_gpu_only_where_the_
 def test_a_gpu_by_number_is_refused_because_ray_chooses() -> None:
     with pytest.raises(RequestError, match="write --device cuda"):
         list(open_executor("ray:1").results(Surroundings("cuda:1"), {0: 0}))
-
-
-def test_work_that_cannot_be_handed_over_is_refused() -> None:
-    lock = threading.Lock()
-    with pytest.raises(RequestError, match="cannot be handed to a Ray worker"):
-        list(open_executor("ray:1").results(lambda batch: lock, {0: 0}))
-
-
-@pytest.mark.parametrize("setting", ["0", "-1", "two", "gpus=0.5,gpus=1", "gpus=1.5", "gpus=no", "address=", "cpus=3"])
-def test_a_setting_that_ray_does_not_take_is_refused(setting: str) -> None:
-    with pytest.raises(RequestError, match="was asked: "):
-        open_executor(f"ray:{setting}")
-
-
-def test_an_address_without_a_cluster_is_refused() -> None:
-    with pytest.raises(RequestError, match="no Ray cluster could be used at 'nowhere'"):
-        list(open_executor("ray:address=nowhere").results(dies, {0: 0}))
 
 
 def children(process: int) -> set[int]:
