@@ -29,8 +29,10 @@ _SETTINGS = {
 
 
 @contextlib.contextmanager
-def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[None]:
-    """A context in which Ray can be used. A connection that the caller has made already is taken and left as it is.
+def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[bool]:
+    """A context in which Ray can be used, and whether Ray was started for it alone.
+
+    A connection that the caller has made already is taken and left as it is.
 
     Args:
         address: address of a cluster, or `LOCAL`.
@@ -42,7 +44,7 @@ def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[No
         RequestError: no cluster answers at this address.
     """
     if ray.is_initialized():
-        yield
+        yield False
         return
     # The paths of Ray's sockets may have 107 characters, so its folder cannot stand in a folder with a long path.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.path.isdir("/tmp") else None)
@@ -74,7 +76,7 @@ def connected(address: str, *, cpus: int, gpus: int, stored: int) -> Iterator[No
                     f"no Ray cluster could be used at {address!r} ({error}): start one with ray start --head, "
                     "correct the address, or leave it out"
                 ) from error
-        yield
+        yield address == LOCAL
     finally:
         atexit.unregister(end)
         end()

@@ -76,15 +76,17 @@ class Ray(AbstractExecutor):
         content = _pickled(work)
         threads = _threads()
         workers = self.workers or max(1, _cores() // threads)
-        with connected(self.address, cpus=workers * threads, gpus=torch.cuda.device_count(), stored=len(content)):
-            shared = ray.put(Work(ray.put(content), threads, os.getcwd(), list(sys.path)))
+        with connected(
+            self.address, cpus=workers * threads, gpus=torch.cuda.device_count(), stored=len(content)
+        ) as alone:
+            shared = Work(ray.put(content), threads, os.getcwd(), list(sys.path))
             task = ray.remote(compute_batch).options(
                 num_cpus=threads, num_gpus=self._gpus(work, workers), max_retries=RETRIES
             )
             waiting = iter(batches)
             running: dict[Any, int] = {}
             try:
-                for number in islice(waiting, self._at_once(workers, threads)):
+                for number in islice(waiting, self._at_once(workers, threads, alone)):
                     running[task.remote(shared, batches[number])] = number
                 while running:
                     (ready, *_), _ = ray.wait(list(running))
@@ -100,8 +102,10 @@ class Ray(AbstractExecutor):
                 for reference in running:
                     ray.cancel(reference, force=True)
 
-    def _at_once(self, workers: int, threads: int) -> int:
+    def _at_once(self, workers: int, threads: int, alone: bool) -> int:
         """How many batches Ray is given at the same time."""
+        if alone:  # it computes one for each worker; a worker begins the next one without waiting for this process
+            return 2 * workers
         if self.workers is not None or self.address == LOCAL:
             return workers
         return max(FEWEST_AHEAD, 2 * int(ray.cluster_resources().get("CPU", 0)) // threads)
