@@ -25,6 +25,7 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # sends nothing about this machine to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # prints no note on what a task without GPU will see in later versions
     "RAY_worker_niceness": "0",  # workers get as much of a busy machine as this process; Ray puts them last
+    "RAY_worker_register_timeout_seconds": "600",  # on a busy machine the start of Python can take longer than Ray's 60
 }
 
 
