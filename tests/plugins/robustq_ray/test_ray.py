@@ -152,7 +152,7 @@ def test_a_run_on_ray_that_is_stopped_leaves_no_process_and_continues_to_the_sam
     assert process.returncode == status
     assert "raylet" not in said
     assert not (tmp_path / "run" / "results.parquet").exists()
-    for _ in range(300):  # Ray's own helpers look every few seconds whether their parent lives
+    for _ in range(600):  # helpers of Ray notice only after a while that their parent has died
         left = {one for one in started if Path(f"/proc/{one}").exists()}
         if not left:
             break
