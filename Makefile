@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 docs wheel format clean
+.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -56,12 +56,22 @@ wheel: .venv/installed-test
 	build/empty/bin/python -m pip install --quiet dist/*.whl
 	cd build/empty && bin/robustq stress --data phantom:domain=A,first=500,cases=3 --draws 2 --out run
 
+# Ray is large, so the tests of its executor have an environment of their own.
+test-ray: .venv-ray/installed
+	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -m "" tests/plugins/robustq_ray
+	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -k executor tests/testing/test_every_item.py
+
+# The lowest versions that pyproject.toml allows. Warnings are no errors here: old libraries warn of each other.
+test-lowest: .venv-lowest/installed
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 -W default tests/request tests/data tests/testing tests/test_registry.py \
+		tests/cli/test_commands.py tests/run/test_stress.py tests/training/test_train.py tests/results/test_page.py
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-torchio2 build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-lowest build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -87,4 +97,16 @@ $(BIN)/python:
 .venv-torchio2/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-torchio2
 	.venv-torchio2/bin/python -m pip install --quiet --editable '.[test]' 'torchio==2.0.0a2'
+	touch $@
+
+.venv-ray/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --editable '.[test,ray]'
+	touch $@
+
+.venv-lowest/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		--editable '.[test]'
 	touch $@

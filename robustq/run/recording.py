@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import torch
+
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.executor import AbstractExecutor
 from robustq.results.commands_given import recorded
@@ -29,11 +31,13 @@ class Seeded:
         work: computes the rows.
         seed: seed of the run.
         stopwatch: measures the stages of the work.
+        device: device of the models, for executors that hand out GPUs.
     """
 
     work: Callable[[Sequence[Piece]], list[Row]]
     seed: int
     stopwatch: Stopwatch
+    device: torch.device
 
     def __call__(self, batch: Sequence[Piece]) -> Computed:
         """The rows of a batch, and where the time went."""
@@ -136,7 +140,7 @@ class Recording:
             compute(
                 self.directory,
                 batches,
-                Seeded(work, seed, stopwatch),
+                Seeded(work, seed, stopwatch, self.subjects.device),
                 self.on_progress,
                 self.executor,
                 counting=counting,
