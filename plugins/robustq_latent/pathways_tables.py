@@ -95,8 +95,8 @@ def pathways_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
             [
                 interval,
                 "bottleneck, skip 1, ...: Dice with this part from the clean image and everything else perturbed, "
-                "minus Dice perturbed. It can be negative, and it is no bound on what another bottleneck could do: a clean "
-                "bottleneck beside noisy skips is an input that the decoder was not trained on.",
+                "minus Dice perturbed. It can be negative, and it is no bound on what another bottleneck could do: a "
+                "clean bottleneck beside noisy skips is an input that the decoder was not trained on.",
             ],
         ),
     ]
