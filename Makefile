@@ -13,9 +13,9 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel.
+# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel, a training in two processes.
 test-long: .venv/installed-test
-	$(BIN)/python -m pip install --quiet --editable '.[notebooks]'
+	$(BIN)/python -m pip install --quiet --editable '.[notebooks,accelerate]'
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
 
 # Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.

@@ -123,7 +123,7 @@ def launched(device: str) -> Processes:
     Raises:
         RequestError: there are several processes, and the library accelerate is missing.
     """
-    if distributed.is_available() and not distributed.is_initialized() and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if distributed.is_available() and not distributed.is_initialized() and _several_started():
         try:
             from accelerate import PartialState
         except ImportError as error:
@@ -135,6 +135,12 @@ def launched(device: str) -> Processes:
     if not distributed.is_available() or not distributed.is_initialized():
         return ALONE
     return Processes(distributed.get_rank(), distributed.get_world_size())
+
+
+def _several_started() -> bool:
+    """Whether a launcher has started this process with others: torch's, or MPI as accelerate starts it on CPUs."""
+    sizes = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+    return "MASTER_ADDR" in os.environ and any(int(os.environ.get(size) or 1) > 1 for size in sizes)
 
 
 def device_of_process(device: str, processes: Processes) -> torch.device:

@@ -331,5 +331,6 @@ def _trained_spec(
             "training_cases": _fingerprints(dataset, training),
             "failures": dict(batches.cases.failures),
             "validation_cases": _fingerprints(dataset, trainer.validation),
-        },
+        }
+        | ({"processes": batches.processes.count} if batches.processes.count > 1 else {}),
     )
