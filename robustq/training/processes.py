@@ -58,9 +58,7 @@ class Processes:
         """
         if self.count == 1:
             return share
-        # All back ends send float32; it holds these types exactly.
-        carried = {torch.bool: torch.uint8, torch.bfloat16: torch.float32, torch.float16: torch.float32}
-        whole: Tensor = _Gather.apply(share.to(carried.get(share.dtype, share.dtype)), self, length)
+        whole: Tensor = _Gather.apply(share.to(_sent_as(share.dtype)), self, length)
         return whole.to(share.dtype)
 
     @torch.no_grad()
@@ -73,11 +71,21 @@ class Processes:
             of_type.setdefault(tensor.dtype, []).append(tensor)
         for dtype, same_type in of_type.items():
             # In one message, because each one takes its time.
-            flat = torch.cat([tensor.flatten() for tensor in same_type]).to(torch.promote_types(dtype, torch.float32))
+            flat = torch.cat([tensor.flatten() for tensor in same_type]).to(_sent_as(dtype))
             distributed.all_reduce(flat)
             flat /= self.count
             for tensor, mean in zip(same_type, flat.split([tensor.numel() for tensor in same_type]), strict=True):
                 tensor.copy_(mean.view(tensor.shape))
+
+    @torch.no_grad()
+    def take_from_main(self, tensors: Iterable[Tensor]) -> None:
+        """Set each tensor to that of the main process."""
+        if self.count == 1:
+            return
+        for tensor in tensors:
+            sent = tensor.to(_sent_as(tensor.dtype)).contiguous()
+            distributed.broadcast(sent, 0)
+            tensor.copy_(sent)
 
     def of_all(self, values: Sequence[_T]) -> list[_T]:
         """The values of all processes, process after process."""
@@ -149,6 +157,11 @@ def device_of_process(device: str, processes: Processes) -> torch.device:
     if processes.count == 1 or chosen.type == "cpu" or chosen.index is not None:
         return chosen
     return torch.device(chosen.type, int(os.environ.get("LOCAL_RANK", processes.rank)))
+
+
+def _sent_as(dtype: torch.dtype) -> torch.dtype:
+    """The type in which values are sent: one that all back ends can send, and that holds them exactly."""
+    return {torch.bool: torch.uint8, torch.bfloat16: torch.float32, torch.float16: torch.float32}.get(dtype, dtype)
 
 
 class _Gather(torch.autograd.Function):

@@ -168,6 +168,8 @@ class Trainer:
             self.processes.average(self._gradients())
             self._check_gradients(number)
             self.optimiser.step()
+            # Sums on a GPU are rounded in any order, and a codebook that follows its tokens would drift apart.
+            self.processes.take_from_main(self.model.bottlenecks.buffers())
             losses.append((loss.item(), parts.quantiser_loss.item()))
             on_step(step, len(self.batches))
         total, quantiser = np.mean(losses, axis=0)
