@@ -13,10 +13,10 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel, and pages followed word by word
-# in a fresh environment.
+# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel, a training in two processes, and
+# pages followed word by word in a fresh environment.
 test-long: .venv/installed-test
-	$(BIN)/python -m pip install --quiet --editable '.[notebooks]'
+	$(BIN)/python -m pip install --quiet --editable '.[notebooks,accelerate]'
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m long
 
 # Half an hour on a quiet machine: every figure on speed, against other libraries; writes benchmarks/speed/RESULTS.md.

@@ -28,6 +28,13 @@ class StorageError(RuntimeError):
     """
 
 
+class MainProcessError(RuntimeError):
+    """The main process of a training has ended with an error, so the other processes end too.
+
+    The main process says what is wrong. The command line prints nothing for the others.
+    """
+
+
 def unknown(what: str, given: str, accepted: Iterable[str]) -> RequestError:
     """The error for a name that does not exist. Its message gives the nearest names; all names where none is near."""
     names = sorted(accepted)

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from robustq.errors import RequestError, StorageError
+from robustq.errors import MainProcessError, RequestError, StorageError
 from robustq.report.printable import printable
 from robustq_cli import (
     analyse,
@@ -125,6 +125,8 @@ def main() -> None:
         _end(str(error), 2)
     except StorageError as error:
         _end(str(error), 6)
+    except MainProcessError:
+        sys.exit(2)
     except Terminated:
         _end(_STOPPED, 143)
     except (KeyboardInterrupt, typer.Abort):

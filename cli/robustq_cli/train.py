@@ -50,6 +50,7 @@ def train(
     source = bundles.one(models, model)
 
     from robustq.data.open_dataset import open_dataset
+    from robustq.training.processes import launched
     from robustq.training.recipe import Recipe
     from robustq.training.train import train as train_model
 
@@ -70,6 +71,9 @@ def train(
     target = out or source.with_name(f"{source.stem}-trained.safetensors")
     segmenter = bundles.open_bundle(source, model_file)
     dataset = open_dataset(data)
+    if not launched(device).is_main:  # the main process prints
+        train_model(segmenter, dataset, target, recipe)
+        return 0
     with console.progress() as bars:
         epoch_bar = bars.add_task("epochs", total=epochs)
         step_bar = bars.add_task("epoch 1", total=None)

@@ -17,6 +17,7 @@ from robustq.errors import RequestError
 from robustq.shapes import BatchMasks, Images
 from robustq.training.augment import augment
 from robustq.training.patches import patch_of
+from robustq.training.processes import ALONE, Processes
 
 
 class Item(NamedTuple):
@@ -54,6 +55,7 @@ class Batches:
         items: the items of an epoch; each is shown once.
         size: number of items in a batch. The last batch of an epoch may have fewer.
         lone_joined: whether a last batch of a single item is joined to the batch before it.
+        processes: the processes that share each batch.
         seed: seed of the training. The order of the items and the augmentation follow from it and the epoch's number.
         augmented: whether cases are turned, scaled and shifted at random.
     """
@@ -64,6 +66,7 @@ class Batches:
     seed: int
     augmented: bool
     lone_joined: bool = False
+    processes: Processes = ALONE
 
     @property
     def end_alone(self) -> bool:
@@ -73,17 +76,24 @@ class Batches:
     def __len__(self) -> int:
         return math.ceil(len(self.items) / self.size) - (self.end_alone and self.lone_joined)
 
+    @property
+    def lengths(self) -> list[int]:
+        """The number of items in each batch of an epoch."""
+        before_last = (len(self) - 1) * self.size
+        return [self.size] * (len(self) - 1) + [len(self.items) - before_last]
+
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """All batches of an epoch; each epoch has its own order of the items.
+        """All batches of an epoch, of each one the share of this process; each epoch has its own order of the items.
 
         Raises:
             RequestError: the cases of a batch have different shapes.
         """
         order = torch.randperm(len(self.items), generator=draw_generator(self.seed, "", "order", epoch)).tolist()
-        for batch in range(len(self)):
-            last = batch == len(self) - 1
-            numbers = order[batch * self.size : None if last else (batch + 1) * self.size]
-            yield _stack([self.draw(self.items[number], epoch) for number in numbers])
+        start = 0
+        for length in self.lengths:
+            numbers = order[start : start + length][self.processes.share(length)]
+            yield _stack([self.draw(self.items[number], epoch) for number in numbers], self.processes)
+            start += length
 
     def draw(self, item: Item, epoch: int) -> Case:
         """The case of an item, or a patch of it, as it is shown in an epoch."""
@@ -122,8 +132,8 @@ def slice_of(case: Case, place: int) -> Case:
     )
 
 
-def _stack(cases: Sequence[Case]) -> Batch:
-    shapes = sorted({tuple(case.image.shape[1:]) for case in cases})
+def _stack(cases: Sequence[Case], processes: Processes) -> Batch:
+    shapes = sorted({*processes.of_all([tuple(case.image.shape[1:]) for case in cases])})
     if len(shapes) > 1:
         raise RequestError(
             f"cases of one batch have different shapes, such as {shapes[0]} and {shapes[-1]}: give --size or "

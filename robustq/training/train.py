@@ -1,8 +1,10 @@
 """Train a segmenter with the paper's recipe; a killed training can be resumed."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import AbstractDataset, Entry
 from robustq.errors import RequestError
 from robustq.model.bundle_file import check_extra_states, check_name, read_spec
-from robustq.model.device import Precision, choose_device
+from robustq.model.device import Precision
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import Spec, adopt_labels
 from robustq.model.weights_digest import as_known
@@ -24,6 +26,7 @@ from robustq.training.batches import Batches, items_of
 from robustq.training.history import Epoch as Epoch
 from robustq.training.history import History
 from robustq.training.precision import training_precision
+from robustq.training.processes import Processes, device_of_process, launched
 from robustq.training.recipe import Recipe
 from robustq.training.resume import ResumeFile, TrainingState, identity
 from robustq.training.split import split
@@ -53,6 +56,10 @@ def train(
     last whole epoch. Where one is not finite in fp32, the training ends; the state after the last whole epoch is kept,
     and from there another learning rate or precision may be tried.
 
+    Where `accelerate launch` has started several processes, each one calls `train` with the same arguments, and they
+    share every batch (docs/commands.md, train). Only the main process writes, and only there `on_step`, `on_epoch` and
+    `on_note` are called. A stopped training may be continued by another number of processes.
+
     Args:
         model: the segmenter to start from. It is not changed.
         data: a dataset, or the text of `--data`.
@@ -70,14 +77,30 @@ def train(
         RequestError: the data does not suit the model, the file to resume is of another training, or something is not
             finite in fp32; or another process trains towards the same bundle.
         StorageError: the disk is full, can only be read, or is gone.
+        MainProcessError: this is not the main process, and the main process has raised one of these errors.
     """
-    bundle = check_name(out)
+    bundle, recipe = check_name(out), recipe or Recipe()
+    processes = launched(recipe.device)
+    with ExitStack() as held:
+        processes.from_main(lambda: held.enter_context(_target(bundle)))
+        if not processes.is_main:
+            on_step, on_epoch, on_note = _ignore, _ignore, _ignore
+        return _train(model, data, bundle, recipe, processes, on_step, on_epoch, on_note)
+
+
+@contextmanager
+def _target(bundle: Path) -> Iterator[None]:
+    """The folder of a bundle is there, and no other training writes to it, within this context."""
     try:
         bundle.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise in_words(bundle, error) from error
     with one_writer(bundle):
-        return _train(model, data, bundle, recipe or Recipe(), on_step, on_epoch, on_note)
+        yield
+
+
+def _ignore(*values: object) -> None:
+    """Take what the main process says too."""
 
 
 def _train(
@@ -85,18 +108,18 @@ def _train(
     data: Data,
     bundle: Path,
     recipe: Recipe,
+    processes: Processes,
     on_step: Callable[[int, int], object],
     on_epoch: Callable[[Epoch], object],
     on_note: Callable[[str], object],
 ) -> Segmenter:
     """What `train` does while no other process writes."""
     resume_path = bundle.with_suffix(".resume.pt")
-    if bundle.exists() and not resume_path.exists() and read_spec(bundle).training:
-        raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
+    processes.from_main(lambda: _refuse_trained(bundle, resume_path))
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
     windows_of(spec.preparation)  # refuses a missing library before the first epoch, which validates with it
-    device = choose_device(recipe.device)
+    device = device_of_process(recipe.device, processes)
     precision, reason = training_precision(recipe.precision, device)
     cases = PreparedCases(dataset, spec.preparation)
     training, validation = split(cases.check(dataset.entries), validation=recipe.validation, seed=recipe.split_seed)
@@ -107,23 +130,34 @@ def _train(
         size=recipe.batch_size or PAPER_BATCH[spec.dims],
         seed=spec.seed if recipe.seed is None else recipe.seed,
         augmented=recipe.augmentation,
+        processes=processes,
     )
+    if processes.count > batches.size:
+        raise RequestError(
+            f"{processes.count} processes cannot share batches of {batches.size}: start at most {batches.size}, or "
+            "give a larger --batch-size (another recipe)"
+        )
     resume = ResumeFile(resume_path, identity(spec, recipe, _fingerprints(dataset, training)))
-    state = resume.read()
+    state = processes.from_main(resume.read)
     fresh = TrainingState({}, {}, {}, History(), precision, reason)
     if state is None:
         state = fresh
     else:
         on_note(f"An earlier training was stopped. It continues from {resume_path}.")
         state = _with_settings(state, recipe, precision, reason)
+    if processes.count > 1:
+        on_note(f"{processes.count} processes share each batch of {batches.size}.")
     on_note(f"The training computes in {state.precision}: {state.reason}.")
     for change in state.changes:
         on_note(f"A setting has changed: {change}.")
 
-    def keep(state: TrainingState) -> None:
+    def write(state: TrainingState) -> None:
         resume.write(state)
         state.history.write(bundle.with_suffix(".history.csv"))
         on_epoch(state.history.epochs[-1])
+
+    def keep(state: TrainingState) -> None:
+        processes.from_main(lambda: write(state))
 
     ended = None
     while ended is None:
@@ -134,28 +168,39 @@ def _train(
         try:
             ended = _run_epochs(trainer, recipe, state, on_step, keep)
         except NotFiniteError as error:
-            kept = resume.read()
+            kept = processes.from_main(resume.read)
             if trainer.precision == "fp32" and state.retried and kept is not None and not _is_later(kept, state):
                 # The epoch that was kept was spoilt already, and a file of it must not stop the next try.
                 on_note(f"With these settings too, {error}, so the training starts afresh in {precision}.")
-                resume.delete()
+                processes.from_main(resume.delete)
                 state = fresh
                 continue
             if trainer.precision == "fp32":
-                raise _end_diverged(resume, kept, recipe, f"{error} in {_weights_words(trained)}") from error
+                reason = f"{error} in {_weights_words(trained)}"
+                raise processes.from_main(partial(_end_diverged, resume, kept, recipe, reason)) from error
             state = _in_fp32(state if kept is None else kept, trainer.precision, str(error))
             on_note(f"{state.reason[0].upper()}{state.reason[1:]}. {_goes_on(len(state.history.epochs))}")
             if kept is not None:
-                resume.write(state)
+                processes.from_main(partial(resume.write, state))
 
     trained.load_state_dict(ended.best)
     trained.spec = _trained_spec(spec, recipe, trainer, training, ended)
     # In the layout in which load gives it, so that both round alike.
     trained.to(device="cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    trained.save(bundle)
-    ended.history.write(bundle.with_suffix(".history.csv"))
-    resume.delete()
+    written = ended
+
+    def finish() -> None:
+        trained.save(bundle)
+        written.history.write(bundle.with_suffix(".history.csv"))
+        resume.delete()
+
+    processes.from_main(finish)
     return trained
+
+
+def _refuse_trained(bundle: Path, resume_path: Path) -> None:
+    if bundle.exists() and not resume_path.exists() and read_spec(bundle).training:
+        raise RequestError(f"{bundle} is a trained bundle already: give another --out, or delete it")
 
 
 def _run_epochs(
@@ -286,5 +331,6 @@ def _trained_spec(
             "training_cases": _fingerprints(dataset, training),
             "failures": dict(batches.cases.failures),
             "validation_cases": _fingerprints(dataset, trainer.validation),
-        },
+        }
+        | ({"processes": batches.processes.count} if batches.processes.count > 1 else {}),
     )

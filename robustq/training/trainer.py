@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import Precision, autocast
 from robustq.model.segmenter import Segmenter
-from robustq.network.global_generators import kept_generators
+from robustq.network.global_generators import GeneratorStream, kept_generators
 from robustq.network.memory import is_out_of_memory
 from robustq.network.output_masks import require_one_answer
 from robustq.network.separate_copy import separate_copy
@@ -25,8 +26,10 @@ from robustq.training.batches import Batches
 from robustq.training.freeze import freeze
 from robustq.training.history import Epoch
 from robustq.training.loss import SegmentationLoss
+from robustq.training.processes import Processes
 from robustq.training.recipe import Recipe
 from robustq.training.validate import validate
+from robustq.training.whole_batch import whole_batch
 
 
 class NotFiniteError(Exception):
@@ -87,12 +90,20 @@ class Trainer:
         # Dropout, sampled codes and restarts of dead codes draw from the global generators. They are seeded here, so
         # that an epoch is the same whether or not the training was killed before it.
         with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
-            loss, quantiser_loss = self._take_steps(number, on_step)
+            with self._draws_of_process(number) as draws:
+                loss, quantiser_loss = self._take_steps(number, on_step, draws)
+            # Batch normalisation counts the share of its own process.
+            self.processes.average(buffer for buffer in self.model.network.buffers() if buffer.is_floating_point())
             weight = first_not_finite(self.model, self.model.state_dict())
             if weight is not None:
                 raise NotFiniteError(f"the weight {weight} is not finite in epoch {number}")
             score, counts = validate(
-                self.model, self.batches.cases, self.validation, batch_size=self.batches.size, precision=self.precision
+                self.model,
+                self.batches.cases,
+                self.validation,
+                batch_size=self.batches.size,
+                precision=self.precision,
+                processes=self.processes,
             )
         if math.isnan(score):
             raise RequestError(
@@ -109,27 +120,56 @@ class Trainer:
             precision=self.precision,
         )
 
-    def _take_steps(self, number: int, on_step: Callable[[int, int], object]) -> tuple[float, float]:
-        """The mean loss of an epoch's steps, and the quantiser's share of it."""
+    @property
+    def processes(self) -> Processes:
+        """The processes that share the training."""
+        return self.batches.processes
+
+    @contextmanager
+    def _draws_of_process(self, number: int) -> Iterator[GeneratorStream]:
+        """The stream that all processes share; the global generators give each process other numbers in this context.
+
+        So the dropout of one process is not that of the others. The main process draws as a single one does.
+        """
+        draws = GeneratorStream()
+        if self.processes.is_main:
+            yield draws
+            return
+        with seeded_globals(draw_generator(self.batches.seed, f"process {self.processes.rank}", "training", number)):
+            yield draws
+
+    def _take_steps(
+        self, number: int, on_step: Callable[[int, int], object], draws: GeneratorStream
+    ) -> tuple[float, float]:
+        """The mean loss of an epoch's steps, and the quantiser's share of it.
+
+        Where processes share a batch, each one computes the loss of the whole batch, from the scores of all.
+        """
         self.model.train()
         for module in self.frozen:
             module.eval()
         device = self.model.device
         losses = []
+        lengths = self.batches.lengths
         for step, batch in enumerate(self.batches.of_epoch(number), start=1):
             images, truth, ignored = (tensor.to(device) for tensor in batch)
-            with autocast(device, self.precision):
+            length = lengths[step - 1]
+            with autocast(device, self.precision), whole_batch(self.model, self.processes, length, draws):
                 parts = self.model.run(images)
             if self.model.spec.head is None:
                 require_one_answer(parts.output, self.model.image_size, self.model.spec.classes)
-            loss = self.criterion(parts.logits, truth, ignored) + parts.quantiser_loss
+            of_batch = [self.processes.gathered(tensor, length) for tensor in (parts.logits, truth, ignored)]
+            loss = self.criterion(*of_batch) + parts.quantiser_loss
             self._check_graph(loss, parts.embedding)
             if not torch.isfinite(loss):
                 raise NotFiniteError(f"the loss is {loss.item()} in epoch {number}")
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            self.processes.average(self._gradients())
             self._check_gradients(number)
             self.optimiser.step()
+            # Sums on a GPU are rounded in any order, and a codebook that follows its tokens would drift apart.
+            self.processes.take_from_main(self.model.bottlenecks.buffers())
             losses.append((loss.item(), parts.quantiser_loss.item()))
             on_step(step, len(self.batches))
         total, quantiser = np.mean(losses, axis=0)
@@ -147,13 +187,12 @@ class Trainer:
             "that part with at=NAME (--at)"
         )
 
+    def _gradients(self) -> list[Tensor]:
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
     def _check_gradients(self, number: int) -> None:
-        finite = [
-            parameter.grad.isfinite().all()
-            for group in self.optimiser.param_groups
-            for parameter in group["params"]
-            if parameter.grad is not None
-        ]
+        finite = [gradient.isfinite().all() for gradient in self._gradients()]
         # One question to the device for all gradients, because each one waits for it.
         if finite and not torch.stack(finite).all():
             raise NotFiniteError(f"a gradient is not finite in epoch {number}")

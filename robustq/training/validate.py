@@ -15,6 +15,7 @@ from robustq.model.segmenter import Segmenter
 from robustq.network.run_network import evaluation_mode
 from robustq.quantiser import usage
 from robustq.scoring.mean_dice import mean_dice
+from robustq.training.processes import ALONE, Processes
 
 
 @torch.no_grad()
@@ -25,6 +26,7 @@ def validate(
     *,
     batch_size: int,
     precision: Precision = "fp32",
+    processes: Processes = ALONE,
 ) -> tuple[float, Tensor | None]:
     """Mean Dice over groups (docs/definitions.md, Segmentation metrics), and how often each code was chosen.
 
@@ -34,22 +36,27 @@ def validate(
         entries: the cases to score.
         batch_size: number of images, or of slices, in a forward pass.
         precision: precision of the forward passes.
+        processes: the processes that share the cases; each gets the answer for all of them.
 
     Returns:
         The mean Dice, NaN where no case shows a label; and the counts (Q, K), None without codes.
     """
-    scores: dict[str, list[float]] = {}
     quantiser = model.quantiser
     capacity = None if quantiser is None else quantiser.capacity
     counts = None if capacity is None else torch.zeros(capacity, dtype=torch.long)
+    own_scores: list[tuple[int, float]] = []
     with evaluation_mode(model):
-        for entry in entries:
-            case = cases(entry)
+        for number in range(processes.rank, len(entries), processes.count):
+            case = cases(entries[number])
             answers = predict(model, case.image[None], batch_size=batch_size, axis=case.slice_axis, precision=precision)
             for masks, codes, *_ in answers:
-                score = mean_dice(masks[0].cpu(), case)
-                if not math.isnan(score):
-                    scores.setdefault(entry.group, []).append(score)
+                own_scores.append((number, mean_dice(masks[0].cpu(), case)))
                 if counts is not None and codes is not None:
                     counts += usage(codes.cpu(), counts.shape[1])
+    scores: dict[str, list[float]] = {}
+    for number, score in sorted(processes.of_all(own_scores), key=lambda scored: scored[0]):
+        if not math.isnan(score):
+            scores.setdefault(entries[number].group, []).append(score)
+    if counts is not None:
+        counts = torch.stack(processes.of_all([counts])).sum(0)
     return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts

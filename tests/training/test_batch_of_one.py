@@ -87,7 +87,7 @@ def test_a_training_set_of_one_case_is_refused_in_a_sentence(tmp_path: Path) -> 
 @pytest.mark.parametrize("count", range(2, 12))
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_every_item_is_shown_once_and_no_batch_has_one(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustq.training.batches._stack", list)
+    monkeypatch.setattr("robustq.training.batches._stack", lambda items, processes: items)
     monkeypatch.setattr(Batches, "draw", lambda self, item, epoch: item)
     cases = PreparedCases(open_dataset("phantom:cases=1"), small().spec.preparation)
     items = [Item(cases.dataset.entries[0], place) for place in range(count)]
