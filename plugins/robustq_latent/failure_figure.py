@@ -15,6 +15,7 @@ from robustq_latent.failure_signals import SIGNALS
 from robustq_latent.failure_tables import answers_of, failure_rows
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 _OPTIMAL = "order by Dice itself"
@@ -42,7 +43,7 @@ def failure_figures(rows: pd.DataFrame, models: Sequence[str]) -> "Mapping[str, 
 def _figure(shown: Mapping[str, FailureAnswers], perturbation: str, level: float) -> "Figure":
     """A panel for each model, and in it a curve for each signal and for the order by Dice itself."""
     figure, panels = panel_grid(len(shown), sharey=True)
-    handles = {}
+    handles: dict[str, Artist] = {}
     for panel, answers in zip(panels, shown.values(), strict=True):
         coverage = np.arange(1, len(answers.dice) + 1) / len(answers.dice)
         for place, (signal, name) in enumerate(SIGNALS.items()):

@@ -35,18 +35,19 @@ def failure_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["metric"].isin(["answer_dice", *SIGNALS])]
 
 
-def answers_of(rows: pd.DataFrame, models: Sequence[str]) -> Iterator[tuple[str, str, float, FailureAnswers]]:
+def answers_of(rows: pd.DataFrame, models: Sequence[str]) -> Iterator[tuple[str, float, str, FailureAnswers]]:
     """The measured answers of each perturbation, level and model, in the order of a table.
 
     Args:
         rows: what `failure_rows` gave.
         models: models in the order of the table.
     """
-    for (perturbation, level), at_level in rows.groupby(["perturbation", "level"], sort=False):
-        for model in models:
-            of_model = at_level[at_level["model"] == model]
-            if (of_model["metric"] == "answer_dice").any():
-                yield str(perturbation), float(level), model, FailureAnswers(of_model)
+    for perturbation, under in rows.groupby("perturbation", sort=False):
+        for level in sorted(under["level"].unique()):
+            for model in models:
+                answers = under[(under["level"] == level) & (under["model"] == model)]
+                if (answers["metric"] == "answer_dice").any():
+                    yield str(perturbation), float(level), model, FailureAnswers(answers)
 
 
 def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
@@ -59,7 +60,7 @@ def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> 
     """
     threshold = _threshold(rows)
     sections: dict[str, list[list[str]]] = {}
-    for perturbation, level, model, answers in answers_of(_by_level(failure_rows(rows)), models):
+    for perturbation, level, model, answers in answers_of(failure_rows(rows), models):
         lines = sections.setdefault(perturbation, [])
         failures = f"{int((answers.dice < threshold).sum())} of {len(answers.dice)}"
         for signal in answers.signals:
@@ -100,7 +101,7 @@ def failure_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[s
         models: models in the order of the sentences.
     """
     worst: dict[str, tuple[str, float, FailureAnswers]] = {}
-    for perturbation, level, model, answers in answers_of(_by_level(failure_rows(rows)), models):
+    for perturbation, level, model, answers in answers_of(failure_rows(rows), models):
         if model not in worst or answers.dice.mean() < worst[model][2].dice.mean():
             worst[model] = (perturbation, level, answers)
     sentences = []
@@ -130,13 +131,6 @@ def _threshold(rows: pd.DataFrame) -> float:
     """The Dice below which an answer is a failure."""
     values = rows[rows["metric"] == "failure_threshold"]["value"]
     return float(values.iloc[0]) if len(values) else math.nan
-
-
-def _by_level(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows by level, perturbations in the order in which the rows first name them."""
-    order = {name: place for place, name in enumerate(rows["perturbation"].unique())}
-    by_level = rows.sort_values("level", kind="stable")
-    return by_level.sort_values("perturbation", key=lambda names: names.map(order), kind="stable")
 
 
 def _cell(estimate: Estimate) -> str:

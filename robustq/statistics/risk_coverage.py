@@ -14,7 +14,8 @@ from robustq.statistics.bootstrap import CONFIDENCE, bootstrap_ends
 
 Values = Float[np.ndarray, " n"]
 Times = Int[np.ndarray, "r n"]
-Statistic = Callable[[Values, Values, Times], Float[np.ndarray, " r"]]
+Estimates = Float[np.ndarray, " r"]
+Statistic = Callable[[Values, Values, Times], Estimates]
 """A statistic of confidence and Dice of n answers."""
 
 RESAMPLES = 2_000
@@ -32,10 +33,11 @@ def risk_coverage(confidence: Values, risk: Values) -> Values:
     places = np.unique(-confidence, return_inverse=True)[1]
     means = np.bincount(places, risk) / np.bincount(places)
     ordered: Values = means[np.sort(places)]
-    return np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+    curve: Values = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+    return curve
 
 
-def aurc(confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " r"]:
+def aurc(confidence: Values, dice: Values, times: Times) -> Estimates:
     """Area under the risk-coverage curve, Σ_{k=1..n-1} (R_k + R_{k+1}) / 2n; the risk is 1 - Dice.
 
     0 for a single answer.
@@ -50,12 +52,14 @@ def aurc(confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " 
     all_r = (sizes * mean + (before_risk - mean * before) * (harmonic[ends] - harmonic[before])).sum(1)
     place = np.arange(len(sizes)), (sizes > 0).argmax(1)
     first, last = mean[place], risks.sum(1) / total
-    return (all_r - (first + last) / 2) / total
+    area: Estimates = (all_r - (first + last) / 2) / total
+    return area
 
 
-def excess_aurc(confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " r"]:
+def excess_aurc(confidence: Values, dice: Values, times: Times) -> Estimates:
     """E-AURC: the AURC minus that of the order by risk, which no signal can fall below."""
-    return aurc(confidence, dice, times) - aurc(dice, dice, times)
+    excess: Estimates = aurc(confidence, dice, times) - aurc(dice, dice, times)
+    return excess
 
 
 def failure_auroc(threshold: float) -> Statistic:
@@ -64,24 +68,27 @@ def failure_auroc(threshold: float) -> Statistic:
     NaN where every answer is a failure, or none is.
     """
 
-    def auroc(confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " r"]:
+    def auroc(confidence: Values, dice: Values, times: Times) -> Estimates:
         failed = times * (dice < threshold)[None]
         failures, successes = _summed(confidence, failed), _summed(confidence, times - failed)
         above = successes.sum(1, keepdims=True) - np.cumsum(successes, 1)
         pairs = failures.sum(1) * successes.sum(1)
         won = (failures * (above + successes / 2)).sum(1)
-        return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+        share: Estimates = np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+        return share
 
     return auroc
 
 
-def spearman(confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " r"]:
+def spearman(confidence: Values, dice: Values, times: Times) -> Estimates:
     """Spearman's rank correlation of confidence and Dice; NaN where one of them is constant."""
     ranks, others = _ranks(confidence, times), _ranks(dice, times)
     total = times.sum(1, keepdims=True)
     ranks, others = (each - (times * each).sum(1, keepdims=True) / total for each in (ranks, others))
     spread = np.sqrt((times * ranks**2).sum(1) * (times * others**2).sum(1))
-    return np.divide((times * ranks * others).sum(1), spread, out=np.full(len(spread), np.nan), where=spread > 1e-9)
+    products = (times * ranks * others).sum(1)
+    correlation: Estimates = np.divide(products, spread, out=np.full(len(spread), np.nan), where=spread > 1e-9)
+    return correlation
 
 
 def once(answers: int) -> Times:
@@ -99,15 +106,13 @@ def group_resamples(groups: np.ndarray, resamples: int = RESAMPLES, seed: int = 
     return counted
 
 
-def resampled(statistic: Statistic, confidence: Values, dice: Values, times: Times) -> Float[np.ndarray, " r"]:
+def resampled(statistic: Statistic, confidence: Values, dice: Values, times: Times) -> Estimates:
     """The statistic in each resample, computed for as many resamples at once as memory allows."""
     parts = max(1, times.size // _CHUNK)
     return np.concatenate([statistic(confidence, dice, part) for part in np.array_split(times, parts) if len(part)])
 
 
-def group_interval(
-    estimates: Float[np.ndarray, " r"], groups: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
+def group_interval(estimates: Estimates, groups: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The ends of the expanded percentile interval of resampled estimates; NaN for one group.
 
     Resamples without a value are left out, such as those that hold no failure; NaN if more than one in ten has none.

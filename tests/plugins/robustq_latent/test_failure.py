@@ -68,21 +68,23 @@ def test_pairwise_dice_is_the_mean_over_pairs_and_two_empty_answers_agree() -> N
     assert pairwise_dice(masks) == pytest.approx((np.mean(expected[::2]) + 1) / 2)
 
 
-class Constant(nn.Module):
-    """Answers the same whatever it sees."""
+class Prior(nn.Module):
+    """Answers the same whatever it sees, once `weight` is 0."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Conv2d(1, 4, 3, stride=2, padding=1)
+        self.weight = nn.Parameter(torch.ones(()))
         self.answer = nn.Parameter(torch.tensor([0.3, 0.1, 0.5, 0.2]))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        seen = self.encoder(images).mean() * 0
+        seen = self.encoder(images).mean() * self.weight
         return self.answer.view(1, 4, 1, 1).expand(len(images), 4, *images.shape[2:]) + seen
 
 
 def test_a_model_that_answers_the_same_whatever_it_sees_agrees_with_itself_and_orders_nothing() -> None:
-    model = robustq.wrap(Constant(), "none", at="encoder", example=noise(1, 1, 16, 16)).eval()
+    model = robustq.wrap(Prior(), "none", at="encoder", example=noise(1, 1, 16, 16)).eval()
+    model.network.weight.data.zero_()
     assert agreement(model, case(8, 9), 0, 2) == 1
     analysis = robustq.analyse({"m": model}, "phantom:cases=2", check="failure", levels=[30], draws=2)
     frame = analysis.to_frame()
