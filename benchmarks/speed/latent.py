@@ -1,11 +1,12 @@
 """How long does an analysis take, compared with the encoder that it observes?
 
-The network is the paper's UNet with 1024x256. Each of three quantities and its reference run in turn, several times, on
+The network is the paper's UNet with 1024x256. Each of four quantities and its reference run in turn, several times, on
 one thread. Medians and ratios are printed.
 
 - Forward-mode products Jδ, where all draws of a case share one pass of the image; reference: one encoder pass for each
   image.
 - Latent variance of 100 draws at 5 levels, with noise, search and statistics; reference: as many encoder passes.
+- Signals of failure of 4 draws, without their latents; reference: 24 bare passes of the whole network.
 - Exact margins of 4096 tokens and 1024 vectors; reference: the array of all differences.
 
     .venv/bin/python benchmarks/speed/latent.py
@@ -31,6 +32,7 @@ from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
 from robustq.latent.latents import latent
 from robustq.latent.tangents import tangents
+from robustq_latent.failure import Failure
 from robustq_latent.latent_variance import LatentVariance
 
 REPETITIONS = 5
@@ -59,6 +61,12 @@ def tell(title: str, seconds: tuple[float, float], per: float = 1.0) -> None:
 def encode(model: robustq.Segmenter, images: Tensor) -> None:
     for batch in images.split(BATCH):
         model.encode(batch)
+
+
+@torch.no_grad()
+def run(model: robustq.Segmenter, images: Tensor) -> None:
+    for batch in images.split(BATCH):
+        model.run(batch)
 
 
 def main() -> None:
@@ -96,6 +104,17 @@ def main() -> None:
 
     images = image.expand(DRAWS * len(LEVELS), -1, -1, -1)
     tell(f"latent variance, {DRAWS} draws × {len(LEVELS)} levels", in_turn(variance, lambda: encode(model, images)))
+
+    drawn = [perturber(case, "gaussian", 10, number) for number in range(4)]
+    noisy = latent(model, torch.stack([each.image for each in drawn]), batch_size=BATCH, axis=None)
+
+    def failure() -> None:
+        analyser = Failure(model)
+        analyser.begin(case, clean)
+        analyser.observe(Draws(0, noisy, None, drawn, BATCH))
+
+    bare = image.expand(24, -1, -1, -1)
+    tell("signals of failure of 4 draws", in_turn(failure, lambda: run(model, bare)))
 
     tokens, codebook = torch.randn(4096, 256), torch.randn(1024, 256)
     tell("margins of 4096 tokens", in_turn(lambda: margins(tokens, codebook), lambda: spelled_out(tokens, codebook)))

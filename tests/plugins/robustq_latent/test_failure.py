@@ -178,3 +178,12 @@ def test_a_run_has_a_table_and_a_figure_and_its_passes_are_those_of_four_draws(
     assert analysis.grids()[-1].title.startswith("Signals of failure")
     # One pass for the clean image, one for each draw, six for each of the first four draws.
     assert {each.plain for each in counted} == {1 + 5 + 6 * 4}
+
+
+def test_the_dice_of_an_answer_is_that_of_a_stress_run() -> None:
+    model, asked = small("8x4", classes=4), {"levels": [30], "draws": 2}
+    analysed = robustq.analyse({"m": model}, "phantom:cases=1", check="failure", **asked).to_frame()
+    stressed = robustq.stress({"m": model}, "phantom:cases=1", metrics="dice", **asked).to_frame()
+    measured = analysed[analysed["metric"] == "answer_dice"].set_index(["level", "draw"])["value"]
+    expected = stressed[stressed["metric"] == "dice"].groupby(["level", "draw"])["value"].mean()
+    assert dict(measured) == pytest.approx(dict(expected))
