@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import robustq
+from analyses import analyse, model
 from networks import noise, small
 from robustq.analyser import Draws
 from robustq.dataset import Case, Entry, own_range
@@ -83,10 +84,10 @@ class Prior(nn.Module):
 
 
 def test_a_model_that_answers_the_same_whatever_it_sees_agrees_with_itself_and_orders_nothing() -> None:
-    model = robustq.wrap(Prior(), "none", at="encoder", example=noise(1, 1, 16, 16)).eval()
-    model.network.weight.data.zero_()
-    assert agreement(model, case(8, 9), 0, 2) == 1
-    analysis = robustq.analyse({"m": model}, "phantom:cases=2", check="failure", levels=[30], draws=2)
+    prior = robustq.wrap(Prior(), "none", at="encoder", example=noise(1, 1, 16, 16)).eval()
+    prior.network.weight.data.zero_()
+    assert agreement(prior, case(8, 9), 0, 2) == 1
+    analysis = robustq.analyse({"m": prior}, "phantom:cases=2", check="failure", levels=[30], draws=2)
     frame = analysis.to_frame()
     answers = FailureAnswers(frame[(frame["level"] == 30) & frame["metric"].isin(["answer_dice", *SIGNALS])])
     for signal in ("entropy", "max_probability", "agreement"):
@@ -106,19 +107,19 @@ def test_more_entropy_and_more_distance_mean_less_confidence() -> None:
 
 
 def test_only_the_first_draws_are_measured_and_their_dice_is_that_of_the_answer() -> None:
-    model, clean = small("8x4"), case(16, 16)
-    analyser = Failure(model)
+    segmenter, clean = small("8x4"), case(16, 16)
+    analyser = Failure(segmenter)
     images = clean.image + 0.4 * noise(6, 1, 16, 16, seed=9)
-    analyser.begin(clean, latent(model, clean.image[None], batch_size=2, axis=None))
+    analyser.begin(clean, latent(segmenter, clean.image[None], batch_size=2, axis=None))
     for first in (0, 3):
         part = images[first : first + 3]
-        seen = latent(model, part, batch_size=3, axis=None)
+        seen = latent(segmenter, part, batch_size=3, axis=None)
         analyser.observe(Draws(first, seen, None, [replace(clean, image=image) for image in part], 3))
     found = list(analyser.end())
     measured = {finding.draw: finding.value for finding in found if finding.metric == "answer_dice"}
     assert set(measured) == {0, 1, 2, 3}
     with torch.no_grad():
-        masks = model.masks(model.run(images[3:4]).logits)[0]
+        masks = segmenter.masks(segmenter.run(images[3:4]).logits)[0]
     assert measured[3] == pytest.approx(dice(masks[0], clean.mask[0]))
     assert {finding.metric for finding in found} == {"answer_dice", *SIGNALS}
 
@@ -172,8 +173,7 @@ def test_a_run_has_a_table_and_a_figure_and_its_passes_are_those_of_four_draws(
     counted = []
     passes = Watcher.passes
     monkeypatch.setattr(Watcher, "passes", lambda self, piece: counted.append(passes(self, piece)) or counted[-1])
-    model = small("8x4", classes=4)
-    analysis = robustq.analyse({"m": model}, "phantom:cases=3", check="failure@0.5", levels=[30], draws=5)
+    analysis = analyse({"m": model()}, check="failure@0.5", levels=[30])
     assert list(analysis.figures) == ["failure-gaussian"]
     assert analysis.grids()[-1].title.startswith("Signals of failure")
     # One pass for the clean image, one for each draw, six for each of the first four draws.
@@ -181,9 +181,9 @@ def test_a_run_has_a_table_and_a_figure_and_its_passes_are_those_of_four_draws(
 
 
 def test_the_dice_of_an_answer_is_that_of_a_stress_run() -> None:
-    model, asked = small("8x4", classes=4), {"levels": [30], "draws": 2}
-    analysed = robustq.analyse({"m": model}, "phantom:cases=1", check="failure", **asked).to_frame()
-    stressed = robustq.stress({"m": model}, "phantom:cases=1", metrics="dice", **asked).to_frame()
-    measured = analysed[analysed["metric"] == "answer_dice"].set_index(["level", "draw"])["value"]
-    expected = stressed[stressed["metric"] == "dice"].groupby(["level", "draw"])["value"].mean()
+    models, asked = {"m": model()}, {"data": "phantom:cases=1", "levels": [30], "draws": 2}
+    analysed = analyse(models, check="failure", **asked).to_frame()
+    stressed = robustq.stress(models, metrics="dice", **asked).to_frame()
+    measured = analysed[analysed["metric"] == "answer_dice"].set_index(["case", "level", "draw"])["value"]
+    expected = stressed[stressed["metric"] == "dice"].groupby(["case", "level", "draw"])["value"].mean()
     assert dict(measured) == pytest.approx(dict(expected))
