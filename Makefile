@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-page torture test-nnunet test-torchio2 format clean
+.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -13,10 +13,16 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel.
+# Minutes: coverage of the bootstrap interval by simulation, the notebooks in a kernel, and pages followed word by word
+# in a fresh environment.
 test-long: .venv/installed-test
 	$(BIN)/python -m pip install --quiet --editable '.[notebooks]'
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m long
+
+# Half an hour on a quiet machine: every figure on speed, against other libraries; writes benchmarks/speed/RESULTS.md.
+speed: .venv/installed-test
+	$(BIN)/python -m pip install --quiet --no-deps torchattacks tqdm requests
+	$(BIN)/python benchmarks/speed/run_all.py
 
 # Opens pages in the Chromium of the system (apt-get install chromium), driven by Playwright's client.
 test-page: .venv/installed-test
@@ -36,12 +42,36 @@ test-torchio2: .venv-torchio2/installed
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest tests/plugins/robustq_torchio tests/request/test_names.py tests/data tests/draws
 	OMP_NUM_THREADS=1 .venv-torchio2/bin/pytest -k "perturbation or torchio" tests/testing
 
+# The documentation site, in build/site. Warnings are errors, and so are links that lead nowhere.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+# A wheel that can be published: checked, then installed into an empty environment and used there.
+wheel: .venv/installed-test
+	$(BIN)/python -m pip install --quiet 'twine>=6'
+	rm -rf dist build/empty
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m twine check --strict dist/*.whl
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet dist/*.whl
+	cd build/empty && bin/robustq stress --data phantom:domain=A,first=500,cases=3 --draws 2 --out run
+
+# Ray is large, so the tests of its executor have an environment of their own.
+test-ray: .venv-ray/installed
+	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -m "" tests/plugins/robustq_ray
+	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -k executor tests/testing/test_every_item.py
+
+# The lowest versions that pyproject.toml allows. Warnings are no errors here: old libraries warn of each other.
+test-lowest: .venv-lowest/installed
+	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 -W default tests/request tests/data tests/testing tests/test_registry.py \
+		tests/cli/test_commands.py tests/run/test_stress.py tests/training/test_train.py tests/results/test_page.py
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-torchio2 build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-lowest build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -55,6 +85,10 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
 
+.venv/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@ .venv/installed
+
 .venv-nnunet/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-nnunet
 	.venv-nnunet/bin/python -m pip install --quiet --editable '.[test,nnunet]'
@@ -63,4 +97,16 @@ $(BIN)/python:
 .venv-torchio2/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-torchio2
 	.venv-torchio2/bin/python -m pip install --quiet --editable '.[test]' 'torchio==2.0.0a2'
+	touch $@
+
+.venv-ray/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --editable '.[test,ray]'
+	touch $@
+
+.venv-lowest/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		--editable '.[test]'
 	touch $@

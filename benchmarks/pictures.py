@@ -1,6 +1,10 @@
-"""What does each perturbation look like? Draw one PNG for each, with levels side by side, on a case of any dataset.
+"""What does each perturbation look like? Draw one picture for each, with levels side by side, on a case of any dataset.
 
     python benchmarks/pictures.py DATA --out /tmp/pictures [--case ID] [--levels 0,10,30,60,100] [--noise all]
+
+The gallery of the documentation is made by
+
+    python benchmarks/pictures.py phantom:domain=A,cases=1 --out docs/images/perturbations --draws 1 --format webp
 
 Grey covers the intensity range; values beyond it are red (above) or blue (below). The mask is outlined. For a volume,
 the middle slice along the coarsest axis is drawn. Never add pictures of patients to the repository.
@@ -21,8 +25,6 @@ from robustq.draws.perturbed import Perturber
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 
-DRAWS = 2
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -32,6 +34,8 @@ def main() -> None:
     parser.add_argument("--levels", default="0,10,30,60,100")
     parser.add_argument("--noise", default="all")
     parser.add_argument("--normalise", default="min-max")
+    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--format", default="png", choices=("png", "webp"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = open_dataset(arguments.data)
@@ -46,14 +50,18 @@ def main() -> None:
     levels = parse_levels(arguments.levels)
     for name in names:
         figure, axes = plt.subplots(
-            DRAWS, len(levels), figsize=(3 * len(levels), 3.2 * DRAWS), squeeze=False, layout="constrained"
+            arguments.draws,
+            len(levels),
+            figsize=(3 * len(levels), 3.2 * arguments.draws),
+            squeeze=False,
+            layout="constrained",
         )
         for number, row in enumerate(axes):
             for level, cell in zip(levels, row, strict=True):
                 show(cell, perturber(case, name, level, number))
-                cell.set_title(f"{level:g} %, draw {number}")
-        figure.suptitle(f"{name} on {entry.id}")
-        figure.savefig(arguments.out / f"{name.replace(':', '-')}.png", dpi=60)
+                cell.set_title(f"{level:g} %" + (f", draw {number}" if arguments.draws > 1 else ""), fontsize=16)
+        figure.suptitle(f"{name} on {entry.id}", fontsize=16)
+        figure.savefig(arguments.out / f"{name.replace(':', '-')}.{arguments.format}", dpi=60)
         plt.close(figure)
 
 

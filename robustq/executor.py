@@ -40,6 +40,7 @@ class AbstractExecutor(ABC):
         """The number and the result of every batch.
 
         Args:
-            work: function that computes one batch.
+            work: function that computes one batch. Its attribute `device`, if it has one, is the torch device that it
+                needs.
             batches: number of a batch -> batch, in the best order to begin them.
         """

@@ -73,6 +73,7 @@ def analyse(
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
+    address: options.Address = None,
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
 ) -> int:
@@ -108,9 +109,10 @@ def analyse(
             batch_size=batch_size,
             out=target,
             device=device,
-            executor=executor,
+            executor=options.executor_at(executor, address),
             noise_device=noise_device,
             on_verdict=console.say,
+            on_note=console.say,
             on_progress=on_progress,
         )
     if json:

@@ -79,6 +79,7 @@ def minimal(
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
+    address: options.Address = None,
 ) -> int:
     """Search the smallest noise level that makes each case fail.
 
@@ -113,7 +114,7 @@ def minimal(
             clip=clip,
             out=target,
             device=device,
-            executor=executor,
+            executor=options.executor_at(executor, address),
             on_progress=console.Pieces(bars, None if out else target, hand.written),
         )
     if json:

@@ -152,7 +152,16 @@ Executor = Annotated[
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_item("executors"),
         help="Where the work is computed: local (this process), processes:4 (four processes of this "
-        "machine), or the name of an executor that a plugin brings.",
+        "machine), ray (Ray workers), or the name of an executor that a plugin brings.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        rich_help_panel=COMPUTE,
+        help="Address of the Ray cluster that --executor ray uses. By default RAY_ADDRESS; else Ray is started on this "
+        "machine.",
     ),
 ]
 BatchSize = Annotated[
@@ -160,7 +169,8 @@ BatchSize = Annotated[
     typer.Option(
         metavar="NUMBER",
         rich_help_panel=COMPUTE,
-        help="Number of images that a model computes at once. By default 16 in 2D and 2 in 3D.",
+        help="Number of images that a model computes at once; rows can then be repeated exactly. By default a short "
+        "trial finds the fastest one, at most 16 in 2D and 2 in 3D.",
     ),
 ]
 RunDirectory = Annotated[
@@ -206,3 +216,10 @@ FigureStyle = Annotated[
         "title). By default screen.",
     ),
 ]
+
+
+def executor_at(executor: str, address: str | None) -> str:
+    """The text of an executor with the address as one of its settings."""
+    if address is None:
+        return executor
+    return f"{executor}{',' if ':' in executor else ':'}address={address}"

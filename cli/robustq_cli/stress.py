@@ -112,6 +112,15 @@ Details = Annotated[
     ),
 ]
 
+ProfileTime = Annotated[
+    bool,
+    typer.Option(
+        "--profile",
+        rich_help_panel=COMPUTE,
+        help="At the end, print where the time went, and how long the passes alone take.",
+    ),
+]
+
 
 def stress(
     models: options.Models = None,
@@ -140,9 +149,11 @@ def stress(
     json: options.Json = False,
     device: options.Device = "auto",
     executor: options.Executor = "local",
+    address: options.Address = None,
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
+    profile: ProfileTime = False,
 ) -> int:
     """Add noise to images, or attack them, and print how scores fall.
 
@@ -183,11 +194,12 @@ def stress(
             batch_size=batch_size,
             out=target,
             device=device,
-            executor=executor,
+            executor=options.executor_at(executor, address),
             noise_device=noise_device,
             precision=precision,
             images=not without_images,
             on_note=console.say,
+            on_profile=(lambda found: console.say(str(found))) if profile else None,
             on_progress=on_progress,
         )
     if json:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from robustq.request.draws import AUTO
+
 _KINDS = {"integer": "a whole number", "number": "a number", "float": "a number"}
 """Words of the library's messages, and the kind of value that was expected."""
 
@@ -20,6 +22,8 @@ def in_words(error: Exception, message: str) -> str:
     if option is None or kind is None or value is None:
         return message
     example = option.default if isinstance(option.default, int | float) else 1
+    if option.opts[0] == "--draws" and value == AUTO:
+        return f"--draws {AUTO} is only for stress, which chooses the number itself: give a number, such as {example:g}"
     return f"{option.opts[0]} {value!r} is not {kind}: give one, such as {example:g}"
 
 

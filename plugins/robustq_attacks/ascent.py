@@ -11,7 +11,7 @@ from robustq.dataset import Case
 from robustq.draws.intensity import bounds
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
-from robustq_attacks.gradient import Weigh, even, loss_gradient
+from robustq_attacks.gradient import Weigh, loss_gradient
 from robustq_attacks.norm import AbstractNorm, shares, span
 from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
 
@@ -54,7 +54,7 @@ class Ascent:
         model: Segmenter,
         *,
         clip: bool,
-        weigh: Callable[[int], Weigh] = lambda step: even,
+        weigh: Callable[[int], Weigh | None] = lambda step: None,
     ) -> Image:
         """The image after the last step.
 
@@ -64,7 +64,7 @@ class Ascent:
             generator: generator that draws the start, uniformly from the ball.
             model: model that is attacked.
             clip: whether all values must stay in the intensity range.
-            weigh: function from the number of a step (1 for the first) to the function that weighs its voxels.
+            weigh: function from the number of a step (1 for the first) to the function that weighs its voxels, or None.
         """
         extent = span(case)
         radius = self.norm.radius(level, case.image.numel())

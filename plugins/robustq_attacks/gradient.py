@@ -13,7 +13,7 @@ from robustq.model.predict import BATCH
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import class_scores
 from robustq.shapes import Image
-from robustq_attacks.entropy import voxel_losses
+from robustq_attacks.entropy import voxel_losses, wrong_voxels
 
 _SLICES = 16
 """Slices in one pass. The number is fixed: it affects how sums are rounded, and so the signs of gradients."""
@@ -22,12 +22,7 @@ Weigh = Callable[[Bool[Tensor, "b o *s"]], Float[Tensor, "b o *s"]]
 """A function from the wrong voxels to the weight of each voxel's loss."""
 
 
-def even(wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
-    """Give every voxel the same weight."""
-    return torch.ones(wrong.shape, device=wrong.device)
-
-
-def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh = even) -> Image:
+def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh | None = None) -> Image:
     """The gradient at an image of the weighted sum of voxel losses against the case's truth, up to a positive factor.
 
     Its largest value is 1 or -1, or all values are 0. Ignored voxels do not count. A 2D model reads a volume slice by
@@ -38,7 +33,7 @@ def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh = eve
         model: the model, in evaluation mode.
         case: the prepared case; its own image is not used.
         image: image at which the gradient is taken, (C, *S).
-        weigh: function that weighs the voxels.
+        weigh: function that weighs the voxels; None gives all the same weight.
 
     Raises:
         RequestError: the network gives no gradient, or one that is not finite.
@@ -65,7 +60,7 @@ def _largest_one(gradient: Float[Tensor, "c *s"], case: Case) -> Image:
     return (gradient / largest.where(largest > 0, 1)).to(case.image)
 
 
-def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, weigh: Weigh) -> Tensor:
+def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, weigh: Weigh | None) -> Tensor:
     """The gradient in float64, with its true size, so that gradients of several slices can be compared.
 
     If a network is sure of every voxel, the gradient at its scores can be too small for float32. So it is computed in
@@ -76,8 +71,11 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
     scores = class_scores(model, inputs, batch_size=BATCH[model.spec.dims]).scores
     device = scores.device
     wide = scores.detach().double().requires_grad_()
-    losses, wrong = voxel_losses(wide, truth.to(device), model.spec.answer)
-    weighted = losses * weigh(wrong) * ~ignored.to(device).unsqueeze(1)
+    truth = truth.to(device)
+    losses = voxel_losses(wide, truth, model.spec.answer)
+    if weigh is not None:
+        losses = losses * weigh(wrong_voxels(wide.detach(), truth, model.spec.answer))
+    weighted = losses * ~ignored.to(device).unsqueeze(1)
     (at_scores,) = torch.autograd.grad(weighted.sum(), wide)
     largest = at_scores.abs().amax()
     safe = largest.where(largest > 0, 1)

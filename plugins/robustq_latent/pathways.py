@@ -147,7 +147,7 @@ class Pathways(AbstractAnalyser):
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-        """One table: loss, its two parts and what a clean bottleneck restores, with intervals."""
+        """The loss and its two parts; then what a clean bottleneck, or a clean skip, restores."""
         return pathways_grids(rows, models, sample=sample)
 
     @classmethod

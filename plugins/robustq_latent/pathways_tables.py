@@ -11,13 +11,15 @@ from robustq.report.numbers import number, percent
 from robustq.statistics.bootstrap import bootstrap_interval
 from robustq.statistics.group_means import group_means
 
-_COLUMNS = (
-    ("dice_clean", "Dice clean"),
-    ("dice_perturbed", "Dice perturbed"),
+_LOSS = (
     ("pathway_loss", "loss"),
     ("through_bottleneck", "through the bottleneck"),
     ("around_bottleneck", "around it"),
-    ("restorable", "restored by a clean bottleneck"),
+)
+_RESTORED = (
+    ("dice_clean", "Dice clean"),
+    ("dice_perturbed", "perturbed"),
+    ("restorable", "bottleneck"),
 )
 _WITH_INTERVAL = {"pathway_loss", "through_bottleneck", "around_bottleneck", "restorable"}
 _SKIP = "restorable_by_skip_"
@@ -31,7 +33,7 @@ class PathMeans:
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        metrics = {metric for metric, _ in _COLUMNS}
+        metrics = {metric for metric, _ in (*_LOSS, *_RESTORED)}
         chosen = rows[rows["metric"].isin(metrics) | rows["metric"].str.startswith(_SKIP)]
         self._means = group_means(chosen) if len(chosen) else chosen.assign(value=[])
         self.perturbations: list[str] = list(chosen["perturbation"].unique())
@@ -61,7 +63,7 @@ class PathMeans:
 
 
 def pathways_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
-    """One table: loss, its two parts and what a clean bottleneck restores, with intervals.
+    """A table of the loss and its two parts, and one of what holding a part of the network clean restores.
 
     Args:
         rows: rows of a whole analysis.
@@ -69,8 +71,40 @@ def pathways_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
         sample: description of the cases, for the title.
     """
     means = PathMeans(rows)
-    skips = [(metric, f"restored by clean skip {metric.removeprefix(_SKIP)}") for metric in means.skips]
-    columns = [*_COLUMNS, *skips]
+    interval = (
+        "Each figure: the mean over draws, cases and groups (patients); differences with their 95 % bootstrap interval "
+        "over groups."
+    )
+    loss_notes = [
+        interval,
+        "loss = through the bottleneck + around it. Each part is the mean of two changes of Dice: the change when this "
+        "path alone is perturbed, and the change when this path alone is made clean.",
+    ]
+    left_out = rows[(rows["metric"] == "pathway_loss") & rows["value"].isna() & (rows["reason"] != "")]
+    for reason, rows_left_out in left_out.groupby("reason", sort=False):
+        names = ", ".join(map(str, rows_left_out["perturbation"].unique()))
+        loss_notes.append(f"No figures for some cases under {names}: {reason}.")
+    skips = [(metric, f"skip {metric.removeprefix(_SKIP)}") for metric in means.skips]
+    return [
+        _grid(means, models, f"Pathways of noise on {sample}", _LOSS, loss_notes),
+        _grid(
+            means,
+            models,
+            f"What a clean part restores, on {sample}",
+            [*_RESTORED, *skips],
+            [
+                interval,
+                "bottleneck, skip 1, ...: Dice with this part from the clean image and everything else perturbed, "
+                "minus Dice perturbed. It can be negative, and it is no bound on what another bottleneck could do: a "
+                "clean bottleneck beside noisy skips is an input that the decoder was not trained on.",
+            ],
+        ),
+    ]
+
+
+def _grid(
+    means: PathMeans, models: Sequence[str], title: str, columns: Sequence[tuple[str, str]], notes: Sequence[str]
+) -> Grid:
     sections = [
         (
             perturbation,
@@ -83,21 +117,7 @@ def pathways_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) ->
         )
         for perturbation in means.perturbations
     ]
-    notes = [
-        "Each figure: the mean over draws, cases and groups (patients), with its 95 % bootstrap interval over groups.",
-        "loss = through the bottleneck + around it. Each part is the mean of two changes of Dice: the change when this "
-        "path alone is perturbed, and the change when this path alone is made clean.",
-        "restored by a clean bottleneck: Dice with the bottleneck of the clean image and everything else perturbed, "
-        "minus Dice perturbed. It can be negative, and it is no bound on what another bottleneck could do: a clean "
-        "bottleneck beside noisy skips is an input that the decoder was not trained on.",
-    ]
-    moved = rows[(rows["metric"] == "pathway_loss") & rows["value"].isna() & (rows["reason"] != "")]
-    for reason, left_out in moved.groupby("reason", sort=False):
-        names = ", ".join(map(str, left_out["perturbation"].unique()))
-        notes.append(f"No figures for some cases under {names}: {reason}.")
-    return [
-        Grid(f"Pathways of noise on {sample}", ["model", "level", *(title for _, title in columns)], sections, notes)
-    ]
+    return Grid(title, ["model", "level", *(name for _, name in columns)], sections, notes)
 
 
 def pathways_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:

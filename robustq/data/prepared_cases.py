@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
+from robustq.stopwatch import Stopwatch
 
 MEMORY = 4 * 2**30
 """Bytes of prepared cases that are kept in memory. Further cases are read again each time they are needed."""
@@ -19,11 +20,13 @@ class PreparedCases:
         dataset: the dataset that the cases are read from.
         preparation: the preparation of each case.
         failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
+        stopwatch: measures the stages of the run that uses the cases.
     """
 
     dataset: AbstractDataset
     preparation: Preparation
     failures: dict[str, str] = field(default_factory=dict)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch, repr=False)
     _kept: dict[str, Case] = field(default_factory=dict, repr=False)
     _bytes: int = field(default=0, repr=False)
 
@@ -35,7 +38,10 @@ class PreparedCases:
         """
         if entry.id in self._kept:
             return self._kept[entry.id]
-        case = self.preparation(self.dataset.read(entry))
+        with self.stopwatch.stage("read"):
+            stored = self.dataset.read(entry)
+        with self.stopwatch.stage("prepare"):
+            case = self.preparation(stored)
         size = sum(part.nbytes for part in (case.image, case.mask, case.ignored) if part is not None)
         if self._bytes + size <= MEMORY:
             self._kept[entry.id] = case

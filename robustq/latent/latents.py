@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from robustq.data.slices import to_slices
+from robustq.model.device import to_device
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
 from robustq.model.windows import batches_of
@@ -70,7 +71,7 @@ def _flat(
     device = model.device
     searched, quantised, codes = [], [], []
     for batch in batches_of(model, images, batch_size=batch_size):
-        embedding = model.encode(batch.to(device))
+        embedding = model.encode(to_device(batch, device))
         if model.quantiser is None:
             searched.append(embedding)
             quantised.append(embedding)

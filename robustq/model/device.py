@@ -4,6 +4,7 @@ import contextlib
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from robustq.errors import RequestError
 
@@ -15,6 +16,13 @@ def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractC
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
+
+
+def to_device(images: Tensor, device: torch.device) -> Tensor:
+    """The images on a device. A copy to a GPU is asked for, and not waited for."""
+    if device.type == "cuda" and images.device.type == "cpu":
+        images = images.pin_memory()  # from other memory, the copy would be waited for
+    return images.to(device, non_blocking=True)
 
 
 def choose_device(device: str) -> torch.device:

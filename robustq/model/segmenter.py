@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -29,6 +29,11 @@ from robustq.network.site_search import Site
 from robustq.network.state import first_not_finite, main_dtype
 from robustq.quantiser import AbstractQuantiser, Quantised
 from robustq.shapes import BatchMasks, Codes, Embedding, Images
+
+MemoryFormat = Literal["contiguous", "channels_last"]
+"""How the weights of a model are stored: with the channels as the outer axis of each weight, or as the inner one."""
+
+_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,26 @@ class Segmenter(nn.Module):
         images = network_input(images, self.spec.preparation)
         dtype = main_dtype(self.network)
         return self.pad(images if dtype is None else images.to(dtype))
+
+    def lay_out(self, memory_format: MemoryFormat) -> None:
+        """Store the weights of convolutions in a memory format, which the feature maps follow; no value changes."""
+        stored = _FORMATS[self.spec.dims] if memory_format == "channels_last" else torch.contiguous_format
+        for parameter in self.parameters():
+            if parameter.ndim == self.spec.dims + 2:
+                parameter.data = parameter.data.contiguous(memory_format=stored)
+        self._contiguous = set()
+
+    @contextmanager
+    def laid_out(self, memory_format: MemoryFormat) -> Iterator[None]:
+        """As `lay_out`, within this context."""
+        earlier, contiguous = [(parameter, parameter.data) for parameter in self.parameters()], self._contiguous
+        try:
+            self.lay_out(memory_format)
+            yield
+        finally:
+            for parameter, values in earlier:
+                parameter.data = values
+            self._contiguous = contiguous
 
     @property
     def device(self) -> torch.device:

@@ -14,6 +14,7 @@ from robustq.data.patches import NNUNET, overlap_of
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.model.abstract_windows import AbstractWindows
+from robustq.model.device import to_device
 from robustq.model.nnunet_windows import NnunetWindows
 from robustq.model.segmenter import Segmenter
 from robustq.requirements import pip_line
@@ -115,7 +116,7 @@ def class_scores(model: Segmenter, images: Images, *, batch_size: int) -> Scores
     device = model.device
     windows = windows_of(model.spec.preparation)
     if windows is None:
-        parts = model.run(images.to(device))
+        parts = model.run(to_device(images, device))
         return Scores(parts.logits, parts.codes)
     codes: list[Tensor] = []
 

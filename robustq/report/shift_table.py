@@ -126,8 +126,8 @@ def token_grid(rows: pd.DataFrame, trained: Mapping[str, str]) -> Grid:
         [
             "Shares of tokens of unperturbed cases, mean ± sd over groups (patients). l_k: the vector of the token's "
             "code. r_k: half the distance from it to the nearest other one. m: the exact margin of the token.",
-            "The paper expects more tokens beyond r_k in a new domain. A token beyond m lies nearer to another cell "
-            "than to its own code.",
+            "The paper expects more tokens beyond r_k in a new domain. A token beyond m lies nearer to the border of "
+            "its cell than to the vector of its code.",
         ],
     )
 

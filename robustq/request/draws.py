@@ -48,7 +48,9 @@ def check_fixed_draws(draws: Draws | None) -> None:
         RequestError: the number is below 1, or left to the run.
     """
     if draws == AUTO:
-        raise RequestError(f"draws={AUTO} was asked: only stress chooses the number itself; give one, such as 10")
+        raise RequestError(
+            f"draws={AUTO} was asked, but only stress chooses the number itself: give a number, such as 10"
+        )
     check_draws(draws)
 
 

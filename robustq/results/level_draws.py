@@ -90,6 +90,7 @@ class LevelDraws:
         capped = [f"{name} at {percent(level)}" for name, of in drawn.items() for level in of if of[level] == self.most]
         if capped:
             note += (
-                f" {self.most} is the largest number that was allowed: for {listed(capped)}, the draws may add more."
+                f" {self.most} is the largest number that was allowed: for {listed(capped)}, the draws may add more; "
+                "--max-draws allows a larger number."
             )
         return [note]

@@ -26,8 +26,10 @@ def run_figures(run: Run) -> list[dict[str, Any]]:
         worst_level (percent), `levels`, a list of records, and `audc` with value, low and high, or None.
     """
     table, frame = tidy_curves(run), run.to_frame()
+    # The mean over perturbations has no rows of its own.
+    single = table[(table["label"] == "") & table["perturbation"].isin(list(frame["perturbation"].unique()))]
     records = []
-    for key, curve in table[table["label"] == ""].groupby(_CURVE, sort=False):
+    for key, curve in single.groupby(_CURVE, sort=False):
         model, domain, metric, perturbation = map(str, key)
         (measure,) = parse_metrics(metric).values()
         unit = str(curve["unit"].iloc[0])

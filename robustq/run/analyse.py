@@ -20,6 +20,8 @@ from robustq.request.with_setting import split_setting
 from robustq.results.analysis import Analysis, measured
 from robustq.results.directory import RunDirectory
 from robustq.run.analyse_pieces import Watcher
+from robustq.run.batching import FASTEST, batch_size_asked
+from robustq.run.draw_counts import begun_request
 from robustq.run.load_checks import load_checks
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
@@ -27,6 +29,7 @@ from robustq.run.plan import plan
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
 from robustq.run.subjects import Subjects
+from robustq.run.trial import Trial, choose_batchings, encoder_pass
 
 
 def analyse(
@@ -48,6 +51,7 @@ def analyse(
     executor: str = "local",
     noise_device: str = "cpu",
     on_verdict: Callable[[str], object] = lambda verdict: None,
+    on_note: Callable[[str], object] = lambda note: None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> Analysis:
     """Analyse what the latents of models do under noise, with the draws that `robustq.stress` shows them.
@@ -67,13 +71,14 @@ def analyse(
         split: which cases are used, as in `robustq.stress`.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
-        batch_size: images, or slices, for each pass of the encoder; 16 in 2D and 2 in 3D by default.
+        batch_size: images, slices or windows for each pass of the encoder, as in `robustq.stress`.
         out: the run directory, which may be that of a stress run. An analysis that was killed there is continued. By
             default a temporary directory, which is removed with the returned analysis.
         device: device of the models.
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         on_verdict: called with the verdict on each model (is its bottleneck alive?) before any draw is shown.
+        on_note: called with what the trial found.
         on_progress: called before the first batch of pieces and after each batch.
 
     Returns:
@@ -95,7 +100,6 @@ def analyse(
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     _require_bottlenecks(subjects.models)
-    batch_size = batch_size or subjects.batch_size
     analysers = {
         name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
         for name, model in subjects.models.items()
@@ -103,10 +107,11 @@ def analyse(
     cases = [entry.id for entry in subjects.good]
     needs_draws = any(analyser.needs_draws for analyser in classes.values())
     draws_of = dict.fromkeys(perturbations, draws)
-    batches = plan(cases, draws_of, levels, batch_size=batch_size, clean=False) if needs_draws else []
-
     recording = Recording.of("analyse", subjects, out=out, executor=executor, on_progress=on_progress)
     directory = recording.directory
+    asked_size = batch_size_asked(batch_size, begun_request(directory))
+    largest = subjects.batch_size if asked_size == FASTEST else asked_size
+    batches = plan(cases, draws_of, levels, batch_size=largest, clean=False) if needs_draws else []
     asked = {
         "checks": _spelled_as_before(directory, list(classes)),
         "perturbations": list(perturbations),
@@ -115,18 +120,22 @@ def analyse(
         "seed": seed,
         "split": split,
         "clip": clip,
-        "batch_size": batch_size,
+        "batch_size": asked_size,
         "noise_device": noise_device,
     }
     settings = DrawSettings(seed, noise_device, clip)
-    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), batch_size)
+    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), largest)
+    counting = Counting(watcher.passes, len(subjects.models))
     with recording.begun(asked, batches):
+        if asked_size == FASTEST:
+            trial = Trial(subjects.models, subjects.cases(subjects.good[0]), show=encoder_pass)
+            watcher.batchings = choose_batchings(trial, directory, batches, counting, largest, on_note)
         with seeded_globals(draw_generator(seed, "", "network", 0)):  # some networks draw from them
             directory.write(0, watcher.watch_clean())
         analysis = Analysis(directory.path, temporary=recording.temporary)
         for verdict in analysis.verdicts():
             on_verdict(verdict)
-        recording.compute(batches, watcher, Counting(watcher.passes, len(subjects.models)), seed=seed, first=1)
+        recording.compute(batches, watcher, counting, seed=seed, first=1)
         last = len(batches) + 1
         rows = measured(directory.rows(before=last).to_pandas())
         concluded = [

@@ -14,6 +14,7 @@ from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
 from robustq.network.memory import with_smaller_batches
 from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER, Row, blank_row, of_model
+from robustq.run.batching import Batching
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
@@ -24,12 +25,21 @@ NOT_FINITE = "the latents hold NaN or infinity"
 
 @dataclass
 class Watcher:
-    """Shows clean cases and draws to the analysers of every model, and turns their findings into rows."""
+    """Shows clean cases and draws to the analysers of every model, and turns their findings into rows.
+
+    Attributes:
+        subjects: models and cases.
+        analysers: analysers by their text in the rows, for each model.
+        perturber: makes the draws.
+        batch_size: images, slices or windows for each pass of the encoder.
+        batchings: for models whose fastest way was found by a trial: that way, where it is smaller.
+    """
 
     subjects: Subjects
     analysers: Mapping[str, Mapping[str, AbstractAnalyser]]
     perturber: Perturber
     batch_size: int
+    batchings: Mapping[str, Batching] = field(default_factory=dict)
     _fits: int = field(default=0, repr=False)  # the batch size that fitted last
 
     def watch_clean(self) -> list[Row]:
@@ -159,7 +169,8 @@ class Watcher:
         """The latents of the images for each analyser; the decoder runs only if one of them needs the output."""
         output_needed = any(analyser.needs_output for analyser in watchers)
         model = self.subjects.models[name]
-        full = latent(model, images, batch_size=batch_size, axis=case.slice_axis, output=output_needed)
+        size = min(batch_size, self.batchings[name].batch_size) if name in self.batchings else batch_size
+        full = latent(model, images, batch_size=size, axis=case.slice_axis, output=output_needed)
         bare = replace(full, output=None)
         return [full if analyser.needs_output else bare for analyser in watchers]
 

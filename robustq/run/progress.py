@@ -7,9 +7,10 @@ from time import monotonic
 from robustq import registry
 from robustq.executor import AbstractExecutor
 from robustq.results.directory import RunDirectory
-from robustq.results.rows import Row
 from robustq.run.passes import Counting, Passes, Work
 from robustq.run.plan import Piece
+from robustq.run.profile import Computed, Spent
+from robustq.stopwatch import Stopwatch
 
 SETTLED = 2.0
 """Seconds after which the time of a pass is known well enough; the first passes are slower."""
@@ -46,11 +47,13 @@ def open_executor(text: str) -> AbstractExecutor:
 def compute(
     directory: RunDirectory,
     batches: Sequence[Sequence[Piece]],
-    work: Callable[[Sequence[Piece]], list[Row]],
+    work: Callable[[Sequence[Piece]], Computed],
     on_progress: Callable[[Progress], object],
     executor: AbstractExecutor,
     *,
     counting: Counting,
+    spent: Spent,
+    stopwatch: Stopwatch,
     first: int = 0,
 ) -> None:
     """Compute and write the rows of every batch that is not written yet; the number of the first batch is `first`."""
@@ -60,11 +63,14 @@ def compute(
     on_progress(Progress(done, total, resumed))
     needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
     passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
-    begun, spent = monotonic(), 0
-    for number, rows in executor.results(work, waiting):
-        directory.write(number, rows)
+    begun, made = monotonic(), Passes()
+    for number, computed in executor.results(work, waiting):
+        with stopwatch.stage("write"):
+            directory.write(number, computed.rows)
         done += len(waiting[number])
-        spent += sum(counting.of(piece).cost for piece in waiting[number])
+        of_batch = Passes(*map(sum, zip(*(counting.of(piece) for piece in waiting[number]), strict=True)))
+        spent.add_batch(computed, of_batch.plain)
+        made = Passes(*map(sum, zip(made, of_batch, strict=True)))
         seconds = monotonic() - begun
-        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / spent, counting.what)
+        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / made.cost, counting.what)
         on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))

@@ -4,8 +4,11 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
+
+import torch
 
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.executor import AbstractExecutor
@@ -14,8 +17,10 @@ from robustq.results.directory import RunDirectory, versions
 from robustq.results.rows import Row
 from robustq.run.passes import Counting
 from robustq.run.plan import Piece
+from robustq.run.profile import Computed, Profile, Spent
 from robustq.run.progress import Progress, compute, open_executor
 from robustq.run.subjects import Subjects
+from robustq.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,20 @@ class Seeded:
     Attributes:
         work: computes the rows.
         seed: seed of the run.
+        stopwatch: measures the stages of the work.
+        device: device of the models, for executors that hand out GPUs.
     """
 
     work: Callable[[Sequence[Piece]], list[Row]]
     seed: int
+    stopwatch: Stopwatch
+    device: torch.device
 
-    def __call__(self, batch: Sequence[Piece]) -> list[Row]:
-        """The rows of a batch."""
+    def __call__(self, batch: Sequence[Piece]) -> Computed:
+        """The rows of a batch, and where the time went."""
         with seeded_globals(draw_generator(self.seed, repr(batch), "network", 0)):
-            return self.work(batch)
+            rows = self.work(batch)
+        return Computed(rows, self.stopwatch.take(), os.getpid())
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Recording:
         temporary: whether the directory is removed when its reader is no longer used.
         executor: computes the batches.
         on_progress: called before the first batch of pieces and after each batch.
+        spent: where the time goes.
     """
 
     subjects: Subjects
@@ -53,6 +64,7 @@ class Recording:
     temporary: bool
     executor: AbstractExecutor
     on_progress: Callable[[Progress], object]
+    spent: Spent = field(default_factory=Spent)
 
     @classmethod
     def of(
@@ -122,16 +134,25 @@ class Recording:
         it says.
         """
         whole = all(self.directory.has(number) for number in range(first, first + len(batches)))
+        stopwatch = self.subjects.cases.stopwatch
+        self.spent.add(stopwatch.take())  # before the stopwatch is copied to other processes
         with nullcontext() if whole and batches else recorded(self.directory, self.subjects.device):
             compute(
                 self.directory,
                 batches,
-                Seeded(work, seed),
+                Seeded(work, seed, stopwatch, self.subjects.device),
                 self.on_progress,
                 self.executor,
                 counting=counting,
+                spent=self.spent,
+                stopwatch=stopwatch,
                 first=first,
             )
+
+    def profile(self) -> Profile:
+        """Where the time went from the first case that was read until now."""
+        self.spent.add(self.subjects.cases.stopwatch.take())
+        return self.spent.profile(perf_counter() - self.subjects.cases.stopwatch.begun)
 
     def extend(self, batches: Sequence[Sequence[Piece]], **entries: Any) -> None:
         """Write a plan to which batches were added, with further entries of the request file."""
@@ -139,5 +160,6 @@ class Recording:
 
     def end(self, number: int, rows: Sequence[Row] = ()) -> None:
         """Write the last rows as batch `number`, with those of cases that could not be used; then gather all rows."""
-        self.directory.write(number, [*rows, *self.subjects.failed_rows()])
-        self.directory.compact()
+        with self.subjects.cases.stopwatch.stage("write"):
+            self.directory.write(number, [*rows, *self.subjects.failed_rows()])
+            self.directory.compact()

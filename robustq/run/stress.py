@@ -18,16 +18,19 @@ from robustq.model.device import choose_device, choose_precision
 from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
+from robustq.run.batching import FASTEST, batch_size_asked
 from robustq.run.choose_draws import choose_draws
 from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
 from robustq.run.plan import plan, plan_second_stage
+from robustq.run.profile import Profile
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
 from robustq.run.stress_pieces import Evaluator
 from robustq.run.subjects import Subjects
+from robustq.run.trial import Trial, choose_batchings
 
 
 def stress(
@@ -55,6 +58,7 @@ def stress(
     precision: str = "fp32",
     images: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
+    on_profile: Callable[[Profile], object] | None = None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> Run:
     """Show every model the same perturbed cases at graded levels, and measure its answers.
@@ -82,7 +86,9 @@ def stress(
             cases of this split of the dataset; "all" takes every case.
         compat: "paper-code" takes the noise formulas of the paper's published code.
         clip: bring perturbed values back into the intensity range.
-        batch_size: images, or slices, for each forward pass; 16 in 2D and 2 in 3D by default.
+        batch_size: images, slices or windows for each forward pass; rows can then be repeated exactly, and the weights
+            are stored as they are given. By default at most 16 in 2D and 2 in 3D: in a run that is not small, a short
+            trial looks which number and which memory format are fastest for each model here.
         out: the run directory. A run that was killed there is continued. By default a temporary directory, which is
             removed with the returned run.
         device: device of the models.
@@ -90,7 +96,8 @@ def stress(
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
         images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
-        on_note: called with a sentence where something besides the rows went wrong.
+        on_note: called with a sentence where something besides the rows went wrong, and with what the trial found.
+        on_profile: called at the end with where the time went; then the bare passes are measured too.
         on_progress: called before the first batch of pieces and after each batch.
 
     Returns:
@@ -129,14 +136,16 @@ def stress(
             raise RequestError(
                 f"{text} of cases with different units ({examples}) has no mean: run stress for each unit separately"
             )
-    batch_size = batch_size or subjects.batch_size
     source = choose_source(subjects.models, transfer_from) if attacks else None
     recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
-    draws, attack_draws = draw_counts(draws, bool(perturbations), attacks, begun_request(recording.directory))
+    begun = begun_request(recording.directory)
+    asked_size = batch_size_asked(batch_size, begun)
+    largest = subjects.batch_size if asked_size == FASTEST else asked_size
+    draws, attack_draws = draw_counts(draws, bool(perturbations), attacks, begun)
     draws_of = {**dict.fromkeys(perturbations, draws), **attack_draws}
     first_draws = {name: FIRST if number == AUTO else number for name, number in draws_of.items()}
     # An attack is slow and takes one case at a time, so its rows are written piece by piece.
-    piece_batch_size = 1 if attacks else batch_size
+    piece_batch_size = 1 if attacks else largest
     batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
     asked = {
         "perturbations": [*perturbations, *attacks],
@@ -149,7 +158,7 @@ def stress(
         "missing": missing,
         "split": split,
         "clip": clip,
-        "batch_size": batch_size,
+        "batch_size": asked_size,
         "noise_device": noise_device,
         "precision": choose_precision(precision, subjects.device),
     }
@@ -162,12 +171,16 @@ def stress(
         perturber=Perturber(perturbations, settings),
         attacker=Attacker(attacks, subjects.models, source, settings),
         metrics=chosen_metrics,
-        batch_size=batch_size,
+        batch_size=largest,
         missing=cast(Missing, missing),
         precision=choose_precision(precision, subjects.device),
     )
+    trial = Trial(subjects.models, cases(good[0]), evaluator.precision)
     with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
         counting = Counting(evaluator.passes, len(subjects.models))
+        if asked_size == FASTEST:
+            with cases.stopwatch.stage("trial"):
+                evaluator.batchings = choose_batchings(trial, recording.directory, batches, counting, largest, on_note)
         if draws == AUTO:
             chosen = [name for name, number in draws_of.items() if number == AUTO]
             recording.compute(batches, evaluator, replace(counting, what="The first stage of this run"), seed=seed)
@@ -177,8 +190,12 @@ def stress(
             recording.extend(batches, level_draws=numbers)
         recording.compute(batches, evaluator, counting, seed=seed)
         recording.end(len(batches))
+        profile = recording.profile()
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())
+        if on_profile is not None:
+            bare = trial.bare(profile.passes, evaluator.batchings, largest)
+            on_profile(replace(profile, bare=bare))
         if images:
             # The rows are whole, so no error of the gallery may end the run.
             try:

@@ -23,6 +23,7 @@ from robustq.network.memory import TOO_LARGE, is_out_of_memory, with_smaller_bat
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
 from robustq.results.rows import NO_ANSWER, SMALLER, Row, blank_row, of_model
+from robustq.run.batching import Batching
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 
@@ -37,6 +38,15 @@ class _Draw(NamedTuple):
     shared: Row  # the columns that all rows of this draw share
     names: Mapping[str, Sequence[str]]  # for each model that is shown the case
     failure: str = ""  # why the case could not be perturbed; it is then the clean one
+
+
+class _Answer(NamedTuple):
+    """A model's answer to one image."""
+
+    mask: Tensor
+    probabilities: Tensor | None
+    codes: Tensor | None
+    finite: bool
 
 
 @dataclass
@@ -57,6 +67,8 @@ class Evaluator:
         batch_size: images, slices or windows for each forward pass.
         missing: policy for the distance to a missed structure.
         precision: precision of the forward passes.
+        batchings: for models whose fastest way was found by a trial: that way, instead of `batch_size`. Of such models,
+            identical images that are made one after the other are passed once.
     """
 
     models: Mapping[str, Segmenter]
@@ -68,6 +80,7 @@ class Evaluator:
     batch_size: int
     missing: Missing
     precision: Precision
+    batchings: Mapping[str, Batching] = field(default_factory=dict)
     _fits: int = field(default=0, repr=False)  # the batch size that fitted last
     _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
 
@@ -90,18 +103,26 @@ class Evaluator:
     def _fitting(self, draws: list[_Draw]) -> list[Row]:
         """The rows of some draws, in batches that fit in memory."""
         try:
-            rows, size = with_smaller_batches(
-                lambda size: list(self._answer(draws, size)), self._fits or self.batch_size
-            )
+            rows, size = with_smaller_batches(lambda size: list(self._answer(draws, size)), self._fits or self._largest)
         except CaseError as error:
             if len(draws) > 1:  # one of them may be the only one that does not fit
                 return [row for draw in draws for row in self._fitting([draw])]
             return self._failed(draws, str(error))
         self._fits = size  # what fitted once is tried first
-        if size == self.batch_size:
-            return rows
-        reason = f"{SMALLER}{size}, because {self.batch_size} did not fit in memory"
-        return [replace(row, reason=row.reason or reason) for row in rows]
+        reasons = {
+            name: f"{SMALLER}{size}, because {asked} did not fit in memory"
+            for name in self.models
+            if (asked := self._batch_size(name)) > size
+        }
+        return [replace(row, reason=row.reason or reasons[row.model]) if row.model in reasons else row for row in rows]
+
+    def _batch_size(self, name: str) -> int:
+        """Number of images, slices or windows for each forward pass of a model."""
+        return self.batchings[name].batch_size if name in self.batchings else self.batch_size
+
+    @property
+    def _largest(self) -> int:
+        return max(map(self._batch_size, self.models))
 
     def _failed(self, draws: list[_Draw], reason: str) -> list[Row]:
         return [
@@ -145,6 +166,10 @@ class Evaluator:
         return self.attacker.views(perturbation)
 
     def _draw(self, piece: Piece, number: int, perturber: Perturber, names: Mapping[str, Sequence[str]]) -> _Draw:
+        with self.cases.stopwatch.stage("perturb"):
+            return self._perturbed(piece, number, perturber, names)
+
+    def _perturbed(self, piece: Piece, number: int, perturber: Perturber, names: Mapping[str, Sequence[str]]) -> _Draw:
         entry = self.entries[piece.case]
         clean = self.cases(entry)
         shared = replace(
@@ -172,36 +197,53 @@ class Evaluator:
         return self._truths[case.entry.id]
 
     def _answer(self, draws: list[_Draw], batch_size: int) -> Iterator[Row]:
-        axis = draws[0].case.slice_axis
+        stopwatch = self.cases.stopwatch
         for name, model in self.models.items():
             draws_of_model = [draw for draw in draws if name in draw.names]
             if not draws_of_model:
                 continue
-            images = torch.stack([draw.case.image for draw in draws_of_model])
-            answers = predict(
-                model,
-                images,
-                batch_size=batch_size,
-                axis=axis,
-                precision=self.precision,
-                with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
-            )
-            remaining = iter(draws_of_model)
-            for masks, codes, probabilities, finite in answers:
-                for place, (answer, is_finite) in enumerate(zip(masks.cpu(), finite.tolist(), strict=True)):
-                    draw = next(remaining)
-                    shared = replace(draw.shared, **of_model(name, model))
-                    answer_probabilities = None if probabilities is None else probabilities[place].cpu()
-                    measured = (
-                        list(self._measure(answer, answer_probabilities, draw, shared))
-                        if is_finite
-                        else list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
-                    )
-                    for perturbation in draw.names[name]:
-                        yield from (replace(row, perturbation=perturbation) for row in measured)
-                    if draw.piece.perturbation == CLEAN and codes is not None and is_finite:
-                        # The slices or windows of a case give one answer, so all codes belong to it.
-                        yield from _code_usage(codes if len(masks) == 1 else codes[place : place + 1], model, shared)
+            images = [draw.case.image for draw in draws_of_model]
+            firsts = _first_alike(images) if name in self.batchings else list(range(len(images)))
+            shown = [image for place, (image, first) in enumerate(zip(images, firsts, strict=True)) if place == first]
+            passed = self._pass(model, shown, draws[0].case.slice_axis, min(batch_size, self._batch_size(name)))
+            answers = stopwatch.each("forward", passed)
+            repeated: dict[int, _Answer] = {}
+            for place, (draw, first) in enumerate(zip(draws_of_model, firsts, strict=True)):
+                answer = next(answers) if place == first else repeated[first]
+                if firsts.count(place) > 1:
+                    repeated[place] = answer
+                with stopwatch.stage("score"):
+                    yield from self._rows(name, model, draw, answer)
+
+    def _pass(self, model: Segmenter, images: list[Tensor], axis: int | None, batch_size: int) -> Iterator[_Answer]:
+        """The answers of a model to some images, on the CPU."""
+        batches = predict(
+            model,
+            torch.stack(images),
+            batch_size=batch_size,
+            axis=axis,
+            precision=self.precision,
+            with_probabilities=any(metric.needs_probabilities for metric in self.metrics.values()),
+        )
+        for masks, codes, probabilities, finite in batches:
+            here = None if probabilities is None else probabilities.cpu()
+            for place, (mask, is_finite) in enumerate(zip(masks.cpu(), finite.tolist(), strict=True)):
+                # The slices or windows of a case give one answer, so all codes belong to it.
+                of_image = None if codes is None else codes if len(masks) == 1 else codes[place : place + 1]
+                yield _Answer(mask, None if here is None else here[place], of_image, is_finite)
+
+    def _rows(self, name: str, model: Segmenter, draw: _Draw, answer: _Answer) -> Iterator[Row]:
+        """The rows of a model's answer to a draw."""
+        shared = replace(draw.shared, **of_model(name, model))
+        measured = (
+            list(self._measure(answer.mask, answer.probabilities, draw, shared))
+            if answer.finite
+            else list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
+        )
+        for perturbation in draw.names[name]:
+            yield from (replace(row, perturbation=perturbation) for row in measured)
+        if draw.piece.perturbation == CLEAN and answer.codes is not None and answer.finite:
+            yield from _code_usage(answer.codes, model, shared)
 
     def _measure(self, answer: Tensor, probabilities: Tensor | None, draw: _Draw, shared: Row) -> Iterator[Row]:
         """Rows of the metrics of every label that the truth shows, and rows of the invented parts of other labels."""
@@ -211,7 +253,7 @@ class Evaluator:
             probabilities = probabilities.masked_fill(case.ignored, math.nan)
         for place, (label, predicted, truth) in enumerate(zip(case.labels, answer, draw.truths, strict=True)):
             mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
-            if not truth.mask.any():
+            if truth.empty:
                 volume = float(mask.sum()) * voxel
                 yield replace(shared, label=label, metric="invented", value=float(volume > 0))
                 yield replace(shared, label=label, metric="invented_volume", value=volume, unit=_volume_unit(case))
@@ -233,7 +275,7 @@ class Evaluator:
     def _unmeasured(self, draw: _Draw, shared: Row) -> Iterator[Row]:
         """The rows that `_measure` gives, without a value."""
         for label, truth in zip(draw.case.labels, draw.truths, strict=True):
-            if truth.mask.any():
+            if not truth.empty:
                 for text, metric in self.metrics.items():
                     yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
             else:
@@ -260,6 +302,15 @@ def _code_usage(codes: Tensor, model: Segmenter, shared: Row) -> Iterator[Row]:
         for code in counts.nonzero().flatten().tolist():
             label = str(code) if stages == 1 else f"{stage}:{code}"
             yield replace(shared, label=label, metric="code_usage", value=float(counts[code]))
+
+
+def _first_alike(images: Sequence[Tensor]) -> list[int]:
+    """For each image, the place of the first one that is equal to it."""
+    firsts: list[int] = []
+    for place, image in enumerate(images):
+        alike = (first for first in dict.fromkeys(firsts) if image.equal(images[first]))
+        firsts.append(next(alike, place))
+    return firsts
 
 
 def _chunks(draws: Iterator[_Draw], size: int) -> Iterator[list[_Draw]]:

@@ -28,5 +28,8 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     assert in_words(error, "Invalid value for '--draws': '1.5' is not a valid integer.") == (
         "--draws '1.5' is not a whole number: give one, such as 10"
     )
+    assert in_words(error, "Invalid value for '--draws': 'auto' is not a valid integer.") == (
+        "--draws auto is only for stress, which chooses the number itself: give a number, such as 10"
+    )
     assert in_words(error, "No such option: --bacth") == "No such option: --bacth"
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."

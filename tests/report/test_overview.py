@@ -49,7 +49,8 @@ def test_a_line_has_both_ends_the_retention_and_the_curve(tmp_path: Path) -> Non
         "curve",
     ]
     ((_, lines),) = grid.sections
-    assert [line[:2] for line in lines] == [["gaussian", "unet"], ["", "vq"], ["poisson", "unet"], ["", "vq"]]
+    named = [pair for each in ("gaussian", "poisson", "all") for pair in ([each, "unet"], ["", "vq"])]
+    assert [line[:2] for line in lines] == named
     means = run.summary_frame().set_index(["model", "perturbation", "level"])["mean"]
     clean, worst = means["vq", "gaussian", 0.0], means["vq", "gaussian", 30.0]
     assert lines[1][2:5] == [f"{clean:.3f}", f"{worst:.3f}", f"{100 * worst / clean:.0f}\N{NO-BREAK SPACE}%"]

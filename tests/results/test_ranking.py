@@ -87,4 +87,4 @@ def test_a_ranking_and_a_baseline_are_not_asked_together(runs: list[Path], tmp_p
     done = command("compare", runs[0], "--ranking", "--baseline", "steep", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "leave the others out" in done.stderr
+    assert "leave --baseline and --by out" in done.stderr

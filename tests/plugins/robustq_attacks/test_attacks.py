@@ -26,7 +26,7 @@ from robustq.run.demonstration import demonstration_pair
 from robustq.scoring.mean_dice import mean_dice
 from robustq_attacks.ascent import STEP, Ascent
 from robustq_attacks.bpda import BPDA
-from robustq_attacks.entropy import voxel_losses
+from robustq_attacks.entropy import voxel_losses, wrong_voxels
 from robustq_attacks.fgsm import FGSM
 from robustq_attacks.gradient import loss_gradient
 from robustq_attacks.l2 import L2
@@ -183,7 +183,7 @@ def test_segpgd_weighs_voxels_as_the_paper_does() -> None:
 def test_the_loss_of_a_segpgd_step_is_the_papers_by_hand() -> None:
     scores = torch.tensor([[[[2.0, 0.0, 1.0]], [[0.0, 1.0, 3.0]]]])  # (1, 2, 1, 3)
     truth = torch.tensor([[[[True, True, True]]]])
-    losses, wrong = voxel_losses(scores, truth, "softmax")
+    losses, wrong = (function(scores, truth, "softmax") for function in (voxel_losses, wrong_voxels))
     entropies = [log(1 + torch.tensor(margin).exp().item()) for margin in (2.0, -1.0, -2.0)]
     assert wrong.flatten().tolist() == [True, False, False]
     share = (4 - 1) / (2 * 10)

@@ -99,11 +99,33 @@ def test_the_search_is_bounded_in_memory_and_gives_the_same_in_parts(monkeypatch
     whole = nearest(tokens, vectors)
     monkeypatch.setattr(search, "MEMORY", 3 * 17)
     seen = []
-    search_part = search._search
-    monkeypatch.setattr(search, "_search", lambda part, all_: seen.append(len(part)) or search_part(part, all_))
+    smallest = search._best_and_gap
+    monkeypatch.setattr(search, "_best_and_gap", lambda part: seen.append(len(part)) or smallest(part))
     assert nearest(tokens, vectors).equal(whole)
     assert max(seen) == 3
     assert nearest(torch.empty(0, 6), vectors).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_codes_are_those_of_a_search_in_float64_and_ties_go_to_the_lowest(dtype: torch.dtype) -> None:
+    # Coordinates on a coarse lattice, far from 0, give many exact ties and differences below float32's rounding.
+    tokens, vectors = torch.randint(-2, 3, (700, 5)) + 1000, torch.randint(-2, 3, (300, 5)) + 1000
+    vectors[200:] = vectors[:100]
+    tokens, vectors = tokens.to(dtype), vectors.to(dtype)
+    apart = (tokens.double()[:, None] - vectors.double()).square().sum(2)
+    assert nearest(tokens, vectors).equal(apart.argmin(1))
+    assert (apart == apart.amin(1, keepdim=True)).sum() > 2 * len(tokens)
+
+
+def test_tokens_that_are_not_finite_get_a_code_and_leave_the_others_theirs() -> None:
+    tokens, vectors = torch.randn(50, 4), torch.randn(20, 4)
+    broken = tokens.clone()
+    broken[7], broken[9, 1] = torch.nan, torch.inf
+    codes = nearest(broken, vectors)
+    finite = broken.isfinite().all(1)
+    assert codes[finite].equal(nearest(tokens, vectors)[finite])
+    assert codes.min() >= 0
+    assert codes.max() < 20
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 3, 5), (2, 4, 7, 1), (1, 4, 3, 2, 5)])

@@ -1,0 +1,83 @@
+"""How many images a model gets in a pass, and in which memory format."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from robustq.model.segmenter import MemoryFormat
+
+MARGIN = 0.03
+"""A larger batch, or channels last, is taken only if it saves more than this share of the time."""
+
+PASSES = 2
+"""Passes that time one way; the shorter one counts, because the first prepares and another program may disturb one."""
+
+
+FASTEST: Final = "auto"
+"""Stands in the request for the batch size where a trial looks for it."""
+
+
+@dataclass(frozen=True)
+class Batching:
+    """One way to show images to a model.
+
+    Attributes:
+        batch_size: number of images, of slices or of windows in a pass.
+        memory_format: how the weights are stored; the images of all layers follow it.
+    """
+
+    batch_size: int
+    memory_format: MemoryFormat = "contiguous"
+
+    def __str__(self) -> str:
+        """`4 images a pass, channels last`."""
+        images = "1 image" if self.batch_size == 1 else f"{self.batch_size} images"
+        return f"{images} a pass, {self.memory_format.replace('_', ' ')}"
+
+
+def batch_size_asked(asked: int | None, begun: Mapping[str, Any]) -> int | Literal["auto"]:
+    """The batch size of a run, or `FASTEST`.
+
+    Args:
+        asked: the number that the user asked for.
+        begun: what the run that began in the directory was asked; it keeps its number. Earlier versions made no trial
+            and always wrote a number.
+    """
+    return asked or begun.get("batch_size", FASTEST)
+
+
+def fastest(seconds: Callable[[Batching], float], largest: int, most: int) -> Batching | None:
+    """The fastest way, found with few passes; None if the passes do not suffice to find it.
+
+    The batch is doubled as long as that saves time. The better memory format of the two smallest batches is kept for
+    the larger ones.
+
+    Args:
+        seconds: seconds for an image; infinite for a way in which the model does not run.
+        largest: largest number of images in a pass.
+        most: number of images that may be passed in all.
+    """
+    formats: Sequence[MemoryFormat] = get_args(MemoryFormat)
+    if most < PASSES * len(formats) * (1 + 2):
+        return None
+    times: dict[Batching, float] = {}
+    size, found = 1, None
+    while True:
+        ways = [Batching(size, memory_format) for memory_format in formats]
+        if PASSES * sum(way.batch_size for way in [*times, *ways]) > most:
+            return None
+        times.update((way, seconds(way)) for way in ways)
+        before, found = found, _quickest(times)
+        if size == largest or (before is not None and found.batch_size < size):
+            return None if math.isinf(times[found]) else found
+        formats = formats if before is None else [found.memory_format]
+        size = min(largest, 2 * size)
+
+
+def _quickest(times: Mapping[Batching, float]) -> Batching:
+    """The first way that no later one beats by more than the margin."""
+    found, *others = times
+    for way in others:
+        found = way if times[way] < (1 - MARGIN) * times[found] else found
+    return found
