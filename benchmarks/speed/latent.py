@@ -126,7 +126,7 @@ def spelled_out(tokens: Tensor, codebook: Tensor) -> Tensor:
     """Margins from the differences of every token and every vector, 16 tokens at a time."""
     blocks = []
     vectors = codebook.double()
-    apart = torch.cdist(vectors, vectors)
+    apart = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
     for block in tokens.double().split(16):
         distances = (block[:, None] - vectors).square().sum(2)
         least, chosen = distances.min(1)
