@@ -109,6 +109,9 @@ class AbstractAnalyser(ABC):
     own_passes: int = 0
     """Number of whole passes that the analyser makes itself for each draw, besides those of the latents."""
 
+    own_draws: ClassVar[int | None] = None
+    """Number of draws of a piece, the first ones, for which it makes them; None for every draw."""
+
     verdict_metric: ClassVar[str | None] = None
     """The metric of the finding whose `reason` is the verdict on a model; None for an analyser without a verdict.
 

@@ -21,7 +21,8 @@ class AbstractMetric(ABC):
       of axes, and images any size.
     - Two empty masks have no score: NaN.
     - No prediction has a better score than a mask equal to the truth. A prediction that misses the label has no better
-      score than a prediction that finds a part of it.
+      score than a prediction that finds a part of it. For a metric of probabilities this holds where the model is
+      nearly sure of every voxel.
     - A metric that measures distance follows the policy for missing structures, which `Comparison.substitute` applies.
 
     An implementation is a frozen dataclass that can be built without arguments. It takes distances from the comparison

@@ -1,11 +1,12 @@
 """How long does an analysis take, compared with the encoder that it observes?
 
-The network is the paper's UNet with 1024x256. Each of three quantities and its reference run in turn, several times, on
+The network is the paper's UNet with 1024x256. Each of four quantities and its reference run in turn, several times, on
 one thread. Ratios are printed.
 
 - Forward-mode products Jδ, where all draws of a case share one pass of the image; reference: one encoder pass for each
   image.
 - Latent variance of 100 draws at 5 levels, with noise, search and statistics; reference: as many encoder passes.
+- Signals of failure of 4 draws, without their latents; reference: 24 bare passes of the whole network.
 - Exact margins of 4096 tokens and 1024 vectors; reference: the array of all differences.
 
     .venv/bin/python benchmarks/speed/latent.py [--quick]
@@ -30,6 +31,7 @@ from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
 from robustq.latent.latents import latent
 from robustq.latent.tangents import tangents
+from robustq_latent.failure import Failure
 from robustq_latent.latent_variance import LatentVariance
 
 REPETITIONS = 5
@@ -41,6 +43,12 @@ DRAWS, LEVELS = 100, (1, 5, 10, 20, 30)
 def encode(model: robustq.Segmenter, images: Tensor) -> None:
     for batch in images.split(BATCH):
         model.encode(batch)
+
+
+@torch.no_grad()
+def run(model: robustq.Segmenter, images: Tensor) -> None:
+    for batch in images.split(BATCH):
+        model.run(batch)
 
 
 def main() -> None:
@@ -95,9 +103,21 @@ def main() -> None:
         most=1.05,
     )
 
+    drawn = [perturber(case, "gaussian", 10, number) for number in range(4)]
+    noisy = latent(model, torch.stack([each.image for each in drawn]), batch_size=BATCH, axis=None)
+
+    def failure() -> None:
+        analyser = Failure(model)
+        analyser.begin(case, clean)
+        analyser.observe(Draws(0, noisy, None, drawn, BATCH))
+
+    bare = image.expand(24, -1, -1, -1)
+    seconds = in_turn({"ours": failure, "passes": lambda: run(model, bare)}, rounds=min(rounds, 3))
+    tell("signals of failure of 4 draws", "24 whole passes", ratio(seconds["ours"], seconds["passes"]))
+
     tokens, codebook = torch.randn(4096, 256), torch.randn(1024, 256)
     works = {"ours": lambda: margins(tokens, codebook), "spelled out": lambda: spelled_out(tokens, codebook)}
-    assert torch.allclose(margins(tokens, codebook)[:64], spelled_out(tokens[:64], codebook).to(tokens.dtype))
+    assert torch.allclose(margins(tokens, codebook)[:64], spelled_out(tokens[:64], codebook))
     seconds = in_turn(works, rounds=1)
     tell("margins of 4096 tokens", "all differences", ratio(seconds["ours"], seconds["spelled out"]))
 
@@ -106,7 +126,7 @@ def spelled_out(tokens: Tensor, codebook: Tensor) -> Tensor:
     """Margins from the differences of every token and every vector, 16 tokens at a time."""
     blocks = []
     vectors = codebook.double()
-    apart = torch.cdist(vectors, vectors)
+    apart = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
     for block in tokens.double().split(16):
         distances = (block[:, None] - vectors).square().sum(2)
         least, chosen = distances.min(1)

@@ -70,7 +70,7 @@ Metrics = Annotated[
         metavar="NAMES",
         rich_help_panel=STATISTICS,
         autocompletion=complete.several_items("metrics"),
-        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px.",
+        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px, ece, ace, brier, nll.",
     ),
 ]
 

@@ -1,1 +1,1 @@
-"""Overlap and surface metrics, as docs/definitions.md defines them."""
+"""Metrics of overlap, surface and calibration, as docs/definitions.md defines them."""

@@ -94,7 +94,9 @@ class Watcher:
             watching = [analyser for analyser in analysers.values() if analyser.needs_draws]
             runs = 2 if any(analyser.needs_output for analyser in watching) else 1
             tangent_passes = piece.draws if any(analyser.needs_tangents for analyser in watching) else 0
-            own = piece.draws * sum(analyser.own_passes for analyser in watching)
+            own = sum(
+                analyser.own_passes * min(piece.draws, analyser.own_draws or piece.draws) for analyser in watching
+            )
             total += runs * (1 + piece.draws) + tangent_passes + own
         return Passes(total)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.ndimage import distance_transform_edt
 
 Box = tuple[slice, ...]
 """One slice for each axis, with start and stop."""
@@ -45,6 +46,16 @@ def boundary(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
             inner &= padded[tuple(window)]
     boundary: Bool[np.ndarray, "*s"] = mask & ~inner
     return boundary
+
+
+def near_voxels(mask: Bool[np.ndarray, "*s"], reach: int) -> Bool[np.ndarray, "*s"]:
+    """The voxels whose centre is at most `reach` voxels (Euclidean, every axis counted in voxels) from a true one."""
+    near = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is not None:
+        wider = tuple(slice(max(0, cut.start - reach), cut.stop + reach) for cut in box)
+        near[wider] = distance_transform_edt(~mask[wider]) <= reach
+    return near
 
 
 def points(mask: Bool[np.ndarray, "*s"], spacing: tuple[float, ...], origin: Box) -> Float[np.ndarray, "n d"]:

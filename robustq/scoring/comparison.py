@@ -10,11 +10,14 @@ from jaxtyping import Bool, Float
 from scipy.spatial import cKDTree
 
 from robustq.errors import RequestError, unknown
-from robustq.scoring.boundary import boundary, bounding_box, enclosing, place, points
+from robustq.scoring.boundary import boundary, bounding_box, enclosing, near_voxels, place, points
 from robustq.scoring.truth import LEAF, Truth
 from robustq.shapes import by
 
 Missing = Literal["diagonal", "inf", "drop"]
+
+NEAR = 5
+"""How many voxels around the two masks belong to the foreground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,11 @@ class Comparison:
         if self.missing == "drop" or (self.volume == 0 and self.truth.empty):
             return math.nan
         return math.inf if self.missing == "inf" else self.truth.diagonal
+
+    @cached_property
+    def foreground(self) -> Bool[np.ndarray, "*s"]:
+        """The voxels that either mask holds, and all whose centre is at most `NEAR` voxels away from one of these."""
+        return near_voxels(self.prediction | self.truth.mask, NEAR)
 
     @property
     def to_truth(self) -> Float[np.ndarray, " n"]:

@@ -81,8 +81,8 @@ def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], uni
 
 
 def _probability(metric: AbstractMetric, prediction: Bool[np.ndarray, "*s"]) -> Float[np.ndarray, "*s"] | None:
-    """Probabilities of a model that is fairly sure of its prediction; None if the metric needs none."""
-    return np.where(prediction, 0.9, 0.1) if metric.needs_probabilities else None
+    """Probabilities of a model that is nearly sure of its prediction; None if the metric needs none."""
+    return np.where(prediction, 0.999, 0.001) if metric.needs_probabilities else None
 
 
 def _cube(shape: tuple[int, ...], start: int, stop: int) -> Bool[np.ndarray, "*s"]:

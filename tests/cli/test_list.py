@@ -113,7 +113,7 @@ def test_presets_are_listed_with_their_members() -> None:
 def test_without_a_kind_the_names_of_each_stand_on_one_line() -> None:
     lines = [line.split(maxsplit=1) for line in listed().stdout.splitlines()]
     assert [kind for kind, _ in lines] == [*registry.KINDS, "presets"]
-    assert dict(lines)["metrics"].strip() == "assd, dice, hausdorff, hd95, iou, nsd"
+    assert dict(lines)["metrics"].strip() == "ace, assd, brier, dice, ece, hausdorff, hd95, iou, nll, nsd"
 
 
 def test_a_kind_without_items_is_listed_as_such(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_a_directory_alone_gives_every_figure_again_byte_for_byte(run: Path, tmp
     analysis = Analysis(copy)
     analysis.draw()
     assert pictures(copy) == pictures(run)
-    assert len(pictures(run)) == 13
+    assert len(pictures(run)) == 15
     assert analysis.undrawable() == []
 
 

@@ -26,6 +26,7 @@ from robustq_latent.occupancy import Occupancy
 FIRST_WORDS = {
     "liveness": "Liveness",
     "codebook": "Codebook",
+    "failure": "Signals of failure",
     "latent-variance": "Latent variance",
     "occupancy": "Tokens beyond the radius",
     "pathways": "Pathways of noise",

@@ -1,0 +1,141 @@
+"""The table and the sentences of the analyser `failure`."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from robustq.report.grid import Grid
+from robustq.report.numbers import number, percent
+from robustq.request.names import CLEAN
+from robustq.statistics.risk_coverage import RESAMPLES, aurc, excess_aurc, failure_auroc, spearman
+from robustq_latent.failure_answers import Estimate, FailureAnswers
+from robustq_latent.failure_signals import SIGNALS
+from robustq_latent.space import space_notes
+
+FIRST = next(iter(SIGNALS))
+"""The signal that the others are compared with."""
+
+_HEADER = (
+    "model",
+    "signal",
+    "level",
+    "failures",
+    "AURC",
+    f"AURC minus that of {SIGNALS[FIRST]}",
+    "E-AURC",
+    "AUROC of a failure",
+    "rank correlation with Dice",
+)
+
+
+def failure_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the signals and of the Dice of their answers."""
+    return rows[rows["metric"].isin(["answer_dice", *SIGNALS])]
+
+
+def answers_of(rows: pd.DataFrame, models: Sequence[str]) -> Iterator[tuple[str, float, str, FailureAnswers]]:
+    """The measured answers of each perturbation, level and model, in the order of a table.
+
+    Args:
+        rows: what `failure_rows` gave.
+        models: models in the order of the table.
+    """
+    for perturbation, under in rows.groupby("perturbation", sort=False):
+        for level in sorted(under["level"].unique()):
+            for model in models:
+                answers = under[(under["level"] == level) & (under["model"] == model)]
+                if (answers["metric"] == "answer_dice").any():
+                    yield str(perturbation), float(level), model, FailureAnswers(answers)
+
+
+def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:
+    """One table: AURC, E-AURC, AUROC and rank correlation of each signal, by level, with intervals.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the lines.
+        sample: description of the cases, for the title.
+    """
+    threshold = _threshold(rows)
+    sections: dict[str, list[list[str]]] = {}
+    for perturbation, level, model, answers in answers_of(failure_rows(rows), models):
+        lines = sections.setdefault(perturbation, [])
+        failures = f"{int((answers.dice < threshold).sum())} of {len(answers.dice)}"
+        for signal in answers.signals:
+            other = FIRST if FIRST in answers.signals and signal != FIRST else ""
+            lines.append(
+                [
+                    model,
+                    SIGNALS[signal],
+                    percent(level),
+                    failures,
+                    _cell(answers.estimate(aurc, signal)),
+                    _cell(answers.estimate(aurc, signal, other)) if other else "–",
+                    _cell(answers.estimate(excess_aurc, signal)),
+                    _cell(answers.estimate(failure_auroc(threshold), signal)),
+                    _cell(answers.estimate(spearman, signal)),
+                ]
+            )
+    notes = [
+        f"A failure: an answer whose mean Dice over labels is below {threshold:g}. Each figure is over the answers to "
+        "the first 4 draws of each case at this level, with its 95 % bootstrap interval over groups (patients), "
+        f"{RESAMPLES} resamples, the same for every signal.",
+        "AURC: the area under the risk-coverage curve (risk 1 - Dice, the most confident answers first); lower is "
+        "better. E-AURC: what it exceeds that of the order by Dice itself; 0 is perfect.",
+        "AUROC of a failure: how often a failure has less confidence than a success; 0.5 says nothing, 1 is perfect. "
+        "– where no answer fails, or all do.",
+        "agreement of draws: mean pairwise Dice of the answers to 5 copies of the image with 5 % gaussian noise on "
+        "top. A model that answers the same whatever it sees agrees with itself.",
+        *space_notes(rows),
+    ]
+    return [Grid(f"Signals of failure on {sample}", _HEADER, list(sections.items()), notes, names=2)]
+
+
+def failure_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
+    """For each model, the signal with the smallest AURC at the perturbation and level with most risk.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the sentences.
+    """
+    worst: dict[str, tuple[str, float, FailureAnswers]] = {}
+    for perturbation, level, model, answers in answers_of(failure_rows(rows), models):
+        if model not in worst or answers.dice.mean() < worst[model][2].dice.mean():
+            worst[model] = (perturbation, level, answers)
+    sentences = []
+    for model in models:
+        if model not in worst:
+            continue
+        perturbation, level, answers = worst[model]
+        where = "on clean images" if perturbation == CLEAN else f"under {perturbation} of {percent(level)}"
+        areas = {signal: answers.estimate(aurc, signal) for signal in answers.signals}
+        if not areas or float(np.ptp(answers.dice)) == 0:
+            sentences.append(f"{model}: {where} all its answers have one Dice, so no signal can order them.")
+            continue
+        best = min(areas, key=lambda signal: areas[signal].value)
+        sentence = (
+            f"{model}: {where}, the signal that orders its answers best is {SIGNALS[best]} (AURC {_cell(areas[best])}, "
+            f"{number(answers.random_aurc)} in random order)"
+        )
+        if best != FIRST and FIRST in areas:
+            gain = answers.estimate(aurc, best, FIRST)
+            settled = "settled" if gain.high < 0 else "open"
+            sentence += f"; its difference from {SIGNALS[FIRST]} is {settled}: {_cell(gain)}"
+        sentences.append(f"{sentence}.")
+    return sentences
+
+
+def _threshold(rows: pd.DataFrame) -> float:
+    """The Dice below which an answer is a failure."""
+    values = rows[rows["metric"] == "failure_threshold"]["value"]
+    return float(values.iloc[0]) if len(values) else math.nan
+
+
+def _cell(estimate: Estimate) -> str:
+    """`0.120 [0.101, 0.140]`; the figure alone where there is no interval, – where there is no figure."""
+    if math.isnan(estimate.value):
+        return "–"
+    interval = "" if math.isnan(estimate.low) else f" [{number(estimate.low)}, {number(estimate.high)}]"
+    return f"{number(estimate.value)}{interval}"
