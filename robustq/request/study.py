@@ -1,6 +1,7 @@
 """Reads a study file: models x seeds x data, and what is measured. Never imports torch."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -77,6 +78,8 @@ class StudyRequest:
         shift = _shift(given["shift"]) if "shift" in given else None
         test = _datasets(data.get("test", [])) or train
         domains = _datasets(given.get("shift", {}).get("data", [])) or tuple(dict.fromkeys((*train, *test)))
+        short = [short_name(text) for text in dict.fromkeys((*train, *test, *domains))]
+        _check_once(short, "two datasets of the study would be called", "give paths whose last parts differ")
         return cls(
             name=given.get("name", "study"),
             train=train,
@@ -105,6 +108,11 @@ def read_study(source: str | os.PathLike[str] | Document, settings: Sequence[str
     for text in settings:
         _replace(document, text)
     return StudyRequest.parse(document)
+
+
+def short_name(text: str) -> str:
+    """The last part of a path, or a name with its settings, as words for a file name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", Path(text).name).strip("-")[:80] or "data"
 
 
 def _contents(path: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from robustq.request.quantise import Quantise
 
 _PREPARED = ("size", "spacing", "crop", "patch", "normalise", "window", "mean_std", "labels", "ignore", "grey_to_rgb")
 
+_WRAPPED = ("skips", "at", "answer", "dims", "in_channels", "classes")
+
 
 @dataclass(frozen=True)
 class StudyModel:
@@ -57,8 +59,7 @@ class StudyModel:
         prepared = {key: given[key] for key in _PREPARED if key in given} | _read(given)
         if "mean_std" in prepared:
             prepared.setdefault("normalise", "mean-std")
-        wrap = {key: given[key] for key in ("skips", "at", "answer", "dims", "in_channels", "classes") if key in given}
-        wrap["quantise"] = quantise
+        wrap: dict[str, Any] = {"quantise": quantise} | {key: given[key] for key in _WRAPPED if key in given}
         if "head" in given:
             wrap["head"] = values.head(str(given["head"]))
         if "classes" not in wrap and "labels" in prepared:

@@ -1,13 +1,14 @@
 """The result of a study: its trainings, its runs, and the tables over all of them."""
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from robustq.errors import RequestError
 from robustq.report.grid import Grid
+from robustq.request.study import short_name
 from robustq.results.analysis import Analysis
 from robustq.results.architecture_claims import architecture_claims_grid
 from robustq.results.by_architecture import by_architecture, by_architecture_grids, notes_on, shared_metrics
@@ -90,12 +91,13 @@ class Study:
         for (train, test), steps in self._stressed.items():
             runs = [Run(self._of(step)) for step in steps]
             names = {model: name for step in steps for model, name in step.models.items()}
-            place = f"{train}-{test}" if train != test else train
+            place = "-".join(map(short_name, dict.fromkeys((train, test))))
             try:
                 table = by_architecture(runs, names)
-                tables[_slug(f"architectures-{place}")] = by_architecture_grids(runs, table)
+                tables[f"architectures-{place}"] = _trained_on(by_architecture_grids(runs, table), train)
                 if self._file.baseline is not None and len({*names.values()}) > 1:
-                    tables[_slug(f"claims-{place}")] = self._claims(runs, names, self._file.baseline)
+                    claims = self._claims(runs, names, self._file.baseline)
+                    tables[f"claims-{place}"] = _trained_on(claims, train)
             except RequestError as error:
                 reasons[f"tables of {place}"] = str(error)
         if self.shift is not None:
@@ -143,5 +145,6 @@ class Study:
         return self.path / step.directory
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+def _trained_on(grids: Sequence[Grid], train: str) -> list[Grid]:
+    """The tables with the training set in their titles."""
+    return [replace(grid, title=f"{grid.title}, trained on {short_name(train)}") for grid in grids]

@@ -1,7 +1,6 @@
 """Runs a study: models x seeds x data are trained, stressed, analysed and tested in every domain."""
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from robustq.errors import RequestError, StorageError
 from robustq.metric import parse_metrics
 from robustq.one_writer import one_writer
-from robustq.request.study import StudyRequest, read_study
+from robustq.request.study import StudyRequest, read_study, short_name
 from robustq.results.study import Study
 from robustq.results.study_file import Step, StudyFile
 from robustq.run.analyse import analyse
@@ -63,7 +62,7 @@ def study(
         StorageError: the disk is full, can only be read, or is gone.
     """
     asked = read_study(request, settings)
-    folder = Path("runs", _slug(asked.name)) if out is None else Path(out)
+    folder = Path("runs", short_name(asked.name)) if out is None else Path(out)
     for measured in (asked.stress, asked.shift or {}):
         parse_metrics(measured.get("metrics", "dice"))
     data = StudyData(
@@ -220,7 +219,11 @@ class _Steps:
         several_sets = len({training.train for training in chosen}) > 1
         models = {}
         for training in chosen:
-            words = [training.model.name, *([_slug(training.train)] if several_sets else []), f"seed{training.seed}"]
+            words = [
+                training.model.name,
+                *([short_name(training.train)] if several_sets else []),
+                f"seed{training.seed}",
+            ]
             try:
                 if training.is_kept:
                     models[" ".join(words)] = training
@@ -245,7 +248,7 @@ class _Steps:
             "settings": dict(settings),
         }
         places = [] if seed is None else [*dict.fromkeys((step.train, step.test)), f"seed{seed}"]
-        words = "-".join(map(_slug, [step.kind, *places, digest_of(known)[:8]]))
+        words = "-".join(map(short_name, [step.kind, *places, digest_of(known)[:8]]))
         names = {name: training.model.name for name, training in models.items()}
         return replace(step, directory=f"runs/{words}", models=names)
 
@@ -264,8 +267,3 @@ def _pieces(part: Part) -> Callable[[Progress], object]:
 def _places(chosen: Sequence[StudyTraining], test: str) -> str:
     train_set = chosen[0].train
     return f"trained and tested on {test}" if train_set == test else f"trained on {train_set}, tested on {test}"
-
-
-def _slug(text: str) -> str:
-    """The last part of a path or of a name with settings, as words for a folder."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", Path(text).name).strip("-")[:40]
