@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {
     "baseline": "matched",
     "seeds": [0, 1],
     "data": {"train": TRAIN},
-    "wrap": {"arch": "unet", "size": "16x16", "classes": 4, "set": {"width": 2, "groups": 2, "depth": 2}},
+    "wrap": {"arch": "unet", "size": "16x16", "classes": 4, "set": {"width": 2, "groups": 2, "scales": 2}},
     "models": [{"name": "matched", "quantise": "identity:4"}, {"name": "vq", "quantise": "16x4"}],
     "recipe": {"epochs": 1, "augmentation": False},
     "stress": {"noise": "gaussian", "levels": [30], "draws": 1},
@@ -68,7 +68,7 @@ def test_its_tables_average_the_seeds_of_each_model_and_compare_with_the_baselin
     assert [row[0] for _, lines in architectures.sections for row in lines] == ["matched", "vq"]
     assert {row[-1] for _, lines in architectures.sections for row in lines} == {"2"}
     assert "matched" in claims.title
-    assert whole.write_report().read_text().startswith("<!DOCTYPE html>")
+    assert whole.write_report().read_text().startswith("<!doctype html>")
     suffixes = {path.suffix for path in (whole.path / "tables").iterdir()}
     assert suffixes == {".md", ".tex", ".csv"}
 
@@ -160,7 +160,7 @@ def test_the_command_prints_tables_and_writes_them(tmp_path: Path) -> None:
         arch = "unet"
         size = "16x16"
         classes = 4
-        set = {{ width = 2, groups = 2, depth = 2 }}
+        set = {{ width = 2, groups = 2, scales = 2 }}
         [[models]]
         name = "vq"
         quantise = "16x4"
@@ -171,6 +171,8 @@ def test_the_command_prints_tables_and_writes_them(tmp_path: Path) -> None:
         levels = [30]
         [analyse]
         check = "codebook"
+        levels = [30]
+        draws = 2
         [shift]
         metrics = "dice"
         data = "{TRAIN.removesuffix(",domain=A")}"
