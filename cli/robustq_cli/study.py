@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustq.request.study import read_study
+from robustq.request.study import read_study, short_name
 from robustq_cli import console, options
 from robustq_cli.command import DATA, OUTPUT, examples
 from robustq_cli.signals import PieceInHand
@@ -24,15 +24,13 @@ EXAMPLES = examples(
     ),
     (
         "The same in minutes, to see whether everything runs",
-        "robustq study lungs.toml --set recipe.epochs=1 --set seeds=[0] --out runs/try",
+        "robustq study lungs.toml --set recipe.epochs=1 --out runs/try",
     ),
 )
 
 File = Annotated[
     Path,
-    typer.Argument(
-        metavar="FILE.toml", rich_help_panel=DATA, help="Study file: models, seeds, data, what is measured."
-    ),
+    typer.Argument(metavar="FILE", rich_help_panel=DATA, help="Study file: models, seeds, data, what is measured."),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -40,7 +38,7 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         rich_help_panel=DATA,
-        help="Replace an entry of the file, such as data.train=PATH, seeds=[0] or recipe.epochs=10. Repeat the option "
+        help="Replace an entry of the file, such as data.train=PATH or recipe.epochs=10. Repeat the option "
         "for several.",
     ),
 ]
@@ -67,7 +65,11 @@ def study(
     What is finished is not computed again, so the same command continues a study that was stopped. A step that fails
     is named, and the others go on. At the end, tables and a page over everything are written.
     """
-    read_study(file, setting or [])  # wrong entries are refused here, before the slow import of torch
+    # Wrong entries are refused here, before the slow import of torch.
+    asked = read_study(file, setting or [])
+    if out is None:
+        out = Path("runs", short_name(asked.name))
+        console.say(f"The directory of the study is {out}. If it is stopped, the same command continues it.")
 
     from robustq.run.study import study as run_study
 
