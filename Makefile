@@ -2,10 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
+.PHONY: demo paper test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
+
+# Hours, on a GPU: the paper's setting. TRAIN and TEST are what --data takes; SET replaces entries of the file.
+paper: .venv/installed
+	$(BIN)/robustq study benchmarks/paper/paper.toml --out runs/paper \
+		--set 'data.train="$(TRAIN)"' --set 'data.test=["$(TRAIN)", "$(TEST)"]' $(SET)
 
 test: .venv/installed-test
 	$(BIN)/ruff check .

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from robustq.results.ranking import ranking as ranking
     from robustq.results.shift import Shift as Shift
     from robustq.results.stress_run import Run as Run
+    from robustq.results.study import Study as Study
     from robustq.run.analyse import analyse as analyse
     from robustq.run.minimal_level import minimal_level as minimal_level
     from robustq.run.minimal_levels import minimal_levels as minimal_levels
     from robustq.run.shift import shift as shift
     from robustq.run.stress import stress as stress
+    from robustq.run.study import study as study
     from robustq.training.calibrate import calibrate as calibrate
     from robustq.training.loss import QuantisedLoss as QuantisedLoss
     from robustq.training.recipe import Recipe as Recipe
@@ -63,6 +65,7 @@ _HOMES = {
     "Run": "results.stress_run",
     "Segmenter": "model.segmenter",
     "Shift": "results.shift",
+    "Study": "results.study",
     "analyse": "run.analyse",
     "calibrate": "training.calibrate",
     "card": "results.card",
@@ -78,6 +81,7 @@ _HOMES = {
     "ranking": "results.ranking",
     "shift": "run.shift",
     "stress": "run.stress",
+    "study": "run.study",
     "train": "training.train",
     "wrap": "model.wrap",
     "write_page": "results.page",
@@ -106,6 +110,7 @@ __all__ = [
     "Run",
     "Segmenter",
     "Shift",
+    "Study",
     "analyse",
     "calibrate",
     "card",
@@ -121,6 +126,7 @@ __all__ = [
     "ranking",
     "shift",
     "stress",
+    "study",
     "train",
     "wrap",
     "write_page",

@@ -184,27 +184,12 @@ def _by_architecture(
     runs: "list[Run]", baseline: str | None, per_label: bool
 ) -> "tuple[dict[str, object], list[Grid]]":
     """One line for each architecture, the mean over its training seeds, and the differences from a baseline."""
-    from robustq.report.architecture_table import architecture_grid
-    from robustq.report.sample_notes import ONE_NETWORK
-    from robustq.results.several_runs import architectures, join, remarks, shared_draws
-    from robustq.statistics import summarise_by_architecture
+    from robustq.results.by_architecture import by_architecture, by_architecture_grids, notes_on, shared_metrics
+    from robustq.results.several_runs import architectures
 
-    all_rows = join(runs)
-    metrics = [metric for metric in runs[0].metrics if all(metric in run.metrics for run in runs)]
-    rows = all_rows[all_rows["metric"].isin(metrics) | (all_rows["status"] == "failed")]
-    notes = [note for note in remarks(runs) if note != ONE_NETWORK]
-    draws = shared_draws(runs).text
-    table = summarise_by_architecture(rows, architectures(runs), by_label=per_label)
-    grids = [
-        architecture_grid(
-            table,
-            metric,
-            caption=_caption(runs[0], draws, metric),
-            notes=notes,
-            distance=_measures_distance(metric),
-        )
-        for metric in metrics
-    ]
+    table, notes = by_architecture(runs, architectures(runs), per_label=per_label), notes_on(runs)
+    metrics = shared_metrics(runs)
+    grids = by_architecture_grids(runs, table)
     document: dict[str, object] = {"notes": notes, "rows": table.to_dict("records")}
     if baseline is not None:
         from robustq.results.architecture_claims import architecture_claims, architecture_claims_grid
@@ -212,15 +197,3 @@ def _by_architecture(
         grids += [architecture_claims_grid(runs, baseline, metric, notes) for metric in metrics]
         document["claims"] = {m: architecture_claims(runs, baseline, m).to_dict("records") for m in metrics}
     return document, grids
-
-
-def _measures_distance(metric: str) -> bool:
-    from robustq.metric import parse_metrics
-
-    return next(iter(parse_metrics(metric).values())).measures_distance
-
-
-def _caption(run: "Run", draws: str, metric: str) -> str:
-    """The caption of a metric's table: the data, the draws, and for a distance how missed structures count."""
-    caption = ", ".join(filter(None, (run.asked["data"]["name"], draws)))
-    return f"{caption}, missed structures by {run.asked['missing']}" if _measures_distance(metric) else caption

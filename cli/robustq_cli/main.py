@@ -24,6 +24,7 @@ from robustq_cli import (
     shift,
     show,
     stress,
+    study,
     train,
     wrap,
 )
@@ -73,6 +74,7 @@ for panel, name, command, ending, needs_words in (
     (MEASURE, "analyse", analyse.analyse, analyse.EXAMPLES, False),
     (MEASURE, "minimal", minimal.minimal, minimal.EXAMPLES, True),
     (MEASURE, "shift", shift.shift, shift.EXAMPLES, True),
+    (MEASURE, "study", study.study, study.EXAMPLES, True),
     (READ, "compare", compare.compare, compare.EXAMPLES, True),
     (READ, "gate", gate.gate, gate.EXAMPLES, True),
     (READ, "card", card.card, card.EXAMPLES, True),

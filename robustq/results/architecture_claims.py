@@ -1,6 +1,6 @@
 """What runs of several training seeds say about architectures, compared with one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -13,13 +13,16 @@ from robustq.results.stress_run import Run
 from robustq.statistics.architecture_claims import claims_about_architectures
 
 
-def architecture_claims(runs: Sequence[Run], baseline: str, metric: str) -> pd.DataFrame:
+def architecture_claims(
+    runs: Sequence[Run], baseline: str, metric: str, names: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """The differences of architectures from a baseline, in one metric, over training seeds and patients.
 
     Args:
         runs: runs with the same cases, levels and noise.
         baseline: name of the architecture that the others are compared with.
         metric: a metric of all runs.
+        names: for the name of each model, the name of its architecture; by default its network and quantiser.
 
     Raises:
         RequestError: the networks of a training seed were trained on different cases, so they cannot be paired; or as
@@ -29,12 +32,15 @@ def architecture_claims(runs: Sequence[Run], baseline: str, metric: str) -> pd.D
     _check_same_training(runs)
     rows = rows[(rows["metric"] == metric) | (rows["status"] == "failed")]
     measure = next(iter(parse_metrics(metric).values()))
-    return claims_about_architectures(rows, architectures(runs), baseline, higher_is_better=measure.higher_is_better)
+    named = architectures(runs) if names is None else names
+    return claims_about_architectures(rows, named, baseline, higher_is_better=measure.higher_is_better)
 
 
-def architecture_claims_grid(runs: Sequence[Run], baseline: str, metric: str, notes: Sequence[str]) -> Grid:
+def architecture_claims_grid(
+    runs: Sequence[Run], baseline: str, metric: str, notes: Sequence[str], names: Mapping[str, str] | None = None
+) -> Grid:
     """The claims as a table; arguments as in `architecture_claims`, and `notes` on models and sample."""
-    claims, first = architecture_claims(runs, baseline, metric), runs[0]
+    claims, first = architecture_claims(runs, baseline, metric, names), runs[0]
     measure = next(iter(parse_metrics(metric).values()))
     caption = ", ".join(filter(None, (first.asked["data"]["name"], shared_draws(runs).text)))
     frame = first.to_frame()

@@ -1,7 +1,7 @@
 """What a run over several domains says of a model that was trained on one of them (Table 2 of the paper)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -54,10 +54,12 @@ class Shift:
     Attributes:
         run: a stress run over the domains; its levels above 0 are simulated shifts.
         analysis: the analysis `occupancy` of the same models and cases; None where no model has a codebook.
+        names: for the name of a model, the name of its architecture; by default its network and quantiser.
     """
 
     run: Run
     analysis: Analysis | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> list[str]:
@@ -79,7 +81,7 @@ class Shift:
         families: dict[tuple[str, str], list[str]] = {}
         for model in self.run.models:
             spec = self.run.spec(model)
-            name = f"{spec.architecture or 'network'} {spec.quantise}"
+            name = self.names.get(model, f"{spec.architecture or 'network'} {spec.quantise}")
             families.setdefault((name, self.trained[model]), []).append(model)
         return families
 

@@ -16,7 +16,7 @@ GROUP: Any = get_command(app)
 COMMANDS: dict[str, Any] = GROUP.commands
 STAGES = {
     "Make a model": ["wrap", "train"],
-    "Measure it": ["stress", "analyse", "minimal", "shift"],
+    "Measure it": ["stress", "analyse", "minimal", "shift", "study"],
     "Read results": ["compare", "gate", "card", "claims", "report", "show"],
     "The toolbox": ["list", "new", "doctor", "data"],
 }

@@ -1,0 +1,269 @@
+"""Runs a study: models x seeds x data are trained, stressed, analysed and tested in every domain."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from robustq.errors import RequestError, StorageError
+from robustq.metric import parse_metrics
+from robustq.one_writer import one_writer
+from robustq.request.study import StudyRequest, read_study, short_name
+from robustq.results.study import Study
+from robustq.results.study_file import Step, StudyFile
+from robustq.run.analyse import analyse
+from robustq.run.progress import Progress
+from robustq.run.shift import shift
+from robustq.run.stress import stress
+from robustq.run.study_data import StudyData
+from robustq.run.study_progress import StudyProgress
+from robustq.run.study_trainings import StudyTraining, digest_of
+from robustq.training.train import Epoch, train
+from robustq.whole_file import in_words
+
+Part = Callable[[int, int], object]
+"""Called with how far a step is, and the whole of it, when everything computed is written."""
+
+Work = Callable[[Part], Step]
+"""Does a step, and says how it ended."""
+
+
+def study(
+    request: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    settings: Sequence[str] = (),
+    device: str = "auto",
+    executor: str = "local",
+    on_note: Callable[[str], object] = lambda note: None,
+    on_progress: Callable[[StudyProgress], object] = lambda progress: None,
+) -> Study:
+    """Train, stress and analyse a grid of models, training seeds and data, and make the tables over all of them.
+
+    What is finished in the folder is not computed again: a training is known by all that determines it, a run by its
+    trainings, data and settings. A study that was killed goes on when it is called again. A step that fails is
+    recorded, and the others go on.
+
+    Args:
+        request: a study file (TOML), or a mapping with the same contents.
+        out: folder of the study; by default `runs/` and the name of the study.
+        settings: texts such as "data.train=PATH", which replace entries of the file.
+        device: device of trainings and runs.
+        executor: where the runs are computed.
+        on_note: called with each sentence on a step.
+        on_progress: called when a step begins, and with each epoch or batch of pieces that is written.
+
+    Returns:
+        The study, with its bundles, runs and tables. `failures` says what could not be done.
+
+    Raises:
+        RequestError: the file is wrong, a dataset cannot be opened, or another process writes into the folder.
+        StorageError: the disk is full, can only be read, or is gone.
+    """
+    asked = read_study(request, settings)
+    folder = Path("runs", short_name(asked.name)) if out is None else Path(out)
+    for measured in (asked.stress, asked.shift or {}):
+        parse_metrics(measured.get("metrics", "dice"))
+    data = StudyData(
+        tuple(dict.fromkeys((*asked.train, *asked.test, *(asked.domains if asked.shift is not None else ()))))
+    )
+    trainings = [
+        StudyTraining(model, text, seed, data, folder / "trainings", device)
+        for text in asked.train
+        for seed in asked.seeds
+        for model in asked.models
+    ]
+    for training in trainings[: len(asked.models)]:  # what no training could do is refused before the first one
+        training.check()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise in_words(folder, error) from error
+    steps = _Steps(asked, data, trainings, folder, {"device": device, "executor": executor}, on_note)
+    with one_writer(folder):
+        record = StudyFile(asked.name, asked.baseline, [])
+        planned = steps.planned()
+        for number, (step, work) in enumerate(planned):
+            at = StudyProgress(number, len(planned), step.name)
+            on_progress(at)
+            ended = _ended(step, work, _reporting(at, on_progress))
+            if ended.reason:
+                on_note(f"{step.name} failed: {ended.reason}")
+            record.steps.append(ended)
+            record.write(folder)
+        on_progress(StudyProgress(len(planned), len(planned), "tables and page"))
+        return Study(folder)
+
+
+def _reporting(at: StudyProgress, on_progress: Callable[[StudyProgress], object]) -> Part:
+    return lambda part, parts: on_progress(replace(at, part=part, parts=parts))
+
+
+def _ended(step: Step, work: Work, part: Part) -> Step:
+    """The step as it ended. Only a disk that stops the work, and the user, end the study."""
+    try:
+        return work(part)
+    except StorageError:
+        raise
+    except RequestError as error:
+        return replace(step, reason=str(error))
+    except Exception as error:
+        return replace(step, reason=f"{type(error).__name__}: {error}")
+
+
+class _Steps:
+    """The steps of a study, in their order."""
+
+    def __init__(
+        self,
+        asked: StudyRequest,
+        data: StudyData,
+        trainings: Sequence[StudyTraining],
+        folder: Path,
+        shared: Mapping[str, Any],
+        on_note: Callable[[str], object],
+    ) -> None:
+        self._asked, self._data, self._trainings = asked, data, trainings
+        self._folder, self._shared, self._on_note = folder, shared, on_note
+
+    def planned(self) -> list[tuple[Step, Work]]:
+        """Each step as it fails, and the work that does it: trainings first, then runs, then the domains."""
+        asked = self._asked
+        steps = [self._train(training) for training in self._trainings]
+        for train_set in asked.train:
+            for test_set in asked.test:
+                for seed in asked.seeds:
+                    chosen = [one for one in self._trainings if (one.train, one.seed) == (train_set, seed)]
+                    steps.append(self._stress(chosen, test_set, seed))
+                    if asked.analyse is not None:
+                        steps.append(self._analyse(chosen, test_set, seed, asked.analyse))
+        return steps if asked.shift is None else [*steps, self._shift(asked.shift)]
+
+    def _train(self, training: StudyTraining) -> tuple[Step, Work]:
+        name = f"training {training.model.name} of seed {training.seed} on {training.train}"
+        step = Step("train", name, train=training.train, models={training.model.name: training.model.name})
+
+        def work(part: Part) -> Step:
+            done = replace(step, directory=self._relative(training.bundle.parent))
+            if training.is_kept:
+                self._on_note(f"{name} was finished before, in {training.bundle.parent}.")
+                return done
+            training.note()
+
+            def on_epoch(epoch: Epoch) -> None:
+                part(epoch.epoch, training.recipe.epochs)
+
+            dataset = self._data[training.train]
+            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self._on_note)
+            return done
+
+        return step, work
+
+    def _stress(self, chosen: Sequence[StudyTraining], test: str, seed: int) -> tuple[Step, Work]:
+        step = Step("stress", f"stress of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
+
+        def work(part: Part) -> Step:
+            models = self._trained(chosen)
+            begun = self._begun(step, models, [test], seed, self._asked.stress)
+            out = self._folder / begun.directory
+            run = stress(
+                _bundles(models),
+                self._data[test],
+                out=out,
+                on_progress=_pieces(part),
+                **self._shared,
+                **self._asked.stress,
+            )
+            run.draw()
+            return begun
+
+        return step, work
+
+    def _analyse(
+        self, chosen: Sequence[StudyTraining], test: str, seed: int, settings: Mapping[str, Any]
+    ) -> tuple[Step, Work]:
+        step = Step("analyse", f"analysis of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
+
+        def work(part: Part) -> Step:
+            models = self._trained(chosen)
+            begun = self._begun(step, models, [test], seed, settings)
+            out = self._folder / begun.directory
+            dataset = self._data[test]
+            analyse(_bundles(models), dataset, out=out, on_progress=_pieces(part), **self._shared, **settings)
+            return begun
+
+        return step, work
+
+    def _shift(self, settings: Mapping[str, Any]) -> tuple[Step, Work]:
+        asked = self._asked
+        sets = list(asked.domains)
+        step = Step("shift", "every model in every domain", train=", ".join(asked.train), test=", ".join(sets))
+
+        def work(part: Part) -> Step:
+            models = self._trained(self._trainings)
+            begun = self._begun(step, models, sets, None, settings)
+            out = self._folder / begun.directory
+            datasets = [self._data[text] for text in sets]
+            shift(_bundles(models), datasets, out=out, on_progress=_pieces(part), **self._shared, **settings)
+            return begun
+
+        return step, work
+
+    def _trained(self, chosen: Sequence[StudyTraining]) -> dict[str, StudyTraining]:
+        """The trainings that are finished, by the names of their networks in a run.
+
+        Raises:
+            RequestError: none is finished.
+        """
+        several_sets = len({training.train for training in chosen}) > 1
+        models = {}
+        for training in chosen:
+            words = [
+                training.model.name,
+                *([short_name(training.train)] if several_sets else []),
+                f"seed{training.seed}",
+            ]
+            try:
+                if training.is_kept:
+                    models[" ".join(words)] = training
+            except RequestError:  # the network cannot be made, which its training says
+                continue
+        if not models:
+            raise RequestError("none of its models was trained")
+        return models
+
+    def _begun(
+        self,
+        step: Step,
+        models: Mapping[str, StudyTraining],
+        tests: Sequence[str],
+        seed: int | None,
+        settings: Mapping[str, Any],
+    ) -> Step:
+        """The step with its directory, whose name changes when models, data or settings do."""
+        known = {
+            "models": {name: training.digest for name, training in models.items()},
+            "data": [self._data.digest(text) for text in tests],
+            "settings": dict(settings),
+        }
+        places = [] if seed is None else [*dict.fromkeys((step.train, step.test)), f"seed{seed}"]
+        words = "-".join(map(short_name, [step.kind, *places, digest_of(known)[:8]]))
+        names = {name: training.model.name for name, training in models.items()}
+        return replace(step, directory=f"runs/{words}", models=names)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+
+def _bundles(models: Mapping[str, StudyTraining]) -> dict[str, Path]:
+    return {name: training.bundle for name, training in models.items()}
+
+
+def _pieces(part: Part) -> Callable[[Progress], object]:
+    return lambda progress: part(progress.done, progress.total)
+
+
+def _places(chosen: Sequence[StudyTraining], test: str) -> str:
+    train_set = chosen[0].train
+    return f"trained and tested on {test}" if train_set == test else f"trained on {train_set}, tested on {test}"

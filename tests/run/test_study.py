@@ -1,0 +1,191 @@
+"""A study: what it trains, what it keeps, and how it goes on."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import robustq
+from commands import robustq as command
+from robustq.errors import RequestError
+from robustq.request.study import read_study
+from robustq.run import study_trainings
+from robustq.run.study_data import StudyData
+from robustq.run.study_progress import StudyProgress
+from robustq.run.study_trainings import StudyTraining
+
+TRAIN = "phantom:first=3,cases=5,domain=A"
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "baseline": "matched",
+    "seeds": [0, 1],
+    "data": {"train": TRAIN},
+    "wrap": {"arch": "unet", "size": "16x16", "classes": 4, "set": {"width": 2, "groups": 2, "scales": 2}},
+    "models": [{"name": "matched", "quantise": "identity:4"}, {"name": "vq", "quantise": "16x4"}],
+    "recipe": {"epochs": 1, "augmentation": False},
+    "stress": {"noise": "gaussian", "levels": [30], "draws": 1},
+}
+
+
+def changed(**entries: Any) -> dict[str, Any]:
+    """The small study with other entries."""
+    return {**deepcopy(SMALL), **entries}
+
+
+def rows(study: robustq.Study) -> list[str]:
+    """The values of every run as text, in the order of the steps."""
+    return [run.to_frame().drop(columns="seconds", errors="ignore").to_csv() for run in study.runs]
+
+
+def bundles(folder: Path) -> dict[Path, int]:
+    """The time at which each bundle of a study was written."""
+    return {path: path.stat().st_mtime_ns for path in (folder / "trainings").glob("*/model.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> robustq.Study:
+    """The study, run in one go."""
+    return robustq.study(SMALL, out=tmp_path_factory.mktemp("whole") / "study")
+
+
+def test_every_model_is_trained_with_every_seed_and_stressed(whole: robustq.Study) -> None:
+    assert whole.failures == {}
+    assert [step.kind for step in whole.steps] == ["train"] * 4 + ["stress"] * 2
+    assert [run.models for run in whole.runs] == [["matched seed0", "vq seed0"], ["matched seed1", "vq seed1"]]
+    specs = {name: robustq.load(path).spec for name, path in whole.bundles.items()}
+    assert sorted((str(spec.quantise), spec.seed) for spec in specs.values()) == [
+        ("identity:4", 0),
+        ("identity:4", 1),
+        ("vq:16x4", 0),
+        ("vq:16x4", 1),
+    ]
+
+
+def test_its_tables_average_the_seeds_of_each_model_and_compare_with_the_baseline(whole: robustq.Study) -> None:
+    (architectures,), (claims,) = whole.tables.values()
+    assert [row[0] for _, lines in architectures.sections for row in lines] == ["matched", "vq"]
+    assert {row[-1] for _, lines in architectures.sections for row in lines} == {"2"}
+    assert "matched" in claims.title
+    assert whole.write_report().read_text().startswith("<!doctype html>")
+    suffixes = {path.suffix for path in (whole.path / "tables").iterdir()}
+    assert suffixes == {".md", ".tex", ".csv"}
+
+
+def test_a_study_that_was_stopped_ends_as_one_that_was_not(whole: robustq.Study, tmp_path: Path) -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop_in_the_last_training(progress: StudyProgress) -> None:
+        if (progress.done, progress.part) == (3, 1):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        robustq.study(SMALL, out=tmp_path, on_progress=stop_in_the_last_training)
+    kept = bundles(tmp_path)
+    resumed = robustq.study(SMALL, out=tmp_path)
+    assert len(kept) == 3
+    assert kept.items() <= bundles(tmp_path).items()
+    assert resumed.steps == whole.steps
+    assert rows(resumed) == rows(whole)
+    for name, path in whole.bundles.items():
+        assert path.read_bytes() == resumed.bundles[name].read_bytes()
+
+
+def test_a_finished_study_trains_nothing_again(whole: robustq.Study) -> None:
+    before = bundles(whole.path)
+    notes: list[str] = []
+    again = robustq.study(SMALL, out=whole.path, on_note=notes.append)
+    assert bundles(whole.path) == before
+    assert sum("was finished before" in note for note in notes) == 4
+    assert again.steps == whole.steps
+
+
+def digest(document: dict[str, Any]) -> str:
+    """By what the first training of a study is known."""
+    request = read_study(document)
+    data = StudyData(request.train)
+    first = StudyTraining(request.models[0], request.train[0], request.seeds[0], data, Path(), "cpu")
+    return first.digest
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"recipe": {"epochs": 1, "augmentation": True}},
+        {"recipe": {"epochs": 2, "augmentation": False}},
+        {"recipe": {"epochs": 1, "augmentation": False, "split_seed": 1}},
+        {"data": {"train": "phantom:first=4,cases=5,domain=A"}},
+        {"seeds": [1]},
+        {"models": [{"name": "matched", "quantise": "identity:2"}]},
+        {"models": [{"name": "matched", "quantise": "identity:4", "recipe": {"learning-rate": 0.1}}]},
+    ],
+)
+def test_what_determines_a_training_changes_its_name(entries: dict[str, Any]) -> None:
+    assert digest(changed(**entries)) != digest(SMALL)
+
+
+def test_what_does_not_determine_a_training_keeps_its_name() -> None:
+    others = {"name": "other", "baseline": "vq", "stress": {"noise": "blur"}, "seeds": [0, 5]}
+    assert digest(changed(**others)) == digest(SMALL)
+
+
+def test_changed_training_code_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest(SMALL)
+    monkeypatch.setattr(study_trainings, "TRAINING_CODE", 0)
+    assert digest(SMALL) != before
+
+
+def test_a_step_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    models = [*SMALL["models"][:1], {"name": "wild", "quantise": "16x4", "recipe": {"freeze": "nothing"}}]
+    study = robustq.study(changed(models=models, seeds=[0]), out=tmp_path)
+    assert list(study.failures) == [f"training wild of seed 0 on {TRAIN}"]
+    assert [run.models for run in study.runs] == [["matched seed0"]]
+
+
+def test_what_no_training_could_do_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="the model 'matched' of the study: epochs=0"):
+        robustq.study(changed(recipe={"epochs": 0}), out=tmp_path)
+    with pytest.raises(RequestError, match="no dataset has this name"):
+        robustq.study(changed(data={"train": TRAIN, "test": "phantm"}), out=tmp_path)
+    assert not (tmp_path / "trainings").exists()
+
+
+def test_the_command_prints_tables_and_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(
+        f"""
+        name = "small"
+        [wrap]
+        arch = "unet"
+        size = "16x16"
+        classes = 4
+        set = {{ width = 2, groups = 2, scales = 2 }}
+        [[models]]
+        name = "vq"
+        quantise = "16x4"
+        [recipe]
+        epochs = 1
+        [stress]
+        draws = 1
+        levels = [30]
+        [analyse]
+        check = "codebook"
+        levels = [30]
+        draws = 2
+        [shift]
+        metrics = "dice"
+        data = "{TRAIN.removesuffix(",domain=A")}"
+        """
+    )
+    done = command("study", "small.toml", "--set", f"data.train={TRAIN}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 steps done" in done.stderr
+    folder = tmp_path / "runs" / "small"
+    steps = json.loads((folder / "study.json").read_text())["steps"]
+    assert [step["kind"] for step in steps] == ["train", "stress", "analyse", "shift"]
+    assert (folder / "tables" / "shift.tex").exists()
+    assert (folder / "report.html").exists()
+    refused = command("study", "small.toml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "give --set data.train=DATA" in refused.stderr
