@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from statistics import median_low
 
 import numpy as np
 import SimpleITK
@@ -14,6 +15,9 @@ DICOM = ".dcm"
 
 UNEVEN = 0.1
 """Slices lie evenly if no step between neighbours differs from the usual one by more than this share of it."""
+
+SAME_PLACE = 1e-3
+"""Slices that are nearer to each other than this, in mm, are one slice."""
 
 _PATIENT, _ORIENTATION, _SPACINGS = "0010|0020", "0020|0037", ("0028|0030", "0018|1164")
 """Tags of the patient's ID, of the directions of an image, and of the distance between its pixels."""
@@ -103,12 +107,15 @@ def _check_stack(series: str, headers: dict[str, SimpleITK.ImageFileReader]) -> 
     origins = {name: np.array(header.GetOrigin()) for name, header in headers.items()}
     steps = {pair: origins[pair[1]] - origins[pair[0]] for pair in pairwise(headers)}
     along = {pair: float(step @ directions[first][:, 2]) for pair, step in steps.items()}
-    usual = float(np.median([abs(step) for step in along.values()]))
+    # The lower one of two in the middle: of three slices with a gap, the smaller distance is the usual one.
+    usual = median_low(abs(step) for step in along.values())
     for (before, after), step in along.items():
-        if abs(abs(step) - usual) > UNEVEN * usual or usual == 0:
+        if abs(step) < SAME_PLACE:
+            raise CaseError(f"{series}: {before} and {after} lie at the same place: keep one of them")
+        if abs(abs(step) - usual) > UNEVEN * usual:
             raise CaseError(
                 f"{series}: the slices are {usual:.4g} mm apart, but {before} and {after} are {abs(step):.4g} mm "
-                "apart: a slice is missing or there twice, so fetch the series again"
+                "apart: a slice is missing, so fetch the series again"
             )
     tilted = next((pair for pair, step in steps.items() if np.linalg.norm(step) > abs(along[pair]) * (1 + 1e-3)), None)
     if tilted is not None:
