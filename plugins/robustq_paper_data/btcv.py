@@ -1,8 +1,7 @@
 """The dataset `btcv`: abdominal CT of the challenge Beyond the Cranial Vault."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 from robustq.dataset import Case, Entry
 from robustq_data.files import Files, read_case
@@ -34,11 +33,11 @@ class BTCVDataset(AbstractPaperDataset):
     """
 
     name = "btcv"
-    labels: ClassVar[Mapping[int, str]] = dict(enumerate(ORGANS, start=1))
     wrap_options = ("--dims", "3", "--spacing", "1.5x1.5x2", "--normalise", "min-max", "--patch", "96x96x96")
 
     def __init__(self, path: str | Path) -> None:
         root = folder_of(path)
+        self.labels = dict(enumerate(ORGANS, start=1))
         self.notes = Notes()
         expected = "it needs img/img0001.nii.gz with label/label0001.nii.gz, or imagesTr/ with labelsTr/"
         self.cases = by_id(_cases(root, self.notes), root, expected)

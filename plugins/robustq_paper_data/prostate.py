@@ -2,9 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 from robustq.dataset import Case, Entry
 from robustq.errors import CaseError
@@ -33,14 +32,13 @@ class ProstateDataset(AbstractPaperDataset):
     `COLLECTION/PATIENT/STUDY/SERIES/`, as the archive's program writes it, or in a folder of any name: then the
     patient stands in its files. Masks are `Training/PATIENT.nrrd`, and also `PATIENT_truth.nrrd` and
     `PATIENT_correctedLabels.nrrd`. The patients of the parts Leaderboard and Test have the split "test"; the paper
-    used the 60 of Training.
+    used the 60 of Training. Which zone has the value 1 is not written there; 1 for the peripheral zone is the custom.
 
     Args:
         path: folder with both downloads.
     """
 
     name = "nci-isbi-2013"
-    labels: ClassVar[Mapping[int, str]] = {1: "peripheral zone", 2: "central gland"}
     wrap_options = (
         *("--dims", "3", "--spacing", "0.5x0.5x1.5", "--normalise", "z-score"),
         *("--crop", "192x192x64"),
@@ -48,6 +46,7 @@ class ProstateDataset(AbstractPaperDataset):
 
     def __init__(self, path: str | Path) -> None:
         root = folder_of(path)
+        self.labels = {1: "peripheral zone", 2: "central gland"}
         self.notes = Notes()
         expected = (
             f"it needs folders of .dcm files of patients such as {' and '.join(f'{site}-01-0001' for site in SITES)}, "
