@@ -58,7 +58,7 @@ app = typer.Typer(cls=Group, rich_markup_mode="rich")
 
 @app.callback()
 def data() -> None:
-    """Look through a dataset before training, or make one of a public download."""
+    """Look through a dataset, or copy a public download."""
 
 
 def check(data: Data, json: options.Json = False) -> int:
