@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     ("What a folder of images and masks holds, and what is odd about it", "robustq data check DATA"),
-    ("The same for a program to read", "robustq data check DATA --json"),
     ("A public download, made into data for --data", "robustq data prepare btcv --from RawData --to btcv"),
 )
 
@@ -119,7 +118,7 @@ def prepare(name: Name, source: From, target: To, json: options.Json = False) ->
 
 
 app.command("check", cls=Command, help=prose(check.__doc__), epilog=EXAMPLES, no_args_is_help=True)(check)
-app.command("prepare", cls=Command, help=prose(prepare.__doc__), no_args_is_help=True)(prepare)
+app.command("prepare", cls=Command, help=prose(prepare.__doc__), epilog=EXAMPLES, no_args_is_help=True)(prepare)
 
 
 def _lines(result: "Survey") -> dict[str, str]:
