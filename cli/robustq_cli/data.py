@@ -1,20 +1,21 @@
-"""The command robustq data check, which looks through a dataset before anybody trains on it."""
+"""The commands robustq data check and prepare, which look through a dataset and make one of a public download."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from robustq_cli import complete, console, options
-from robustq_cli.command import Command, Group, examples, prose
+from robustq_cli.command import DATA, OUTPUT, Command, Group, examples, prose
 
 if TYPE_CHECKING:
     from robustq.data.survey import Survey
 
 EXAMPLES = examples(
     ("What a folder of images and masks holds, and what is odd about it", "robustq data check DATA"),
-    ("The same for a program to read", "robustq data check DATA --json"),
+    ("A public download, made into data for --data", "robustq data prepare btcv --from RawData --to btcv"),
 )
 
 SHOWN = 5
@@ -29,12 +30,34 @@ Data = Annotated[
     ),
 ]
 
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=complete.one_item("datasets"),
+        help="The download: btcv, nci-isbi-2013, nih-xlsor or jsrt. Settings may follow, as in jsrt:subset=all.",
+    ),
+]
+From = Annotated[
+    Path,
+    typer.Option("--from", metavar="DIR", rich_help_panel=DATA, help="Folder into which the download was unpacked."),
+]
+To = Annotated[
+    Path,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        rich_help_panel=OUTPUT,
+        help="Folder to write. If an earlier call wrote there, only what is missing or changed is written again.",
+    ),
+]
+
 app = typer.Typer(cls=Group, rich_markup_mode="rich")
 
 
 @app.callback()
 def data() -> None:
-    """Look through a dataset before training."""
+    """Look through a dataset, or copy a public download."""
 
 
 def check(data: Data, json: options.Json = False) -> int:
@@ -62,7 +85,40 @@ def check(data: Data, json: options.Json = False) -> int:
     return console.say_left_out(result.left_out)
 
 
+def prepare(name: Name, source: From, target: To, json: options.Json = False) -> int:
+    """Copy the cases of a public download into an ordinary folder, and print the line that wraps a network for them.
+
+    The folder holds images, masks, the table cases.csv for --data, and manifest.json with a checksum of every file.
+    Nothing is resampled: the printed options of robustq wrap do that as the paper did. A second call checks what is
+    there and goes on. The exit status is 3 if some cases cannot be used; each is named with the reason.
+    """
+    from robustq.run.prepare import prepare as prepare_download
+
+    milestones = console.Milestones()
+    with console.progress() as bars:
+        bar = bars.add_task("copying cases", total=None)
+
+        def on_case(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+            milestones(done, total)
+
+        result = prepare_download(name, source, target, on_case)
+    if json:
+        console.print_json(asdict(result))
+    else:
+        console.print_pairs(
+            {
+                "cases": f"{len(result.written)} written, {len(result.kept)} already there and unchanged",
+                "data": f"--data {result.table}",
+                "wrap": result.wrap,
+            }
+        )
+    console.say_remarks(result.remarks)
+    return console.say_left_out(result.failures)
+
+
 app.command("check", cls=Command, help=prose(check.__doc__), epilog=EXAMPLES, no_args_is_help=True)(check)
+app.command("prepare", cls=Command, help=prose(prepare.__doc__), epilog=EXAMPLES, no_args_is_help=True)(prepare)
 
 
 def _lines(result: "Survey") -> dict[str, str]:

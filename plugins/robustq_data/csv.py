@@ -7,10 +7,11 @@ import pandas as pd
 
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
+from robustq_data.dicom_series import dicom_files
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import find, same_spelling
 from robustq_data.notes import Notes
-from robustq_data.reading import suffix_of
+from robustq_data.reading import without_suffix
 from robustq_data.settings import parse_ignore, parse_labels, parse_window
 
 NEEDED, KNOWN = ("image", "label"), ("image", "label", "domain", "split", "group")
@@ -91,14 +92,12 @@ class CSVDataset(AbstractDataset):
             )
         image, mask = (find(table.parent, line[name]) for name in NEEDED)
         for path in (image, mask):
-            if not path.is_file() and not path.is_symlink():
+            if not path.is_file() and not path.is_symlink() and not dicom_files(path):
                 advice = "write / between its folders" if "\\" in str(path) else "correct the path"
                 raise RequestError(f"{table}, line {number}: there is no file {path}: {advice}")
         if line.get("split", "") not in SPLITS:
             raise RequestError(f"{table}, line {number}: split {line['split']!r} is not train, val or test")
-        suffix = suffix_of(image)
-        identity = Path(line["image"]).as_posix()
-        identity = same_spelling(identity[: -len(suffix)] if suffix else identity)
+        identity = same_spelling(without_suffix(Path(line["image"])))
         if identity in self._files:
             raise RequestError(f"{table}, line {number}: the case {identity} is listed twice: remove one line")
         self._files[identity] = Files((image,), mask)

@@ -13,6 +13,7 @@ from robustq.data.placement import placed
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import CaseError
 from robustq.shapes import by
+from robustq_data.dicom_series import dicom_files
 from robustq_data.itk_file import detached
 from robustq_data.notes import BY_ARRAY_ORDER, TURNED, Notes
 from robustq_data.reading import read, suffix_of
@@ -21,7 +22,7 @@ from robustq_data.stored import Stored
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a case: one or several images that hold its channels, and the mask."""
+    """The files of a case: one or several images that hold its channels, and the mask. A DICOM series is its folder."""
 
     images: tuple[Path, ...]
     mask: Path
@@ -89,7 +90,7 @@ def fingerprint(files: Files) -> str:
     alone, because the models of earlier versions remember it so.
     """
     digest = sha256()
-    for path in files.images:
+    for path in (file for image in files.images for file in dicom_files(image) or (image,)):
         values = detached(path) if suffix_of(path) == ".nhdr" and path.is_file() else None
         for part in (path, values):
             digest.update(part.read_bytes() if part is not None and part.is_file() else b"")

@@ -6,8 +6,9 @@ from pathlib import Path
 from unicodedata import normalize
 
 from robustq.errors import RequestError
+from robustq_data.dicom_series import dicom_files
 from robustq_data.notes import UNREAD, Notes
-from robustq_data.reading import suffix_of
+from robustq_data.reading import suffix_of, without_suffix
 
 _UNREAD_KINDS = (
     ".bmp", ".gif", ".webp", ".jp2", ".j2k", ".ppm", ".pgm", ".heic", ".avif", ".svs", ".czi",
@@ -21,6 +22,7 @@ BROKEN_LINK = "links to a folder or file that is not there, which were passed ov
 def image_files(folder: Path, root: Path, notes: Notes) -> dict[str, Path]:
     """The image files below a folder, by relative path without suffix. Hidden files and other files are left out.
 
+    A folder below it that holds `.dcm` files and no image of another kind is a DICOM series, and counts as one image.
     Links are followed. A link with an image's suffix counts as an image also if its target is not there; reading it
     says so. Other links without a target go into `notes`, and so do images of kinds that are not read, with their path
     below `root`. Names are normalised (NFC), because one system writes ü as
@@ -34,15 +36,16 @@ def image_files(folder: Path, root: Path, notes: Notes) -> dict[str, Path]:
         relative = path.relative_to(folder)
         suffix = suffix_of(path)
         broken = path.is_symlink() and not path.exists()
-        if not suffix:
+        series = path.is_dir()
+        if not suffix and not series:
             if broken:
                 notes.add(BROKEN_LINK, path.relative_to(root).as_posix())
             elif path.name.lower().endswith(_UNREAD_KINDS):
                 notes.add(UNREAD, path.relative_to(root).as_posix())
             continue
-        if not path.is_file() and not broken:
+        if not (path.is_file() or broken or series):
             continue
-        name = same_spelling(relative.as_posix()[: -len(suffix)])
+        name = same_spelling(relative.as_posix() if series else without_suffix(relative))
         if name in images:
             raise RequestError(f"{images[name]} and {path} have the same name: keep one of them")
         images[name] = path
@@ -73,9 +76,15 @@ def find(root: Path, name: str) -> Path:
 
 
 def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Every file below a folder and its linked folders. A link that leads back to a folder above is not followed."""
+    """Every file and DICOM series below a folder and its linked folders, but not the files of a series.
+
+    A link that leads back to a folder above is not followed.
+    """
     real = folder.resolve()
     if real in above:
+        return
+    if above and _is_series(folder):
+        yield folder
         return
     for path in folder.iterdir():
         if path.name.startswith("."):
@@ -84,3 +93,9 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             yield from _below(path, (*above, real))
         else:
             yield path
+
+
+def _is_series(folder: Path) -> bool:
+    """Whether a folder holds DICOM files, and no image of another kind nor a folder."""
+    slices = dicom_files(folder)
+    return bool(slices) and not any(path.is_dir() or suffix_of(path) for path in folder.iterdir())

@@ -4,11 +4,9 @@ import math
 import re
 from pathlib import Path
 
-import numpy as np
 import SimpleITK
 
-from robustq.data.grid import Grid, invertible
-from robustq.errors import CaseError
+from robustq_data.itk_image import stored_image
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
 
@@ -20,9 +18,6 @@ _READERS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO
 _HEADER = 2**16
 """The text of a header ends within this many bytes."""
 
-_TO_NIFTI = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""ITK's directions are left, posterior, superior."""
-
 
 def read_itk(path: Path, suffix: str) -> Stored:
     """The content of an NRRD or MetaImage file.
@@ -32,17 +27,14 @@ def read_itk(path: Path, suffix: str) -> Stored:
     """
     _check_promise(path, suffix)
     image = SimpleITK.ReadImage(str(path), imageIO=_READERS[suffix])
-    values = SimpleITK.GetArrayFromImage(image)
-    values = np.moveaxis(values, -1, 0) if image.GetNumberOfComponentsPerPixel() > 1 else values[None]
-    values = values.transpose(0, *range(values.ndim - 1, 0, -1))  # SimpleITK's arrays have the last axis first
-    spacing = tuple(float(step) for step in image.GetSpacing())
-    if values.ndim not in (3, 4):
-        raise CaseError(f"{path.name} has {values.ndim - 1} axes: known are two or three")
-    grid = _grid(image, _states_directions(path))
-    if values.ndim == 4 and values.shape[-1] == 1:
-        values, spacing = values[..., 0], spacing[:2]
-    # These formats write a spacing of 1 where none was given.
-    return Stored(values, spacing, "mm" if any(step != 1 for step in spacing) else "px", grid)
+    # These formats write a spacing of 1 where none was given, also along an axis that is dropped.
+    in_mm = any(step != 1 for step in (image.GetSpacing()[:2] if _flat(image) else image.GetSpacing()))
+    return stored_image(image, path.name, in_mm=in_mm, states_directions=_states_directions(path))
+
+
+def _flat(image: SimpleITK.Image) -> bool:
+    """Whether a volume has one slice."""
+    return bool(image.GetDimension() == 3 and image.GetSize()[2] == 1)
 
 
 def _check_promise(path: Path, suffix: str) -> None:
@@ -71,15 +63,6 @@ def detached(path: Path) -> Path | None:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEADER)
-
-
-def _grid(image: SimpleITK.Image, states_directions: bool) -> Grid:
-    axes = image.GetDimension()
-    affine = np.eye(4)
-    affine[:axes, :axes] = np.reshape(image.GetDirection(), (axes, axes)) * np.array(image.GetSpacing())
-    affine[:axes, 3] = image.GetOrigin()
-    identity = bool(np.array_equal(affine, np.eye(4)))
-    return Grid(_TO_NIFTI @ affine, states_directions and invertible(affine), identity)
 
 
 def _states_directions(path: Path) -> bool:

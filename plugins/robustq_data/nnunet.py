@@ -12,7 +12,7 @@ from robustq.errors import CaseError, RequestError
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import image_files
 from robustq_data.notes import WITHOUT_IMAGE, Notes
-from robustq_data.reading import suffix_of
+from robustq_data.reading import without_suffix
 from robustq_data.settings import group_of, parse_window
 
 _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
@@ -108,8 +108,8 @@ def _describe(root: Path) -> dict[str, Any]:
 
 def _channels(files: Files) -> tuple[str, ...]:
     """The numbers of the channels that have a file of their own; none where one file holds all."""
-    names = (path.name[: -len(suffix_of(path))] for path in files.images)
-    mask = files.mask.name[: -len(suffix_of(files.mask))]
+    names = (without_suffix(Path(path.name)) for path in files.images)
+    mask = without_suffix(Path(files.mask.name))
     return tuple(name[-4:] for name in names if len(name) > len(mask))
 
 

@@ -1,4 +1,4 @@
-"""Reads one image file: its values, its spacing, where it lies, and the range of its stored type."""
+"""Reads one image file or DICOM series: its values, its spacing, where it lies, and the range of its stored type."""
 
 import math
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robustq.errors import CaseError
 from robustq_data.array_file import ARRAYS, read_arrays
+from robustq_data.dicom_series import read_dicom
 from robustq_data.itk_file import ITK, read_itk
 from robustq_data.nifti_file import NIFTI, read_nifti
 from robustq_data.picture_file import PICTURES, read_picture
@@ -20,11 +21,16 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
+def without_suffix(path: Path) -> str:
+    """The path without its image suffix, with / between folders. A folder, which is a DICOM series, has none."""
+    return path.as_posix()[: len(path.as_posix()) - len(suffix_of(path))]
+
+
 def read(path: Path, *, mask: bool = False, beside: tuple[int, ...] | None = None) -> Stored:
-    """Read an image file with one of `SUFFIXES`.
+    """Read an image file with one of `SUFFIXES`, or a folder that is a DICOM series.
 
     Args:
-        path: path of the file.
+        path: path of the file or of the folder.
         mask: whether the file holds a mask; then a palette is ignored, because it only serves display.
         beside: the shape of the case's mask, which decides which axis of an array holds channels.
 
@@ -37,7 +43,9 @@ def read(path: Path, *, mask: bool = False, beside: tuple[int, ...] | None = Non
             f"{path.name} is a link to {os.readlink(path)}, which is not there: fetch the file it stands for"
         )
     try:
-        if suffix in PICTURES:
+        if path.is_dir():
+            stored = read_dicom(path)
+        elif suffix in PICTURES:
             stored = read_picture(path, mask)
         elif suffix in NIFTI:
             stored = read_nifti(path)

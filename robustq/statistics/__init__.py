@@ -2,7 +2,7 @@
 
 This file lists the public names; each is defined in the file of its subject.
 
-May import `request/`, `data/`, `scoring/`, `network/`, `one_writer` and what stands below them.
+May import `request/`, `data/`, `scoring/`, `network/`, `one_writer`, `raw_dataset` and what stands below them.
 """
 
 from robustq.statistics.against_baseline import compare as compare

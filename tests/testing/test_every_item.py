@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from networks import settings
+from raw_downloads import DOWNLOADS
 from robustq import registry
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import RequestError
@@ -69,7 +70,7 @@ def files(root: Path) -> dict[str, str]:
         "csv": f"csv:{root / 'table.csv'}",
         "nnunet": f"nnunet:{root}",
         "phantom": "phantom:cases=2",
-    }
+    } | {name: f"{name}:{write(root / name)}" for name, write in DOWNLOADS.items()}
 
 
 @pytest.mark.parametrize("name", registry.names("datasets"))
