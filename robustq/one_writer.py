@@ -52,7 +52,7 @@ def one_writer(target: Path) -> Iterator[None]:
 def _holder(writer: Path) -> str:
     """The process that holds the lock, in words."""
     try:
-        holder = json.loads(writer.read_text())
+        holder = json.loads(writer.read_text(encoding="utf-8"))
         return f"process {holder['process']} on {holder['host']}, which began at {holder['began']},"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -68,7 +68,7 @@ def gate(
     for file, text in written.items():
         if file is not None:
             with whole_file(file) as partial:
-                partial.write_text(text())
+                partial.write_text(text(), encoding="utf-8")
     if json:
         criteria_met = [vars(line) for line in decided.lines]
         console.print_json({"run": decided.run, "outcome": decided.outcome, "criteria": criteria_met})

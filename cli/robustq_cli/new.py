@@ -58,7 +58,7 @@ def new(
     for file, text in plugin(name, group).items():
         path = target / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     console.print_pairs(
         {
             "written": f"{target}/",
@@ -88,7 +88,7 @@ def plugin(name: str, kind: str) -> dict[str, str]:
     templates = files("robustq_cli") / "templates" / "plugin"
 
     def fill(*path: str) -> str:
-        return Template(templates.joinpath(*path).read_text()).substitute(words)
+        return Template(templates.joinpath(*path).read_text(encoding="utf-8")).substitute(words)
 
     words["use"] = fill(kind, "use.txt").strip()
     return {

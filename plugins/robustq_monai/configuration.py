@@ -99,7 +99,7 @@ class Configuration:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         document = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise RequestError(f"{file} cannot be read: {' '.join(str(error).split())}") from error

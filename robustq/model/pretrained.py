@@ -113,7 +113,7 @@ def read_json(file: Path, framework: str) -> dict[str, Any]:
     if not file.is_file():
         raise RequestError(f"there is no {file.name} in {file.parent}: give a folder as {framework} wrote it")
     try:
-        document = json.loads(file.read_text())
+        document = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{file} is not JSON: {error}") from error
     if not isinstance(document, dict):

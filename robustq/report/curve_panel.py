@@ -39,4 +39,6 @@ def band_handle(label: str) -> "Artist":
 def over_patients(groups: pd.Series) -> str:
     """`over 28 patients`, `over 26 to 28 patients`: the number of groups behind each point of some curves."""
     numbers = sorted({int(number) for number in groups})
+    if not numbers:
+        return "over no patient"
     return f"over {count(1, 'patient') if numbers == [1] else f'{span(numbers)} patients'}"

@@ -105,7 +105,7 @@ def read_criteria(path: Path) -> list[Criterion]:
     if not path.is_file():
         raise RequestError(f"there is no file {path}: write the criteria into one, as docs/commands.md shows")
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} is not TOML: {error}") from error
     tables = document.get("criteria")

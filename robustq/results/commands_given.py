@@ -73,7 +73,7 @@ def recorded(directory: RunDirectory, device: torch.device) -> Iterator[None]:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        entries: list[dict[str, str]] = json.loads((path / _NAME).read_text())
+        entries: list[dict[str, str]] = json.loads((path / _NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return []
     return entries
@@ -95,7 +95,7 @@ def _command_line() -> str:
 def _hardware(device: torch.device) -> str:
     processor = platform.processor() or platform.machine()
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
     except OSError:
         pass

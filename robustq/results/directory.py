@@ -108,7 +108,7 @@ class RunDirectory:
                 f"no run in {self.path}: it has no {self._name}{writers}; create one with robustq {self.command} --out"
             )
         try:
-            document: Any = json.loads((self.path / self._name).read_text())
+            document: Any = json.loads((self.path / self._name).read_text(encoding="utf-8"))
         except (ValueError, RecursionError, OSError) as error:
             raise RequestError(f"{self.path / self._name} cannot be read: {error}") from error
         if not isinstance(document, dict) or not isinstance(document.get("asked"), dict):

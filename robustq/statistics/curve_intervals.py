@@ -51,8 +51,11 @@ def curve_intervals(means: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFr
 
 def _columns(values: Float[np.ndarray, "g k"], places: Sequence[int | None]) -> Float[np.ndarray, "g k"]:
     """The columns at these places, NaN where there is none."""
-    missing = np.full(len(values), np.nan)
-    return np.stack([missing if place is None else values[:, place] for place in places], axis=1)
+    columns = np.full((len(values), len(places)), np.nan)
+    for column, place in enumerate(places):
+        if place is not None:
+            columns[:, column] = values[:, place]
+    return columns
 
 
 def _mean(values: Float[np.ndarray, " g"]) -> float:

@@ -59,7 +59,7 @@ class History:
 
     def write(self, path: Path) -> None:
         """Write a CSV file with one line per epoch."""
-        with whole_file(path) as partial, partial.open("w", newline="") as file:
+        with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Epoch)])
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in self.epochs)

@@ -1,5 +1,6 @@
 """Writes DICOM series as scanners do: one file for each slice."""
 
+import locale
 from pathlib import Path
 
 import numpy as np
@@ -47,4 +48,6 @@ def write_series(
         }.items():
             slice_.SetMetaData(tag, text)
         writer.SetFileName(str(folder / f"{begin}{count - place:03}.dcm"))
+        character_type = locale.setlocale(locale.LC_CTYPE)
         writer.Execute(slice_)
+        locale.setlocale(locale.LC_CTYPE, character_type)  # the writer sets it to C, and text files would be ASCII

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 
 import robustq
 from analyses import analyse, model
+from earlier_version import with_rows_folder
 from networks import noise, small
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Case, Entry, own_range
@@ -46,6 +47,7 @@ def of_an_earlier_version(run: Path, copy: Path) -> Path:
     """A copy of a run directory without the rows that only figures need, and without figures."""
     shutil.copytree(run, copy)
     shutil.rmtree(copy / "figures")
+    with_rows_folder(copy)
     for path in copy.rglob("*.parquet"):
         table = pq.read_table(path)
         pq.write_table(table.filter(np.array(table["status"]) != "figure"), path)

@@ -369,16 +369,15 @@ def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
         ["plain"],
         ["vq"],
     ]
-    (panel,) = run.plot().axes
-    frame = run.summary_frame()
-    bottom, lowest = panel.get_ylim()[0], max(0, (frame["mean"] - frame["sd"]).min())
-    assert bottom <= lowest < bottom + 0.1
-    drawn = {str(line.get_label()): (line.get_color(), line.get_linestyle()) for line in panel.lines}
+    figure = run.plot()
+    (panel,) = figure.axes
+    drawn = {str(line.get_label()): (line.get_color(), line.get_marker()) for line in panel.lines}
     assert set(drawn) == {"vq", "plain", "vq, attack from plain", "plain, attack from vq"}
-    assert drawn["vq, attack from plain"] == (drawn["vq"][0], ":")
-    assert drawn["plain, attack from vq"] == (drawn["plain"][0], "--")
+    # The colour is that of the model which is shown the attack, the marker that of the attacked one.
+    assert drawn["vq, attack from plain"] == (drawn["vq"][0], drawn["plain"][1])
+    assert drawn["plain, attack from vq"] == (drawn["plain"][0], drawn["vq"][1])
     assert drawn["vq"][0] != drawn["plain"][0]
-    assert {text.get_text() for text in panel.get_legend().get_texts()} == set(drawn)
+    assert set(drawn) < {text.get_text() for text in figure.legends[0].get_texts()}
 
 
 @pytest.mark.parametrize(

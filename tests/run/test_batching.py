@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import robustq
 from analyses import model
+from earlier_version import with_rows_folder
 from networks import noise, small
 from robustq.model.segmenter import Segmenter
 from robustq.run import trial as trial_module
@@ -72,13 +73,20 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+def lose_a_batch(directory: Path) -> None:
+    """Leave the run as a process that was killed leaves it."""
+    rows = with_rows_folder(directory)
+    (directory / "results.parquet").unlink()
+    next(iter(rows.iterdir())).unlink()
+
+
 def test_what_a_trial_found_is_said_once_and_repeated_by_a_resumed_run(tried: list[str], tmp_path: Path) -> None:
     notes: list[str] = []
     whole = robustq.stress({"m": model()}, DATA, **ASKED, out=tmp_path, on_note=notes.append).to_frame()
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["batching"] == {"m": {"batch_size": 2, "memory_format": "channels_last"}}
     assert notes == ["Fastest here, by a short trial: 2 images a pass, channels last (m). --batch-size fixes it."]
-    next(iter((tmp_path / "rows").iterdir())).unlink()
+    lose_a_batch(tmp_path)
     again = robustq.stress({"m": model()}, DATA, **ASKED, out=tmp_path, on_note=notes.append).to_frame()
     assert (tried, len(notes)) == (["m"], 1)
     pd.testing.assert_frame_equal(whole, again)
@@ -110,7 +118,7 @@ def test_an_analysis_takes_it_too(tried: list[str], tmp_path: Path) -> None:
 
 def test_a_run_that_an_earlier_version_began_goes_on_without_a_trial(tried: list[str], tmp_path: Path) -> None:
     whole = robustq.stress({"m": model()}, DATA, **ASKED, batch_size=16, out=tmp_path).to_frame()
-    next(iter((tmp_path / "rows").iterdir())).unlink()
+    lose_a_batch(tmp_path)
     pd.testing.assert_frame_equal(whole, robustq.stress({"m": model()}, DATA, **ASKED, out=tmp_path).to_frame())
     assert tried == []
     assert "batching" not in json.loads((tmp_path / "run.json").read_text())

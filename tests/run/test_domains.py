@@ -81,7 +81,7 @@ def test_one_domain_is_shown_as_a_sample_without_domains() -> None:
     grid = curve_grid(run.curves())
     assert [section for section, _ in grid.sections] == ["gaussian"]
     assert list(grid.heads) == []
-    assert [panel.get_title() for panel in run.plot().axes] == ["gaussian"]
+    assert run.plot().get_suptitle() == "gaussian"
 
 
 def test_cases_that_took_part_in_training_are_told_by_domain() -> None:

@@ -391,8 +391,9 @@ def test_many_perturbations_are_drawn_in_rows_of_panels_with_one_legend(tmp_path
         out=tmp_path / "run",
     )
     figure = run.plot("hd95")
-    assert [panel.get_title() for panel in figure.axes] == [*names, "", "", ""]
-    assert [panel.get_legend() is not None for panel in figure.axes] == [True, *[False] * 7]
+    assert [panel.get_title() for panel in figure.axes if panel.axison] == names
+    assert len({panel.get_subplotspec().rowspan.start for panel in figure.axes}) > 1
+    assert len(figure.legends) == 1
     run.draw()
     files = sorted(path.name for path in (tmp_path / "run" / "curves").iterdir())
     assert files == ["dice.pdf", "dice.png", "hd95.pdf", "hd95.png"]

@@ -28,7 +28,7 @@ def render(page: Page) -> str:
     environment.filters["data_url"] = _data_url
     templates = files("robustq.report.page") / "templates"
     # Our own two files are the only text that is not escaped.
-    style, script = (Markup((templates / name).read_text()) for name in ("page.css", "page.js"))
+    style, script = (Markup((templates / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
         page=page, style=style, script=script, digest=digest, settled=SETTLED, charts=charts, matrix=matrix

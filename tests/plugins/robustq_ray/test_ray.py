@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import robustq
+from earlier_version import with_rows_folder
 from robustq.errors import RequestError, StorageError
 from robustq.run.progress import open_executor
 
@@ -84,8 +85,9 @@ def test_ray_gives_the_rows_of_the_local_executor_and_each_continues_the_run_of_
     local, several = stressed(tmp_path / "local"), stressed(tmp_path / "several", executor="ray:2")
     pd.testing.assert_frame_equal(local, several)
     for folder, executor in (("local", "ray:2"), ("several", "local")):
+        rows = with_rows_folder(tmp_path / folder)
         (tmp_path / folder / "results.parquet").unlink()
-        for file in sorted((tmp_path / folder / "rows").iterdir())[::2]:
+        for file in sorted(rows.iterdir())[::2]:
             file.unlink()
         pd.testing.assert_frame_equal(local, stressed(tmp_path / folder, executor=executor))
 
