@@ -33,7 +33,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     volume = np.random.default_rng(0).integers(0, 255, (4, 24, 24), np.uint8)
     marks = np.random.default_rng(1).integers(0, 5, (1, 2, 4, 24, 24), np.uint8)
     kept = Kept(HOSTILE[0], "gaussian", 30.0, ["unet"], [("dice 0.90", "dice 0.40")])
-    keep_picture(run, 1, kept, clean=volume, truth=marks[0, 0] % 2, perturbed=[volume[::-1]], marks=marks)
+    images = {"clean": volume, "truth": marks[0, 0] % 2, "perturbed": [volume[::-1]], "marks": marks}
+    stacks = {"level_images": volume[None, :2], "level_truths": marks[:1, 0, :2] % 2, "level_answers": marks[:, 0, :2]}
+    keep_picture(run, 1, kept, **images, stacks=stacks)
     (run / "commands.json").write_text(
         '[{"command": "stress", "line": "robustq stress --data \'<b>\'", "hardware": "a processor", '
         '"started": "2026-01-01T00:00:00+00:00", "finished": "2026-01-01T00:03:00+00:00"}]'
@@ -108,7 +110,7 @@ def test_a_click_on_a_column_sorts_and_a_second_click_turns_the_order_round(show
 
 def test_filters_leave_what_was_chosen(shown: Any) -> None:
     visible = "table.matrix tbody tr:visible"
-    assert shown.locator(visible).count() == 3 * 2 * 3
+    assert shown.locator(visible).count() == 3 * 2 * 4  # three perturbations, and the mean over them
     shown.locator("select[data-filter=perturbation]").select_option("poisson")
     assert shown.locator(visible).count() == 2 * 3
     shown.locator("select[data-filter=domain]").select_option("B")
