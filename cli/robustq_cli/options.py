@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from robustq_cli import complete
-from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS
+from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS, STATISTICS
 
 # Models can also be given without an option. The help shows only `--model`, which mentions this.
 Models = Annotated[list[Path] | None, typer.Argument(metavar="MODEL", hidden=True, show_default=False)]
@@ -74,6 +74,15 @@ Preset = Annotated[
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.preset(),
         help="Also take the perturbations that suit a kind of image: mri, ct, xray, or all (every perturbation).",
+    ),
+]
+Metrics = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=STATISTICS,
+        autocompletion=complete.several_items("metrics"),
+        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px, ece, ace, brier, nll.",
     ),
 ]
 Levels = Annotated[

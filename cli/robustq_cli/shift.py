@@ -64,15 +64,6 @@ Baseline = Annotated[
         "'unet none'.",
     ),
 ]
-Metrics = Annotated[
-    str,
-    typer.Option(
-        metavar="NAMES",
-        rich_help_panel=STATISTICS,
-        autocompletion=complete.several_items("metrics"),
-        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px, ece, ace, brier, nll.",
-    ),
-]
 
 
 def shift(
@@ -85,7 +76,7 @@ def shift(
     levels: Levels = None,
     draws: options.DrawsOfKind = None,
     seed: options.NoiseSeed = 0,
-    metrics: Metrics = "dice,hd95",
+    metrics: options.Metrics = "dice,hd95",
     baseline: Baseline = None,
     out: options.RunDirectory = None,
     json: options.Json = False,

@@ -65,15 +65,6 @@ MaxDraws = Annotated[
         help="Largest number of repetitions that --draws auto gives a level. By default 100.",
     ),
 ]
-Metrics = Annotated[
-    str,
-    typer.Option(
-        metavar="NAMES",
-        rich_help_panel=STATISTICS,
-        autocompletion=complete.several_items("metrics"),
-        help="Metrics, separated by commas: dice, iou, hd95, hausdorff@99, assd, nsd@2px, ece, ace, brier, nll.",
-    ),
-]
 Missing = Annotated[
     str,
     typer.Option(
@@ -138,7 +129,7 @@ def stress(
     seed: options.NoiseSeed = 0,
     compat: options.Compat = None,
     clip: options.Clip = False,
-    metrics: Metrics = "dice",
+    metrics: options.Metrics = "dice",
     missing: Missing = "diagonal",
     out: options.RunDirectory = None,
     details: Details = False,

@@ -19,10 +19,12 @@ class Mixed(NamedTuple):
     Attributes:
         held: the bottleneck of the clean image, everything else of the perturbed ones.
         handed: the bottlenecks of the perturbed images, everything else of the clean one.
+
+    Both are None where an answer of a mixed pass is not finite.
     """
 
-    held: Bool[Tensor, "n l *s"]
-    handed: Bool[Tensor, "n l *s"]
+    held: Bool[Tensor, "n l *s"] | None
+    handed: Bool[Tensor, "n l *s"] | None
 
 
 def clean_maps(model: Segmenter, case: Case, batch_size: int, *, skips: bool) -> list[Tensor]:
@@ -75,13 +77,13 @@ def mixed_answers(model: Segmenter, clean: Case, drawn: Sequence[Case], bottlene
 
     with model.exchanging(hand):
         handed = _masks(model, clean.image.expand_as(images), clean.slice_axis, batch_size)
-    return Mixed(held, handed)
+    return Mixed(None, None) if held is None or handed is None else Mixed(held, handed)
 
 
 def skip_answers(
     model: Segmenter, drawn: Sequence[Case], skip: Tensor, scale: int, batch_size: int
-) -> Bool[Tensor, "n l *s"]:
-    """The answers to perturbed images with one scale of the skips from the clean image.
+) -> Bool[Tensor, "n l *s"] | None:
+    """The answers to perturbed images with one scale of the skips from the clean image; None if one is not finite.
 
     Args:
         model: a segmenter in evaluation mode.
@@ -100,8 +102,11 @@ def skip_answers(
         return _masks(model, torch.stack([draw.image for draw in drawn]), drawn[0].slice_axis, batch_size)
 
 
-def _masks(model: Segmenter, images: Tensor, axis: int | None, batch_size: int) -> Tensor:
-    answers = predict(model, images, batch_size=batch_size, axis=axis)
+def _masks(model: Segmenter, images: Tensor, axis: int | None, batch_size: int) -> Tensor | None:
+    """The masks of all images on the CPU; None if a class score is not finite."""
+    answers = list(predict(model, images, batch_size=batch_size, axis=axis))
+    if not all(bool(answer.finite.all()) for answer in answers):
+        return None
     return torch.cat([answer.masks.cpu() for answer in answers])
 
 

@@ -15,6 +15,7 @@ from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.latent.latents import Latent
+from robustq.model.predict import NOT_FINITE
 from robustq.model.segmenter import Segmenter
 from robustq.report.grid import Grid
 from robustq.scoring.mean_dice import mean_dice
@@ -54,6 +55,7 @@ class Pathways(AbstractAnalyser):
         self._clean_codes: torch.Tensor | None = None
         self._clean_dice = math.nan
         self._moved = False
+        self._answered = True
         self._dice: list[tuple[float, float, float]] = []
         self._by_skip: list[list[float]] = []
 
@@ -76,7 +78,7 @@ class Pathways(AbstractAnalyser):
         assert latent.output is not None, "needs_output is set"
         self._maps, self._case, self._clean_codes = [], case, latent.codes
         self._clean_dice = mean_dice(latent.output[0].cpu(), case)
-        self._moved, self._dice, self._by_skip = False, [], []
+        self._moved, self._answered, self._dice, self._by_skip = False, latent.answered, [], []
 
     def observe(self, draws: Draws) -> None:
         """Answer the mixed passes of some draws, and measure their Dice."""
@@ -84,7 +86,8 @@ class Pathways(AbstractAnalyser):
         assert clean is not None, "begin comes first"
         assert output is not None, "needs_output is set"
         self._moved = self._moved or any(_differ(drawn, clean) for drawn in draws.cases)
-        if self._moved or math.isnan(self._clean_dice):
+        self._answered = self._answered and draws.latent.answered
+        if self._moved or not self._answered or math.isnan(self._clean_dice):
             return
         if not self._maps:
             self._maps = clean_maps(self.model, clean, draws.batch_size, skips=self.skips)
@@ -94,12 +97,18 @@ class Pathways(AbstractAnalyser):
         if flipped:
             drawn = [draws.cases[place] for place in flipped]
             mixed = mixed_answers(self.model, clean, drawn, self._maps[-1], draws.batch_size)
+            if mixed.held is None or mixed.handed is None:
+                self._answered = False
+                return
             for place, held, handed in zip(flipped, mixed.held, mixed.handed, strict=True):
                 kept[place], exchanged[place] = mean_dice(held, clean), mean_dice(handed, clean)
         self._dice += zip(perturbed, kept, exchanged, strict=True)
         if self.skips:
             for scale in range(len(self._maps) - 1):
                 answers = skip_answers(self.model, draws.cases, self._maps[scale], scale, draws.batch_size)
+                if answers is None:
+                    self._answered = False
+                    return
                 gains = [mean_dice(masks, clean) - dice for masks, dice in zip(answers, perturbed, strict=True)]
                 if scale == len(self._by_skip):
                     self._by_skip.append([])
@@ -112,6 +121,9 @@ class Pathways(AbstractAnalyser):
 
     def end(self) -> Iterable[Finding]:
         """The four Dice values, the loss, its two shares, and what a clean bottleneck restores; means over draws."""
+        if not self._answered:
+            yield Finding("pathway_loss", None, reason=NOT_FINITE)
+            return
         if not self._dice:
             yield Finding("pathway_loss", None, reason=MOVED if self._moved else NO_LABEL)
             return

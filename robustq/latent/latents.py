@@ -25,6 +25,7 @@ class Latent:
         codes: codes of each stage, (N, P, Q), or None without a codebook.
         grid: the extents whose product is P: slices, then windows, then tokens along each axis.
         output: masks that the model predicts, (N, L, *S); None where the decoder was not run.
+        answered: whether all class scores behind `output` are finite; where they are not, its masks mean nothing.
     """
 
     embedding: Float[Tensor, "n p d"]
@@ -32,6 +33,7 @@ class Latent:
     codes: Int[Tensor, "n p q"] | None
     grid: tuple[int, ...]
     output: Bool[Tensor, "n l *s"] | None = None
+    answered: bool = True
 
 
 @torch.no_grad()
@@ -59,9 +61,12 @@ def latent(model: Segmenter, images: Images, *, batch_size: int, axis: int | Non
     grid = (*slices, *windows, *flat[0][0].shape[2:])
     assert embedding is not None, "every model has an embedding"
     assert quantised is not None, "every model has quantised vectors"
-    batches = predict(model, images, batch_size=batch_size, axis=axis) if output else ()
-    masks = torch.cat([answers.masks for answers in batches]) if output else None
-    return Latent(embedding, quantised, codes, grid, masks)
+    if not output:
+        return Latent(embedding, quantised, codes, grid)
+    batches = list(predict(model, images, batch_size=batch_size, axis=axis))
+    masks = torch.cat([answers.masks for answers in batches])
+    answered = all(bool(answers.finite.all()) for answers in batches)
+    return Latent(embedding, quantised, codes, grid, masks, answered)
 
 
 def _flat(

@@ -14,6 +14,7 @@ from robustq.data.slices import from_slices, to_slices
 from robustq.dataset import Case, Entry, own_range
 from robustq.errors import RequestError
 from robustq.latent.latents import latent
+from robustq.model.predict import NOT_FINITE
 from robustq.model.segmenter import Segmenter
 from robustq.scoring.mean_dice import mean_dice
 from robustq_latent.mixed_passes import clean_maps, mixed_answers, skip_answers
@@ -182,6 +183,23 @@ def test_a_case_without_a_label_has_no_pathways() -> None:
     empty = replace(clean, mask=torch.zeros_like(clean.truth))
     (finding,) = findings(small(), empty, drawn(empty))
     assert finding.reason == NO_LABEL
+
+
+def test_a_piece_with_an_answer_that_is_not_finite_has_no_pathways() -> None:
+    torch.manual_seed(3)
+    network = TwoPaths().eval()
+    model = robustq.wrap(network, "none", at="down", example=noise(1, 1, 12, 10)).eval()
+    clean = case(12, 10)
+    broken = drawn(clean)
+    broken[1] = replace(broken[1], image=broken[1].image * 1e38 * 1e5)
+    analyser = Pathways(model)
+    analyser.begin(clean, latent(model, clean.image[None], batch_size=2, axis=None, output=True))
+    images = torch.stack([draw.image for draw in broken])
+    seen = latent(model, images, batch_size=2, axis=None, output=True)
+    assert not seen.answered
+    analyser.observe(Draws(0, seen, None, broken, 2))
+    (finding,) = analyser.end()
+    assert (finding.value, finding.reason) == (None, NOT_FINITE)
 
 
 def test_the_two_parts_are_drawn_in_a_panel_for_each_model() -> None:
