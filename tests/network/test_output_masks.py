@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,20 @@ def test_sigmoid_masks_may_overlap_and_stand_at_one_half() -> None:
 def test_one_channel_is_one_label() -> None:
     assert default_answer(1) == "sigmoid"
     assert masks(torch.tensor([[[[-1.0, 1.0]]]]), "sigmoid", 1).tolist() == [[[[False, True]]]]
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("size", [(7, 9), (4, 5, 6)])
+def test_each_voxel_gets_the_class_that_numpy_finds_however_scores_lie_in_memory(
+    classes: int, size: tuple[int, ...]
+) -> None:
+    scores = torch.randn(2, classes, *size, generator=torch.Generator().manual_seed(classes)).round()  # with ties
+    scores[0, 0] = -torch.inf
+    innermost = scores.movedim(1, -1).contiguous().movedim(-1, 1)
+    expected = scores.numpy().argmax(1)
+    for one in (scores, innermost):
+        found = masks(one, "softmax", classes - 1)
+        assert (found.numpy() == (expected[:, None] == np.arange(1, classes).reshape(-1, *[1] * len(size)))).all()
 
 
 def test_probabilities_are_read_as_they_are_with_and_without_a_background_channel() -> None:
