@@ -47,7 +47,9 @@ def batch_size_asked(asked: int | None, begun: Mapping[str, Any]) -> int | Liter
     return asked or begun.get("batch_size", FASTEST)
 
 
-def fastest(seconds: Callable[[Batching], float], largest: int, most: int) -> Batching | None:
+def fastest(
+    seconds: Callable[[Batching], float], largest: int, most: int, *, cut_short: bool = False
+) -> Batching | None:
     """The fastest way, found with few passes; None if the passes do not suffice to find it.
 
     The batch is doubled as long as that saves time. The better memory format of the two smallest batches is kept for
@@ -57,20 +59,24 @@ def fastest(seconds: Callable[[Batching], float], largest: int, most: int) -> Ba
         seconds: seconds for an image; infinite for a way in which the model does not run.
         largest: largest number of images in a pass.
         most: number of images that may be passed in all.
+        cut_short: whether the fastest of the ways that were tried is taken where the passes end. On a processor a
+            larger batch saves little and can cost much; on a GPU it saves most of the time.
     """
     formats: Sequence[MemoryFormat] = get_args(MemoryFormat)
-    if most < PASSES * len(formats) * (1 + 2):
+    if most < PASSES * len(formats) * (1 if cut_short else 1 + 2):
         return None
     times: dict[Batching, float] = {}
     size, found = 1, None
     while True:
         ways = [Batching(size, memory_format) for memory_format in formats]
         if PASSES * sum(way.batch_size for way in [*times, *ways]) > most:
-            return None
+            return found if cut_short else None
         times.update((way, seconds(way)) for way in ways)
         before, found = found, _quickest(times)
+        if math.isinf(times[found]):
+            return None
         if size == largest or (before is not None and found.batch_size < size):
-            return None if math.isinf(times[found]) else found
+            return found
         formats = formats if before is None else [found.memory_format]
         size = min(largest, 2 * size)
 

@@ -23,7 +23,9 @@ DATA = "phantom:cases=2,domain=A"
 ASKED: dict[str, Any] = {"noise": ["gaussian"], "levels": [30], "draws": 3}
 
 
-def found(times: dict[tuple[int, str], float], *, most: int = 1000) -> tuple[Batching | None, list[Batching]]:
+def found(
+    times: dict[tuple[int, str], float], *, most: int = 1000, cut_short: bool = False
+) -> tuple[Batching | None, list[Batching]]:
     """The fastest way for these times, and the ways that were timed; a way that is not named does not run."""
     timed: list[Batching] = []
 
@@ -31,7 +33,7 @@ def found(times: dict[tuple[int, str], float], *, most: int = 1000) -> tuple[Bat
         timed.append(way)
         return times.get((way.batch_size, way.memory_format), float("inf"))
 
-    return fastest(seconds, 16, most), timed
+    return fastest(seconds, 16, most, cut_short=cut_short), timed
 
 
 def test_a_network_that_is_fastest_with_one_image_is_timed_with_two_at_most() -> None:
@@ -58,6 +60,15 @@ def test_a_small_run_is_tried_not_at_all_and_a_trial_that_cannot_end_finds_nothi
     assert found(times, most=11) == (None, [])
     assert found(times, most=30)[0] is None
     robustq.stress({"m": model()}, DATA, **ASKED, on_note=pytest.fail)
+
+
+def test_a_trial_on_a_processor_that_cannot_end_takes_the_fastest_way_it_tried() -> None:
+    times = {(size, name): 1 / size for size in (1, 2, 4, 8, 16) for name in ("contiguous", "channels_last")}
+    assert found(times, most=3, cut_short=True) == (None, [])
+    assert found(times, most=4, cut_short=True)[0] == Batching(1)
+    assert found(times, most=30, cut_short=True)[0] == Batching(4)
+    assert found(times, cut_short=True) == found(times)
+    assert found({}, most=4, cut_short=True)[0] is None
 
 
 @pytest.fixture
