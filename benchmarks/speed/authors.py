@@ -47,7 +47,7 @@ def main() -> None:
     number = 1
     for _ in range(setup.rounds):
         for precision, total in ours.items():
-            seconds, number, _ = run_of(model, setup, precision)
+            seconds, number = run_of(model, setup, precision)
             total.wall.extend(seconds.wall)
             total.cpu.extend(seconds.cpu)
         part = in_turn({"authors": partial(authors_way, model, image, mask, number // 2)}, rounds=1, warm=0)["authors"]

@@ -36,7 +36,7 @@ def main() -> None:
     ours, best = Seconds([], []), Seconds([], [])
     number = 0
     for _ in range(setup.rounds):
-        seconds, number, _ = run_of(model, setup, "bf16")
+        seconds, number = run_of(model, setup, "bf16")
         plain = in_turn({"best": lambda: passes(networks, images, batch, layout)}, rounds=1, warm=0)["best"]
         for total, part in ((ours, seconds), (best, plain)):
             total.wall.extend(part.wall)

@@ -4,7 +4,8 @@
 
 Scripts run one after the other, and what they print is shown. A script that fails, takes longer than the limit, or
 needs a library that is not installed gets a line that says so, and the others run nevertheless. RESULTS.md is written
-where all run at their full size. `windows` and `processes` take longer or need more processors, and are run by hand.
+where they run at their full size; the lines of scripts that are not named stay, and each line has its day. `windows`
+and `executors` take longer or need more processors, and are run by hand.
 """
 
 import argparse
@@ -110,9 +111,20 @@ def line(script: str, row: Row) -> str:
         spread,
         verdict,
         f"`{script}`",
+        f"{date.today()}",
         row["note"],
     )
     return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+
+def kept_lines(path: Path) -> dict[str, list[str]]:
+    """The lines of an earlier RESULTS.md, by script."""
+    lines: dict[str, list[str]] = {}
+    for text in path.read_text("utf-8").splitlines() if path.exists() else ():
+        script = next((name for name in SCRIPTS if f"| `{name}` |" in text), None)
+        if script is not None:
+            lines.setdefault(script, []).append(text)
+    return lines
 
 
 def main() -> None:
@@ -121,31 +133,33 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all scripts work")
     parser.add_argument("--limit", type=float, default=900, help="seconds after which a script is ended")
     asked = parser.parse_args()
-    lines, begun = [], monotonic()
+    results, begun = FOLDER / "RESULTS.md", monotonic()
+    lines = kept_lines(results)
     for script in asked.scripts or SCRIPTS:
         print(f"\n{script} ({monotonic() - begun:.0f} s so far)", flush=True)
         rows, reason = run(script, ["--quick"] if asked.quick else [], asked.limit)
-        lines += [line(script, row) for row in rows]
+        lines[script] = [line(script, row) for row in rows]
         if reason:
-            lines.append(f"| {script} |  |  |  |  |  | not measured | `{script}` | {reason} |")
+            lines[script].append(f"| {script} |  |  |  |  |  | not measured | `{script}` | {date.today()} | {reason} |")
     text = f"""# Speed
 
-Written by `make speed` on {date.today()} in {(monotonic() - begun) / 60:.0f} minutes. Each line is one figure of
-`.venv/bin/python benchmarks/speed/SCRIPT.py`; its first lines say what is measured. Each script runs on one thread.
+Written by `make speed` or, for some scripts, `.venv/bin/python benchmarks/speed/run_all.py SCRIPT ...`. Each line is
+one figure of `.venv/bin/python benchmarks/speed/SCRIPT.py`; its first lines say what is measured. Each script runs on
+one thread.
 
 Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}. {versions()}.
 
 Ratio: the median over rounds in which ours and the peer take turns. By CPU time: the same from the processor's seconds,
 which other programs disturb less. Spread: the smallest and the largest ratio of a round.
 
-| question | against | target | ratio | by CPU time | spread | verdict | script | note |
-|---|---|---|---:|---:|---|---|---|---|
-""" + "".join(f"{row}\n" for row in lines)
-    if asked.scripts or asked.quick:
+| question | against | target | ratio | by CPU time | spread | verdict | script | day | note |
+|---|---|---|---:|---:|---|---|---|---|---|
+""" + "".join(f"{row}\n" for script in SCRIPTS for row in lines.get(script, ()))
+    if asked.quick:
         print(f"\n{text}")
     else:
-        (FOLDER / "RESULTS.md").write_text(text, encoding="utf-8")
-        print(f"\n{FOLDER / 'RESULTS.md'} written")
+        results.write_text(text, encoding="utf-8")
+        print(f"\n{results} written")
 
 
 if __name__ == "__main__":
