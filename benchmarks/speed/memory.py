@@ -2,7 +2,7 @@
 
 Each run has a process of its own, whose peak is read at its end: 10 draws against 1000 of one case of 64×64, and 10
 cases of 1024×1024 against 300 (the cache of prepared cases bounded at 64 MB, which 13 of them fill). The network is a
-small UNet.
+small UNet; for the large images, one convolution.
 
     .venv/bin/python benchmarks/speed/memory.py [--quick]
 """
@@ -49,7 +49,8 @@ def run(cases: int, draws: int, extent: int) -> None:
     """A stress run in this process; prints its peak of memory in MB."""
     torch.set_num_threads(1)
     prepared_cases.MEMORY = 64 * 2**20
-    model = robustq.wrap("unet", "none", width=8, scales=3).eval()
+    small = robustq.wrap("unet", "none", width=8, scales=3).eval()
+    model = small if extent < 1024 else torch.nn.Conv2d(1, 2, 3, padding=1)
     data = robustq.InMemoryDataset(Drawn(cases, extent), name="drawn")
     with tempfile.TemporaryDirectory() as folder:
         robustq.stress({"model": model}, data, levels=(10,), draws=draws, batch_size=4, out=Path(folder) / "run")
