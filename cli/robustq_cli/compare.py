@@ -29,7 +29,7 @@ EXAMPLES = examples(
 )
 
 Runs = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directories of robustq stress, one or several."),
 ]
 Baseline = Annotated[
@@ -134,7 +134,7 @@ def compare(
     else:
         document, grids = _by_architecture(stress_runs, baseline, per_label)
     if json:
-        console.print_json({"runs": [str(path) for path in runs], **document})
+        console.print_json({"runs": [str(run.directory.path) for run in stress_runs], **document})
         return
     for grid in grids:
         if output == "table":

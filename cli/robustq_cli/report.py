@@ -20,7 +20,7 @@ EXAMPLES = examples(
 )
 
 Runs = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="RUN",
         rich_help_panel=DATA,

@@ -28,7 +28,7 @@ EXAMPLES = examples(
 )
 
 RunDirectory = Annotated[
-    Path,
+    str,
     typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress or robustq analyse."),
 ]
 What = Annotated[
