@@ -125,8 +125,8 @@ class Lease:
             taker = "another process" if content is None else holder_in_words(content)
             raise StorageError(
                 f"{taker} has taken {self._folder} over, because this one did not renew its lease for {VOID:g} s, so "
-                "this one writes no more: give the same command again when the other has ended; what was written before "
-                "is kept"
+                "this one writes no more: give the same command again when the other has ended; what was written "
+                "before is kept"
             )
 
     def release(self) -> None:
