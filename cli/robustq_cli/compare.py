@@ -1,6 +1,5 @@
 """The command robustq compare, which compares models with a baseline or summarises architectures."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,7 +73,7 @@ Format = Annotated[
     ),
 ]
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",

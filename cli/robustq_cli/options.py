@@ -199,7 +199,7 @@ Json = Annotated[
     typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document at the end instead of tables."),
 ]
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",

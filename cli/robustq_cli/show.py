@@ -1,6 +1,5 @@
 """The command robustq show, which prints a result of a run directory again."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,7 +63,7 @@ Format = Annotated[
 
 
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",
