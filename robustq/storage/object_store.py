@@ -59,13 +59,15 @@ class ObjectStore:
     def create(self, url: str, content: bytes) -> None:
         """Put an object unless there is one.
 
-        Of two processes that do this at the same time one succeeds, where the store can be asked for that (S3, Google
-        Cloud Storage). In other stores the later put wins, so the caller reads the object back.
+        Of two processes that do this at the same time the first one succeeds, where the store can be asked for that
+        (S3, Google Cloud Storage). In other stores the later put wins, so the caller reads the object back.
 
         Raises:
             RequestError: there is no such bucket.
             StorageError: the store cannot be reached, or refuses.
         """
+        if self.version(url) is not None:
+            return
         try:
             self._files.pipe_file(url, content, mode="create")
         except FileExistsError:
