@@ -35,7 +35,8 @@ class Analysis(Stored):
     @property
     def figures(self) -> dict[str, RunPath]:
         """Figures by name, each as PNG; a PDF of the same name lies beside it."""
-        return {path.stem: path for path in sorted((self.directory.path / "figures").glob("*.png"))}
+        figures = {path.stem: path for path in (self.directory.path / "figures").glob("*.png")}
+        return dict(sorted(figures.items()))
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.results.rows.Row`."""

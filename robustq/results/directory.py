@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -69,10 +70,11 @@ class RunDirectory:
             StorageError: the disk is full, can only be read, or is gone.
         """
         self._check(document)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise in_words(self.path, error) from error
+        if isinstance(self.path, Path):
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise in_words(self.path, error) from error
         with one_writer(self.path):
             self._check(document)  # again, because another process may have begun a run in the meantime
             if not self.exists:

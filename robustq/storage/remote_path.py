@@ -61,9 +61,6 @@ class RemotePath(os.PathLike[str]):
         """What stands directly below this path and has a name of this pattern."""
         return (path for path in self.iterdir() if fnmatchcase(path.name, pattern))
 
-    def mkdir(self, *, parents: bool, exist_ok: bool) -> None:
-        """Do nothing: a store has no folders."""
-
     def rmdir(self) -> None:
         """Do nothing: a store has no folders."""
 

@@ -39,9 +39,9 @@ def test_a_path_in_a_store_answers_as_a_folder_does(tmp_path: Path) -> None:
     """The same questions to both; pathlib says what is right."""
     with in_memory():
         remote = run_path("memory://bucket/run")
+        (tmp_path / "rows").mkdir()
         answers = []
         for root in (tmp_path, remote):
-            (root / "rows").mkdir(parents=True, exist_ok=True)
             for name in ("run.json", "rows/1.parquet", "rows/.2.parquet.partial"):
                 (root / name).write_bytes(name.encode())
             paths = [root, root / "run.json", root / "rows", root / "none"]
