@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -17,7 +18,7 @@ from robustq.storage.object_store import ObjectStore
 from robustq.storage.remote_path import RemotePath
 from robustq.storage.run_path import run_path
 
-pytest.importorskip("s3fs")
+s3fs = pytest.importorskip("s3fs")
 server = pytest.importorskip("moto.server")
 
 pytestmark = [
@@ -43,6 +44,8 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # each server has its own address
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()  # all servers share one memory
     boto3.client("s3").create_bucket(Bucket="bucket")
     yield ObjectStore("s3://bucket/run")
     threaded.stop()
@@ -104,6 +107,7 @@ def test_a_bucket_that_does_not_exist_and_a_store_that_is_away_are_said(
     nowhere = command(*words, "s3://none/run", cwd=tmp_path)
     assert (nowhere.returncode, "create the bucket" in nowhere.stderr) == (2, True)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3fs.S3FileSystem.clear_instance_cache()
     away = command(*words, URL, cwd=tmp_path)
     assert (away.returncode, "make the store reachable" in away.stderr) == (6, True)
     for done in (nowhere, away):
