@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo paper test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
+.PHONY: demo paper test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-remote test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -66,6 +66,10 @@ test-ray: .venv-ray/installed
 	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -m "" tests/plugins/robustq_ray
 	OMP_NUM_THREADS=1 .venv-ray/bin/pytest -k executor tests/testing/test_every_item.py
 
+# Run directories on S3: a server of moto's on this machine plays the store.
+test-remote: .venv-remote/installed
+	OMP_NUM_THREADS=1 .venv-remote/bin/pytest -m "" tests/storage tests/run/test_object_stores.py
+
 # The lowest versions that pyproject.toml allows. Warnings are no errors here: old libraries warn of each other.
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n 2 -W default tests/request tests/data tests/testing tests/test_registry.py \
@@ -76,7 +80,7 @@ format: .venv/installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-lowest build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-remote .venv-lowest build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -107,6 +111,11 @@ $(BIN)/python:
 .venv-ray/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --quiet --editable '.[test,ray]'
+	touch $@
+
+.venv-remote/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-remote
+	.venv-remote/bin/python -m pip install --quiet --editable '.[test,remote]' s3fs 'moto[server]>=5'
 	touch $@
 
 .venv-lowest/installed: pyproject.toml

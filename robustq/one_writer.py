@@ -1,16 +1,17 @@
 """Lets one process at a time write into a run directory, or train towards a bundle."""
 
 import json
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from robustq.errors import RequestError
+from robustq.storage.holder import holder_in_words, refusal, this_process
+from robustq.storage.lease import leased
+from robustq.storage.remote_path import RemotePath
+from robustq.storage.run_path import RunPath
 from robustq.whole_file import whole_file
 
 LOCK, WRITER = ".lock", ".writer.json"
@@ -18,28 +19,31 @@ LOCK, WRITER = ".lock", ".writer.json"
 
 
 @contextmanager
-def one_writer(target: Path) -> Iterator[None]:
+def one_writer(target: RunPath) -> Iterator[None]:
     """Hold the lock of a target within this context. The lock dies with its process, however that ends.
 
+    An object store has no locks, so a run directory there is held by a lease.
+
     Args:
-        target: a run directory that exists, or a file in a folder that exists.
+        target: a run directory that exists, or a file in a folder that exists; or a run directory in an object store.
 
     Raises:
         RequestError: another process holds the lock; the message names it.
         StorageError: the disk is full, can only be read, or is gone.
     """
+    if isinstance(target, RemotePath):
+        with leased(target):
+            yield
+        return
     folder, prefix = (target, "") if target.is_dir() else (target.parent, f".{target.name}")
     lock, writer = FileLock(folder / f"{prefix}{LOCK}", timeout=0), folder / f"{prefix}{WRITER}"
     try:
         lock.acquire()
     except Timeout as error:
-        raise RequestError(
-            f"{_holder(writer)} writes to {target}: wait until it ends or stop it, or give another --out"
-        ) from error
+        raise RequestError(refusal(_holder(writer), target)) from error
     try:
         with whole_file(writer) as partial:
-            began = f"{datetime.now():%Y-%m-%d %H:%M}"
-            partial.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "began": began}))
+            partial.write_text(json.dumps(this_process()))
         yield
     finally:
         with suppress(OSError):
@@ -52,7 +56,6 @@ def one_writer(target: Path) -> Iterator[None]:
 def _holder(writer: Path) -> str:
     """The process that holds the lock, in words."""
     try:
-        holder = json.loads(writer.read_text(encoding="utf-8"))
-        return f"process {holder['process']} on {holder['host']}, which began at {holder['began']},"
-    except (OSError, ValueError, KeyError, TypeError):
+        return holder_in_words(writer.read_bytes())
+    except OSError:
         return "another process"

@@ -6,8 +6,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from robustq.errors import RequestError, StorageError
+from robustq.storage.remote_path import RemotePath
+from robustq.storage.run_path import RunPath
 
 _WRONG_PATH = (
     *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
@@ -17,16 +20,26 @@ _WRONG_PATH = (
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
+def whole_file(target: RunPath) -> Iterator[Path]:
     """Give a temporary path to write to, and rename the written file to the target when the context ends.
 
     A process that is killed before the end, or a computer that loses its power, leaves the old target, or no target.
     The folder is made if it is missing. If writing fails, nothing is left under the temporary path.
 
+    A target in an object store gets the written file in one put.
+
     Raises:
         RequestError: this path cannot be written.
-        StorageError: the disk is full, can only be read, or is gone.
+        StorageError: the disk is full, can only be read, or is gone; or the store refuses, or the run directory was
+            taken over by another process.
     """
+    if isinstance(target, RemotePath):
+        with TemporaryDirectory(prefix="robustq-") as folder:
+            local = Path(folder) / target.name
+            with whole_file(local) as partial:
+                yield partial
+            target.write_bytes(local.read_bytes())
+        return
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,5 @@
 """The command robustq analyse, which looks inside models to see why they are robust or not."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -88,11 +86,11 @@ def analyse(
     noise_names = asked_perturbations(noise, preset)
     parse_checks(check)
     paths = bundles.named(models, model)
+    target = options.run_directory(out, "analyse")
 
     from robustq.run.analyse import analyse as analyse_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    target = out or Path("runs") / f"analyse-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars, PieceInHand() as hand:
         on_progress = console.Pieces(bars, None if out else target, hand.written)
         analysis = analyse_models(

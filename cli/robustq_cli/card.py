@@ -1,6 +1,5 @@
 """The command robustq card, which prints the robustness card of a stress run."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ EXAMPLES = examples(
 )
 
 Directory = Annotated[
-    Path | None, typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress.")
+    str | None, typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress.")
 ]
 RenameCases = Annotated[
     bool,

@@ -17,7 +17,7 @@ EXAMPLES = examples(
 )
 
 Runs = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directories of robustq stress, one or several."),
 ]
 Against = Annotated[

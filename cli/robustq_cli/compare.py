@@ -1,6 +1,5 @@
 """The command robustq compare, which compares models with a baseline or summarises architectures."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +28,7 @@ EXAMPLES = examples(
 )
 
 Runs = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directories of robustq stress, one or several."),
 ]
 Baseline = Annotated[
@@ -74,7 +73,7 @@ Format = Annotated[
     ),
 ]
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",
@@ -134,7 +133,7 @@ def compare(
     else:
         document, grids = _by_architecture(stress_runs, baseline, per_label)
     if json:
-        console.print_json({"runs": [str(path) for path in runs], **document})
+        console.print_json({"runs": [str(run.directory.path) for run in stress_runs], **document})
         return
     for grid in grids:
         if output == "table":

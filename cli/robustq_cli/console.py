@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from robustq.report.overview import Overview
     from robustq.run.progress import Progress as Done
+    from robustq.storage.run_path import RunPath
 
 # The functions that print import rich themselves, so that wrong options are refused sooner.
 
@@ -159,7 +159,7 @@ class Pieces:
         written: called at the end of each call, when everything computed is written.
     """
 
-    def __init__(self, bars: "Progress", target: Path | None, written: Callable[[], None]) -> None:
+    def __init__(self, bars: "Progress", target: "RunPath | None", written: Callable[[], None]) -> None:
         self._bars, self._target, self._written = bars, target, written
         self._task = bars.add_task("reading cases", total=None)
         self._milestones, self._work_said = Milestones(), False

@@ -1,13 +1,16 @@
 """Draws the figures that `--figures` asks for."""
 
-from pathlib import Path
+import os
 
 from robustq.request.figures import FigureRequest
 from robustq_cli import console
 
 
 def draw_figures(
-    directory: Path, request: FigureRequest | None, what: str | None = None, baseline: str | None = None
+    directory: str | os.PathLike[str],
+    request: FigureRequest | None,
+    what: str | None = None,
+    baseline: str | None = None,
 ) -> None:
     """Draw the figures of a run directory into the folder that was asked for, if one was, and name it on stderr.
 

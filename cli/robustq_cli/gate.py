@@ -18,9 +18,7 @@ EXAMPLES = examples(
     ),
 )
 
-Directory = Annotated[
-    Path, typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress.")
-]
+Directory = Annotated[str, typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress.")]
 Criteria = Annotated[
     Path,
     typer.Option(

@@ -1,11 +1,10 @@
 """Leaves the tables and the page of a run in its directory, at the end of the command that made it."""
 
-from pathlib import Path
-
+from robustq.storage.run_path import RunPath
 from robustq_cli import console
 
 
-def leave_page(directory: Path, *results: str, images: bool = True) -> None:
+def leave_page(directory: RunPath, *results: str, images: bool = True) -> None:
     """Write `tables/` and `report.html` into a run directory, and name the page on stderr.
 
     The rows are whole before, so no error here ends the command: one sentence says what could not be written.

@@ -51,7 +51,7 @@ EPILOG = "\n".join(
         "3    finished, but some cases failed; they are listed",
         "4    gate: a criterion is not met; or claims: one is not borne out",
         "5    gate: not decided with these patients",
-        "6    the disk is full, can only be read, or is gone; the same command continues",
+        "6    the disk or store is full, read-only or gone; the same command continues",
         "130  stopped by you (Ctrl-C); the same command with the same --out continues",
         "143  stopped by the system (SIGTERM); the same command continues too",
     )

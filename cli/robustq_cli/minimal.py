@@ -1,7 +1,5 @@
 """The command robustq minimal, which searches the smallest level at which Dice falls below a threshold."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -96,11 +94,11 @@ def minimal(
         )
     name = canonical_perturbation(noise) if noise is not None else canonical_attack(attack or "")
     paths = bundles.named(models, model)
+    target = options.run_directory(out, "minimal")
 
     from robustq.run.minimal_levels import minimal_levels
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    target = out or Path("runs") / f"minimal-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars, PieceInHand() as hand:
         minimal_run = minimal_levels(
             models_by_name,

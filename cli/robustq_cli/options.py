@@ -1,10 +1,12 @@
 """The options that several commands share, with their help texts."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from robustq.storage.run_path import RunPath, run_path
 from robustq_cli import complete
 from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS, STATISTICS
 
@@ -183,12 +185,13 @@ BatchSize = Annotated[
     ),
 ]
 RunDirectory = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--out",
         metavar="FOLDER",
         rich_help_panel=OUTPUT,
-        help="Run directory to write. A run that was stopped there continues. By default a new one in runs/.",
+        help="Run directory to write; s3://BUCKET/RUN works too. A run that was stopped there continues. By default a "
+        "new one in runs/.",
     ),
 ]
 Json = Annotated[
@@ -196,7 +199,7 @@ Json = Annotated[
     typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON document at the end instead of tables."),
 ]
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",
@@ -232,3 +235,8 @@ def executor_at(executor: str, address: str | None) -> str:
     if address is None:
         return executor
     return f"{executor}{',' if ':' in executor else ':'}address={address}"
+
+
+def run_directory(out: str | None, command: str) -> RunPath:
+    """The run directory that `--out` names; without it, a new one in `runs/`."""
+    return Path("runs", f"{command}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else run_path(out)

@@ -1,6 +1,5 @@
 """The command robustq report, which writes results as one HTML page."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,7 +19,7 @@ EXAMPLES = examples(
 )
 
 Runs = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="RUN",
         rich_help_panel=DATA,
@@ -37,7 +36,7 @@ Baseline = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         metavar="FILE",
         rich_help_panel=OUTPUT,

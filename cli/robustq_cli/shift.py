@@ -1,7 +1,5 @@
 """The command robustq shift, which tests models away from the domain that they were trained on."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -95,13 +93,13 @@ def shift(
     parsed_levels = () if levels is None else parse_levels(levels)
     names = [] if noise is None else asked_perturbations(noise)
     paths = bundles.named(models, model)
+    target = options.run_directory(out, "shift")
 
     from robustq.run.shift import shift as run_shift
 
     models_by_name = bundles.open_bundles(paths, model_file)
     if not models_by_name:
         raise RequestError("shift needs models: name the model files that robustq train wrote")
-    target = out or Path("runs") / f"shift-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars, PieceInHand() as hand:
         result = run_shift(
             models_by_name,

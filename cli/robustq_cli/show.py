@@ -1,6 +1,5 @@
 """The command robustq show, which prints a result of a run directory again."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +27,7 @@ EXAMPLES = examples(
 )
 
 RunDirectory = Annotated[
-    Path,
+    str,
     typer.Argument(metavar="RUN", rich_help_panel=DATA, help="Run directory of robustq stress or robustq analyse."),
 ]
 What = Annotated[
@@ -64,7 +63,7 @@ Format = Annotated[
 
 
 Figures = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--figures",
         metavar="FOLDER",

@@ -1,7 +1,5 @@
 """The command robustq stress, which scores every model on the same cases, perturbed at several levels."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -159,12 +157,12 @@ def stress(
     attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
+    target = options.run_directory(out, "stress")
 
     from robustq.results.stress_overview import stress_overview
     from robustq.run.stress import stress as stress_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    target = out or Path("runs") / f"stress-{datetime.now():%Y%m%d-%H%M%S}"
     with console.progress() as bars, PieceInHand() as hand:
         on_progress = console.Pieces(bars, None if out else target, hand.written)
         run = stress_models(

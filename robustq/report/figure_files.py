@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustq.report.figure_style import SCREEN, FigureStyle
+from robustq.storage.run_path import RunPath
 from robustq.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class FigureFiles:
         style: the style in which figures are made.
     """
 
-    folder: Path
+    folder: RunPath
     formats: Sequence[str] = ("png", "pdf")
     style: FigureStyle = SCREEN
 

@@ -1,9 +1,10 @@
 """Reads what figures are asked for: `--format` and `--style`, where figures are drawn."""
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from robustq.errors import RequestError, unknown
+from robustq.storage.run_path import RunPath, run_path
 
 FORMATS = ("pdf", "svg", "png")
 """File formats of figures."""
@@ -22,12 +23,14 @@ class FigureRequest:
         style: one of `STYLES`.
     """
 
-    folder: Path
+    folder: RunPath
     formats: tuple[str, ...]
     style: str
 
 
-def parse_figures(folder: Path | None, formats: str | None, style: str | None) -> FigureRequest | None:
+def parse_figures(
+    folder: str | os.PathLike[str] | None, formats: str | None, style: str | None
+) -> FigureRequest | None:
     """The figures that three options ask for; None without a folder.
 
     Args:
@@ -49,4 +52,4 @@ def parse_figures(folder: Path | None, formats: str | None, style: str | None) -
             raise unknown("file format of figures", name, FORMATS)
     if style is not None and style not in STYLES:
         raise unknown("style of figures", style, STYLES)
-    return FigureRequest(folder, names, style or STYLES[0])
+    return FigureRequest(run_path(folder), names, style or STYLES[0])

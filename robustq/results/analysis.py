@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +19,7 @@ from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
 from robustq.results.stored import Stored
 from robustq.shapes import by
 from robustq.statistics.group_means import group_means, summarise
+from robustq.storage.run_path import RunPath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,9 +33,10 @@ class Analysis(Stored):
     command = "analyse"
 
     @property
-    def figures(self) -> dict[str, Path]:
+    def figures(self) -> dict[str, RunPath]:
         """Figures by name, each as PNG; a PDF of the same name lies beside it."""
-        return {path.stem: path for path in sorted((self.directory.path / "figures").glob("*.png"))}
+        figures = {path.stem: path for path in (self.directory.path / "figures").glob("*.png")}
+        return dict(sorted(figures.items()))
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.results.rows.Row`."""

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
 from robustq.results.rows import SCHEMA, Row, to_table
+from robustq.storage.run_path import RunPath, for_each, readable, version
 from robustq.whole_file import whole_file
 
 BATCHES = b"robustq.batches"
@@ -32,14 +32,14 @@ class BatchRows:
         directory: the run directory.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: RunPath) -> None:
         self._folder = directory / "rows"
         self._results = directory / "results.parquet"
 
-    def has(self, name: str) -> bool:
-        """Whether the rows of a batch are written."""
+    def names(self) -> set[str]:
+        """The batches whose rows are written."""
         # In this order, because another process may gather the rows in between.
-        return self._file(name).is_file() or name in self._gathered()
+        return {file.stem for file in self._folder.glob("*.parquet")} | self._gathered().keys()
 
     def write(self, name: str, rows: list[Row]) -> None:
         """Write the rows of a batch into a file, which is complete or missing.
@@ -78,9 +78,10 @@ class BatchRows:
             self._remove_files(list(tables))
 
     def _remove_files(self, names: list[str]) -> None:
-        with suppress(OSError):  # what stays is read as before
-            for file in (*map(self._file, names), *self._folder.glob(".*.partial")):
-                file.unlink(missing_ok=True)
+        with suppress(OSError, StorageError):  # what stays is read as before
+            for_each(lambda file: file.unlink(missing_ok=True), map(self._file, names))
+            for partial in self._folder.glob(".*.partial"):
+                partial.unlink(missing_ok=True)
             self._folder.rmdir()
 
     def _tables(self, wanted: Callable[[str], bool]) -> dict[str, pa.Table]:
@@ -97,26 +98,23 @@ class BatchRows:
                 for (name, count), begin in zip(counts.items(), begins, strict=False)
                 if wanted(name)
             }
-        tables |= {name: _read_rows(file) for name, file in files.items()}
+        tables |= zip(files, for_each(_read_rows, files.values()), strict=True)
         return dict(sorted(tables.items()))
 
     def _gathered(self) -> dict[str, int]:
         """The batches in `results.parquet` and their numbers of rows; empty where an earlier version wrote the file."""
-        try:
-            about = self._results.stat()
-        except FileNotFoundError:
-            return {}
-        return _counts(self._results, about.st_mtime_ns, about.st_ino)
+        written = version(self._results)
+        return {} if written is None else _counts(self._results, written)
 
-    def _file(self, name: str) -> Path:
+    def _file(self, name: str) -> RunPath:
         return self._folder / f"{name}.parquet"
 
 
 @lru_cache(maxsize=8)
-def _counts(file: Path, modified: int, inode: int) -> dict[str, int]:
-    """What the file says of its batches. The other arguments tell whether the file is still the same."""
+def _counts(file: RunPath, version: object) -> dict[str, int]:
+    """What the file says of its batches. The version tells whether the file is still the same."""
     try:
-        about = pq.read_metadata(file)
+        about = pq.read_metadata(readable(file))
         written = (about.metadata or {}).get(BATCHES)
         counts: dict[str, int] = {} if written is None else json.loads(written)
         if written is not None and sum(counts.values()) != about.num_rows:
@@ -126,14 +124,14 @@ def _counts(file: Path, modified: int, inode: int) -> dict[str, int]:
     return counts
 
 
-def _read_rows(file: Path) -> pa.Table:
+def _read_rows(file: RunPath) -> pa.Table:
     """The rows of one file. Columns that an earlier version did not write hold "".
 
     Raises:
         RequestError: the file is damaged, or a newer version wrote columns that this version does not know.
     """
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(readable(file))
         unknown_columns = sorted(set(table.column_names) - set(SCHEMA.names))
         if unknown_columns:
             raise RequestError(
@@ -151,7 +149,7 @@ def _read_rows(file: Path) -> pa.Table:
         raise _damaged(file, error) from error
 
 
-def _damaged(file: Path, error: Exception) -> RequestError:
+def _damaged(file: RunPath, error: Exception) -> RequestError:
     return RequestError(
         f"{file} cannot be read ({error}): delete it and run the same command again, which computes its rows again"
     )

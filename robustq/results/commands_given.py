@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from robustq.results.directory import RunDirectory
+from robustq.storage.run_path import RunPath
 from robustq.whole_file import whole_file
 
 _NAME = "commands.json"
@@ -71,7 +72,7 @@ def recorded(directory: RunDirectory, device: torch.device) -> Iterator[None]:
     _write(path, [*entries, asdict(replace(entry, finished=finished))])
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def _read(path: RunPath) -> list[dict[str, str]]:
     try:
         entries: list[dict[str, str]] = json.loads((path / _NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
@@ -79,7 +80,7 @@ def _read(path: Path) -> list[dict[str, str]]:
     return entries
 
 
-def _write(path: Path, entries: list[dict[str, str]]) -> None:
+def _write(path: RunPath, entries: list[dict[str, str]]) -> None:
     with whole_file(path / _NAME) as partial:
         partial.write_text(json.dumps(entries, indent=1))
 

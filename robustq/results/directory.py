@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,8 @@ from robustq.errors import RequestError, StorageError
 from robustq.one_writer import LOCK, WRITER, one_writer
 from robustq.results.batch_rows import BatchRows
 from robustq.results.rows import Row
+from robustq.storage.lease import LEASE
+from robustq.storage.run_path import RunPath, run_path
 from robustq.whole_file import in_words, whole_file
 
 _FILES = {
@@ -34,18 +36,18 @@ class RunDirectory:
     `minimal` in their names; `results.parquet` holds the rows of all. `rows/` is removed when they are gathered there.
 
     Args:
-        path: the directory, which `writing` creates.
+        path: the directory, which `writing` creates; or a URL in an object store, such as `s3://bucket/run`.
         command: the command whose files are written and read: "stress", "analyse" or "minimal".
     """
 
     def __init__(self, path: str | os.PathLike[str], command: str = "stress") -> None:
-        self.path = Path(path)
+        self.path = run_path(path)
         self.command = command
         self._name, self._prefix = _FILES[command]
         self._batches = BatchRows(self.path)
 
     @property
-    def request(self) -> Path:
+    def request(self) -> RunPath:
         """The request file (`run.json`, ...)."""
         return self.path / self._name
 
@@ -68,10 +70,11 @@ class RunDirectory:
             StorageError: the disk is full, can only be read, or is gone.
         """
         self._check(document)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise in_words(self.path, error) from error
+        if isinstance(self.path, Path):
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise in_words(self.path, error) from error
         with one_writer(self.path):
             self._check(document)  # again, because another process may have begun a run in the meantime
             if not self.exists:
@@ -82,8 +85,8 @@ class RunDirectory:
         """Refuse a directory that holds another run or other files."""
         if self.exists:
             # To JSON and back, as the document on disk was.
-            asked = json.loads(json.dumps(document["asked"]))
-            differing = [key for key, value in asked.items() if self.read()["asked"].get(key) != value]
+            asked, begun = json.loads(json.dumps(document["asked"])), self.read()["asked"]
+            differing = [key for key, value in asked.items() if begun.get(key) != value]
             if differing:
                 raise RequestError(
                     f"{self.path} holds another run (it differs in {', '.join(differing)}): give another --out, or "
@@ -92,7 +95,7 @@ class RunDirectory:
             return
         if any(RunDirectory(self.path, command).exists for command in _FILES) or not self.path.exists():
             return
-        if not self.path.is_dir() or {file.name for file in self.path.iterdir()} - {LOCK, WRITER}:
+        if not self.path.is_dir() or {file.name for file in self.path.iterdir()} - {LOCK, WRITER, LEASE}:
             raise RequestError(f"{self.path} exists and holds no run: give another --out")
 
     def read(self) -> dict[str, Any]:
@@ -130,9 +133,10 @@ class RunDirectory:
         """Number of the first planned batch. Number 0 of an analysis holds what the clean cases say."""
         return 1 if self.command == "analyse" else 0
 
-    def has(self, batch: int) -> bool:
-        """Whether the rows of a batch are written."""
-        return self._batches.has(self._batch(batch))
+    def missing(self, batches: Iterable[int]) -> list[int]:
+        """Those of the batches whose rows are not written."""
+        written = self._batches.names()
+        return [batch for batch in batches if self._batch(batch) not in written]
 
     def write(self, batch: int, rows: list[Row]) -> None:
         """Write the rows of a batch into a file, which is complete or missing.

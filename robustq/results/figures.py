@@ -1,8 +1,8 @@
 """Draws every figure of a run directory, from the directory alone."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustq.errors import RequestError
@@ -16,6 +16,7 @@ from robustq.results.gallery import FOLDER, read_level_pictures
 from robustq.results.likely_baseline import likely_baseline
 from robustq.results.minimal_levels import MinimalLevels
 from robustq.results.stress_run import Run
+from robustq.storage.run_path import RunPath, run_path
 from robustq.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ Maker = tuple[str, Callable[[], "Mapping[str, Figure]"]]
 
 
 def draw_run(
-    directory: Path, request: FigureRequest, what: str | None = None, baseline: str | None = None
+    path: str | os.PathLike[str], request: FigureRequest, what: str | None = None, baseline: str | None = None
 ) -> list[str]:
     """Draw the figures of a run directory into a folder, with `captions.md`.
 
     Args:
-        directory: the run directory.
+        path: the run directory.
         request: where figures are written, and how.
         what: "stress", "compare", "analysis" or "minimal"; by default everything that the directory holds.
         baseline: model that the others are compared with; by default as `likely_baseline` chooses.
@@ -45,6 +46,7 @@ def draw_run(
     Raises:
         RequestError: the directory does not hold the result.
     """
+    directory = run_path(path)
     held = [name for name, command in _COMMANDS.items() if RunDirectory(directory, command).exists]
     if what is not None or not held:
         return write_figures(_MAKERS[what or "stress"](directory, baseline), request)
@@ -74,7 +76,7 @@ def _of_difference(differences: Differences, metric: str) -> "dict[str, Figure]"
     return {f"compare-{metric}": differences.plot(metric)}
 
 
-def _of_stress(directory: Path, baseline: str | None) -> list[Maker]:
+def _of_stress(directory: RunPath, baseline: str | None) -> list[Maker]:
     """The curves of each metric, and the predictions for each kept case."""
     run = Run(directory)
     curves: list[Maker] = [(f"the curves of {metric}", partial(_of_metric, run, metric)) for metric in run.metrics]
@@ -85,7 +87,7 @@ def _of_metric(run: Run, metric: str) -> "dict[str, Figure]":
     return {f"curves-{metric}": run.plot(metric)}
 
 
-def _of_comparison(directory: Path, baseline: str | None) -> list[Maker]:
+def _of_comparison(directory: RunPath, baseline: str | None) -> list[Maker]:
     run = Run(directory)
     chosen = baseline or likely_baseline([run])
     if chosen is None:
@@ -93,16 +95,16 @@ def _of_comparison(directory: Path, baseline: str | None) -> list[Maker]:
     return of_differences(compare(run, chosen))
 
 
-def _of_analysis(directory: Path, baseline: str | None) -> list[Maker]:
+def _of_analysis(directory: RunPath, baseline: str | None) -> list[Maker]:
     return [("the analysis", Analysis(directory).plots)]
 
 
-def _of_minimal(directory: Path, baseline: str | None) -> list[Maker]:
+def _of_minimal(directory: RunPath, baseline: str | None) -> list[Maker]:
     levels = MinimalLevels(directory)
     return [("the minimal levels", lambda: {"minimal-levels": levels.plot()})]
 
 
-_MAKERS: Mapping[str, Callable[[Path, str | None], list[Maker]]] = {
+_MAKERS: Mapping[str, Callable[[RunPath, str | None], list[Maker]]] = {
     "stress": _of_stress,
     "compare": _of_comparison,
     "analysis": _of_analysis,

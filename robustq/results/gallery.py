@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,6 +11,7 @@ from robustq.report.level_pictures import LevelPictures
 from robustq.report.numbers import percent
 from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED, Picture
 from robustq.results.stress_run import Run
+from robustq.storage.run_path import RunPath, readable
 from robustq.whole_file import whole_file
 
 FOLDER = "gallery"
@@ -46,7 +46,7 @@ class Kept:
 
 
 def keep_picture(
-    directory: Path,
+    directory: RunPath,
     number: int,
     kept: Kept,
     *,
@@ -103,12 +103,12 @@ def read_level_pictures(run: Run) -> list[LevelPictures]:
     return [_level_pictures(file) for file in _files(run)]
 
 
-def _files(run: Run) -> list[Path]:
+def _files(run: Run) -> list[RunPath]:
     return sorted((run.directory.path / FOLDER).glob("*.npz"), key=lambda file: int(file.stem))
 
 
-def _picture(file: Path, case_names: bool) -> Picture:
-    with np.load(file, allow_pickle=False) as arrays:
+def _picture(file: RunPath, case_names: bool) -> Picture:
+    with np.load(readable(file), allow_pickle=False) as arrays:
         kept = Kept(**json.loads(str(arrays["about"])))
         return Picture(
             case=kept.case if case_names else f"case {file.stem}",
@@ -121,8 +121,8 @@ def _picture(file: Path, case_names: bool) -> Picture:
         )
 
 
-def _level_pictures(file: Path) -> LevelPictures:
-    with np.load(file, allow_pickle=False) as arrays:
+def _level_pictures(file: RunPath) -> LevelPictures:
+    with np.load(readable(file), allow_pickle=False) as arrays:
         kept = Kept(**json.loads(str(arrays["about"])))
         count = len(kept.models)
         if kept.levels:

@@ -16,6 +16,7 @@ from robustq.results.page_chapter import page_chapter
 from robustq.results.page_making import page_making
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
+from robustq.storage.run_path import RunPath, run_path
 from robustq.whole_file import whole_file
 
 NAME = "report.html"
@@ -47,7 +48,7 @@ def write_page(
     baseline: str | None = None,
     images: bool = True,
     case_names: bool = True,
-) -> Path:
+) -> RunPath:
     """Write the page of run directories, and return where it is.
 
     Args:
@@ -61,17 +62,18 @@ def write_page(
     Raises:
         RequestError: a directory holds no run, no model has the name of the baseline, or the file cannot be written.
     """
-    directories = [Path(runs)] if isinstance(runs, str | os.PathLike) else [Path(path) for path in runs]
+    directories = [run_path(path) for path in ([runs] if isinstance(runs, str | os.PathLike) else runs)]
     if not directories:
         raise RequestError("no run was given to make a page of: give a run directory")
-    target = Path(out) if out is not None else (directories[0] / NAME if len(directories) == 1 else Path(NAME))
+    beside = directories[0] / NAME if len(directories) == 1 else Path(NAME)
+    target = beside if out is None else run_path(out)
     html = render(make_page(directories, PageOptions(baseline, images, case_names)))
     with whole_file(target) as partial:
         partial.write_text(html, encoding="utf-8")
     return target
 
 
-def make_page(directories: Sequence[Path], options: PageOptions) -> Page:
+def make_page(directories: Sequence[RunPath], options: PageOptions) -> Page:
     """The contents of the page.
 
     Raises:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,6 +19,7 @@ from robustq.results.likely_baseline import likely_baseline
 from robustq.results.stress_overview import stress_overview
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
+from robustq.storage.run_path import RunPath, run_path
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def shown(path: str | os.PathLike[str], what: str | None = None, baseline: str |
     Raises:
         RequestError: the directory does not hold the result.
     """
-    directory = Path(path)
+    directory = run_path(path)
     if what is None:
         what = "analysis" if not RunDirectory(directory).exists and _has_analysis(directory) else "stress"
     return _SHOWN[what](directory, baseline)
 
 
-def _stress(directory: Path, baseline: str | None) -> Shown:
+def _stress(directory: RunPath, baseline: str | None) -> Shown:
     run = Run(directory)
     return Shown(
         grids=lambda: [curve_grid(run.curves(metric)) for metric in run.metrics],
@@ -66,7 +66,7 @@ def _stress(directory: Path, baseline: str | None) -> Shown:
     )
 
 
-def _compare(directory: Path, baseline: str | None) -> Shown:
+def _compare(directory: RunPath, baseline: str | None) -> Shown:
     run = Run(directory)
     baseline = baseline or likely_baseline([run])
     if baseline is None:
@@ -87,7 +87,7 @@ def _compare(directory: Path, baseline: str | None) -> Shown:
     )
 
 
-def _analysis(directory: Path, baseline: str | None) -> Shown:
+def _analysis(directory: RunPath, baseline: str | None) -> Shown:
     analysis = Analysis(directory)
     return Shown(
         grids=analysis.grids,
@@ -97,7 +97,7 @@ def _analysis(directory: Path, baseline: str | None) -> Shown:
     )
 
 
-_SHOWN: Mapping[str, Callable[[Path, str | None], Shown]] = {
+_SHOWN: Mapping[str, Callable[[RunPath, str | None], Shown]] = {
     "stress": _stress,
     "compare": _compare,
     "analysis": _analysis,
@@ -130,5 +130,5 @@ def tidy_analysis(analysis: Analysis) -> pd.DataFrame:
     return table.astype({"groups": "Int64"})
 
 
-def _has_analysis(directory: Path) -> bool:
+def _has_analysis(directory: RunPath) -> bool:
     return RunDirectory(directory, "analyse").exists

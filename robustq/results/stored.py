@@ -62,7 +62,7 @@ class Stored:
     def missing_batches(self) -> int:
         """How many of the planned batches have no rows yet; 0 once the run is finished."""
         first = self.directory.first_batch
-        return sum(not self.directory.has(number) for number in range(first, first + len(self.document["plan"])))
+        return len(self.directory.missing(range(first, first + len(self.document["plan"]))))
 
     @property
     def planned_batches(self) -> int:

@@ -123,7 +123,9 @@ class Study:
                 with whole_file(self.path / "tables" / f"{name}.{suffix}") as partial:
                     partial.write_text("\n".join(texts), encoding="utf-8")
         runs = [self._of(step) for step in self.steps if step.kind in ("stress", "analyse") and not step.reason]
-        return write_page(runs, self.path / "report.html")
+        page = self.path / "report.html"
+        write_page(runs, page)
+        return page
 
     @staticmethod
     def _claims(runs: list[Run], names: Mapping[str, str], baseline: str) -> list[Grid]:

@@ -1,13 +1,12 @@
 """Keeps every table of a run directory in it, as text and as CSV: the folder `tables/`."""
 
-from pathlib import Path
-
 from robustq.errors import RequestError
 from robustq.results.results_shown import shown
+from robustq.storage.run_path import RunPath
 from robustq.whole_file import whole_file
 
 
-def keep_tables(directory: Path, *results: str) -> None:
+def keep_tables(directory: RunPath, *results: str) -> None:
     """Write the tables of these results ("stress", "compare", "analysis") into `tables/`.
 
     A comparison that is not possible, such as that of a single model, is left out.

@@ -57,7 +57,7 @@ def compute(
     first: int = 0,
 ) -> None:
     """Compute and write the rows of every batch that is not written yet; the number of the first batch is `first`."""
-    waiting = {number: batch for number, batch in enumerate(batches, first) if not directory.has(number)}
+    waiting = {number: batches[number - first] for number in directory.missing(range(first, first + len(batches)))}
     total = sum(map(len, batches))
     resumed = done = total - sum(map(len, waiting.values()))
     on_progress(Progress(done, total, resumed))

@@ -133,7 +133,7 @@ class Recording:
         What computes here, and for how long, is written into the directory; a run that was whole already keeps what
         it says.
         """
-        whole = all(self.directory.has(number) for number in range(first, first + len(batches)))
+        whole = not self.directory.missing(range(first, first + len(batches)))
         stopwatch = self.subjects.cases.stopwatch
         self.spent.add(stopwatch.take())  # before the stopwatch is copied to other processes
         with nullcontext() if whole and batches else recorded(self.directory, self.subjects.device):

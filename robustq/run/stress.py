@@ -89,8 +89,8 @@ def stress(
         batch_size: images, slices or windows for each forward pass; rows can then be repeated exactly, and the weights
             are stored as they are given. By default at most 16 in 2D and 2 in 3D: in a run that is not small, a short
             trial looks which number and which memory format are fastest for each model here.
-        out: the run directory. A run that was killed there is continued. By default a temporary directory, which is
-            removed with the returned run.
+        out: the run directory, or its URL, such as "s3://bucket/run". A run that was killed there is continued. By
+            default a temporary directory, which is removed with the returned run.
         device: device of the models.
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".

@@ -41,7 +41,7 @@ def test_gathered_rows_have_no_folder_and_are_read_in_the_order_of_their_batches
     assert not (tmp_path / "rows").exists()
     assert cases_read(batches) == ["1", "2", "3"]
     assert batches.read(lambda name: name == "b")["case"].to_pylist() == ["3"]
-    assert [batches.has(name) for name in "abcd"] == [True, True, True, False]
+    assert batches.names() == {"a", "b", "c"}
     assert pq.read_table(tmp_path / "results.parquet")["case"].to_pylist() == ["1", "2", "3"]
 
 
@@ -82,7 +82,7 @@ def test_a_damaged_file_of_results_is_named(tmp_path: Path) -> None:
     batches = gathered(tmp_path, a=["1"])
     (tmp_path / "results.parquet").write_bytes(b"PAR1")
     with pytest.raises(RequestError, match=r"results.parquet cannot be read .*: delete it and run the same command"):
-        batches.has("a")
+        batches.names()
 
 
 def stress(out: Path, on_progress: Callable[[Progress], object] = lambda progress: None) -> pd.DataFrame:
