@@ -84,6 +84,7 @@ def _pictures(ours: Ours, step: Step, folder: Path) -> LevelPictures:
         levels=[LEVEL],
         draws=1,
         split="all",
+        images=True,
         out=place,
     )
     (pictures,) = read_level_pictures(shown)
