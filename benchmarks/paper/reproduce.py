@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from reproduction.answers import across_domains, under_noise
 from reproduction.heat_map import heat_map
@@ -95,13 +94,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except RequestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console(soft_wrap=True)
-    console.print(grid.to_rich())
+    print(grid.to_text())
     if study is None:
-        console.print(
-            f"There is no study in {asked.study}, so the paper stands alone: make paper TRAIN=DATA TEST=DATA."
-        )
-    console.print(f"Markdown, LaTeX, CSV and pictures are in {folder}.")
+        print(f"There is no study in {asked.study}, so the paper stands alone: make paper TRAIN=DATA TEST=DATA.")
+    print(f"Markdown, LaTeX, CSV and pictures are in {folder}.")
     return 0
 
 

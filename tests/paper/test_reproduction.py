@@ -149,12 +149,12 @@ def test_table_2_has_the_drop_of_the_paper_and_ours(
     cells = {(section, model, what): rest for section, model, what, *rest in rows}
     shift = robustq.Study(study).shift
     (line,) = (x for x in shift.lines("dice") if (x.architecture, x.tested) == ("vq", "jsrt"))
-    paper, ours, interval, *_ = cells["Dice, NIH to JSRT", "VQ-UNet", "drop"]
+    paper, ours, interval, *_ = cells["Dice: NIH to JSRT", "VQ-UNet", "drop"]
     assert paper == "0.120"
     assert ours == f"{line.drop.estimate:.3f}"
     assert interval == f"[{line.drop.low:.3f}, {line.drop.high:.3f}]"
-    assert cells["HD95, NIH to JSRT", "UNet", "drop"][0] == "1.47"
-    assert cells["Dice, NIH alone", "VQ-UNet", "mean"][0] == "0.970"
+    assert cells["HD95: NIH to JSRT", "UNet", "drop"][0] == "1.47"
+    assert cells["Dice: NIH alone", "VQ-UNet", "mean"][0] == "0.970"
 
 
 def test_latent_variance_stands_beside_the_reading_of_the_papers_code(

@@ -99,11 +99,13 @@ def _median_case(run: Run, network: str) -> str:
 
 
 def _without_noise(pictures: LevelPictures) -> LevelPictures:
-    stacks = {
-        name: {model: stack[:1] for model, stack in getattr(pictures, name).items()}
-        for name in ("images", "truths", "answers", "scores")
-    }
-    return replace(pictures, levels=pictures.levels[:1], **stacks)
+    images, truths, answers = (
+        {model: stack[:1] for model, stack in stacks.items()}
+        for stacks in (pictures.images, pictures.truths, pictures.answers)
+    )
+    scores = {model: of_levels[:1] for model, of_levels in pictures.scores.items()}
+    levels = pictures.levels[:1]
+    return replace(pictures, levels=levels, images=images, truths=truths, answers=answers, scores=scores)
 
 
 def _table(title: str, ours: Ours, shown: Mapping[str, LevelPictures], data: Sequence[str]) -> tuple[Table, Pictures]:

@@ -55,7 +55,7 @@ def _curves(table: Table, lines: Sequence[Line]) -> Figure:
         panel.grid(alpha=0.3)
     title_panels(figure, panels, list(sections))
     figure.suptitle(table.title)
-    legend_below(figure, [*_models(models), *_marks("0.3", ":", "-")])
+    legend_below(figure, [*_models(models), *_marks(linked=True)])
     return figure
 
 
@@ -72,7 +72,7 @@ def _rows(table: Table, lines: Sequence[Line]) -> Figure:
         panel.grid(alpha=0.3, axis="x")
     title_panels(figure, panels, list(sections))
     figure.suptitle(table.title)
-    legend_below(figure, [*_models(models), *_marks("0.3", "", "-")])
+    legend_below(figure, [*_models(models), *_marks(linked=False)])
     return figure
 
 
@@ -89,8 +89,11 @@ def _models(models: Sequence[str]) -> list[Line2D]:
     ]
 
 
-def _marks(colour: str, of_paper: str, of_ours: str) -> list[Line2D]:
+def _marks(*, linked: bool) -> list[Line2D]:
+    """How the figures of the paper and ours are drawn; those of the paper are linked by a line in curves."""
     return [
-        Line2D([], [], color=colour, linestyle=of_paper, marker="o", markerfacecolor="white", label=PAPER),
-        Line2D([], [], color=colour, linestyle=of_ours, marker="o", label=OURS),
+        Line2D(
+            [], [], color="0.3", linestyle=":" if linked else "none", marker="o", markerfacecolor="white", label=PAPER
+        ),
+        Line2D([], [], color="0.3", linestyle="-", marker="o", label=OURS),
     ]

@@ -30,11 +30,11 @@ def shifts(ours: Ours) -> Table:
                 home, away = (number_of(_printed(metric, train, domain, role)) for domain in (train, test))
                 line = measured.get((role, ours.domain(train), ours.domain(test)))
                 paper = paper_value(_printed(metric, train, test, role))
-                lines.append(Line(f"{name}, {where}", role, "mean", paper, _mean(line, form)))
+                lines.append(Line(f"{name}: {where}", role, "mean", paper, _mean(line, form)))
                 if train != test:
                     drop = sign * (home - away)
                     lost = Value() if math.isnan(drop) else Value(form(drop), drop)
-                    lines.append(Line(f"{name}, {where}", role, "drop", lost, _drop(line, form)))
+                    lines.append(Line(f"{name}: {where}", role, "drop", lost, _drop(line, form)))
                     drops.append(replace(lines[-1], section=f"drop in {name}", what=where))
     notes = [
         "alone: the validation cases of the training domain, which also chose the best epoch. drop: what a model loses "
