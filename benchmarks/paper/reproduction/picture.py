@@ -48,8 +48,10 @@ def _curves(table: Table, lines: Sequence[Line]) -> Figure:
                 columns=["level", "paper", "ours", "low", "high"],
             )
             style = line_style(place)
-            panel.plot(curve["level"], curve["paper"], **{**style, "linestyle": ":", "markerfacecolor": "white"})
-            draw_curve(panel, curve, ("ours", "low", "high"), style)
+            of_paper = curve.dropna(subset="paper")
+            panel.plot(of_paper["level"], of_paper["paper"], **{**style, "linestyle": ":", "markerfacecolor": "white"})
+            # A level that one side lacks must not cut the line of the other.
+            draw_curve(panel, curve.dropna(subset="ours"), ("ours", "low", "high"), style)
         panel.set_xlabel("level [%]")
         panel.set_ylabel("Dice")
         panel.grid(alpha=0.3)
