@@ -2,15 +2,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo paper test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-remote test-lowest docs wheel format clean
+# Directory of the study that `make paper` runs, and that the tables and figures of the paper are made of.
+STUDY ?= runs/paper
+PAPER := $(addprefix paper-table-,1 2 3 4 5 6 7) $(addprefix paper-figure-,1 2 3 5)
+
+.PHONY: demo paper $(PAPER) test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-remote test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
 
 # Hours, on a GPU: the paper's setting. TRAIN and TEST are what --data takes; SET replaces entries of the file.
 paper: .venv/installed
-	$(BIN)/robustq study benchmarks/paper/paper.toml --out runs/paper \
+	$(BIN)/robustq study benchmarks/paper/paper.toml --out $(STUDY) \
 		--set 'data.train="$(TRAIN)"' --set 'data.test=["$(TRAIN)", "$(TEST)"]' $(SET)
+
+# One table or figure of the paper beside ours. With TRAIN and TEST, `make paper` runs or continues first; without them,
+# STUDY is the directory of any study. OPTIONS are those of benchmarks/paper/reproduce.py, such as --as NIH=montgomery.
+$(PAPER): .venv/installed
+	$(if $(TRAIN),$(MAKE) paper)
+	$(BIN)/python benchmarks/paper/reproduce.py $(@:paper-%=%) --study $(STUDY) $(OPTIONS)
 
 test: .venv/installed-test
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustq.request.augment_noise import AugmentNoise
 from robustq_cli import bundles, console, options, train_options
 from robustq_cli.command import examples
 
@@ -31,8 +32,11 @@ def train(
     patience: train_options.Patience = 50,
     batch_size: train_options.BatchSize = None,
     learning_rate: train_options.LearningRate = 1e-4,
+    schedule: train_options.Schedule = "constant",
     weight_decay: train_options.WeightDecay = 0.05,
+    loss: train_options.Loss = "dice-ce",
     augmentation: train_options.Augmentation = True,
+    augment_noise: train_options.AugmentNoise = None,
     freeze: train_options.Freeze = None,
     seed: train_options.Seed = None,
     validation: train_options.Validation = 0.2,
@@ -48,6 +52,7 @@ def train(
     validation cases is kept. A training that was stopped continues with the same command.
     """
     source = bundles.one(models, model)
+    noise = None if augment_noise is None else str(AugmentNoise.parse(augment_noise))
 
     from robustq.data.open_dataset import open_dataset
     from robustq.training.processes import launched
@@ -67,6 +72,9 @@ def train(
         freeze=tuple(name.strip() for name in freeze.split(",")) if freeze else (),
         precision=precision,
         device=device,
+        loss=loss,
+        schedule=schedule,
+        augment_noise=noise,
     )
     target = out or source.with_name(f"{source.stem}-trained.safetensors")
     segmenter = bundles.open_bundle(source, model_file)

@@ -41,9 +41,35 @@ BatchSize = Annotated[
     ),
 ]
 LearningRate = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Learning rate of AdamW.")]
+Schedule = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=RECIPE,
+        autocompletion=complete.one_of("constant", "cosine"),
+        help="The learning rate stays constant, or falls along a cosine until the largest number of epochs.",
+    ),
+]
 WeightDecay = Annotated[float, typer.Option(metavar="NUMBER", rich_help_panel=RECIPE, help="Weight decay of AdamW.")]
+Loss = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=RECIPE,
+        autocompletion=complete.one_of("dice-ce", "dice", "ce"),
+        help="Loss: dice-ce (Dice plus cross-entropy), dice, or ce. The loss of the quantiser is added to it.",
+    ),
+]
 Augmentation = Annotated[
     bool, typer.Option(rich_help_panel="Augmentation", help="Turn, scale and shift the training cases at random.")
+]
+AugmentNoise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME:LOW..HIGH",
+        rich_help_panel="Augmentation",
+        help="Perturb half of the training cases at random levels, such as gaussian:0..30. By default none.",
+    ),
 ]
 Freeze = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import Any
 from robustq import registry
 from robustq.errors import RequestError
 from robustq.request import study_keys, values
+from robustq.request.augment_noise import AugmentNoise
 from robustq.request.quantise import Quantise
 
 _PREPARED = ("size", "spacing", "crop", "patch", "normalise", "window", "mean_std", "labels", "ignore", "grey_to_rgb")
@@ -75,11 +76,13 @@ def read_recipe(document: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The keywords of `Recipe` in a table of a study file.
 
     Raises:
-        RequestError: a name is unknown, or a value is of another kind.
+        RequestError: a name is unknown, or a value is not written as its option requires.
     """
     recipe = study_keys.checked(document, study_keys.RECIPE, where)
     if "freeze" in recipe:
         recipe["freeze"] = tuple(study_keys.listed(recipe["freeze"]))
+    if "augment_noise" in recipe:
+        recipe["augment_noise"] = str(AugmentNoise.parse(recipe["augment_noise"]))
     return recipe
 
 

@@ -16,6 +16,7 @@ from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
 from robustq.shapes import BatchMasks, Images
 from robustq.training.augment import augment
+from robustq.training.noise_augmentation import NoiseAugmentation
 from robustq.training.patches import patch_of
 from robustq.training.processes import ALONE, Processes
 
@@ -58,6 +59,7 @@ class Batches:
         processes: the processes that share each batch.
         seed: seed of the training. The order of the items and the augmentation follow from it and the epoch's number.
         augmented: whether cases are turned, scaled and shifted at random.
+        noise: what perturbs some of the cases after that; None for nothing.
     """
 
     cases: PreparedCases
@@ -67,6 +69,7 @@ class Batches:
     augmented: bool
     lone_joined: bool = False
     processes: Processes = ALONE
+    noise: NoiseAugmentation | None = None
 
     @property
     def end_alone(self) -> bool:
@@ -102,8 +105,10 @@ class Batches:
             case = slice_of(case, item.place)
         patch = self.cases.preparation.patch
         if patch is not None:
-            return patch_of(case, patch, seed=self.seed, epoch=epoch, augmented=self.augmented)
-        return augment(case, seed=self.seed, epoch=epoch) if self.augmented else case
+            case = patch_of(case, patch, seed=self.seed, epoch=epoch, augmented=self.augmented)
+        elif self.augmented:
+            case = augment(case, seed=self.seed, epoch=epoch)
+        return case if self.noise is None else self.noise(case, seed=self.seed, epoch=epoch)
 
 
 def items_of(cases: PreparedCases, entries: Sequence[Entry]) -> list[Item]:

@@ -1,9 +1,20 @@
 """How a model is trained: the paper's settings (section 2.4), all adjustable."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, unknown
+from robustq.request.augment_noise import AugmentNoise
+
+LOSSES = ("dice-ce", "dice", "ce")
+"""Forms of the loss: the sum of Dice loss and cross-entropy, or one of them."""
+
+SCHEDULES = ("constant", "cosine")
+"""How the learning rate goes on from the first epoch."""
+
+_LEFT_OUT = ("loss", "schedule", "augment_noise")
+"""Settings that a record of the recipe leaves out at their defaults, so that a training that does not use them is known
+by the same record as one of a version without them."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +24,7 @@ class Recipe:
     Attributes:
         epochs: largest number of epochs, that is, of passes over the training cases.
         batch_size: number of images (2D) or volumes (3D) per step; by default the paper's, 10 in 2D and 2 in 3D.
-        learning_rate: learning rate of AdamW; it stays constant.
+        learning_rate: learning rate of AdamW, in the first epoch.
         weight_decay: weight decay of AdamW.
         augmentation: whether the training cases are turned, scaled and shifted at random.
         patience: number of epochs without a better validation Dice after which the training stops.
@@ -25,6 +36,10 @@ class Recipe:
         precision: "fp32", "bf16", "fp16", or "auto": fp32 on a CPU, and on a GPU bf16 if it computes in it. Where
             something is not finite in bf16 or fp16, the training goes on in fp32.
         device: "cpu", "cuda", or "auto" for the first GPU, else the CPU.
+        loss: one of `LOSSES`; the quantiser's loss is added to each.
+        schedule: one of `SCHEDULES`. "cosine" lowers the learning rate along half a cosine over `epochs`.
+        augment_noise: a perturbation with a range of levels, such as "gaussian:0..30". Half of the training cases are
+            perturbed, each at a level drawn from the range. None for no noise.
     """
 
     epochs: int = 500
@@ -39,6 +54,9 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     precision: str = "auto"
     device: str = "auto"
+    loss: str = "dice-ce"
+    schedule: str = "constant"
+    augment_noise: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -54,7 +72,14 @@ class Recipe:
             raise RequestError(
                 f"validation={self.validation:g} is no share of the cases: give a number above 0 and below 1"
             )
+        if self.loss not in LOSSES:
+            raise unknown("loss", self.loss, LOSSES)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule of the learning rate", self.schedule, SCHEDULES)
+        if self.augment_noise is not None:
+            AugmentNoise.parse(self.augment_noise)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values only."""
-        return asdict(self)
+        """The recipe as JSON values only, without loss, schedule and noise augmentation where they are the defaults."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if name not in _LEFT_OUT or value != defaults[name]}

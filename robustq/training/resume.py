@@ -34,6 +34,8 @@ class TrainingState:
         diverged: whether the training ended because something was not finite in the epoch that follows, in fp32 too.
         retried: whether it diverged with another learning rate or precision than it is to go on with. This is no part
             of the file.
+        learning_rate: learning rate of the recipe that the last epoch followed; None before the first epoch. The file
+            has it in its identity.
     """
 
     model: dict[str, Tensor]
@@ -45,10 +47,13 @@ class TrainingState:
     changes: tuple[str, ...] = ()
     diverged: bool = False
     retried: bool = False
+    learning_rate: float | None = None
 
 
 def identity(spec: Spec, recipe: Recipe, fingerprints: Sequence[str]) -> dict[str, Any]:
-    """The facts that must be equal to resume a training. The number of epochs and the patience may change.
+    """The facts that must be equal to resume a training.
+
+    The patience may change, and so may the number of epochs, unless the learning rate of every epoch depends on it.
 
     Args:
         spec: spec of the model before the training.
@@ -56,6 +61,8 @@ def identity(spec: Spec, recipe: Recipe, fingerprints: Sequence[str]) -> dict[st
         fingerprints: fingerprints of the training cases, in order.
     """
     settings = {key: value for key, value in recipe.to_dict().items() if key not in ("epochs", "patience")}
+    if "schedule" in settings:
+        settings["schedule"] += f" over {recipe.epochs} epochs"
     return {"spec": spec.but(training=None).to_dict(), "recipe": settings, "cases": list(fingerprints)}
 
 
@@ -122,6 +129,7 @@ class ResumeFile:
             changes=tuple(document.get("changes", ())),
             diverged=diverged,
             retried=document["identity"] != self.identity,
+            learning_rate=document["identity"]["recipe"]["learning_rate"],
         )
 
     def delete(self) -> None:
@@ -145,7 +153,8 @@ def _differences(stored: Mapping[str, Any], asked: Mapping[str, Any], may_change
     if stored["spec"] != asked["spec"]:
         differences.append("the model is another one")
     for name in sorted({*stored["recipe"], *asked["recipe"]} - {*may_change}):
-        before, now = stored["recipe"].get(name), asked["recipe"].get(name)
+        default = getattr(Recipe, name, None)
+        before, now = stored["recipe"].get(name, default), asked["recipe"].get(name, default)
         if before != now:
             differences.append(f"{name} was {before} and is now {now}")
     if stored["cases"] != asked["cases"]:

@@ -25,10 +25,12 @@ from robustq.one_writer import one_writer
 from robustq.training.batches import Batches, items_of
 from robustq.training.history import Epoch as Epoch
 from robustq.training.history import History
+from robustq.training.noise_augmentation import NoiseAugmentation
 from robustq.training.precision import training_precision
 from robustq.training.processes import Processes, device_of_process, launched
 from robustq.training.recipe import Recipe
 from robustq.training.resume import ResumeFile, TrainingState, identity
+from robustq.training.schedule import learning_rate
 from robustq.training.split import split
 from robustq.training.trainer import NotFiniteError, Trainer, make_trainer
 from robustq.whole_file import in_words
@@ -131,6 +133,7 @@ def _train(
         seed=spec.seed if recipe.seed is None else recipe.seed,
         augmented=recipe.augmentation,
         processes=processes,
+        noise=None if recipe.augment_noise is None else NoiseAugmentation.parse(recipe.augment_noise),
     )
     if processes.count > batches.size:
         raise RequestError(
@@ -218,11 +221,12 @@ def _run_epochs(
     if state.history.epochs:
         trainer.model.load_state_dict(state.model)
         trainer.optimiser.load_state_dict(state.optimiser)
-        for group in trainer.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate
     history, best = History(list(state.history.epochs)), state.best
     while history.goes_on(recipe.epochs, recipe.patience):
-        epoch = trainer.run_epoch(len(history.epochs) + 1, on_step)
+        number = len(history.epochs) + 1
+        for group in trainer.optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, number)
+        epoch = trainer.run_epoch(number, on_step)
         history.epochs.append(epoch)
         if history.best is epoch:
             best = separate_state(trainer.model.state_dict())
@@ -247,9 +251,8 @@ def _with_settings(state: TrainingState, recipe: Recipe, precision: Precision, r
     if state.precision == "fp32" != precision:
         precision, reason = "fp32", state.reason
     changes, done = list(state.changes), len(state.history.epochs)
-    learning_rate = state.optimiser["param_groups"][0]["lr"]
-    if learning_rate != recipe.learning_rate:
-        changes.append(_change("learning rate", learning_rate, recipe.learning_rate, done))
+    if state.learning_rate != recipe.learning_rate:
+        changes.append(_change("learning rate", state.learning_rate, recipe.learning_rate, done))
     if state.precision not in (None, precision):
         changes.append(_change("precision", state.precision, precision, done))
     return replace(state, precision=precision, reason=reason, changes=tuple(changes))

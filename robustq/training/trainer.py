@@ -228,7 +228,7 @@ def make_trainer(
     return Trainer(
         model=model,
         optimiser=torch.optim.AdamW(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
-        criterion=SegmentationLoss(model.spec.answer, len(model.spec.labels)),
+        criterion=SegmentationLoss(model.spec.answer, len(model.spec.labels), recipe.loss),
         frozen=frozen,
         batches=batches,
         validation=validation,

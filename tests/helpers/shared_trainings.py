@@ -13,7 +13,9 @@ from robustq.model.segmenter import Segmenter
 from robustq.training.recipe import Recipe
 
 DATA = "phantom:cases=7,domain=A"
-RECIPE = Recipe(epochs=3, batch_size=4, precision="fp32", learning_rate=1e-2)
+RECIPE = Recipe(
+    epochs=3, batch_size=4, precision="fp32", learning_rate=1e-2, schedule="cosine", augment_noise="gaussian:0..30"
+)
 """Batches of 4 and of 1 image, so that two processes get 2 and 2 images, then 1 and none."""
 
 

@@ -61,6 +61,8 @@ def test_set_replaces_entries_of_the_file() -> None:
         ({"recipe": {"epochs": "many"}}, "give a whole number"),
         ({"recipe": {"augmentation": 1}}, "give true or false"),
         ({"recipe": {"batch-size": 1, "batch_size": 1}}, "gives batch_size twice"),
+        ({"recipe": {"augment_noise": "gausian:0..30"}}, "did you mean gaussian"),
+        ({"recipe": {"augment_noise": "gaussian:30..0"}}, "the lower one first"),
         ({"seeds": []}, "seeds ="),
         ({"seeds": [1, 1]}, "gives twice the seed 1"),
         ({"baseline": "unet"}, "no model of the study"),
@@ -103,6 +105,25 @@ def test_no_contents_end_in_anything_but_a_request_or_a_refusal(entries: dict[st
     except RequestError:
         return
     assert request.models
+
+
+def test_a_model_may_have_a_recipe_and_skips_of_its_own() -> None:
+    model = {"arch": "unet", "skips": "quantise", "recipe": {"loss": "ce", "augment-noise": "gauss:0.0..30"}}
+    (parsed,) = StudyRequest.parse(
+        {**LEAST, "models": [model], "recipe": {"loss": "dice", "schedule": "cosine"}}
+    ).models
+    assert parsed.wrap["skips"] == "quantise"
+    assert parsed.recipe == {"loss": "ce", "schedule": "cosine", "augment_noise": "gaussian:0..30"}
+
+
+def test_the_ablations_name_each_model_once_and_compare_with_the_unet() -> None:
+    request = read_study(ROOT / "benchmarks" / "paper" / "ablations.toml", ["data.train=here"])
+    recipes = {model.name: dict(model.recipe) for model in request.models}
+    assert request.baseline == "unet"
+    assert recipes["unet"] == recipes["vq"] == {"epochs": 100, "patience": 20}
+    differing = [name for name, recipe in recipes.items() if recipe != recipes["unet"]]
+    assert len(differing) == 11
+    assert {model.wrap.get("skips", "keep") for model in request.models} == {"keep", "drop", "quantise"}
 
 
 @pytest.mark.parametrize("name", ["paper.toml", "montgomery.toml"])

@@ -116,6 +116,9 @@ def digest(document: dict[str, Any]) -> str:
         {"recipe": {"epochs": 1, "augmentation": True}},
         {"recipe": {"epochs": 2, "augmentation": False}},
         {"recipe": {"epochs": 1, "augmentation": False, "split_seed": 1}},
+        {"recipe": {"epochs": 1, "augmentation": False, "loss": "dice"}},
+        {"recipe": {"epochs": 1, "augmentation": False, "schedule": "cosine"}},
+        {"recipe": {"epochs": 1, "augmentation": False, "augment_noise": "gaussian:0..30"}},
         {"data": {"train": "phantom:first=4,cases=5,domain=A"}},
         {"seeds": [1]},
         {"models": [{"name": "matched", "quantise": "identity:2"}]},
@@ -129,6 +132,8 @@ def test_what_determines_a_training_changes_its_name(entries: dict[str, Any]) ->
 def test_what_does_not_determine_a_training_keeps_its_name() -> None:
     others = {"name": "other", "baseline": "vq", "stress": {"noise": "blur"}, "seeds": [0, 5]}
     assert digest(changed(**others)) == digest(SMALL)
+    defaults = {"epochs": 1, "augmentation": False, "loss": "dice-ce", "schedule": "constant"}
+    assert digest(changed(recipe=defaults)) == digest(SMALL)
 
 
 def test_changed_training_code_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:

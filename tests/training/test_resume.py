@@ -66,3 +66,12 @@ def test_epochs_and_patience_may_change_and_nothing_else(tmp_path: Path) -> None
     assert file(tmp_path, epochs=7, patience=3).read() is not None
     with pytest.raises(RequestError, match="is of another training"):
         file(tmp_path, learning_rate=1.0).read()
+    with pytest.raises(RequestError, match="loss was dice-ce and is now ce"):
+        file(tmp_path, loss="ce").read()
+
+
+def test_the_number_of_epochs_may_not_change_where_the_learning_rate_depends_on_it(tmp_path: Path) -> None:
+    file(tmp_path, schedule="cosine", epochs=5).write(STATE)
+    assert file(tmp_path, schedule="cosine", epochs=5, patience=3).read() is not None
+    with pytest.raises(RequestError, match="schedule was cosine over 5 epochs and is now cosine over 7 epochs"):
+        file(tmp_path, schedule="cosine", epochs=7).read()

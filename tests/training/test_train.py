@@ -3,6 +3,7 @@ import math
 import resource
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,6 +202,10 @@ def test_the_loss_by_hand_on_two_pixels() -> None:
     one = torch.tensor([[[[0.0, math.log(3.0)]]]])
     sigmoid = SegmentationLoss("sigmoid", 1)(one, truth, torch.zeros(1, 1, 2, dtype=torch.bool))
     assert sigmoid.item() == pytest.approx(entropy + 1 - foreground, rel=1e-5)
+    for form, softmax_value, sigmoid_value in (("dice", dice, 1 - foreground), ("ce", entropy, entropy)):
+        for answer, shown, value in (("softmax", scores, softmax_value), ("sigmoid", one, sigmoid_value)):
+            term = SegmentationLoss(answer, 1, form)(shown, truth, torch.zeros(1, 1, 2, dtype=torch.bool))
+            assert term.item() == pytest.approx(value, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +229,12 @@ def test_what_is_ignored_does_not_change_the_loss(answer: str, classes: int) -> 
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
         ({"validation": 1.0}, "validation=1 is no share"),
+        ({"loss": "dyce"}, "unknown loss 'dyce': did you mean dice"),
+        ({"schedule": "step"}, "unknown schedule of the learning rate 'step': choose from constant, cosine"),
+        ({"augment_noise": "gaussian"}, "write NAME:LOW..HIGH"),
     ],
 )
-def test_settings_that_make_no_training_are_refused(settings: dict[str, float], words: str) -> None:
+def test_settings_that_make_no_training_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         Recipe(**settings)
 

@@ -1,0 +1,1 @@
+"""The tables of the paper, each as lines of its figures beside ours."""
