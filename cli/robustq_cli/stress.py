@@ -11,7 +11,7 @@ from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, DATA, OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
@@ -24,6 +24,10 @@ EXAMPLES = examples(
     (
         "An attack on one model; attacks need small levels",
         "robustq stress --model vq.safetensors --data DATA --attack pgd --levels 0.5,1",
+    ),
+    (
+        "Images that have no masks",
+        "robustq stress --model vq.safetensors --data IMAGES --without-labels",
     ),
 )
 
@@ -103,6 +107,16 @@ Details = Annotated[
     ),
 ]
 
+WithoutLabels = Annotated[
+    bool,
+    typer.Option(
+        "--without-labels",
+        rich_help_panel=DATA,
+        help="For images that have no masks: compare each answer with the model's own answer to the unperturbed image, "
+        "by --metrics and by volume. This does not say whether answers are right.",
+    ),
+]
+
 ProfileTime = Annotated[
     bool,
     typer.Option(
@@ -118,6 +132,7 @@ def stress(
     model: options.Model = None,
     model_file: options.ModelFile = None,
     data: options.DataOrDemonstration = None,
+    without_labels: WithoutLabels = False,
     split: options.Split = "held-out",
     noise: options.Noises = None,
     preset: options.Preset = None,
@@ -188,6 +203,7 @@ def stress(
             executor=options.executor_at(executor, address),
             noise_device=noise_device,
             precision=precision,
+            without_labels=without_labels,
             images=not without_images,
             on_note=console.say,
             on_profile=(lambda found: console.say(str(found))) if profile else None,
@@ -198,8 +214,8 @@ def stress(
     else:
         console.print_overview(stress_overview(run, details=details))
         if details:
-            for metric in run.metrics:
-                console.print_table(run.table(metric))
+            for grid in run.grids():
+                console.print_table(grid.to_rich())
         else:
             console.say(f"Every verdict, and tables with every level: robustq show {target}.")
     # After the tables, so that a figure that cannot be written costs nothing.

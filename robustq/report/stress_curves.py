@@ -51,6 +51,7 @@ class StressCurves:
         domains: the curves of each domain, with the domains in which a model was trained first; a single entry without
             a name if there is one domain or none.
         notes: notes on models, attacks and sample.
+        heads: what a reader must know before the figures.
     """
 
     metric: str
@@ -66,6 +67,7 @@ class StressCurves:
     missing: str
     domains: Sequence[DomainCurves]
     notes: Sequence[str]
+    heads: Sequence[str] = ()
 
     @property
     def rows(self) -> pd.DataFrame:

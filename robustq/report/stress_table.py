@@ -30,7 +30,7 @@ def curve_grid(curves: StressCurves) -> Grid:
     rows = curves.rows
     if rows.empty:
         title = f"{curves.metric} on {curves.data}: no value, because no true mask shows a label"
-        return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes)
+        return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes, curves.heads)
     levels = sorted(rows["level"].unique())
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # If misses are left out, levels can have different samples, and a curve over them has no meaning.
@@ -53,7 +53,7 @@ def curve_grid(curves: StressCurves) -> Grid:
         name = f"all: mean over {len(curves.averaged)} perturbations"
         sections.append((", ".join(filter(None, (name, domain.title))), lines))
     notes = [*_reading(curves, infinite, curve_figures, max(levels)), *_little(curves, curve_figures), *curves.notes]
-    heads = [domain.about for domain in curves.domains if domain.about]
+    heads = [*curves.heads, *(domain.about for domain in curves.domains if domain.about)]
     return Grid(_title(curves, infinite), [*header, "codes in use"], sections, notes, heads)
 
 

@@ -1,7 +1,7 @@
 """The result of a comparison of models with a baseline: paired differences, in one run or several."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from robustq.metric import AbstractMetric, parse_metrics
 from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
-from robustq.results.several_runs import join, remarks, seed_notes, shared_draws
+from robustq.results.several_runs import join, remarks, seed_notes, shared_draws, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
@@ -49,6 +49,11 @@ class Differences:
     @cached_property
     def _rows(self) -> pd.DataFrame:
         return join(self.runs)
+
+    @property
+    def heads(self) -> list[str]:
+        """What a reader must know before the figures, such as that no truth was used."""
+        return shared_heads(self.runs)
 
     @cached_property
     def notes(self) -> list[str]:
@@ -97,9 +102,9 @@ class Differences:
             self._levels, metric, caption=caption, notes=self.notes, distance=measure.measures_distance
         )
         if robustness.empty:
-            return [levels]
+            return [replace(levels, heads=self.heads)]
         better = measure.higher_is_better
-        heads = robustness_verdicts(robustness, metric, unit, higher_is_better=better)
+        verdicts = robustness_verdicts(robustness, metric, unit, higher_is_better=better)
         summary = robustness_grid(
             robustness,
             metric,
@@ -107,7 +112,7 @@ class Differences:
             caption=caption,
             higher_is_better=better,
             distance=measure.measures_distance,
-            heads=heads,
+            heads=[*self.heads, *verdicts],
         )
         return [summary, levels]
 

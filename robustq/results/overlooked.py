@@ -5,12 +5,13 @@ import pandas as pd
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.results.stress_run import Run
+from robustq.statistics.volume_changes import APPEARED
 
 
 def overlooked(run: Run) -> Grid:
     """Missed and invented structures of each model under each perturbation, at level 0 and at the highest level."""
     frame = run.to_frame()
-    scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"] == "invented"]
+    scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"].isin(["invented", APPEARED])]
     levels = sorted(frame.loc[frame["status"] != "failed", "level"].unique())
     ends = list(dict.fromkeys((levels[0], levels[-1]))) if levels else []
     sections = []
@@ -28,10 +29,10 @@ def overlooked(run: Run) -> Grid:
         sections.append((perturbation, lines))
     header = ["model", *(f"{word} at {percent(level)}" for word in ("missed", "invented") for level in ends)]
     notes = [
-        "missed: answers without a voxel of a label that the true mask has, of all such answers (each case, label and "
-        "draw gives one).",
-        "invented: answers with a label that the true mask does not have, of all such answers; – where every true mask "
-        "has every label.",
+        f"missed: answers without a voxel of a label that {_reference(run)} has, of all such answers (each case, label "
+        "and draw gives one).",
+        f"invented: answers with a label that {_reference(run)} does not have, of all such answers; – where there are "
+        "none.",
     ]
     return Grid("Structures that are missed or invented", header, sections, notes)
 
@@ -50,11 +51,19 @@ def missed_alerts(run: Run) -> list[str]:
             worst = curves.sort_values("size").iloc[-1]
             perturbation, level = str(worst["perturbation"]), float(worst["level"])
             share = _missed(_at(rows, model, perturbation, level))
+            what = "misses whole structures"
+            if run.without_labels:
+                what += " that its answer to the unperturbed case has"
             sentences.append(
-                f"{model} misses whole structures: {count(at_zero, 'structure')} at {percent(0)}, and most under "
+                f"{model} {what}: {count(at_zero, 'structure')} at {percent(0)}, and most under "
                 f"{perturbation} at {percent(level)} ({share} answers)."
             )
     return sentences
+
+
+def _reference(run: Run) -> str:
+    """What says which labels a case has."""
+    return "the model's answer to the unperturbed case" if run.without_labels else "the true mask"
 
 
 def _at(rows: pd.DataFrame, model: str, perturbation: str, level: float) -> pd.DataFrame:

@@ -37,8 +37,9 @@ class Row:
         training_seed: training seed of the model; None if it is untrained.
         label: name of the label; for `code_usage`, the number of the code.
         metric: text of the metric (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the
-            truth does not show; `code_usage`, how often the tokens of the clean case chose a code; `minimal_level`, in
-            percent.
+            truth does not show; in a run without labels `agreement_dice` and so on, `volume_change`, `appeared` for
+            labels that the clean answer lacks, and `alive`; `code_usage`, how often the tokens of the clean case chose
+            a code; `minimal_level`, in percent.
         value: the measured value; None where there is none.
         unit: unit of the value, "" if it has none.
         status: "ok"; "missed" if the label is in the truth and not in the answer; "no-answer" if the model's answer

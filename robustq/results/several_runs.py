@@ -9,7 +9,7 @@ from robustq.request.draws import AUTO
 from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
-_SHARED = ("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
+_SHARED = ("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision", "without_labels")
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
@@ -28,8 +28,9 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
     first, *others = runs
     for other in others:
         for setting in _SHARED:
-            if first.asked[setting] != other.asked[setting]:
-                raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
+            own, others_own = (run.asked.get(setting, False) for run in (first, other))
+            if own != others_own:
+                raise _refused(first, other, setting, str(own), str(others_own))
         if AUTO not in (first.asked["draws"], other.asked["draws"]):
             _check_fixed_draws(first, other)
         first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
@@ -63,6 +64,11 @@ def _check_fixed_draws(first: Run, other: Run) -> None:
     for name, number in first.draws.items():
         if number != other.draws[name]:
             raise _refused(first, other, f"draws of {name}", str(number), str(other.draws[name]))
+
+
+def shared_heads(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before the figures of these runs."""
+    return list(dict.fromkeys(head for run in runs for head in run.heads))
 
 
 def remarks(runs: Sequence[Run]) -> list[str]:

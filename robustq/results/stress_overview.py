@@ -1,5 +1,7 @@
 """What is read first of a stress run: the verdicts of its page, and a small matrix."""
 
+from dataclasses import replace
+
 from robustq.report.overview import Overview, overview
 from robustq.results.likely_baseline import likely_baseline
 from robustq.results.page_chapter import page_chapter
@@ -16,10 +18,13 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
     chapter = page_chapter([run], likely_baseline([run]))
     said = " ".join(chapter.alerts)
     notes = [*run.memory_notes(), *run.level_draws.notes, *run.sample_notes()]
-    return overview(
+    first = overview(
         chapter,
         run.asked["data"]["name"],
         run.level_draws.text,
         [note for note in notes if note not in said],
         details=details,
     )
+    if run.agreement is None:
+        return first
+    return replace(first, grids=[*first.grids, *run.agreement.grids(highest=True)])

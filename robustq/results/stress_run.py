@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
+from robustq.errors import RequestError
 from robustq.metric import parse_metrics
+from robustq.report.agreement_table import AGREEMENT_NOTE
 from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
@@ -18,6 +20,7 @@ from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.draws import AUTO
 from robustq.request.names import transferred
+from robustq.results.agreement_figures import AgreementFigures
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
@@ -33,7 +36,7 @@ from robustq.statistics.raised_scores import raised_scores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from robustq.report.grid import Sheet
+    from robustq.report.grid import Grid, Sheet
 
 
 class Run(Stored):
@@ -45,6 +48,42 @@ class Run(Stored):
     def metrics(self) -> list[str]:
         """The texts of the metrics of the run."""
         return list(self.asked["metrics"])
+
+    @property
+    def without_labels(self) -> bool:
+        """Whether answers were compared with the model's own clean answers, and not with the truth."""
+        return bool(self.asked.get("without_labels", False))
+
+    @cached_property
+    def agreement(self) -> AgreementFigures | None:
+        """The figures that only a run without labels has; None for every other run."""
+        if not self.without_labels:
+            return None
+        names = self.domains.told_apart or [""]
+        titles = {name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names}
+        return AgreementFigures(
+            self._frame, self.asked["data"]["name"], self.models, self.metrics, self.asked["perturbations"], titles
+        )
+
+    def require_truth(self, purpose: str) -> None:
+        """Refuse a run without labels.
+
+        Args:
+            purpose: what takes the truth, as in "models are ranked".
+
+        Raises:
+            RequestError: the run used no truth.
+        """
+        if self.without_labels:
+            raise RequestError(
+                f"{self.directory.path} is a run without labels, and {purpose} by the truth: a model that always "
+                "answers the same has perfect agreement"
+            )
+
+    @property
+    def heads(self) -> list[str]:
+        """What a reader must know before the figures: of a run without labels, whether its models are alive."""
+        return [] if self.agreement is None else [*self.agreement.liveness, AGREEMENT_NOTE]
 
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.results.rows.Row`."""
@@ -146,6 +185,8 @@ class Run(Stored):
     def raised_notes(self) -> list[str]:
         """The notes on perturbations that raise Dice above that of the unperturbed cases."""
         frame = self._frame
+        if self.without_labels:
+            return []
         return raised_notes(raised_scores(group_means(frame[frame["metric"] == "dice"])))
 
     @cached_property
@@ -206,6 +247,7 @@ class Run(Stored):
                 *self.level_draws.notes,
                 *self.sample_notes(),
             ],
+            heads=self.heads,
         )
 
     def _domain_curves(self, domain: str | None, metric: str, intervals: bool) -> DomainCurves:
@@ -258,7 +300,9 @@ class Run(Stored):
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
+            **({} if self.agreement is None else self.agreement.document()),
             "notes": [
+                *self.heads,
                 *self.attack_notes(),
                 *self.raised_notes(),
                 *self.invented_notes(),
@@ -281,10 +325,15 @@ class Run(Stored):
 
         return curve_grid(self.curves(metric)).to_rich()
 
-    def _repr_html_(self) -> str:
+    def grids(self) -> "list[Grid]":
+        """All tables: one for each metric, then those that only a run without labels has."""
         from robustq.report.stress_table import curve_grid
 
-        return in_notebook([curve_grid(self.curves(metric)) for metric in self.metrics])
+        curves = [curve_grid(self.curves(metric)) for metric in self.metrics]
+        return curves if self.agreement is None else [*curves, *self.agreement.grids()]
+
+    def _repr_html_(self) -> str:
+        return in_notebook(self.grids())
 
     def plot(self, metric: str | None = None) -> "Figure":
         """A metric against level, a panel for each perturbation and domain: a matplotlib figure (`savefig` writes it).

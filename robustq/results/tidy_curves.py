@@ -35,6 +35,8 @@ def tidy_curves(run: Run) -> pd.DataFrame:
                 table = curve_intervals(means, higher_is_better=measure.higher_is_better)
                 new = {"domain": domain or ""} | ({} if by_label else {"label": ""})
                 tables.append(table.assign(**new))
+    if run.agreement is not None:
+        tables.append(run.agreement.changes)
     if not tables:
         return pd.DataFrame(columns=list(LEADING))
     whole = pd.concat(tables, ignore_index=True)

@@ -18,10 +18,13 @@ from robustq.model.device import choose_device, choose_precision
 from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
+from robustq.run.agreement import Agreement
+from robustq.run.asked_metrics import asked_metrics
 from robustq.run.batching import FASTEST, batch_size_asked
 from robustq.run.choose_draws import choose_draws
 from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
+from robustq.run.liveness import liveness_rows
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
 from robustq.run.plan import plan, plan_second_stage
@@ -56,6 +59,7 @@ def stress(
     executor: str = "local",
     noise_device: str = "cpu",
     precision: str = "fp32",
+    without_labels: bool = False,
     images: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
     on_profile: Callable[[Profile], object] | None = None,
@@ -95,7 +99,11 @@ def stress(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
-        images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
+        without_labels: compare each answer with the model's own answer to the unperturbed case, not with the truth.
+            The cases need no masks, and data in memory may be images alone. Attacks, and metrics of probabilities, need
+            the truth.
+        images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory; a run
+            without labels keeps none.
         on_note: called with a sentence where something besides the rows went wrong, and with what the trial found.
         on_profile: called at the end with where the time went; then the bare passes are measured too.
         on_progress: called before the first batch of pieces and after each batch.
@@ -124,9 +132,11 @@ def stress(
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
-    chosen_metrics = parse_metrics(metrics)
+    chosen_metrics = asked_metrics(metrics, attack, without_labels=without_labels)
     noise_device = str(choose_device(noise_device))
-    subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
+    subjects = Subjects.gather(
+        models, data, split=split, device=device, preparation=preparation, unmasked=without_labels
+    )
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
     for text, metric in chosen_metrics.items():
@@ -161,19 +171,23 @@ def stress(
         "batch_size": asked_size,
         "noise_device": noise_device,
         "precision": choose_precision(precision, subjects.device),
+        **({"without_labels": True} if without_labels else {}),
     }
     training_cases = {name: model.spec.seen for name, model in subjects.models.items()}
-    settings = DrawSettings(seed, noise_device, clip)
+    perturber = Perturber(perturbations, DrawSettings(seed, noise_device, clip))
+    policy = cast(Missing, missing)
+    agreement = Agreement(chosen_metrics, policy, perturber, choose_precision(precision, subjects.device))
     evaluator = Evaluator(
         models=subjects.models,
         cases=cases,
         entries={entry.id: entry for entry in good},
-        perturber=Perturber(perturbations, settings),
-        attacker=Attacker(attacks, subjects.models, source, settings),
-        metrics=chosen_metrics,
+        perturber=perturber,
+        attacker=Attacker(attacks, subjects.models, source, perturber.settings),
+        metrics=parse_metrics("dice") if without_labels else chosen_metrics,
         batch_size=largest,
-        missing=cast(Missing, missing),
-        precision=choose_precision(precision, subjects.device),
+        missing=policy,
+        precision=agreement.precision,
+        agreement=agreement if without_labels else None,
     )
     trial = Trial(subjects.models, cases(good[0]), evaluator.precision)
     with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
@@ -189,14 +203,14 @@ def stress(
             batches += plan_second_stage([entry.id for entry in good], numbers, batch_size=piece_batch_size)
             recording.extend(batches, level_draws=numbers)
         recording.compute(batches, evaluator, counting, seed=seed)
-        recording.end(len(batches))
+        recording.end(len(batches), liveness_rows(subjects, perturber, largest) if without_labels else ())
         profile = recording.profile()
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())
         if on_profile is not None:
             bare = trial.bare(profile.passes, evaluator.batchings, largest)
             on_profile(replace(profile, bare=bare))
-        if images:
+        if images and not without_labels:
             # The rows are whole, so no error of the gallery may end the run.
             try:
                 keep_gallery(run, evaluator)
