@@ -1,7 +1,7 @@
 """The table that says whether agreement tells the loss of Dice, and the notes of a run without labels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, number, percent
@@ -15,12 +15,19 @@ AGREEMENT_NOTE = (
 """Printed with the figures of a run without labels."""
 
 
-def agreement_grid(found: Mapping[str, Sequence[AgreementAndLoss]], *, sample: str, highest: bool = False) -> Grid:
+def agreement_grid(
+    found: Mapping[str, Sequence[AgreementAndLoss]],
+    *,
+    sample: str,
+    level_text: Callable[[float], str] = percent,
+    highest: bool = False,
+) -> Grid:
     """The rank correlation of each agreement with the loss of Dice, a line for each model and level.
 
     Args:
         found: for each metric of agreement, what `agreement_and_loss` gave.
         sample: description of the cases, for the title.
+        level_text: what a reader sees of a level.
         highest: whether only the highest level is shown.
     """
     sections: dict[str, list[list[str]]] = {}
@@ -28,7 +35,7 @@ def agreement_grid(found: Mapping[str, Sequence[AgreementAndLoss]], *, sample: s
     for metric, of_metric in found.items():
         for one in of_metric:
             if one.level == most or not highest:
-                cells = [percent(one.level), count(one.cases, "case"), _cell(one)]
+                cells = [level_text(one.level), count(one.cases, "case"), _cell(one)]
                 sections.setdefault(one.perturbation, []).append([one.model, metric, *cells])
     notes = [
         "Rank correlation (Spearman) over cases, each with its mean over draws and labels, with its 95 % bootstrap "

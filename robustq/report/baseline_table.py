@@ -1,6 +1,6 @@
 """The table of a comparison of models with a baseline, paired by group."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,13 @@ from robustq.report.numbers import NO_ANSWER_NOTE, median_iqr, missed_text, numb
 
 
 def comparison_grid(
-    compared: pd.DataFrame, metric: str, *, caption: str, notes: Sequence[str] = (), distance: bool = False
+    compared: pd.DataFrame,
+    metric: str,
+    *,
+    caption: str,
+    notes: Sequence[str] = (),
+    distance: bool = False,
+    level_text: Callable[[float], str] = percent,
 ) -> Grid:
     """Both means, their difference with its interval, and the tests; one section for each model and perturbation.
 
@@ -21,6 +27,7 @@ def comparison_grid(
         caption: names the runs in the title.
         notes: notes on models and sample.
         distance: whether the policy for missed structures applies to the metric; their number is then printed.
+        level_text: what a reader sees of a level.
     """
     rows = compared[compared["metric"] == metric]
     unit = str(rows["unit"].iloc[0])
@@ -32,7 +39,7 @@ def comparison_grid(
         lines = []
         for row in comparisons.to_dict("records"):
             cells = _figures(row, digits, infinite, distance)
-            lines.append([percent(row["level"]), *([row["label"]] if by_label else []), *cells])
+            lines.append([level_text(row["level"]), *([row["label"]] if by_label else []), *cells])
             if row["note"]:
                 row_notes.append(str(row["note"]))
         sections.append((f"{model}, {perturbation}", lines))

@@ -1,9 +1,11 @@
 """The data that the table and the figure of a stress run show, so that neither needs the run itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
+
+from robustq.report.numbers import percent
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class StressCurves:
             a name if there is one domain or none.
         notes: notes on models, attacks and sample.
         heads: what a reader must know before the figures.
+        level_names: where levels are the numbers of targets, what a reader sees of each; empty for percentages.
     """
 
     metric: str
@@ -68,6 +71,11 @@ class StressCurves:
     domains: Sequence[DomainCurves]
     notes: Sequence[str]
     heads: Sequence[str] = ()
+    level_names: Mapping[float, str] = field(default_factory=dict)
+
+    def level_text(self, level: float) -> str:
+        """A level as a reader sees it: `10 %`, `ssim 0.9`."""
+        return self.level_names.get(level) or percent(level)
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -38,7 +38,9 @@ def curve_figure(curves: StressCurves) -> "Figure":
     alike = len({over_patients(_measured(domain.rows)) for domain in curves.domains}) == 1
     for panel, (perturbation, domain) in zip(panels, contents, strict=True):
         _draw(panel, curves, domain, perturbation, columns)
-        panel.set_xlabel("level [%]")
+        panel.set_xlabel("severity" if curves.level_names else "level [%]")
+        if curves.level_names:
+            panel.set_xticks(list(curves.level_names), list(curves.level_names.values()), rotation=30, ha="right")
         panel.grid(alpha=0.3)
     title_panels(figure, panels, [_title(curves, domain, name, alike) for name, domain in contents])
     direction = "higher is better" if curves.higher_is_better else "lower is better"

@@ -38,8 +38,8 @@ def curve_grid(curves: StressCurves) -> Grid:
     single = [domain.rows[domain.rows["perturbation"] != ALL] for domain in curves.domains]
     answered = [rows[rows["unanswered"] == 0] for rows in single]
     same_sample = all(rows["groups"].nunique() <= 1 for rows in answered)
-    curve_figures = curves.is_share and len(levels) > 1 and same_sample
-    header = ["model", *(percent(level) for level in levels)]
+    curve_figures = curves.is_share and len(levels) > 1 and same_sample and not curves.level_names
+    header = ["model", *(curves.level_text(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
     sections = []
     for perturbation, transfers in curves.perturbations.items():
@@ -102,8 +102,9 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
     notes = [
         "Each figure: the mean over draws (random repetitions of the noise), labels and cases of a group (a patient), "
         f"then the {spread}.",
-        f"A column in % is a level, the strength of the perturbation; at {percent(0)} nothing is changed.",
     ]
+    if not curves.level_names:
+        notes.append(f"A column in % is a level, the strength of the perturbation; at {percent(0)} nothing is changed.")
     if curve_figures:
         notes += [
             f"retention: the mean at {percent(highest)} divided by the mean at {percent(0)}; 1 means that nothing is "

@@ -1,7 +1,7 @@
 """The table of the change in volume of a run without labels."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,8 +23,8 @@ _HEADER = (
 
 _NOTES = (
     "volume change: the volume of a label in an answer minus that in the model's own answer to the unperturbed case, "
-    "in % of the latter; mean over draws and the cases of a patient, then over patients. Changes up and down cancel out "
-    "in it, and not in the absolute change (mean ± standard deviation over patients).",
+    "in % of the latter; mean over draws and the cases of a patient, then over patients. Changes up and down cancel "
+    "out in it, and not in the absolute change (mean ± standard deviation over patients).",
     "CV over draws: the standard deviation of the volume over the draws of a case, divided by its mean.",
     "vanished: the number of answers without a label that the clean answer has. appeared: the number of answers with a "
     "label that the clean answer lacks, of all answers for which it lacks it; these have no volume change.",
@@ -38,6 +38,7 @@ def volume_grid(
     domains: Mapping[str, str],
     *,
     sample: str,
+    level_text: Callable[[float], str] = percent,
     highest: bool = False,
 ) -> Grid:
     """A line for each model, label and level above 0; a section for each perturbation and domain.
@@ -48,6 +49,7 @@ def volume_grid(
         perturbations: perturbations in the order of the sections.
         domains: for the name of each domain, its title.
         sample: description of the cases, for the title.
+        level_text: what a reader sees of a level.
         highest: whether only the highest level is shown.
     """
     drawn = changes[changes["level"] > 0] if len(changes) else changes
@@ -56,20 +58,20 @@ def volume_grid(
     for perturbation in perturbations if len(shown) else ():
         for domain, title in domains.items():
             own = shown[(shown["perturbation"] == perturbation) & (shown["domain"] == domain)]
-            lines = [line for model in models for line in _lines(own[own["model"] == model], model)]
+            lines = [line for model in models for line in _lines(own[own["model"] == model], model, level_text)]
             if lines:
                 sections.append((", ".join(filter(None, (perturbation, title))), lines))
     return Grid(f"Change in volume on {sample}", _HEADER, sections, _NOTES, names=2)
 
 
-def _lines(rows: pd.DataFrame, model: str) -> Iterator[list[str]]:
+def _lines(rows: pd.DataFrame, model: str, level_text: Callable[[float], str]) -> Iterator[list[str]]:
     for (label, level), figures in rows.groupby(["label", "level"], sort=False):
         of_metric = {row["metric"]: row for row in figures.to_dict("records")}
         change = of_metric[CHANGE]
         yield [
             model,
             str(label),
-            percent(float(level)),
+            level_text(float(level)),
             _signed(change),
             mean_sd(of_metric[ABSOLUTE]["mean"], of_metric[ABSOLUTE]["sd"], 2),
             number(of_metric[CV]["mean"]) if CV in of_metric else "–",

@@ -1,6 +1,6 @@
 """What only a run without labels has: verdicts on liveness, changes in volume, and how agreement ranks cases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ class AgreementFigures:
         metrics: the metrics of agreement.
         perturbations: names of the perturbations.
         domains: for the name of each domain, its title; a single entry without a name if they are not kept apart.
+        level_text: what a reader sees of a level.
     """
 
     rows: pd.DataFrame
@@ -36,6 +37,7 @@ class AgreementFigures:
     metrics: Sequence[str]
     perturbations: Sequence[str]
     domains: Mapping[str, str]
+    level_text: Callable[[float], str]
 
     @cached_property
     def liveness(self) -> list[str]:
@@ -65,11 +67,9 @@ class AgreementFigures:
         Args:
             highest: whether they show the highest level alone.
         """
-        volumes = volume_grid(
-            self.changes, self.models, self.perturbations, self.domains, sample=self.data, highest=highest
-        )
-        ranks = [agreement_grid(self.correlations, sample=self.data, highest=highest)] if self.correlations else []
-        return [volumes, *ranks]
+        printed: dict[str, Any] = {"sample": self.data, "level_text": self.level_text, "highest": highest}
+        volumes = volume_grid(self.changes, self.models, self.perturbations, self.domains, **printed)
+        return [volumes, *([agreement_grid(self.correlations, **printed)] if self.correlations else [])]
 
     def document(self) -> dict[str, Any]:
         """The figures as entries of a JSON document."""

@@ -31,6 +31,8 @@ def by_architecture(runs: Sequence[Run], names: Mapping[str, str], *, per_label:
         names: for the name of each model, the name of its architecture.
         per_label: whether each label stands by itself.
     """
+    for run in runs:
+        run.require_levels("architectures are compared")
     rows = join(runs)
     rows = rows[rows["metric"].isin(shared_metrics(runs)) | (rows["status"] == "failed")]
     return summarise_by_architecture(rows, names, by_label=per_label)

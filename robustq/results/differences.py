@@ -76,6 +76,8 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
+        if self.runs[0].scale is not None:
+            return pd.DataFrame()  # there are targets in the place of levels, and no curve over levels
         rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
         return compare_robustness(rows, self.baseline, higher_is_better=_measure(metric).higher_is_better)
 
@@ -86,8 +88,10 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
-        better = _measure(metric).higher_is_better
-        return robustness_verdicts(self.robustness(metric), metric, self._unit(metric), higher_is_better=better)
+        better, robustness = _measure(metric).higher_is_better, self.robustness(metric)
+        if robustness.empty:
+            return []
+        return robustness_verdicts(robustness, metric, self._unit(metric), higher_is_better=better)
 
     def grids(self, metric: str | None = None) -> "list[Grid]":
         """The tables of a metric: what is lost from level 0 on, then each level.
@@ -99,7 +103,12 @@ class Differences:
         measure, unit, robustness = _measure(metric), self._unit(metric), self.robustness(metric)
         caption = self._caption(metric)
         levels = comparison_grid(
-            self._levels, metric, caption=caption, notes=self.notes, distance=measure.measures_distance
+            self._levels,
+            metric,
+            caption=caption,
+            notes=self.notes,
+            distance=measure.measures_distance,
+            level_text=self.runs[0].level_text,
         )
         if robustness.empty:
             return [replace(levels, heads=self.heads)]

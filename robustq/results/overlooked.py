@@ -10,7 +10,7 @@ from robustq.statistics.volume_changes import APPEARED
 
 def overlooked(run: Run) -> Grid:
     """Missed and invented structures of each model under each perturbation, at level 0 and at the highest level."""
-    frame = run.to_frame()
+    frame = run.by_level()
     scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"].isin(["invented", APPEARED])]
     levels = sorted(frame.loc[frame["status"] != "failed", "level"].unique())
     ends = list(dict.fromkeys((levels[0], levels[-1]))) if levels else []
@@ -27,7 +27,7 @@ def overlooked(run: Run) -> Grid:
             if any(cell != "–" for cell in cells):
                 lines.append([model, *cells])
         sections.append((perturbation, lines))
-    header = ["model", *(f"{word} at {percent(level)}" for word in ("missed", "invented") for level in ends)]
+    header = ["model", *(f"{word} at {run.level_text(level)}" for word in ("missed", "invented") for level in ends)]
     notes = [
         f"missed: answers without a voxel of a label that {_reference(run)} has, of all such answers (each case, label "
         "and draw gives one).",
@@ -39,7 +39,7 @@ def overlooked(run: Run) -> Grid:
 
 def missed_alerts(run: Run) -> list[str]:
     """A sentence for each model that misses structures; empty if none does."""
-    frame = run.to_frame()
+    frame = run.by_level()
     scored = frame[frame["metric"] == run.metrics[0]]
     sentences = []
     for model in run.models:
@@ -56,7 +56,7 @@ def missed_alerts(run: Run) -> list[str]:
                 what += " that its answer to the unperturbed case has"
             sentences.append(
                 f"{model} {what}: {count(at_zero, 'structure')} at {percent(0)}, and most under "
-                f"{perturbation} at {percent(level)} ({share} answers)."
+                f"{perturbation} at {run.level_text(level)} ({share} answers)."
             )
     return sentences
 

@@ -69,8 +69,10 @@ def page_chapter(
 
 def page_measures(runs: Sequence[Run]) -> list[Levels]:
     """Each metric that all runs have, with the models of all runs side by side."""
-    rows = pd.concat([tidy_curves(run) for run in runs], ignore_index=True)
     first = runs[0]
+    if first.scale is not None:
+        return []  # the table alone: a number of a target is no place on a curve
+    rows = pd.concat([tidy_curves(run) for run in runs], ignore_index=True)
     measures = []
     for metric in first.metrics:
         own = rows[rows["metric"] == metric]
@@ -137,7 +139,9 @@ def _facts(runs: Sequence[Run]) -> list[str]:
         count(groups, "patient"),
         *([count(domains, "domain")] if domains > 1 else []),
         count(models, "model"),
-        f"levels {', '.join(percent(level) for level in asked['levels'])}",
+        f"levels {', '.join(percent(level) for level in asked['levels'])}"
+        if runs[0].scale is None
+        else f"severity {runs[0].scale.severity}",
         count(asked["draws"], "draw"),
     ]
 

@@ -59,10 +59,18 @@ def _stress(directory: Path, baseline: str | None) -> Shown:
     run = Run(directory)
     return Shown(
         grids=run.grids,
-        frame=lambda: tidy_curves(run),
+        frame=lambda: _tidy_stress(run),
         document=run.summary,
         overview=lambda: stress_overview(run, details=True),
     )
+
+
+def _tidy_stress(run: Run) -> pd.DataFrame:
+    """The curves; with a severity, the target in words beside its number."""
+    curves = tidy_curves(run)
+    if run.scale is not None:
+        curves.insert(curves.columns.get_loc("level") + 1, "severity", curves["level"].map(run.level_text))
+    return curves
 
 
 def _compare(directory: Path, baseline: str | None) -> Shown:

@@ -9,7 +9,17 @@ from robustq.request.draws import AUTO
 from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
-_SHARED = ("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision", "without_labels")
+_SHARED = (
+    "seed",
+    "levels",
+    "perturbations",
+    "missing",
+    "clip",
+    "noise_device",
+    "precision",
+    "without_labels",
+    "severity",
+)
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
@@ -48,7 +58,7 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
             )
             raise _refused(first, other, "cases", first_text, other_text)
     shared = shared_draws(runs)
-    frames = [run.to_frame() if run.level_draws == shared else shared.of_rows(run.to_frame()) for run in runs]
+    frames = [run.by_level() if run.level_draws == shared else shared.of_rows(run.by_level()) for run in runs]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -15,7 +15,8 @@ from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import plain
+from robustq.report.numbers import percent, plain
+from robustq.report.quality_table import quality_grid
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.draws import AUTO
@@ -26,6 +27,7 @@ from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
 from robustq.results.level_draws import LevelDraws
 from robustq.results.rows import SMALLER
+from robustq.results.severity_scale import SeverityScale
 from robustq.results.stored import Stored
 from robustq.statistics import curve_intervals, group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
@@ -62,7 +64,13 @@ class Run(Stored):
         names = self.domains.told_apart or [""]
         titles = {name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names}
         return AgreementFigures(
-            self._frame, self.asked["data"]["name"], self.models, self.metrics, self.asked["perturbations"], titles
+            rows=self._frame,
+            data=self.asked["data"]["name"],
+            models=self.models,
+            metrics=self.metrics,
+            perturbations=self.asked["perturbations"],
+            domains=titles,
+            level_text=self.level_text,
         )
 
     def require_truth(self, purpose: str) -> None:
@@ -80,6 +88,25 @@ class Run(Stored):
                 "answers the same has perfect agreement"
             )
 
+    def require_levels(self, purpose: str) -> None:
+        """Refuse a run whose severity is an image quality.
+
+        Args:
+            purpose: what takes levels, as in "models are ranked".
+
+        Raises:
+            RequestError: the run has targets in the place of levels.
+        """
+        if self.scale is not None:
+            raise RequestError(
+                f"{self.directory.path} has the severity {self.scale.severity} in the place of levels, and {purpose} "
+                "by curves over levels: stress the models at --levels"
+            )
+
+    def severity_notes(self) -> list[str]:
+        """Notes on the levels that were found, where the severity is an image quality."""
+        return [] if self.scale is None else self.scale.notes
+
     @property
     def heads(self) -> list[str]:
         """What a reader must know before the figures: of a run without labels, whether its models are alive."""
@@ -92,8 +119,21 @@ class Run(Stored):
         return frame
 
     @cached_property
+    def scale(self) -> SeverityScale | None:
+        """What stands in the place of levels where the severity is an image quality; None where levels were asked."""
+        return SeverityScale.of_run(self.document)
+
+    def by_level(self) -> pd.DataFrame:
+        """All rows, with `level` as tables have it: the number of a target, if the severity is an image quality."""
+        return self.to_frame() if self.scale is None else self.scale.numbered(self.to_frame())
+
+    def level_text(self, level: float) -> str:
+        """A level of `by_level` in words, such as `10 %` or `ssim 0.9`."""
+        return percent(level) if self.scale is None else self.scale.texts[level]
+
+    @cached_property
     def _frame(self) -> pd.DataFrame:
-        return self.to_frame()
+        return self.by_level()
 
     def summary_frame(self, domain: str | None = None) -> pd.DataFrame:
         """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric.
@@ -185,7 +225,7 @@ class Run(Stored):
     def raised_notes(self) -> list[str]:
         """The notes on perturbations that raise Dice above that of the unperturbed cases."""
         frame = self._frame
-        if self.without_labels:
+        if self.without_labels or self.scale is not None:
             return []
         return raised_notes(raised_scores(group_means(frame[frame["metric"] == "dice"])))
 
@@ -197,7 +237,8 @@ class Run(Stored):
     def invented_notes(self) -> list[str]:
         """The note on labels that a model answers although the truth does not show them."""
         total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
-        return invented_notes(self.invented, total)
+        answers = self.invented if self.scale is None else [each for each in self.invented if each.level == 0]
+        return invented_notes(answers, total)
 
     @property
     def failures(self) -> dict[str, str]:
@@ -245,8 +286,10 @@ class Run(Stored):
                 *self.invented_notes(),
                 *self.memory_notes(),
                 *self.level_draws.notes,
+                *self.severity_notes(),
                 *self.sample_notes(),
             ],
+            level_names={} if self.scale is None else self.scale.texts,
             heads=self.heads,
         )
 
@@ -285,7 +328,8 @@ class Run(Stored):
                 }
                 for model in self.models
             },
-            "curves": curve_records(self.summary_frame()),
+            **({} if self.scale is None else {"severities": self.scale.texts}),
+            "curves": curve_records(self.summary_frame(), of_levels=self.scale is None),
             "domains": [
                 {
                     "domain": domain,
@@ -293,7 +337,7 @@ class Run(Stored):
                     "trained": self.domains.trained(domain),
                     "cases": self.domains.cases(domain),
                     "codes": {model: vars(used) for model, used in self.codes(domain).items()},
-                    "curves": curve_records(self.summary_frame(domain)),
+                    "curves": curve_records(self.summary_frame(domain), of_levels=self.scale is None),
                 }
                 for domain in self.domains.told_apart
             ],
@@ -308,6 +352,7 @@ class Run(Stored):
                 *self.invented_notes(),
                 *self.memory_notes(),
                 *self.level_draws.notes,
+                *self.severity_notes(),
                 *self.sample_notes(),
             ],
         }
@@ -330,7 +375,12 @@ class Run(Stored):
         from robustq.report.stress_table import curve_grid
 
         curves = [curve_grid(self.curves(metric)) for metric in self.metrics]
-        return curves if self.agreement is None else [*curves, *self.agreement.grids()]
+        quality = [quality_grid(self._frame, self.asked["data"]["name"], self.level_text)] if self._has_quality else []
+        return [*curves, *(self.agreement.grids() if self.agreement is not None else ()), *quality]
+
+    @property
+    def _has_quality(self) -> bool:
+        return bool(self.asked.get("quality", False))
 
     def _repr_html_(self) -> str:
         return in_notebook(self.grids())

@@ -20,7 +20,7 @@ def tidy_curves(run: Run) -> pd.DataFrame:
         The columns of `LEADING`, then those that `robustq.statistics.curve_intervals` adds. `domain` is "" if the run
         does not keep domains apart; `label` is "" for the mean over the labels of a case.
     """
-    frame, tables = run.to_frame(), []
+    frame, tables = run.by_level(), []
     names: list[str | None] = [*run.domains.told_apart] or [None]
     for domain in names:
         rows = frame if domain is None else frame[frame["domain"] == domain]

@@ -27,6 +27,7 @@ from robustq.run.agreement import Agreement
 from robustq.run.batching import Batching
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
+from robustq.run.quality_rows import quality_rows
 
 
 class _Draw(NamedTuple):
@@ -70,6 +71,9 @@ class Evaluator:
         precision: precision of the forward passes.
         agreement: in a run without labels, compares answers with the clean ones. Then `metrics` compare them with the
             truth of the cases that have one.
+        with_quality: whether each draw has rows of its image quality too.
+        severities: for the case, perturbation and level of a piece, the targets that it stands for in the rows; empty
+            if levels were asked for.
         batchings: for models whose fastest way was found by a trial: that way, instead of `batch_size`. Of such models,
             identical images that are made one after the other are passed once.
     """
@@ -84,6 +88,8 @@ class Evaluator:
     missing: Missing
     precision: Precision
     agreement: Agreement | None = None
+    with_quality: bool = False
+    severities: Mapping[tuple[str, str, float], Sequence[str]] = field(default_factory=dict)
     batchings: Mapping[str, Batching] = field(default_factory=dict)
     _fits: int = field(default=0, repr=False)  # the batch size that fitted last
     _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
@@ -102,6 +108,26 @@ class Evaluator:
             for (_, failure), alike in groupby(chunk, key=lambda draw: (draw.case.image.shape, draw.failure)):
                 draws_alike = list(alike)
                 rows += self._failed(draws_alike, failure) if failure else self._fitting(draws_alike)
+                rows += self._quality(draws_alike) if self.with_quality and not failure else []
+        if not self.severities:
+            return rows
+        return [
+            replace(row, severity=target)
+            for row in rows
+            for target in self.severities.get((row.case, row.perturbation, row.level), [""])
+        ]
+
+    def _quality(self, draws: list[_Draw]) -> list[Row]:
+        """The rows of the image quality of some draws above level 0."""
+        rows: list[Row] = []
+        with self.cases.stopwatch.stage("score"):
+            for draw in draws:
+                if draw.piece.perturbation == CLEAN:
+                    continue
+                attacked = next(iter(draw.names)) if draw.piece.perturbation in self.attacker.attacks else None
+                of_draw = {} if attacked is None else of_model(attacked, self.models[attacked])
+                clean = self.cases(self.entries[draw.piece.case])
+                rows += quality_rows(clean, draw.case, replace(draw.shared, **of_draw))
         return rows
 
     def _fitting(self, draws: list[_Draw]) -> list[Row]:
