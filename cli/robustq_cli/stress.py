@@ -26,14 +26,6 @@ EXAMPLES = examples(
         "An attack on one model; attacks need small levels",
         "robustq stress --model vq.safetensors --data DATA --attack pgd --levels 0.5,1",
     ),
-    (
-        "Images that have no masks",
-        "robustq stress --model vq.safetensors --data IMAGES --without-labels",
-    ),
-    (
-        "Noise and blur that leave the image equally similar to itself",
-        "robustq stress --model vq.safetensors --data DATA --noise gaussian,blur --severity ssim:0.9",
-    ),
 )
 
 Attacks = Annotated[
