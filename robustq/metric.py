@@ -73,6 +73,11 @@ AGREEMENT = "agreement_"
 """Stands before the name of a metric that compares an answer with the model's own clean answer, not with the truth."""
 
 
+def reference_of(text: str) -> str:
+    """What a metric, by its text in the rows, compares answers with, in words."""
+    return "the model's answer to the unperturbed case" if text.startswith(AGREEMENT) else "the true mask"
+
+
 def parse_metrics(text: str) -> dict[str, AbstractMetric]:
     """The metrics of a list such as "dice,hd95,assd,nsd@2mm,hausdorff@99", in the order of the list.
 

@@ -28,6 +28,15 @@ class _Channel(NamedTuple):
     span: float
 
 
+def require_library() -> None:
+    """Refuse to measure quality where scikit-image is missing.
+
+    Raises:
+        RequestError: it is missing; the message says how it is installed.
+    """
+    _skimage("metrics")
+
+
 def quality(name: str, clean: Case, changed: Case) -> float:
     """A quality of a perturbed case: the mean over the channels whose intensity range is not empty; NaN without one.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import NO_ANSWER_NOTE, median_iqr, missed_text, number, p_value, percent
 
@@ -57,8 +58,8 @@ def comparison_grid(
     ]
     if distance:
         reading_notes.append(
-            "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
-            "one answer."
+            f"missed: the number of answers without a structure that {reference_of(metric)} has. Each case, label and "
+            "draw gives one answer."
         )
     if rows[["unanswered", "baseline_unanswered"]].to_numpy().any():
         reading_notes.append(NO_ANSWER_NOTE)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import NO_ANSWER_NOTE, count, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
@@ -127,8 +128,8 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
         if curves.is_share and curves.missing != "drop":
             policy = "A structure that a model misses scores 0."
         notes.append(
-            f"{policy} (N missed) beside a figure: the number of answers without a structure that the true mask has. "
-            "Each case, label and draw gives one answer."
+            f"{policy} (N missed) beside a figure: the number of answers without a structure that "
+            f"{reference_of(curves.metric)} has. Each case, label and draw gives one answer."
         )
     if curves.rows["unanswered"].any():
         notes.append(NO_ANSWER_NOTE)

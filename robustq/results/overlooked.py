@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.results.stress_run import Run
@@ -29,9 +30,9 @@ def overlooked(run: Run) -> Grid:
         sections.append((perturbation, lines))
     header = ["model", *(f"{word} at {run.level_text(level)}" for word in ("missed", "invented") for level in ends)]
     notes = [
-        f"missed: answers without a voxel of a label that {_reference(run)} has, of all such answers (each case, label "
+        f"missed: answers without a voxel of a label that {reference_of(run.metrics[0])} has, of all such answers (each case, label "
         "and draw gives one).",
-        f"invented: answers with a label that {_reference(run)} does not have, of all such answers; – where there are "
+        f"invented: answers with a label that {reference_of(run.metrics[0])} does not have, of all such answers; – where there are "
         "none.",
     ]
     return Grid("Structures that are missed or invented", header, sections, notes)
@@ -59,11 +60,6 @@ def missed_alerts(run: Run) -> list[str]:
                 f"{perturbation} at {run.level_text(level)} ({share} answers)."
             )
     return sentences
-
-
-def _reference(run: Run) -> str:
-    """What says which labels a case has."""
-    return "the model's answer to the unperturbed case" if run.without_labels else "the true mask"
 
 
 def _at(rows: pd.DataFrame, model: str, perturbation: str, level: float) -> pd.DataFrame:

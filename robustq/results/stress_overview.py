@@ -13,7 +13,7 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
 
     Args:
         run: the run.
-        details: whether the verdicts on single perturbations are given even if there are many.
+        details: whether the verdicts on single perturbations are given even if there are many, and all tables follow.
     """
     chapter = page_chapter([run], likely_baseline([run]))
     said = " ".join(chapter.alerts)
@@ -25,6 +25,7 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
         [note for note in notes if note not in said],
         details=details,
     )
-    if run.agreement is None:
-        return first
-    return replace(first, grids=[*first.grids, *run.agreement.grids(highest=True)])
+    if run.scale is not None:
+        # Targets have no matrix: the tables stand here, or follow anyway.
+        return replace(first, grids=()) if details else first
+    return first if details else replace(first, grids=[*first.grids, *run.grids_beside(highest=True)])

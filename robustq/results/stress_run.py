@@ -371,16 +371,21 @@ class Run(Stored):
         return curve_grid(self.curves(metric)).to_rich()
 
     def grids(self) -> "list[Grid]":
-        """All tables: one for each metric, then those that only a run without labels has."""
+        """All tables: one for each metric, then those beside them."""
         from robustq.report.stress_table import curve_grid
 
-        curves = [curve_grid(self.curves(metric)) for metric in self.metrics]
-        quality = [quality_grid(self._frame, self.asked["data"]["name"], self.level_text)] if self._has_quality else []
-        return [*curves, *(self.agreement.grids() if self.agreement is not None else ()), *quality]
+        return [*(curve_grid(self.curves(metric)) for metric in self.metrics), *self.grids_beside()]
 
-    @property
-    def _has_quality(self) -> bool:
-        return bool(self.asked.get("quality", False))
+    def grids_beside(self, *, highest: bool = False) -> "list[Grid]":
+        """The tables that only a run without labels has, and that of image quality, if it was measured.
+
+        Args:
+            highest: whether those of a run without labels show the highest level alone.
+        """
+        grids = [] if self.agreement is None else self.agreement.grids(highest=highest)
+        if self.asked.get("quality", False):
+            grids.append(quality_grid(self._frame, self.asked["data"]["name"], self.level_text))
+        return grids
 
     def _repr_html_(self) -> str:
         return in_notebook(self.grids())

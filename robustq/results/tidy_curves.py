@@ -35,7 +35,7 @@ def tidy_curves(run: Run) -> pd.DataFrame:
                 table = curve_intervals(means, higher_is_better=measure.higher_is_better)
                 new = {"domain": domain or ""} | ({} if by_label else {"label": ""})
                 tables.append(table.assign(**new))
-    if run.agreement is not None:
+    if run.agreement is not None and len(run.agreement.changes):
         tables.append(run.agreement.changes)
     if not tables:
         return pd.DataFrame(columns=list(LEADING))

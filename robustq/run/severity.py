@@ -71,7 +71,8 @@ def found_levels(
         directory: the run directory.
     """
     stored = directory.read().get(ENTRY) if directory.exists else None
-    if stored is not None:
+    cases_asked = {name: {entry.id for entry in entries} for name in perturber.perturbations}
+    if stored is not None and {name: set(of_name) for name, of_name in stored.items()} == cases_asked:
         return {
             name: {
                 case: {target: Found(*found) for target, found in targets.items()} for case, targets in of_name.items()

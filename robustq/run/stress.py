@@ -12,6 +12,7 @@ from robustq.draws.attacked import Attacker, choose_source
 from robustq.draws.by_name import load_attacks, load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
+from robustq.draws.quality import require_library
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
@@ -140,6 +141,8 @@ def stress(
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
+    if quality:
+        require_library()
     chosen_metrics = asked_metrics(metrics, attack, without_labels=without_labels)
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(
