@@ -29,11 +29,12 @@ def overlooked(run: Run) -> Grid:
                 lines.append([model, *cells])
         sections.append((perturbation, lines))
     header = ["model", *(f"{word} at {run.level_text(level)}" for word in ("missed", "invented") for level in ends)]
+    reference = reference_of(run.metrics[0])
     notes = [
-        f"missed: answers without a voxel of a label that {reference_of(run.metrics[0])} has, of all such answers (each case, label "
-        "and draw gives one).",
-        f"invented: answers with a label that {reference_of(run.metrics[0])} does not have, of all such answers; – where there are "
-        "none.",
+        f"missed: answers without a voxel of a label that {reference} has, of all such answers (each case, label and draw "
+        "gives one).",
+        f"invented: answers with a label that {reference} does not have, of all such answers; – where it always has every "
+        "label.",
     ]
     return Grid("Structures that are missed or invented", header, sections, notes)
 
