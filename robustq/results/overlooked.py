@@ -31,10 +31,10 @@ def overlooked(run: Run) -> Grid:
     header = ["model", *(f"{word} at {run.level_text(level)}" for word in ("missed", "invented") for level in ends)]
     reference = reference_of(run.metrics[0])
     notes = [
-        f"missed: answers without a voxel of a label that {reference} has, of all such answers (each case, label and draw "
-        "gives one).",
-        f"invented: answers with a label that {reference} does not have, of all such answers; – where it always has every "
-        "label.",
+        f"missed: answers without a voxel of a label that {reference} has, of all such answers (each case, label and "
+        "draw gives one).",
+        f"invented: answers with a label that {reference} does not have, of all such answers; – where it always has "
+        "every label.",
     ]
     return Grid("Structures that are missed or invented", header, sections, notes)
 
