@@ -148,7 +148,15 @@ class Differences:
         name = f"{metric} [{unit}]" if unit else metric
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
         better = _measure(metric).higher_is_better
-        return difference_figure(rows, name, self.baseline, models=models, higher_is_better=better)
+        scale = self.runs[0].scale
+        return difference_figure(
+            rows,
+            name,
+            self.baseline,
+            models=models,
+            higher_is_better=better,
+            level_names=None if scale is None else scale.texts,
+        )
 
     def _repr_html_(self) -> str:
         return in_notebook([grid for metric in self.metrics for grid in self.grids(metric)])
