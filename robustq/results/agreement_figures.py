@@ -75,7 +75,7 @@ class AgreementFigures:
         """The figures as entries of a JSON document."""
         return {
             "liveness": self.liveness,
-            "volume_changes": self.changes.to_dict("records"),
+            "volume_changes": self.changes.drop(columns="training_seed", errors="ignore").to_dict("records"),
             "agreement_and_loss": [
                 {"metric": metric, **one._asdict()} for metric, found in self.correlations.items() for one in found
             ],
