@@ -65,13 +65,13 @@ def volume_grid(
 
 
 def _lines(rows: pd.DataFrame, model: str, level_text: Callable[[float], str]) -> Iterator[list[str]]:
-    for (label, level), figures in rows.groupby(["label", "level"], sort=False):
+    for _, figures in rows.groupby(["label", "level"], sort=False):
         of_metric = {row["metric"]: row for row in figures.to_dict("records")}
         change = of_metric[CHANGE]
         yield [
             model,
-            str(label),
-            level_text(float(level)),
+            str(change["label"]),
+            level_text(change["level"]),
             _signed(change),
             mean_sd(of_metric[ABSOLUTE]["mean"], of_metric[ABSOLUTE]["sd"], 2),
             number(of_metric[CV]["mean"]) if CV in of_metric else "–",

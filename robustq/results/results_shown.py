@@ -69,7 +69,7 @@ def _tidy_stress(run: Run) -> pd.DataFrame:
     """The curves; with a severity, the target in words beside its number."""
     curves = tidy_curves(run)
     if run.scale is not None:
-        curves.insert(curves.columns.get_loc("level") + 1, "severity", curves["level"].map(run.level_text))
+        curves.insert(list(curves).index("level") + 1, "severity", curves["level"].map(run.level_text))
     return curves
 
 

@@ -1,6 +1,6 @@
 """What stands in the place of levels in a run whose severity is an image quality."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,8 @@ class SeverityScale:
         return notes
 
 
-def _told(found: list[tuple[float | None, float | None]], target: float) -> str:
+def _told(found: Sequence[Sequence[float | None]], target: float) -> str:
+    """What was found for a target: pairs of a level and the quality reached, of each case."""
     levels = [level for level, _ in found if level is not None]
     told = f"levels from {percent(round(min(levels), 2))} to {percent(round(max(levels), 2))}" if levels else "no level"
     missing = len(found) - len(levels)

@@ -48,24 +48,27 @@ def agreement_and_loss(rows: pd.DataFrame, metric: str) -> list[AgreementAndLoss
         rows: rows of a run without labels, on data of which some cases have masks.
         metric: a metric of agreement, as in the rows.
     """
-    agreement, dice = _case_means(rows, metric), _case_means(rows, "dice")
-    clean = dice.xs(0.0, level="level")
-    found = []
-    for key, levels in dice[dice.index.get_level_values("level") > 0].groupby(level=_CURVE, sort=False):
-        model, perturbation, level = key if isinstance(key, tuple) else (key,)
-        of_level = levels.droplevel(_CURVE)
-        lost = clean.xs((model, perturbation), level=("model", "perturbation")) - of_level
-        both = pd.DataFrame({"lost": lost, "agreement": agreement.xs(key, level=_CURVE)}).dropna()
-        found.append(AgreementAndLoss(str(model), str(perturbation), float(level), len(both), *_correlation(both)))
-    return found
+    dice = _case_means(rows, "dice").rename(columns={"value": "dice"})
+    clean = dice[dice["level"] == 0].drop(columns="level").rename(columns={"dice": "clean"})
+    agreement = _case_means(rows, metric).rename(columns={"value": "agreement"})
+    drawn = dice[dice["level"] > 0].merge(clean, on=["model", "perturbation", *_CASE])
+    both = drawn.merge(agreement, on=[*_CURVE, *_CASE]).dropna()
+    both["lost"] = both["clean"] - both["dice"]
+    return [
+        AgreementAndLoss(
+            str(key[0]), str(key[1]), float(of_level["level"].iloc[0]), len(of_level), *_correlation(of_level)
+        )
+        for key, of_level in both.groupby(_CURVE, sort=False)
+    ]
 
 
-def _case_means(rows: pd.DataFrame, metric: str) -> pd.Series:
+def _case_means(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The mean over draws, then labels, of each case."""
     own = rows[rows["metric"] == metric]
     keys = [*_CURVE, *_CASE]
-    by_label = own.groupby([*keys, "label"])["value"].mean()
-    return by_label.groupby(level=keys).mean()
+    by_label = own.groupby([*keys, "label"], as_index=False, sort=False)["value"].mean()
+    means: pd.DataFrame = by_label.groupby(keys, as_index=False, sort=False)["value"].mean()
+    return means
 
 
 def _correlation(both: pd.DataFrame) -> tuple[float, float, float]:
@@ -73,6 +76,6 @@ def _correlation(both: pd.DataFrame) -> tuple[float, float, float]:
     agreement, lost = (rankdata(both[name].to_numpy(float)) for name in ("agreement", "lost"))
     if len(both) < FEWEST or np.ptp(agreement) == 0 or np.ptp(lost) == 0:
         return math.nan, math.nan, math.nan
-    groups = both.reset_index()[list(GROUP)].apply(tuple, axis=1).astype(str).to_numpy()
+    groups = both[list(GROUP)].apply(tuple, axis=1).astype(str).to_numpy()
     estimates = resampled(spearman, agreement, lost, group_resamples(groups))
     return float(spearmanr(agreement, lost).statistic), *group_interval(estimates, len(set(groups)))

@@ -116,16 +116,16 @@ def test_a_target_out_of_reach_has_no_rows_and_is_counted() -> None:
 
 def test_a_perturbation_in_steps_gets_the_nearest_quality_and_the_difference_is_stored() -> None:
     run = stressed(noise=["pixelate"], severity="ssim:0.6", draws=1)
+    told = run.severity_notes()[1]
+    differences = []
     for case, found in run.document["severity_levels"]["pixelate"].items():
         level, reached = found["ssim:0.6"]
-        around = [
-            np.mean([ssim(*drawn(int(case), "pixelate", near, draw)) for draw in range(4)])
-            for near in np.linspace(1, 100, 60)
-        ]
-        assert abs(reached - 0.6) <= min(abs(np.array(around) - 0.6)) + 2e-4
-        assert reached == pytest.approx(
-            np.mean([ssim(*drawn(int(case), "pixelate", level, draw)) for draw in range(4)])
-        )
+        draws = [ssim(*drawn(int(case), "pixelate", level, draw)) for draw in range(4)]
+        assert reached == pytest.approx(np.mean(draws))
+        differences.append(abs(reached - 0.6))
+        # No further than the steps on both sides: 1 % more or less changes the blocks of at most a few pixels.
+        assert differences[-1] < 0.02
+    assert ("it changes in steps" in told) == (max(differences) > 0.006)
 
 
 @pytest.mark.parametrize(
@@ -231,15 +231,17 @@ def test_ssim_is_that_of_torchmetrics_slice_by_slice() -> None:
         )
         for values in (image, noisy)
     )
-    expected = [
-        float(reference(noisy[c, ..., s][None, None], image[c, ..., s][None, None], data_range=span))
-        for c, span in ((0, 1.0), (1, 2.0))
-        for s in range(5)
-    ]
+    expected = []
+    for channel, span in ((0, 1.0), (1, 2.0)):
+        for place in range(5):
+            before, after = (values[channel, ..., place][None, None].double() for values in (image, noisy))
+            _, full = reference(after, before, data_range=span, return_full_image=True)
+            expected.append(float(full[..., 5:-5, 5:-5].mean()))  # the windows that lie inside the slice
     assert quality("ssim", case, changed) == pytest.approx(np.mean(expected), abs=1e-5)
 
 
 def test_without_scikit_image_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(RequestError, match=r"pip install 'robustq\[quality\]'"):
-        stressed(severity="ssim:0.9")
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    for asked in ({"severity": "ssim:0.9"}, {"levels": [10], "quality": True}):
+        with pytest.raises(RequestError, match=r"pip install 'robustq\[quality\]'"):
+            stressed(**asked)

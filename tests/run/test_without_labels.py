@@ -281,9 +281,7 @@ def test_show_compare_and_report_say_that_no_truth_was_used(tmp_path: Path) -> N
         "volume_cv",
     }
     assert "volume_change" in set(shown(out).frame()["metric"])
-    page = robustq.write_page(out) if hasattr(robustq, "write_page") else None
-    if page is not None:
-        assert "No truth is used" in page.read_text()
+    assert "No truth is used" in robustq.write_page(out).read_text()
 
 
 def test_a_folder_without_masks_is_refused_with_the_way_to_use_it(tmp_path: Path) -> None:
