@@ -83,6 +83,11 @@ class StressCurves:
         return pd.concat([domain.rows for domain in self.domains], ignore_index=True)
 
     @property
+    def most_groups(self) -> int:
+        """The largest number of groups that a level has."""
+        return int(max((domain.rows["groups"].max() for domain in self.domains if len(domain.rows)), default=0))
+
+    @property
     def label(self) -> str:
         """The metric with its unit, as in `hd95 [mm]`."""
         return f"{self.metric} [{self.unit}]" if self.unit else self.metric

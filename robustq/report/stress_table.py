@@ -77,24 +77,29 @@ def _lines(
     curves: StressCurves, domain: DomainCurves, perturbation: str, infinite: bool, curve_figures: bool
 ) -> Iterator[list[str]]:
     """The lines of a section: one for each model that was shown the perturbation."""
+    shown = sorted(curves.rows["level"].unique())
     for model in curves.models:
         curve = _curve(domain, perturbation, model)
         if curve.empty:  # a transferred attack that this model was not shown
             continue
         digits = 2 if curves.unit else 3
-        cells = [_cell(row, digits, infinite, curves.measures_distance) for row in curve.to_dict("records")]
+        # A target can be out of reach for all cases.
+        cell_at = {row["level"]: _cell(row, digits, infinite, curves) for row in curve.to_dict("records")}
+        cells = [cell_at.get(level, "–") for level in shown]
         if curve_figures:
             means, levels = answered_means(curve), curve["level"].to_numpy(float)
             cells += [number(float(retention(levels, means)[-1])), number(audc(levels, means))]
         yield [model, *cells, domain.codes[model]]
 
 
-def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> str:
+def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, curves: StressCurves) -> str:
     if infinite:
         text = median_iqr(row["median"], row["q1"], row["q3"], digits)
     else:
         text = mean_sd(row["mean"], row["sd"], digits)
-    return text + missed_text(row["missed"], distance, row["unanswered"])
+    # Where a target is out of reach for some cases, a column has a sample of its own.
+    fewer = f" ({count(row['groups'], 'group')})" if curves.level_names and row["groups"] < curves.most_groups else ""
+    return text + missed_text(row["missed"], curves.measures_distance, row["unanswered"]) + fewer
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:

@@ -10,15 +10,8 @@ from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
 _SHARED = (
-    "seed",
-    "levels",
-    "perturbations",
-    "missing",
-    "clip",
-    "noise_device",
-    "precision",
-    "without_labels",
-    "severity",
+    *("without_labels", "severity"),
+    *("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision"),
 )
 
 
@@ -95,7 +88,13 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     shared = (
         note
         for run in runs
-        for note in (*run.attack_notes(), *run.invented_notes(), *run.pooled_notes(), *run.sample_notes())
+        for note in (
+            *run.attack_notes(),
+            *run.invented_notes(),
+            *run.severity_notes(),
+            *run.pooled_notes(),
+            *run.sample_notes(),
+        )
     )
     return [*notes, *shared_draws(runs).notes, *dict.fromkeys(shared)]
 

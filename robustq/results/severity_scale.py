@@ -54,6 +54,12 @@ class SeverityScale:
         return rows.assign(level=rows["severity"].map(self._numbers))
 
     @property
+    def is_reached(self) -> bool:
+        """Whether every case reaches every target."""
+        every = [found for cases in self.found.values() for targets in cases.values() for found in targets.values()]
+        return all(level is not None for level, _ in every)
+
+    @property
     def notes(self) -> list[str]:
         """Which levels were found, how far the quality is from the target, and how often it is out of reach."""
         notes = [
@@ -76,7 +82,8 @@ class SeverityScale:
 def _told(found: Sequence[Sequence[float | None]], target: float) -> str:
     """What was found for a target: pairs of a level and the quality reached, of each case."""
     levels = [level for level, _ in found if level is not None]
-    told = f"levels from {percent(round(min(levels), 2))} to {percent(round(max(levels), 2))}" if levels else "no level"
+    ends = [percent(round(end, 2)) for end in (min(levels), max(levels))] if levels else []
+    told = f"levels from {ends[0]} to {ends[1]}" if len(set(ends)) > 1 else f"level {ends[0]}" if ends else "no level"
     missing = len(found) - len(levels)
     if missing:
         told += f"; out of reach for {count(missing, 'case')} of {len(found)}, which have no rows there"

@@ -175,7 +175,8 @@ class Run(Stored):
     def averaged(self) -> list[str]:
         """The perturbations of which the mean over perturbations is taken: all but attacks; empty if there is one."""
         names = [name for name in self.asked["perturbations"] if name not in self.asked.get("attacks", {})]
-        return names if len(names) > 1 else []
+        reached = self.scale is None or self.scale.is_reached
+        return names if len(names) > 1 and reached else []
 
     @property
     def draws(self) -> dict[str, int]:

@@ -172,6 +172,7 @@ def stress(
     if targets is None:
         batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
     else:
+        on_note(f"Looking for the levels of {targets} of {len(good)} cases.")
         found = found_levels(targets, perturber, cases, good, recording.directory)
         batches = plan_found_levels(
             [entry.id for entry in good], first_draws, named_levels(found), batch_size=piece_batch_size
