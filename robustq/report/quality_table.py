@@ -22,6 +22,8 @@ def quality_grid(rows: pd.DataFrame, data: str, level_text: Callable[[float], st
     """
     table = summarise(group_means(rows[rows["metric"].isin(_QUALITIES)]))
     levels = sorted(table["level"].unique())
+    places = {name: place for place, name in enumerate(rows["perturbation"].unique())}
+    table = table.sort_values("perturbation", key=lambda names: names.map(places), kind="stable")
     sections = []
     for quality, digits in _QUALITIES.items():
         of_quality = table[table["metric"] == quality]

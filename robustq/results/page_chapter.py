@@ -151,6 +151,11 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
     alerts: list[str] = []
     for run in runs:
         alerts += [*run.unfinished_notes(), *run.heads]
+        if run.scale is not None and not run.scale.is_reached:
+            alerts.append(
+                "Some targets are out of reach for some cases, so the columns of the table have different samples: the "
+                "notes under it say how many cases each lacks."
+            )
         alerts += [f"{model}: {'; '.join(remarks)}." for model, remarks in run.remarks().items() if remarks]
         alerts += missed_alerts(run)
         alerts += [*run.invented_notes(), *run.attack_notes(), *run.raised_notes()]
