@@ -119,10 +119,12 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "this range; 1 is perfect.",
         ]
     if curves.averaged:
+        weighed = "Levels of two perturbations are not equally strong"
+        if curves.level_names:
+            weighed = "At equal image quality, two perturbations can still do unequal harm"
         notes.append(
             "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
-            "them. Levels of two perturbations are not equally strong, so it ranks models only for this choice of "
-            "perturbations and levels."
+            f"them. {weighed}, so it ranks models only for this choice of perturbations and levels."
         )
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
         notes.append(
