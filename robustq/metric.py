@@ -69,8 +69,19 @@ class AbstractMetric(ABC):
         """The score, in `unit(comparison.truth.unit)`; NaN where it has no value."""
 
 
+AGREEMENT = "agreement_"
+"""Stands before the name of a metric that compares an answer with the model's own clean answer, not with the truth."""
+
+
+def reference_of(text: str) -> str:
+    """What a metric, by its text in the rows, compares answers with, in words."""
+    return "the model's answer to the unperturbed case" if text.startswith(AGREEMENT) else "the true mask"
+
+
 def parse_metrics(text: str) -> dict[str, AbstractMetric]:
     """The metrics of a list such as "dice,hd95,assd,nsd@2mm,hausdorff@99", in the order of the list.
+
+    A name may have `AGREEMENT` before it, as it stands in the rows of a run without labels; its metric is the same.
 
     Returns:
         Name in the column `metric` -> metric. A metric that is named twice is computed once.
@@ -82,10 +93,11 @@ def parse_metrics(text: str) -> dict[str, AbstractMetric]:
     for entry in (item.strip() for item in text.split(",")):
         if not entry:
             raise RequestError(f"{text!r} is not a list of metrics: separate names by commas, as in dice,hd95,nsd@2mm")
-        name, setting = split_setting("metrics", entry)
+        prefix = AGREEMENT if entry.startswith(AGREEMENT) else ""
+        name, setting = split_setting("metrics", entry.removeprefix(prefix))
         try:
             metric: AbstractMetric = registry.load("metrics", name).parse(setting)
         except RequestError as error:
             raise RequestError(f"metric {entry!r}: {error}") from error
-        metrics[join_setting(name, metric.setting)] = metric
+        metrics[prefix + join_setting(name, metric.setting)] = metric
     return metrics

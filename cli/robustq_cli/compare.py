@@ -158,7 +158,7 @@ def _with_baseline(runs: "list[Run]", baseline: str, per_label: bool) -> "tuple[
 
     differences = compare_models(runs, baseline, per_label=per_label)
     document: dict[str, object] = {
-        "notes": differences.notes,
+        "notes": [*differences.heads, *differences.notes],
         "verdicts": {metric: differences.verdicts(metric) for metric in differences.metrics},
         "robustness": {metric: differences.robustness(metric).to_dict("records") for metric in differences.metrics},
         "rows": differences.to_frame().to_dict("records"),

@@ -8,8 +8,9 @@ from robustq.request.draws import most_draws, parse_draws
 from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
+from robustq.request.severity import parse_severity
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, DATA, OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
@@ -101,6 +102,44 @@ Details = Annotated[
     ),
 ]
 
+LevelsOrDefault = Annotated[
+    str | None,
+    typer.Option(
+        "--levels",
+        metavar="NUMBERS",
+        rich_help_panel=PERTURBATIONS,
+        help="Levels from 0 to 100 %, separated by commas; robustq list perturbations says what a level means. "
+        "Level 0, no noise, is always measured. By default 0,1,10,20,30.",
+    ),
+]
+SeverityAsked = Annotated[
+    str | None,
+    typer.Option(
+        "--severity",
+        metavar="TARGETS",
+        rich_help_panel=PERTURBATIONS,
+        help="Image quality instead of levels, as in ssim:0.95,0.9 or psnr:30,25 or snr:20,10 (dB): each case gets the "
+        "level that gives this quality. dose:0.5,0.25 gives gaussian noise as of a scan at this share of the dose.",
+    ),
+]
+QualityRows = Annotated[
+    bool,
+    typer.Option(
+        "--quality",
+        rich_help_panel=STATISTICS,
+        help="Also measure SSIM, PSNR and SNR of every perturbed image beside the unperturbed one.",
+    ),
+]
+WithoutLabels = Annotated[
+    bool,
+    typer.Option(
+        "--without-labels",
+        rich_help_panel=DATA,
+        help="For images that have no masks: compare each answer with the model's own answer to the unperturbed image, "
+        "by --metrics and by volume. This does not say whether answers are right.",
+    ),
+]
+
 ProfileTime = Annotated[
     bool,
     typer.Option(
@@ -116,18 +155,21 @@ def stress(
     model: options.Model = None,
     model_file: options.ModelFile = None,
     data: options.DataOrDemonstration = None,
+    without_labels: WithoutLabels = False,
     split: options.Split = "held-out",
     noise: options.Noises = None,
     preset: options.Preset = None,
     attack: Attacks = None,
     transfer_from: TransferFrom = None,
-    levels: options.Levels = "0,1,10,20,30",
+    levels: LevelsOrDefault = None,
+    severity: SeverityAsked = None,
     draws: DrawsOrAuto = None,
     max_draws: MaxDraws = None,
     seed: options.NoiseSeed = 0,
     compat: options.Compat = None,
     clip: options.Clip = False,
     metrics: options.Metrics = "dice",
+    quality: QualityRows = False,
     missing: Missing = "diagonal",
     out: options.RunDirectory = None,
     details: Details = False,
@@ -151,7 +193,9 @@ def stress(
     """
     # Wrong options are refused here, before the slow import of torch.
     figure_request = parse_figures(figures, formats, style)
-    parsed_levels = parse_levels(levels)
+    parsed_levels = None if levels is None else parse_levels(levels)
+    if severity is not None:
+        parse_severity(severity)
     parsed_draws = None if draws is None else parse_draws(draws)
     most_draws(parsed_draws, max_draws)
     attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
@@ -172,6 +216,7 @@ def stress(
             attack=attacks,
             transfer_from=transfer_from,
             levels=parsed_levels,
+            severity=severity,
             draws=parsed_draws,
             max_draws=max_draws,
             seed=seed,
@@ -186,6 +231,8 @@ def stress(
             executor=options.executor_at(executor, address),
             noise_device=noise_device,
             precision=precision,
+            without_labels=without_labels,
+            quality=quality,
             images=not without_images,
             on_note=console.say,
             on_profile=(lambda found: console.say(str(found))) if profile else None,
@@ -196,8 +243,8 @@ def stress(
     else:
         console.print_overview(stress_overview(run, details=details))
         if details:
-            for metric in run.metrics:
-                console.print_table(run.table(metric))
+            for grid in run.grids():
+                console.print_table(grid.to_rich())
         else:
             console.say(f"Every verdict, and tables with every level: robustq show {target}.")
     # After the tables, so that a figure that cannot be written costs nothing.

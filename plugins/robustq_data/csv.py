@@ -12,7 +12,7 @@ from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import find, same_spelling
 from robustq_data.notes import Notes
 from robustq_data.reading import without_suffix
-from robustq_data.settings import parse_ignore, parse_labels, parse_window
+from robustq_data.settings import WAY_WITHOUT_MASKS, parse_ignore, parse_labels, parse_switch, parse_window
 
 NEEDED, KNOWN = ("image", "label"), ("image", "label", "domain", "split", "group")
 SPLITS = ("", "train", "val", "test")
@@ -29,6 +29,7 @@ class CSVDataset(AbstractDataset):
         ignore: mask value that is neither trained on nor scored.
         window: (low, high) of the intensity range, `-160..240` as text.
         outside: "yes" to allow paths that leave the folder of the table: absolute paths, and paths with `..`.
+        unmasked: "yes" to allow an empty or missing column `label`, for images without a mask.
 
     Raises:
         RequestError: the table does not exist, or its columns, files or splits are wrong.
@@ -42,6 +43,7 @@ class CSVDataset(AbstractDataset):
         ignore: int | str | None = None,
         window: Sequence[float] | str | None = None,
         outside: str = "no",
+        unmasked: str = "no",
     ) -> None:
         table = Path(path)
         if not table.is_file():
@@ -50,9 +52,8 @@ class CSVDataset(AbstractDataset):
         self.labels = parse_labels(labels)
         self.ignore = parse_ignore(ignore)
         self.window = parse_window(window)
-        if outside not in ("yes", "no"):
-            raise RequestError(f"outside={outside!r} was given: write outside=yes, or leave it out")
-        self._outside = outside == "yes"
+        self._outside = parse_switch("outside", outside)
+        self._needed = NEEDED[:1] if parse_switch("unmasked", unmasked) else NEEDED
         try:
             lines = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -60,11 +61,13 @@ class CSVDataset(AbstractDataset):
             raise RequestError(
                 f"{table} cannot be read as a table: {reason}; save it as UTF-8, with commas between the columns"
             ) from error
-        wrong = [name for name in NEEDED if name not in lines] + [str(name) for name in lines if name not in KNOWN]
+        missing = [name for name in self._needed if name not in lines]
+        wrong = missing + [str(name) for name in lines if name not in KNOWN]
         if wrong:
+            way = f"; {WAY_WITHOUT_MASKS}" if wrong == ["label"] else ""
             raise RequestError(
                 f"{table} has missing or unknown columns ({', '.join(wrong)}): separate the columns {', '.join(KNOWN)} "
-                "by commas"
+                f"by commas{way}"
             )
         if not isinstance(lines.index, pd.RangeIndex):  # pandas takes the first columns without a name as an index
             raise RequestError(
@@ -80,18 +83,19 @@ class CSVDataset(AbstractDataset):
         self._entries.sort(key=lambda entry: entry.id)
 
     def _add(self, table: Path, number: int, line: Mapping[str, str]) -> None:
-        empty = next((name for name in NEEDED if not line[name]), None)
+        empty = next((name for name in self._needed if not line[name]), None)
         if empty is not None:
             raise RequestError(f"{table}, line {number}: the column {empty} is empty: give the path of a file")
-        leaving = next((line[name] for name in NEEDED if _leaves(line[name])), None)
+        given = [line[name] for name in NEEDED if line.get(name)]
+        leaving = next((path for path in given if _leaves(path)), None)
         # A table from a stranger must not make files outside its folder part of a run.
         if leaving is not None and not self._outside:
             raise RequestError(
                 f"{table}, line {number}: {leaving} lies outside the folder of the table; if you trust the table, give "
                 f"csv:{table},outside=yes"
             )
-        image, mask = (find(table.parent, line[name]) for name in NEEDED)
-        for path in (image, mask):
+        paths = [find(table.parent, path) for path in given]
+        for path in paths:
             if not path.is_file() and not path.is_symlink() and not dicom_files(path):
                 advice = "write / between its folders" if "\\" in str(path) else "correct the path"
                 raise RequestError(f"{table}, line {number}: there is no file {path}: {advice}")
@@ -100,7 +104,7 @@ class CSVDataset(AbstractDataset):
         identity = same_spelling(without_suffix(Path(line["image"])))
         if identity in self._files:
             raise RequestError(f"{table}, line {number}: the case {identity} is listed twice: remove one line")
-        self._files[identity] = Files((image,), mask)
+        self._files[identity] = Files((paths[0],), paths[1] if len(paths) > 1 else None)
         group = line.get("group", "") or identity
         self._entries.append(Entry(identity, group, line.get("domain", ""), line.get("split", "")))
 

@@ -22,10 +22,11 @@ from robustq_data.stored import Stored
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a case: one or several images that hold its channels, and the mask. A DICOM series is its folder."""
+    """The files of a case: one or several images that hold its channels, and the mask, or None where there is none. A
+    DICOM series is its folder."""
 
     images: tuple[Path, ...]
-    mask: Path
+    mask: Path | None
 
 
 def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, notes: Notes) -> Case:
@@ -34,10 +35,14 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
     Raises:
         CaseError: it cannot be used; the message says why.
     """
-    mask = read(files.mask, mask=True)
-    first, *others = (read(path, beside=mask.values.shape[1:]) for path in files.images)
-    _check_spacings(mask, first)
-    mask, *array_orders = _placed(mask, first)
+    mask = None if files.mask is None else read(files.mask, mask=True)
+    beside = None if mask is None else mask.values.shape[1:]
+    first, *others = (read(path, beside=beside) for path in files.images)
+    array_orders = []
+    if mask is not None:
+        _check_spacings(mask, first)
+        mask, by_array_order = _placed(mask, first)
+        array_orders.append(by_array_order)
     images = [first]
     for path, other in zip(files.images[1:], others, strict=True):
         channel, by_array_order = _placed(other, first, path.name)
@@ -45,13 +50,13 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
         array_orders.append(by_array_order)
     if any(array_orders):
         notes.add(BY_ARRAY_ORDER, entry.id)
-    if first.turned and not mask.turned:
+    if first.turned and mask is not None and not mask.turned:
         notes.add(TURNED, entry.id)
-    for guess in {stored.guess for stored in (mask, *images)} - {""}:
+    for guess in {stored.guess for stored in (mask, *images) if stored is not None} - {""}:
         notes.add(guess, entry.id)
     return Case(
         image=torch.cat([image.image for image in images]),
-        mask=mask.mask,
+        mask=None if mask is None else mask.mask,
         intensity_range=torch.cat([_range(image, window) for image in images]),
         spacing=first.spacing,
         unit=first.unit,

@@ -7,8 +7,15 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import RequestError
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import first_names, image_files, same_spelling
-from robustq_data.notes import WITHOUT_IMAGE, Notes
-from robustq_data.settings import group_of, parse_ignore, parse_labels, parse_window
+from robustq_data.notes import WITHOUT_IMAGE, WITHOUT_MASK, Notes
+from robustq_data.settings import (
+    WAY_WITHOUT_MASKS,
+    group_of,
+    parse_ignore,
+    parse_labels,
+    parse_switch,
+    parse_window,
+)
 
 IMAGES, MASKS = "images", ("masks", "labels")
 
@@ -34,6 +41,7 @@ class FolderDataset(AbstractDataset):
         labels: mask values and names, `1=lung|5=heart` as text.
         ignore: mask value that is neither trained on nor scored.
         window: (low, high) of the intensity range, `-160..240` as text.
+        unmasked: "yes" to take images without a mask too; the images may then also lie in the folder itself.
 
     Raises:
         RequestError: the folder does not exist, or images have no masks.
@@ -48,6 +56,7 @@ class FolderDataset(AbstractDataset):
         labels: Mapping[int, str] | str | None = None,
         ignore: int | str | None = None,
         window: Sequence[float] | str | None = None,
+        unmasked: str = "no",
     ) -> None:
         root = Path(path)
         if not root.is_dir():
@@ -57,7 +66,10 @@ class FolderDataset(AbstractDataset):
         self.ignore = parse_ignore(ignore)
         self.window = parse_window(window)
         self._notes = Notes()
+        without_masks = parse_switch("unmasked", unmasked)
         domains = {"": root} if (root / IMAGES).is_dir() else _inner(root, self._notes)
+        if not domains and without_masks and not any((root / name).is_dir() for name in MASKS):
+            domains, self._notes = {"": root}, Notes()
         if not domains:
             raise RequestError(
                 f"{root} has no folder {IMAGES}/, it holds {first_names(root)}: give a folder with {IMAGES}/ and "
@@ -67,7 +79,7 @@ class FolderDataset(AbstractDataset):
         self._files: dict[str, Files] = {}
         self._entries = []
         for inner, folder in domains.items():
-            for name, files in _pair(folder, root, self._notes).items():
+            for name, files in _pair(folder, root, self._notes, without_masks).items():
                 identity = f"{inner}/{name}" if inner else name
                 self._files[identity] = files
                 split = SPLITS[inner.lower()] if are_splits else ""
@@ -111,18 +123,30 @@ def _inner(root: Path, notes: Notes) -> dict[str, Path]:
     return folders
 
 
-def _pair(folder: Path, root: Path, notes: Notes) -> dict[str, Files]:
+def _pair(folder: Path, root: Path, notes: Notes, unmasked: bool) -> dict[str, Files]:
+    """The files of each case.
+
+    Args:
+        folder: folder with images/ and masks/.
+        root: folder of the dataset.
+        notes: gets what is worth saying about the folder.
+        unmasked: whether an image without a mask is a case too. Then a folder without images/ holds the images itself.
+    """
     masks_in = next((folder / name for name in MASKS if (folder / name).is_dir()), None)
-    if masks_in is None:
-        raise RequestError(f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there")
-    images, masks = image_files(folder / IMAGES, root, notes), image_files(masks_in, root, notes)
+    if masks_in is None and not unmasked:
+        raise RequestError(
+            f"{folder} has no folder masks/ or labels/ beside {IMAGES}/: put the masks there; {WAY_WITHOUT_MASKS}"
+        )
+    images_in = folder / IMAGES if (folder / IMAGES).is_dir() else folder
+    images = image_files(images_in, root, notes)
+    masks = {} if masks_in is None else image_files(masks_in, root, notes)
     if not images:
         raise RequestError(
-            f"{folder / IMAGES} holds no image that robustq reads, it holds {first_names(folder / IMAGES)}: give PNG, "
+            f"{images_in} holds no image that robustq reads, it holds {first_names(images_in)}: give PNG, "
             "TIFF, JPEG, NIfTI, NRRD, MHA or NPZ files"
         )
     without_mask = [name for name in images if name not in masks]
-    if without_mask:
+    if masks_in is not None and without_mask and not unmasked:
         more = f" and {len(without_mask) - 5} more" if len(without_mask) > 5 else ""
         raise RequestError(
             f"{len(without_mask)} of {len(images)} images in {folder / IMAGES} have no mask of the same name in "
@@ -132,4 +156,6 @@ def _pair(folder: Path, root: Path, notes: Notes) -> dict[str, Files]:
     for name in masks:
         if name not in images:
             notes.add(WITHOUT_IMAGE, masks[name].relative_to(root).as_posix())
-    return {name: Files((path,), masks[name]) for name, path in images.items()}
+    for name in without_mask if masks else ():
+        notes.add(WITHOUT_MASK, images[name].relative_to(root).as_posix())
+    return {name: Files((path,), masks.get(name)) for name, path in images.items()}

@@ -11,9 +11,9 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import image_files
-from robustq_data.notes import WITHOUT_IMAGE, Notes
+from robustq_data.notes import WITHOUT_IMAGE, WITHOUT_MASK, Notes
 from robustq_data.reading import without_suffix
-from robustq_data.settings import group_of, parse_window
+from robustq_data.settings import WAY_WITHOUT_MASKS, group_of, parse_switch, parse_window
 
 _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
 
@@ -30,13 +30,19 @@ class NnunetDataset(AbstractDataset):
         path: path of the folder.
         group: regular expression for the case id; its first group, or else its whole match, is the patient.
         window: (low, high) of the intensity range, `-160..240` as text.
+        unmasked: "yes" to take images without a mask too, as those of `imagesTs/` often are.
 
     Raises:
         RequestError: the folder does not have this form, or images have no masks.
     """
 
     def __init__(
-        self, path: str | Path, *, group: str | None = None, window: Sequence[float] | str | None = None
+        self,
+        path: str | Path,
+        *,
+        group: str | None = None,
+        window: Sequence[float] | str | None = None,
+        unmasked: str = "no",
     ) -> None:
         root = Path(path)
         self.name = root.resolve().name
@@ -46,25 +52,28 @@ class NnunetDataset(AbstractDataset):
         self._files: dict[str, Files] = {}
         self._notes = Notes()
         self._entries = []
+        without_masks = parse_switch("unmasked", unmasked)
         for images, masks in _FOLDERS.items():
-            if not (root / images).is_dir() or not (root / masks).is_dir():
+            if not (root / images).is_dir() or not (without_masks or (root / masks).is_dir()):
                 continue
-            for name, files in _pair(root, images, masks, self._notes).items():
+            for name, files in _pair(root, images, masks, self._notes, without_masks).items():
                 split = "test" if images == "imagesTs" else ""
                 # nnU-Net may number the cases of both folders from the start.
                 identity = f"{images}/{name}" if name in self._files else name
                 self._files[identity] = files
                 self._entries.append(Entry(identity, group_of(identity, group), "", split))
         if not self._entries:
-            raise RequestError(f"{root} holds no case with a mask: it needs imagesTr/ and labelsTr/")
+            raise RequestError(
+                f"{root} holds no case with a mask: it needs imagesTr/ and labelsTr/; {WAY_WITHOUT_MASKS}"
+            )
         self._entries.sort(key=lambda entry: entry.id)
-        self._channels = {identity: _channels(files) for identity, files in self._files.items()}
+        self._channels = {identity: _channels(identity, files) for identity, files in self._files.items()}
         counts = Counter(filter(None, self._channels.values()))
         self._usual_channels = max(counts, key=lambda channels: counts[channels], default=())
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """All cases that have a mask, sorted by id."""
+        """All cases that have a mask, sorted by id; with `unmasked`, all cases."""
         return self._entries
 
     def read(self, entry: Entry) -> Case:
@@ -106,11 +115,11 @@ def _describe(root: Path) -> dict[str, Any]:
     return described
 
 
-def _channels(files: Files) -> tuple[str, ...]:
+def _channels(identity: str, files: Files) -> tuple[str, ...]:
     """The numbers of the channels that have a file of their own; none where one file holds all."""
     names = (without_suffix(Path(path.name)) for path in files.images)
-    mask = without_suffix(Path(files.mask.name))
-    return tuple(name[-4:] for name in names if len(name) > len(mask))
+    case = Path(identity).name
+    return tuple(name[-4:] for name in names if len(name) > len(case))
 
 
 def _labels(described: Mapping[str, Any], file: Path) -> tuple[dict[int, str] | None, int | None]:
@@ -137,9 +146,18 @@ def _labels(described: Mapping[str, Any], file: Path) -> tuple[dict[int, str] | 
     return None if overlapping else dict(sorted(labels.items())), ignore
 
 
-def _pair(root: Path, images_in: str, masks_in: str, notes: Notes) -> dict[str, Files]:
-    """The files of each case: a mask, and an image file for each channel or one for all."""
-    images, masks = image_files(root / images_in, root, notes), image_files(root / masks_in, root, notes)
+def _pair(root: Path, images_in: str, masks_in: str, notes: Notes, unmasked: bool) -> dict[str, Files]:
+    """The files of each case: a mask, and an image file for each channel or one for all.
+
+    Args:
+        root: folder of the dataset.
+        images_in: name of the folder of images.
+        masks_in: name of the folder of masks.
+        notes: gets what is worth saying about the folder.
+        unmasked: whether an image without a mask is a case too; the folder of masks may then be missing.
+    """
+    images = image_files(root / images_in, root, notes)
+    masks = image_files(root / masks_in, root, notes) if (root / masks_in).is_dir() else {}
     paired: dict[str, Files] = {}
     for identity, mask in masks.items():
         numbered = re.compile(rf"{re.escape(identity)}_\d{{4}}")
@@ -151,9 +169,22 @@ def _pair(root: Path, images_in: str, masks_in: str, notes: Notes) -> dict[str, 
             notes.add(WITHOUT_IMAGE, mask.relative_to(root).as_posix())
     used = {path for files in paired.values() for path in files.images}
     without_mask = [name for name, path in images.items() if path not in used]
+    if unmasked:
+        for name in without_mask if masks else ():
+            notes.add(WITHOUT_MASK, images[name].relative_to(root).as_posix())
+        return paired | _without_masks({name: images[name] for name in without_mask})
     if without_mask:
         raise RequestError(
             f"{len(without_mask)} of {len(images)} images in {root / images_in} have no mask in {masks_in}/: "
             f"{', '.join(without_mask[:5])}{' ...' if len(without_mask) > 5 else ''}"
         )
     return paired
+
+
+def _without_masks(images: Mapping[str, Path]) -> dict[str, Files]:
+    """The files of each case that has no mask. nnU-Net ends the names of images with the number of the channel."""
+    numbered = all(re.fullmatch(r".+_\d{4}", name) for name in images)
+    cases: dict[str, list[Path]] = {}
+    for name in sorted(images):
+        cases.setdefault(name[:-5] if numbered else name, []).append(images[name])
+    return {name: Files(tuple(paths), None) for name, paths in cases.items()}

@@ -17,6 +17,7 @@ UNREAD = (
     "NPZ)"
 )
 WITHOUT_IMAGE = "masks without an image of the same name, which were passed over"
+WITHOUT_MASK = "images without a mask"
 
 
 @dataclass

@@ -44,6 +44,21 @@ def parse_ignore(ignore: int | str | None) -> int | None:
         raise RequestError(f"ignore={ignore} is not a mask value: give a whole number") from error
 
 
+WAY_WITHOUT_MASKS = "for images that have no masks, give robustq stress --without-labels"
+"""How images without masks can be used, for messages."""
+
+
+def parse_switch(name: str, text: str) -> bool:
+    """Whether a setting that takes yes or no says yes.
+
+    Raises:
+        RequestError: it says neither.
+    """
+    if text not in ("yes", "no"):
+        raise RequestError(f"{name}={text!r} was given: write {name}=yes, or leave it out")
+    return text == "yes"
+
+
 def group_of(identity: str, pattern: str | None) -> str:
     """The patient in a case id: the first group of a regular expression, or else its whole match.
 

@@ -38,6 +38,7 @@ class InMemoryDataset(AbstractDataset):
     (*S), (C, *S) or (*S, C): the shape of its mask (*S) decides. A mask may have one more axis of length 1 for its
     channel; it may be missing or None. Where image and mask are MONAI's tensors or TorchIO's images, their affines say
     where they lie, as the headers of files do. A mapping may also say `spacing`, `id`, `group`, `domain` and `split`.
+    An item may also be an image alone, (C, *S), for runs without labels.
 
     Args:
         items: the items. They are read when they are needed, and must be the same each time.

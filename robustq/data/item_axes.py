@@ -17,13 +17,15 @@ def channels_first(
 
     Args:
         image: (*S), (C, *S) or (*S, C).
-        mask: (*S), (1, *S) or (*S, 1); or None, then the image is (C, *S).
+        mask: (*S), (1, *S) or (*S, 1); or None, then the image is (C, *S), or (*S) with two axes.
         turned: whether the mask may have its axes in another order than the image.
 
     Raises:
         CaseError: the shapes do not fit, or it is ambiguous which axis holds channels.
     """
     if mask is None:
+        if image.ndim == 2:
+            return image[None], None
         if image.ndim not in (3, 4):
             raise CaseError(f"the image has the shape {by(image.shape)} and there is no mask: give an image (C, *S)")
         return image, None

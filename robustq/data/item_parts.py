@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from robustq.data.grid import Grid, invertible
 from robustq.errors import CaseError
@@ -51,7 +52,7 @@ class Parts:
 
 
 def parts_of(item: Any) -> Parts:
-    """The parts of a pair, a mapping, or a `torchio.Subject`.
+    """The parts of a pair, a mapping, a `torchio.Subject`, or an image alone.
 
     Raises:
         CaseError: the item is something else.
@@ -64,8 +65,10 @@ def parts_of(item: Any) -> Parts:
             raise CaseError(f"an item has the entries {', '.join(map(str, item))}, and none is named image")
         mask = next((item[name] for name in MASK_NAMES if name in item), None)
         return _with_affines(image, mask, item.get("spacing"))
-    if isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2:
-        return _with_affines(item[0], item[1], None)
+    if isinstance(item, Sequence) and not isinstance(item, str) and len(item) in (1, 2):
+        return _with_affines(item[0], item[1] if len(item) == 2 else None, None)
+    if isinstance(item, Tensor | np.ndarray):
+        return _with_affines(item, None, None)
     raise CaseError(
         f"an item is a {type(item).__name__}: give a pair (image, mask), or a mapping with the entries image and mask"
     )

@@ -2,8 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+
+import numpy as np
+from torch import Tensor
 
 from robustq import registry
 from robustq.data.in_memory import InMemoryDataset, Items, is_in_memory
@@ -14,8 +18,17 @@ Data = AbstractDataset | Items | str
 """What commands take as data: a dataset, data in memory (see `InMemoryDataset`), or the text of `--data`."""
 
 
-def as_dataset(data: object) -> AbstractDataset:
+UNMASKED = "unmasked"
+"""The setting of a dataset that takes images without a mask too."""
+
+
+def as_dataset(data: object, *, unmasked: bool = False) -> AbstractDataset:
     """The dataset that was given, that a text names, or that holds the given items.
+
+    Args:
+        data: what commands take as data.
+        unmasked: whether images without a mask are cases too. Then images may also be given as one array or tensor
+            (N, C, *S).
 
     Raises:
         RequestError: the data is nothing of these, or cannot be opened.
@@ -23,20 +36,34 @@ def as_dataset(data: object) -> AbstractDataset:
     if isinstance(data, AbstractDataset):
         return data
     if isinstance(data, str):
-        return open_dataset(data)
+        return open_dataset(data, unmasked=unmasked)
+    if unmasked and isinstance(data, Tensor | np.ndarray):
+        return InMemoryDataset(_images(data))
     if isinstance(data, Items) and is_in_memory(data):
         return InMemoryDataset(data)
     raise RequestError(
-        f"data is a {type(data).__name__}: give the text of --data, a dataset, or a list of (image, mask) pairs"
+        f"data is a {type(data).__name__}: give the text of --data, a dataset, or a list of (image, mask) pairs; "
+        "images that have no masks can be stressed with without_labels=True"
     )
 
 
-def open_dataset(text: str) -> AbstractDataset:
+def _images(batch: Tensor | np.ndarray) -> list[Tensor | np.ndarray]:
+    """The images of a batch (N, C, *S)."""
+    if batch.ndim not in (4, 5):
+        raise RequestError(
+            f"the images have the shape {tuple(batch.shape)}: give (N, C, *S) with two or three axes *S, or a list of "
+            "images (C, *S)"
+        )
+    return list(batch)
+
+
+def open_dataset(text: str, *, unmasked: bool = False) -> AbstractDataset:
     """The dataset that `--data` names.
 
     Args:
         text: a path (a folder, a CSV, an nnU-Net or Decathlon folder), or the name of a registered dataset. A path and
             settings may follow the name, as in `phantom:dims=3,domain=B` or `folder:/data,group=(p\\d+)`.
+        unmasked: whether images without a mask are cases too.
 
     Raises:
         RequestError: the text is neither a path nor a name, or the dataset refuses its settings.
@@ -48,7 +75,7 @@ def open_dataset(text: str) -> AbstractDataset:
         arguments = re.split(r",(?=[a-z_]+=)", rest) if rest else []
         positional = [] if not arguments or re.match(r"[a-z_]+=", arguments[0]) else [arguments.pop(0)]
         settings = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-        return _build(name, positional, settings)
+        return _build(name, positional, settings, unmasked)
     if not path.exists():
         near = get_close_matches(name, registry.names("datasets"), n=1)
         names = ", ".join(registry.names("datasets"))
@@ -59,20 +86,25 @@ def open_dataset(text: str) -> AbstractDataset:
             raise RequestError(
                 f"{text} is a file but not a CSV: give a folder of images and masks, or a CSV that lists them"
             )
-        return _build("csv", [text], {})
+        return _build("csv", [text], {}, unmasked)
     nnunet = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
-    return _build("nnunet" if nnunet else "folder", [text], {})
+    return _build("nnunet" if nnunet else "folder", [text], {}, unmasked)
 
 
-def _build(name: str, positional: list[str], settings: dict[str, str]) -> AbstractDataset:
+def _build(name: str, positional: list[str], given: Mapping[str, str], unmasked: bool) -> AbstractDataset:
     factory = registry.load("datasets", name)
+    settings = dict(given)
+    if unmasked and UNMASKED in inspect.signature(factory).parameters:
+        settings.setdefault(UNMASKED, "yes")
     if registry.mismatch(factory, *positional, **settings):
         raise _refused(name, inspect.signature(factory), positional, settings)
     dataset: AbstractDataset = factory(*positional, **settings)
     return dataset
 
 
-def _refused(name: str, signature: inspect.Signature, positional: list[str], settings: dict[str, str]) -> RequestError:
+def _refused(
+    name: str, signature: inspect.Signature, positional: list[str], settings: Mapping[str, str]
+) -> RequestError:
     """The refusal of a path and settings that a dataset cannot be opened with."""
     accepted = signature_words(signature)
     strange = [key for key in settings if key not in signature.parameters]

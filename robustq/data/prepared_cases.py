@@ -52,8 +52,12 @@ class PreparedCases:
         """What another process gets: it reads the cases that it needs again."""
         return {**vars(self), "_kept": {}, "_bytes": 0}
 
-    def check(self, entries: Sequence[Entry]) -> list[Entry]:
+    def check(self, entries: Sequence[Entry], *, unmasked: bool = False) -> list[Entry]:
         """Read all entries once and return those whose cases can be scored. `failures` gets the reasons of the others.
+
+        Args:
+            entries: entries of the dataset.
+            unmasked: whether a case without a mask can be used too.
 
         Raises:
             RequestError: no case can be used.
@@ -61,8 +65,10 @@ class PreparedCases:
         usable = []
         for entry in entries:
             try:
-                if self(entry).mask is None:
-                    raise CaseError("it has no mask, so no answer can be scored")
+                if self(entry).mask is None and not unmasked:
+                    raise CaseError(
+                        "it has no mask, so no answer can be scored (robustq stress --without-labels needs none)"
+                    )
                 usable.append(entry)
             except CaseError as error:
                 self.failures[entry.id] = str(error)

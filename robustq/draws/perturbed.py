@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch
+
 from robustq.attack import Aimed
 from robustq.dataset import Case
 from robustq.draws.draw_settings import DrawSettings
@@ -11,6 +13,7 @@ from robustq.draws.intensity import bounds
 from robustq.draws.seeds import draw_generator, draw_seed
 from robustq.errors import RequestError
 from robustq.perturbation import AbstractPerturbation
+from robustq.shapes import Masks
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,7 @@ class Perturber:
         Raises:
             RequestError: the perturbation gives values that are not finite.
         """
-        generator = draw_generator(
-            self.settings.seed, case.entry.id, perturbation, number, device=self.settings.noise_device
-        )
+        generator = self._generator(case, perturbation, number)
         moved = self.perturbations[perturbation](case, level, generator)
         if not moved.image.isfinite().all():
             raise RequestError(
@@ -44,6 +45,20 @@ class Perturber:
                 "the perturbation, or leave it out"
             )
         return clip(moved) if self.settings.clip else moved
+
+    def moved(self, masks: Masks, case: Case, perturbation: str, level: float, number: int) -> Masks:
+        """Masks on the grid of a prepared case, such as an answer, moved as draw `number` moves the case's own mask.
+
+        The masks themselves, where the perturbation moves none.
+        """
+        mover = self.perturbations[perturbation]
+        if isinstance(mover, Aimed) or not mover.moves_truth or level == 0:
+            return masks
+        return mover.move(masks, level, self._generator(case, perturbation, number))
+
+    def _generator(self, case: Case, perturbation: str, number: int) -> torch.Generator:
+        settings = self.settings
+        return draw_generator(settings.seed, case.entry.id, perturbation, number, device=settings.noise_device)
 
     def seed_of(self, case: Case, perturbation: str, number: int) -> int:
         """The seed of that draw's generator."""

@@ -1,17 +1,24 @@
 """The table of a comparison of models with a baseline, paired by group."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import NO_ANSWER_NOTE, median_iqr, missed_text, number, p_value, percent
 
 
 def comparison_grid(
-    compared: pd.DataFrame, metric: str, *, caption: str, notes: Sequence[str] = (), distance: bool = False
+    compared: pd.DataFrame,
+    metric: str,
+    *,
+    caption: str,
+    notes: Sequence[str] = (),
+    distance: bool = False,
+    level_text: Callable[[float], str] = percent,
 ) -> Grid:
     """Both means, their difference with its interval, and the tests; one section for each model and perturbation.
 
@@ -21,6 +28,7 @@ def comparison_grid(
         caption: names the runs in the title.
         notes: notes on models and sample.
         distance: whether the policy for missed structures applies to the metric; their number is then printed.
+        level_text: what a reader sees of a level.
     """
     rows = compared[compared["metric"] == metric]
     unit = str(rows["unit"].iloc[0])
@@ -32,7 +40,7 @@ def comparison_grid(
         lines = []
         for row in comparisons.to_dict("records"):
             cells = _figures(row, digits, infinite, distance)
-            lines.append([percent(row["level"]), *([row["label"]] if by_label else []), *cells])
+            lines.append([level_text(row["level"]), *([row["label"]] if by_label else []), *cells])
             if row["note"]:
                 row_notes.append(str(row["note"]))
         sections.append((f"{model}, {perturbation}", lines))
@@ -50,8 +58,8 @@ def comparison_grid(
     ]
     if distance:
         reading_notes.append(
-            "missed: the number of answers without a structure that the true mask has. Each case, label and draw gives "
-            "one answer."
+            f"missed: the number of answers without a structure that {reference_of(metric)} has. Each case, label and "
+            "draw gives one answer."
         )
     if rows[["unanswered", "baseline_unanswered"]].to_numpy().any():
         reading_notes.append(NO_ANSWER_NOTE)

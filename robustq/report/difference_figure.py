@@ -1,6 +1,6 @@
 """The figure of a comparison: differences from the baseline against level."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,14 +8,20 @@ import pandas as pd
 
 from robustq.report.curve_panel import band_handle, draw_curve, over_patients
 from robustq.report.line_styles import line_style
-from robustq.report.panels import first_of_rows, legend_below, panel_grid, title_panels
+from robustq.report.panels import first_of_rows, label_levels, legend_below, panel_grid, title_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def difference_figure(
-    rows: pd.DataFrame, metric: str, baseline: str, *, models: Sequence[str], higher_is_better: bool
+    rows: pd.DataFrame,
+    metric: str,
+    baseline: str,
+    *,
+    models: Sequence[str],
+    higher_is_better: bool,
+    level_names: Mapping[float, str] | None = None,
 ) -> "Figure":
     """A panel for each perturbation, a line for each model: its difference from the baseline, with its interval.
 
@@ -27,6 +33,7 @@ def difference_figure(
         baseline: name of the baseline.
         models: all models, in the order that gives each its line style.
         higher_is_better: whether a larger value of the metric is a better one.
+        level_names: where levels are the numbers of targets, what a reader sees of each.
     """
     rows = rows if "label" in rows else rows.assign(label="")
     contents = list(rows[["perturbation", "label"]].drop_duplicates().itertuples(index=False, name=None))
@@ -38,7 +45,7 @@ def difference_figure(
             curve = shown[shown["model"] == model].sort_values("level")
             if len(curve):
                 draw_curve(panel, curve, ("difference", "low", "high"), {**line_style(place), "label": model})
-        panel.set_xlabel("level [%]")
+        label_levels(panel, level_names or {})
         panel.grid(alpha=0.3)
     title_panels(figure, panels, [", ".join(filter(None, map(str, content))) for content in contents])
     side = "above" if higher_is_better else "below"

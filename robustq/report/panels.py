@@ -1,6 +1,6 @@
 """Figures of several panels that wrap into rows, with one legend below them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustq.report.figure_style import current_style
@@ -65,3 +65,15 @@ def legend_below(figure: "Figure", handles: "Sequence[Artist]") -> None:
         legend.remove()
         columns = (fits + too_many) // 2
     figure.legend(handles=list(handles), loc="outside lower center", frameon=False, ncols=fits)
+
+
+def label_levels(panel: "Axes", names: Mapping[float, str]) -> None:
+    """Label the axis of levels.
+
+    Args:
+        panel: the panel.
+        names: where levels are the numbers of targets, what a reader sees of each; empty for percentages.
+    """
+    panel.set_xlabel("severity" if names else "level [%]")
+    if names:
+        panel.set_xticks(list(names), list(names.values()), rotation=30, ha="right")

@@ -1,9 +1,11 @@
 """The data that the table and the figure of a stress run show, so that neither needs the run itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
+
+from robustq.report.numbers import percent
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class StressCurves:
         domains: the curves of each domain, with the domains in which a model was trained first; a single entry without
             a name if there is one domain or none.
         notes: notes on models, attacks and sample.
+        heads: what a reader must know before the figures.
+        level_names: where levels are the numbers of targets, what a reader sees of each; empty for percentages.
     """
 
     metric: str
@@ -66,11 +70,22 @@ class StressCurves:
     missing: str
     domains: Sequence[DomainCurves]
     notes: Sequence[str]
+    heads: Sequence[str] = ()
+    level_names: Mapping[float, str] = field(default_factory=dict)
+
+    def level_text(self, level: float) -> str:
+        """A level as a reader sees it: `10 %`, `ssim 0.9`."""
+        return self.level_names.get(level) or percent(level)
 
     @property
     def rows(self) -> pd.DataFrame:
         """The rows of all domains."""
         return pd.concat([domain.rows for domain in self.domains], ignore_index=True)
+
+    @property
+    def most_groups(self) -> int:
+        """The largest number of groups that a level has."""
+        return int(max((domain.rows["groups"].max() for domain in self.domains if len(domain.rows)), default=0))
 
     @property
     def label(self) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from robustq.report.curve_panel import band_handle, draw_curve, over_patients
 from robustq.report.line_styles import line_style, transfer_style
 from robustq.report.numbers import listed
-from robustq.report.panels import first_of_rows, legend_below, panel_grid, title_panels
+from robustq.report.panels import first_of_rows, label_levels, legend_below, panel_grid, title_panels
 from robustq.report.stress_curves import DomainCurves, StressCurves
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def curve_figure(curves: StressCurves) -> "Figure":
     alike = len({over_patients(_measured(domain.rows)) for domain in curves.domains}) == 1
     for panel, (perturbation, domain) in zip(panels, contents, strict=True):
         _draw(panel, curves, domain, perturbation, columns)
-        panel.set_xlabel("level [%]")
+        label_levels(panel, curves.level_names)
         panel.grid(alpha=0.3)
     title_panels(figure, panels, [_title(curves, domain, name, alike) for name, domain in contents])
     direction = "higher is better" if curves.higher_is_better else "lower is better"

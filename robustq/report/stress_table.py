@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import NO_ANSWER_NOTE, count, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
@@ -30,7 +31,7 @@ def curve_grid(curves: StressCurves) -> Grid:
     rows = curves.rows
     if rows.empty:
         title = f"{curves.metric} on {curves.data}: no value, because no true mask shows a label"
-        return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes)
+        return Grid(title, ["model"], [("", [[model] for model in curves.models])], curves.notes, curves.heads)
     levels = sorted(rows["level"].unique())
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # If misses are left out, levels can have different samples, and a curve over them has no meaning.
@@ -38,8 +39,8 @@ def curve_grid(curves: StressCurves) -> Grid:
     single = [domain.rows[domain.rows["perturbation"] != ALL] for domain in curves.domains]
     answered = [rows[rows["unanswered"] == 0] for rows in single]
     same_sample = all(rows["groups"].nunique() <= 1 for rows in answered)
-    curve_figures = curves.is_share and len(levels) > 1 and same_sample
-    header = ["model", *(percent(level) for level in levels)]
+    curve_figures = curves.is_share and len(levels) > 1 and same_sample and not curves.level_names
+    header = ["model", *(curves.level_text(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
     sections = []
     for perturbation, transfers in curves.perturbations.items():
@@ -53,7 +54,7 @@ def curve_grid(curves: StressCurves) -> Grid:
         name = f"all: mean over {len(curves.averaged)} perturbations"
         sections.append((", ".join(filter(None, (name, domain.title))), lines))
     notes = [*_reading(curves, infinite, curve_figures, max(levels)), *_little(curves, curve_figures), *curves.notes]
-    heads = [domain.about for domain in curves.domains if domain.about]
+    heads = [*curves.heads, *(domain.about for domain in curves.domains if domain.about)]
     return Grid(_title(curves, infinite), [*header, "codes in use"], sections, notes, heads)
 
 
@@ -76,24 +77,29 @@ def _lines(
     curves: StressCurves, domain: DomainCurves, perturbation: str, infinite: bool, curve_figures: bool
 ) -> Iterator[list[str]]:
     """The lines of a section: one for each model that was shown the perturbation."""
+    shown = sorted(curves.rows["level"].unique())
     for model in curves.models:
         curve = _curve(domain, perturbation, model)
         if curve.empty:  # a transferred attack that this model was not shown
             continue
         digits = 2 if curves.unit else 3
-        cells = [_cell(row, digits, infinite, curves.measures_distance) for row in curve.to_dict("records")]
+        # A target can be out of reach for all cases.
+        cell_at = {row["level"]: _cell(row, digits, infinite, curves) for row in curve.to_dict("records")}
+        cells = [cell_at.get(level, "–") for level in shown]
         if curve_figures:
             means, levels = answered_means(curve), curve["level"].to_numpy(float)
             cells += [number(float(retention(levels, means)[-1])), number(audc(levels, means))]
         yield [model, *cells, domain.codes[model]]
 
 
-def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> str:
+def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, curves: StressCurves) -> str:
     if infinite:
         text = median_iqr(row["median"], row["q1"], row["q3"], digits)
     else:
         text = mean_sd(row["mean"], row["sd"], digits)
-    return text + missed_text(row["missed"], distance, row["unanswered"])
+    # Where a target is out of reach for some cases, a column has a sample of its own.
+    fewer = f" ({count(row['groups'], 'group')})" if curves.level_names and row["groups"] < curves.most_groups else ""
+    return text + missed_text(row["missed"], curves.measures_distance, row["unanswered"]) + fewer
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:
@@ -102,8 +108,9 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
     notes = [
         "Each figure: the mean over draws (random repetitions of the noise), labels and cases of a group (a patient), "
         f"then the {spread}.",
-        f"A column in % is a level, the strength of the perturbation; at {percent(0)} nothing is changed.",
     ]
+    if not curves.level_names:
+        notes.append(f"A column in % is a level, the strength of the perturbation; at {percent(0)} nothing is changed.")
     if curve_figures:
         notes += [
             f"retention: the mean at {percent(highest)} divided by the mean at {percent(0)}; 1 means that nothing is "
@@ -112,10 +119,12 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "this range; 1 is perfect.",
         ]
     if curves.averaged:
+        weighed = "Levels of two perturbations are not equally strong"
+        if curves.level_names:
+            weighed = "At equal image quality, two perturbations can still do unequal harm"
         notes.append(
             "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
-            "them. Levels of two perturbations are not equally strong, so it ranks models only for this choice of "
-            "perturbations and levels."
+            f"them. {weighed}, so it ranks models only for this choice of perturbations and levels."
         )
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
         notes.append(
@@ -126,8 +135,8 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
         if curves.is_share and curves.missing != "drop":
             policy = "A structure that a model misses scores 0."
         notes.append(
-            f"{policy} (N missed) beside a figure: the number of answers without a structure that the true mask has. "
-            "Each case, label and draw gives one answer."
+            f"{policy} (N missed) beside a figure: the number of answers without a structure that "
+            f"{reference_of(curves.metric)} has. Each case, label and draw gives one answer."
         )
     if curves.rows["unanswered"].any():
         notes.append(NO_ANSWER_NOTE)

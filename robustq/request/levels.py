@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from robustq.errors import RequestError
 
+DEFAULT = (0.0, 1.0, 10.0, 20.0, 30.0)
+"""The levels of a run that is asked for none."""
+
 ACCEPTED = "give percentages from 0 to 100, such as 0,1,10,20,30"
 
 

@@ -8,7 +8,7 @@ from robustq.metric import parse_metrics
 from robustq.report.architecture_table import architecture_grid
 from robustq.report.grid import Grid
 from robustq.report.sample_notes import ONE_NETWORK
-from robustq.results.several_runs import join, remarks, shared_draws
+from robustq.results.several_runs import join, remarks, shared_draws, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import summarise_by_architecture
 
@@ -20,7 +20,7 @@ def shared_metrics(runs: Sequence[Run]) -> list[str]:
 
 def notes_on(runs: Sequence[Run]) -> list[str]:
     """Notes on models and sample, without those that several training seeds make void."""
-    return [note for note in remarks(runs) if note != ONE_NETWORK]
+    return [*shared_heads(runs), *(note for note in remarks(runs) if note != ONE_NETWORK)]
 
 
 def by_architecture(runs: Sequence[Run], names: Mapping[str, str], *, per_label: bool = False) -> pd.DataFrame:
@@ -31,6 +31,8 @@ def by_architecture(runs: Sequence[Run], names: Mapping[str, str], *, per_label:
         names: for the name of each model, the name of its architecture.
         per_label: whether each label stands by itself.
     """
+    for run in runs:
+        run.require_levels("architectures are compared")
     rows = join(runs)
     rows = rows[rows["metric"].isin(shared_metrics(runs)) | (rows["status"] == "failed")]
     return summarise_by_architecture(rows, names, by_label=per_label)

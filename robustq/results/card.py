@@ -59,6 +59,8 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
         RequestError: the directory holds no stress run.
     """
     opened = run if isinstance(run, Run) else Run(run)
+    opened.require_truth("a card judges")
+    opened.require_levels("a card judges")
     external = any(not opened.domains.trained(domain) for domain in opened.domains.told_apart)
     attacks = opened.asked.get("attacks", {})
     document = {

@@ -99,6 +99,8 @@ def _opened(runs: AnyRun | Sequence[AnyRun]) -> list[Run]:
     opened = [run if isinstance(run, Run) else Run(run) for run in several]
     if not opened:
         raise RequestError("no run was given: give what robustq.stress returned, or a run directory")
+    for run in opened:
+        run.require_levels("claims are checked")
     join(opened)  # refuses runs that are not finished, or cannot be paired
     return opened
 

@@ -9,11 +9,12 @@ from robustq.statistics import audc, retention, worst_level
 from robustq.statistics.group_means import answered_means
 
 
-def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def curve_records(frame: pd.DataFrame, *, of_levels: bool = True) -> list[dict[str, Any]]:
     """One JSON object for each model, perturbation and metric.
 
     Args:
         frame: what `robustq.statistics.summarise` gave.
+        of_levels: whether the levels are percentages, so that there can be an area under the curve.
     """
     records = []
     for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
@@ -30,7 +31,7 @@ def curve_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
                 "unit": unit,
                 "levels": points.to_dict("records"),
                 "retention": retention(level, answered).tolist() if is_share else None,
-                "audc": audc(level, answered) if is_share and len(level) > 1 else None,
+                "audc": audc(level, answered) if is_share and of_levels and len(level) > 1 else None,
                 "worst_level": worst_level(level, mean, higher_is_better=higher_is_better),
             }
         )

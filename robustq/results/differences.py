@@ -1,7 +1,7 @@
 """The result of a comparison of models with a baseline: paired differences, in one run or several."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from robustq.metric import AbstractMetric, parse_metrics
 from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
-from robustq.results.several_runs import join, remarks, seed_notes, shared_draws
+from robustq.results.several_runs import join, remarks, seed_notes, shared_draws, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
@@ -50,6 +50,11 @@ class Differences:
     def _rows(self) -> pd.DataFrame:
         return join(self.runs)
 
+    @property
+    def heads(self) -> list[str]:
+        """What a reader must know before the figures, such as that no truth was used."""
+        return shared_heads(self.runs)
+
     @cached_property
     def notes(self) -> list[str]:
         """Notes on models and sample."""
@@ -71,6 +76,8 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
+        if self.runs[0].scale is not None:
+            return pd.DataFrame()  # there are targets in the place of levels, and no curve over levels
         rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
         return compare_robustness(rows, self.baseline, higher_is_better=_measure(metric).higher_is_better)
 
@@ -81,8 +88,10 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
-        better = _measure(metric).higher_is_better
-        return robustness_verdicts(self.robustness(metric), metric, self._unit(metric), higher_is_better=better)
+        better, robustness = _measure(metric).higher_is_better, self.robustness(metric)
+        if robustness.empty:
+            return []
+        return robustness_verdicts(robustness, metric, self._unit(metric), higher_is_better=better)
 
     def grids(self, metric: str | None = None) -> "list[Grid]":
         """The tables of a metric: what is lost from level 0 on, then each level.
@@ -94,12 +103,17 @@ class Differences:
         measure, unit, robustness = _measure(metric), self._unit(metric), self.robustness(metric)
         caption = self._caption(metric)
         levels = comparison_grid(
-            self._levels, metric, caption=caption, notes=self.notes, distance=measure.measures_distance
+            self._levels,
+            metric,
+            caption=caption,
+            notes=self.notes,
+            distance=measure.measures_distance,
+            level_text=self.runs[0].level_text,
         )
         if robustness.empty:
-            return [levels]
+            return [replace(levels, heads=self.heads)]
         better = measure.higher_is_better
-        heads = robustness_verdicts(robustness, metric, unit, higher_is_better=better)
+        verdicts = robustness_verdicts(robustness, metric, unit, higher_is_better=better)
         summary = robustness_grid(
             robustness,
             metric,
@@ -107,7 +121,7 @@ class Differences:
             caption=caption,
             higher_is_better=better,
             distance=measure.measures_distance,
-            heads=heads,
+            heads=[*self.heads, *verdicts],
         )
         return [summary, levels]
 
@@ -134,7 +148,15 @@ class Differences:
         name = f"{metric} [{unit}]" if unit else metric
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
         better = _measure(metric).higher_is_better
-        return difference_figure(rows, name, self.baseline, models=models, higher_is_better=better)
+        scale = self.runs[0].scale
+        return difference_figure(
+            rows,
+            name,
+            self.baseline,
+            models=models,
+            higher_is_better=better,
+            level_names=None if scale is None else scale.texts,
+        )
 
     def _repr_html_(self) -> str:
         return in_notebook([grid for metric in self.metrics for grid in self.grids(metric)])

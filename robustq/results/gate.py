@@ -99,6 +99,8 @@ def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | P
         raise RequestError(
             f"{opened.directory.path} is not finished: give the same robustq stress command again, then ask the gate"
         )
+    opened.require_truth("the gate decides")
+    opened.require_levels("the gate decides")
     rows = opened.to_frame()
     decisions = [_decide(opened, rows, criterion) for line in asked for criterion in _filled(opened, line)]
     corrected = holm(np.array([decision.acceptance.p_fail for decision in decisions]))

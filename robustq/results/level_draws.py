@@ -9,6 +9,7 @@ import pandas as pd
 from robustq.report.numbers import draws_per_level, listed, percent, span
 from robustq.request.draws import AUTO, FIRST
 from robustq.request.names import transferred
+from robustq.results.severity_scale import SeverityScale
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class LevelDraws:
         """
         asked, chosen = document["asked"], document.get("level_draws", {})
         attacks = asked.get("attacks", {})
-        levels = [level for level in asked["levels"] if level > 0]
+        scale = SeverityScale.of_run(document)
+        levels = [level for level in (asked["levels"] if scale is None else scale.texts) if level > 0]
         numbers = {}
         for name in asked["perturbations"]:
             draws = attacks.get(name, asked["draws"])

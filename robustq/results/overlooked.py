@@ -2,15 +2,17 @@
 
 import pandas as pd
 
+from robustq.metric import reference_of
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.results.stress_run import Run
+from robustq.statistics.volume_changes import APPEARED
 
 
 def overlooked(run: Run) -> Grid:
     """Missed and invented structures of each model under each perturbation, at level 0 and at the highest level."""
-    frame = run.to_frame()
-    scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"] == "invented"]
+    frame = run.by_level()
+    scored, absent = frame[frame["metric"] == run.metrics[0]], frame[frame["metric"].isin(["invented", APPEARED])]
     levels = sorted(frame.loc[frame["status"] != "failed", "level"].unique())
     ends = list(dict.fromkeys((levels[0], levels[-1]))) if levels else []
     sections = []
@@ -26,19 +28,20 @@ def overlooked(run: Run) -> Grid:
             if any(cell != "–" for cell in cells):
                 lines.append([model, *cells])
         sections.append((perturbation, lines))
-    header = ["model", *(f"{word} at {percent(level)}" for word in ("missed", "invented") for level in ends)]
+    header = ["model", *(f"{word} at {run.level_text(level)}" for word in ("missed", "invented") for level in ends)]
+    reference = reference_of(run.metrics[0])
     notes = [
-        "missed: answers without a voxel of a label that the true mask has, of all such answers (each case, label and "
+        f"missed: answers without a voxel of a label that {reference} has, of all such answers (each case, label and "
         "draw gives one).",
-        "invented: answers with a label that the true mask does not have, of all such answers; – where every true mask "
-        "has every label.",
+        f"invented: answers with a label that {reference} does not have, of all such answers; – where it always has "
+        "every label.",
     ]
     return Grid("Structures that are missed or invented", header, sections, notes)
 
 
 def missed_alerts(run: Run) -> list[str]:
     """A sentence for each model that misses structures; empty if none does."""
-    frame = run.to_frame()
+    frame = run.by_level()
     scored = frame[frame["metric"] == run.metrics[0]]
     sentences = []
     for model in run.models:
@@ -50,9 +53,12 @@ def missed_alerts(run: Run) -> list[str]:
             worst = curves.sort_values("size").iloc[-1]
             perturbation, level = str(worst["perturbation"]), float(worst["level"])
             share = _missed(_at(rows, model, perturbation, level))
+            what = "misses whole structures"
+            if run.without_labels:
+                what += " that its answer to the unperturbed case has"
             sentences.append(
-                f"{model} misses whole structures: {count(at_zero, 'structure')} at {percent(0)}, and most under "
-                f"{perturbation} at {percent(level)} ({share} answers)."
+                f"{model} {what}: {count(at_zero, 'structure')} at {percent(0)}, and most under "
+                f"{perturbation} at {run.level_text(level)} ({share} answers)."
             )
     return sentences
 

@@ -12,7 +12,6 @@ from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.seeds import seed_sentences
 from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
-from robustq.report.stress_table import curve_grid
 from robustq.results.overlooked import missed_alerts, overlooked
 from robustq.results.ranking import ranking
 from robustq.results.several_runs import architectures, join
@@ -63,15 +62,17 @@ def page_chapter(
         seeds=seed_sentences(measures[0], _networks(runs)) if measures else [],
         verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
         measures=measures,
-        tables=[curve_grid(run.curves(metric)) for run in runs for metric in run.metrics],
+        tables=[grid for run in runs for grid in run.grids()],
         overlooked=[overlooked(run) for run in runs],
     )
 
 
 def page_measures(runs: Sequence[Run]) -> list[Levels]:
     """Each metric that all runs have, with the models of all runs side by side."""
-    rows = pd.concat([tidy_curves(run) for run in runs], ignore_index=True)
     first = runs[0]
+    if first.scale is not None:
+        return []  # the table alone: a number of a target is no place on a curve
+    rows = pd.concat([tidy_curves(run) for run in runs], ignore_index=True)
     measures = []
     for metric in first.metrics:
         own = rows[rows["metric"] == metric]
@@ -138,7 +139,9 @@ def _facts(runs: Sequence[Run]) -> list[str]:
         count(groups, "patient"),
         *([count(domains, "domain")] if domains > 1 else []),
         count(models, "model"),
-        f"levels {', '.join(percent(level) for level in asked['levels'])}",
+        f"levels {', '.join(percent(level) for level in asked['levels'])}"
+        if runs[0].scale is None
+        else f"severity {runs[0].scale.severity}",
         count(asked["draws"], "draw"),
     ]
 
@@ -147,7 +150,12 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
     """What a reader must not overlook."""
     alerts: list[str] = []
     for run in runs:
-        alerts += run.unfinished_notes()
+        alerts += [*run.unfinished_notes(), *run.heads]
+        if run.scale is not None and not run.scale.is_reached:
+            alerts.append(
+                "Some targets are out of reach for some cases, so the columns of the table have different samples: the "
+                "notes under it say how many cases each lacks."
+            )
         alerts += [f"{model}: {'; '.join(remarks)}." for model, remarks in run.remarks().items() if remarks]
         alerts += missed_alerts(run)
         alerts += [*run.invented_notes(), *run.attack_notes(), *run.raised_notes()]

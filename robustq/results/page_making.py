@@ -12,9 +12,12 @@ _FACTS = {
     "perturbations": "perturbations and attacks",
     "checks": "checks",
     "levels": "levels [%]",
+    "severity": "severity",
     "draws": "draws per level",
     "seed": "seed of the noise",
     "metrics": "metrics",
+    "without_labels": "without labels",
+    "quality": "image quality measured",
     "missing": "missed structures",
     "split": "split",
     "clip": "clipped",
@@ -28,7 +31,9 @@ _FACTS = {
 def page_making(stored: Stored) -> Making:
     """The commands, settings, versions, hashes and hardware of a run or of an analysis."""
     asked, given = stored.asked, commands_given(stored.directory)
-    facts = [(name, _text(asked[key])) for key, name in _FACTS.items() if key in asked]
+    # A severity stands in the place of levels.
+    keys = [key for key in _FACTS if key in asked and not (key == "levels" and "severity" in asked)]
+    facts = [(_FACTS[key], _text(asked[key])) for key in keys]
     facts.append(("device", str(stored.document.get("device", "not recorded"))))
     facts += [("versions", ", ".join(f"{name} {number}" for name, number in stored.document["versions"].items()))]
     hardware = list(dict.fromkeys(one.hardware for one in given if one.hardware))

@@ -76,6 +76,9 @@ def ranking(runs: Run | str | PathLike[str] | Sequence[Run | str | PathLike[str]
     opened = [run if isinstance(run, Run) else Run(run) for run in several]
     if not opened:
         raise RequestError("no run was given to rank: give what robustq.stress returned, or a run directory")
+    for run in opened:
+        run.require_truth("models are ranked")
+        run.require_levels("models are ranked")
     without = [str(run.directory.path) for run in opened if METRIC not in run.metrics]
     if without:
         raise RequestError(f"{', '.join(without)} has no {METRIC}, by which models are ranked: add it to --metrics")

@@ -11,7 +11,6 @@ from robustq.errors import RequestError
 from robustq.report.grid import Grid
 from robustq.report.numbers import plain
 from robustq.report.overview import Overview
-from robustq.report.stress_table import curve_grid
 from robustq.results.analysis import Analysis
 from robustq.results.differences import Differences, compare
 from robustq.results.directory import RunDirectory
@@ -59,11 +58,19 @@ def shown(path: str | os.PathLike[str], what: str | None = None, baseline: str |
 def _stress(directory: RunPath, baseline: str | None) -> Shown:
     run = Run(directory)
     return Shown(
-        grids=lambda: [curve_grid(run.curves(metric)) for metric in run.metrics],
-        frame=lambda: tidy_curves(run),
+        grids=run.grids,
+        frame=lambda: _tidy_stress(run),
         document=run.summary,
         overview=lambda: stress_overview(run, details=True),
     )
+
+
+def _tidy_stress(run: Run) -> pd.DataFrame:
+    """The curves; with a severity, the target in words beside its number."""
+    curves = tidy_curves(run)
+    if run.scale is not None:
+        curves.insert(list(curves).index("level") + 1, "severity", curves["level"].map(run.level_text))
+    return curves
 
 
 def _compare(directory: RunPath, baseline: str | None) -> Shown:
@@ -79,7 +86,7 @@ def _compare(directory: RunPath, baseline: str | None) -> Shown:
             {
                 "run": str(directory),
                 "baseline": baseline,
-                "notes": differences.notes,
+                "notes": [*differences.heads, *differences.notes],
                 "verdicts": {metric: differences.verdicts(metric) for metric in differences.metrics},
                 "rows": tidy_differences(differences).to_dict("records"),
             }

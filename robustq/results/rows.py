@@ -37,15 +37,17 @@ class Row:
         training_seed: training seed of the model; None if it is untrained.
         label: name of the label; for `code_usage`, the number of the code.
         metric: text of the metric (dice, hd95, nsd@2mm, ...); `invented` and `invented_volume` for labels that the
-            truth does not show; `code_usage`, how often the tokens of the clean case chose a code; `minimal_level`, in
-            percent.
+            truth does not show; in a run without labels `agreement_dice` and so on, `volume_change`, `appeared` for
+            labels that the clean answer lacks, and `alive`; `ssim`, `psnr` and `snr` of a draw, without a model unless
+            an attack made it; `code_usage`, how often the tokens of the clean case chose
+            a code; `minimal_level`, in percent.
         value: the measured value; None where there is none.
         unit: unit of the value, "" if it has none.
         status: "ok"; "missed" if the label is in the truth and not in the answer; "no-answer" if the model's answer
             holds NaN or infinity; "failed" for a case that could not be used; "figure" for a value that only a figure
             needs, which is part of no mean and no table.
         reason: why the case failed, or why there is no value; in an analysis also the verdict on a model, in words.
-        severity: always "" today. A later option stores here the image quality that the level was chosen for.
+        severity: the image quality that the level was chosen for, such as `ssim:0.9`; "" where levels were asked for.
     """
 
     model: str

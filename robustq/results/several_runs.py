@@ -9,7 +9,10 @@ from robustq.request.draws import AUTO
 from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
-_SHARED = ("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision")
+_SHARED = (
+    *("without_labels", "severity"),
+    *("seed", "levels", "perturbations", "missing", "clip", "noise_device", "precision"),
+)
 
 
 def join(runs: Sequence[Run]) -> pd.DataFrame:
@@ -28,8 +31,9 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
     first, *others = runs
     for other in others:
         for setting in _SHARED:
-            if first.asked[setting] != other.asked[setting]:
-                raise _refused(first, other, setting, str(first.asked[setting]), str(other.asked[setting]))
+            own, others_own = (run.asked.get(setting, False) for run in (first, other))
+            if own != others_own:
+                raise _refused(first, other, setting, str(own), str(others_own))
         if AUTO not in (first.asked["draws"], other.asked["draws"]):
             _check_fixed_draws(first, other)
         first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
@@ -47,7 +51,7 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
             )
             raise _refused(first, other, "cases", first_text, other_text)
     shared = shared_draws(runs)
-    frames = [run.to_frame() if run.level_draws == shared else shared.of_rows(run.to_frame()) for run in runs]
+    frames = [run.by_level() if run.level_draws == shared else shared.of_rows(run.by_level()) for run in runs]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -65,6 +69,11 @@ def _check_fixed_draws(first: Run, other: Run) -> None:
             raise _refused(first, other, f"draws of {name}", str(number), str(other.draws[name]))
 
 
+def shared_heads(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before the figures of these runs."""
+    return list(dict.fromkeys(head for run in runs for head in run.heads))
+
+
 def remarks(runs: Sequence[Run]) -> list[str]:
     """Notes on models and sample, for every table of figures of these runs."""
     remark_of = {}
@@ -79,7 +88,13 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     shared = (
         note
         for run in runs
-        for note in (*run.attack_notes(), *run.invented_notes(), *run.pooled_notes(), *run.sample_notes())
+        for note in (
+            *run.attack_notes(),
+            *run.invented_notes(),
+            *run.severity_notes(),
+            *run.pooled_notes(),
+            *run.sample_notes(),
+        )
     )
     return [*notes, *shared_draws(runs).notes, *dict.fromkeys(shared)]
 

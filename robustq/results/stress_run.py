@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
+from robustq.errors import RequestError
 from robustq.metric import parse_metrics
+from robustq.report.agreement_table import AGREEMENT_NOTE
 from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import plain
+from robustq.report.numbers import percent, plain
+from robustq.report.quality_table import quality_grid
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.draws import AUTO
 from robustq.request.names import transferred
+from robustq.results.agreement_figures import AgreementFigures
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
 from robustq.results.level_draws import LevelDraws
 from robustq.results.rows import SMALLER
+from robustq.results.severity_scale import SeverityScale
 from robustq.results.stored import Stored
 from robustq.statistics import curve_intervals, group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
@@ -33,7 +38,7 @@ from robustq.statistics.raised_scores import raised_scores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from robustq.report.grid import Sheet
+    from robustq.report.grid import Grid, Sheet
 
 
 class Run(Stored):
@@ -46,6 +51,67 @@ class Run(Stored):
         """The texts of the metrics of the run."""
         return list(self.asked["metrics"])
 
+    @property
+    def without_labels(self) -> bool:
+        """Whether answers were compared with the model's own clean answers, and not with the truth."""
+        return bool(self.asked.get("without_labels", False))
+
+    @cached_property
+    def agreement(self) -> AgreementFigures | None:
+        """The figures that only a run without labels has; None for every other run."""
+        if not self.without_labels:
+            return None
+        names = self.domains.told_apart or [""]
+        titles = {name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names}
+        return AgreementFigures(
+            rows=self._frame,
+            data=self.asked["data"]["name"],
+            models=self.models,
+            metrics=self.metrics,
+            perturbations=self.asked["perturbations"],
+            domains=titles,
+            level_text=self.level_text,
+        )
+
+    def require_truth(self, purpose: str) -> None:
+        """Refuse a run without labels.
+
+        Args:
+            purpose: what takes the truth, as in "models are ranked".
+
+        Raises:
+            RequestError: the run used no truth.
+        """
+        if self.without_labels:
+            raise RequestError(
+                f"{self.directory.path} is a run without labels, and {purpose} by the truth: a model that always "
+                "answers the same has perfect agreement"
+            )
+
+    def require_levels(self, purpose: str) -> None:
+        """Refuse a run whose severity is an image quality.
+
+        Args:
+            purpose: what takes levels, as in "models are ranked".
+
+        Raises:
+            RequestError: the run has targets in the place of levels.
+        """
+        if self.scale is not None:
+            raise RequestError(
+                f"{self.directory.path} has the severity {self.scale.severity} in the place of levels, and {purpose} "
+                "by curves over levels: stress the models at --levels"
+            )
+
+    def severity_notes(self) -> list[str]:
+        """Notes on the levels that were found, where the severity is an image quality."""
+        return [] if self.scale is None else self.scale.notes
+
+    @property
+    def heads(self) -> list[str]:
+        """What a reader must know before the figures: of a run without labels, whether its models are alive."""
+        return [] if self.agreement is None else [*self.agreement.liveness, AGREEMENT_NOTE]
+
     def to_frame(self) -> pd.DataFrame:
         """All rows; columns as in `robustq.results.rows.Row`."""
         # Nullable integers: a seed has more digits than a float can hold, and level 0 has no seed.
@@ -53,8 +119,21 @@ class Run(Stored):
         return frame
 
     @cached_property
+    def scale(self) -> SeverityScale | None:
+        """What stands in the place of levels where the severity is an image quality; None where levels were asked."""
+        return SeverityScale.of_run(self.document)
+
+    def by_level(self) -> pd.DataFrame:
+        """All rows, with `level` as tables have it: the number of a target, if the severity is an image quality."""
+        return self.to_frame() if self.scale is None else self.scale.numbered(self.to_frame())
+
+    def level_text(self, level: float) -> str:
+        """A level of `by_level` in words, such as `10 %` or `ssim 0.9`."""
+        return percent(level) if self.scale is None else self.scale.texts[level]
+
+    @cached_property
     def _frame(self) -> pd.DataFrame:
-        return self.to_frame()
+        return self.by_level()
 
     def summary_frame(self, domain: str | None = None) -> pd.DataFrame:
         """Mean, sd, median and quartiles over groups, for each model, perturbation, level and metric.
@@ -96,7 +175,8 @@ class Run(Stored):
     def averaged(self) -> list[str]:
         """The perturbations of which the mean over perturbations is taken: all but attacks; empty if there is one."""
         names = [name for name in self.asked["perturbations"] if name not in self.asked.get("attacks", {})]
-        return names if len(names) > 1 else []
+        reached = self.scale is None or self.scale.is_reached
+        return names if len(names) > 1 and reached else []
 
     @property
     def draws(self) -> dict[str, int]:
@@ -146,6 +226,8 @@ class Run(Stored):
     def raised_notes(self) -> list[str]:
         """The notes on perturbations that raise Dice above that of the unperturbed cases."""
         frame = self._frame
+        if self.without_labels or self.scale is not None:
+            return []
         return raised_notes(raised_scores(group_means(frame[frame["metric"] == "dice"])))
 
     @cached_property
@@ -156,7 +238,8 @@ class Run(Stored):
     def invented_notes(self) -> list[str]:
         """The note on labels that a model answers although the truth does not show them."""
         total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
-        return invented_notes(self.invented, total)
+        answers = self.invented if self.scale is None else [each for each in self.invented if each.level == 0]
+        return invented_notes(answers, total)
 
     @property
     def failures(self) -> dict[str, str]:
@@ -204,8 +287,11 @@ class Run(Stored):
                 *self.invented_notes(),
                 *self.memory_notes(),
                 *self.level_draws.notes,
+                *self.severity_notes(),
                 *self.sample_notes(),
             ],
+            level_names={} if self.scale is None else self.scale.texts,
+            heads=self.heads,
         )
 
     def _domain_curves(self, domain: str | None, metric: str, intervals: bool) -> DomainCurves:
@@ -243,7 +329,8 @@ class Run(Stored):
                 }
                 for model in self.models
             },
-            "curves": curve_records(self.summary_frame()),
+            **({} if self.scale is None else {"severities": self.scale.texts}),
+            "curves": curve_records(self.summary_frame(), of_levels=self.scale is None),
             "domains": [
                 {
                     "domain": domain,
@@ -251,19 +338,22 @@ class Run(Stored):
                     "trained": self.domains.trained(domain),
                     "cases": self.domains.cases(domain),
                     "codes": {model: vars(used) for model, used in self.codes(domain).items()},
-                    "curves": curve_records(self.summary_frame(domain)),
+                    "curves": curve_records(self.summary_frame(domain), of_levels=self.scale is None),
                 }
                 for domain in self.domains.told_apart
             ],
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
+            **({} if self.agreement is None else self.agreement.document()),
             "notes": [
+                *self.heads,
                 *self.attack_notes(),
                 *self.raised_notes(),
                 *self.invented_notes(),
                 *self.memory_notes(),
                 *self.level_draws.notes,
+                *self.severity_notes(),
                 *self.sample_notes(),
             ],
         }
@@ -281,10 +371,25 @@ class Run(Stored):
 
         return curve_grid(self.curves(metric)).to_rich()
 
-    def _repr_html_(self) -> str:
+    def grids(self) -> "list[Grid]":
+        """All tables: one for each metric, then those beside them."""
         from robustq.report.stress_table import curve_grid
 
-        return in_notebook([curve_grid(self.curves(metric)) for metric in self.metrics])
+        return [*(curve_grid(self.curves(metric)) for metric in self.metrics), *self.grids_beside()]
+
+    def grids_beside(self, *, highest: bool = False) -> "list[Grid]":
+        """The tables that only a run without labels has, and that of image quality, if it was measured.
+
+        Args:
+            highest: whether those of a run without labels show the highest level alone.
+        """
+        grids = [] if self.agreement is None else self.agreement.grids(highest=highest)
+        if self.asked.get("quality", False):
+            grids.append(quality_grid(self._frame, self.asked["data"]["name"], self.level_text))
+        return grids
+
+    def _repr_html_(self) -> str:
+        return in_notebook(self.grids())
 
     def plot(self, metric: str | None = None) -> "Figure":
         """A metric against level, a panel for each perturbation and domain: a matplotlib figure (`savefig` writes it).

@@ -20,7 +20,7 @@ def tidy_curves(run: Run) -> pd.DataFrame:
         The columns of `LEADING`, then those that `robustq.statistics.curve_intervals` adds. `domain` is "" if the run
         does not keep domains apart; `label` is "" for the mean over the labels of a case.
     """
-    frame, tables = run.to_frame(), []
+    frame, tables = run.by_level(), []
     names: list[str | None] = [*run.domains.told_apart] or [None]
     for domain in names:
         rows = frame if domain is None else frame[frame["domain"] == domain]
@@ -35,6 +35,8 @@ def tidy_curves(run: Run) -> pd.DataFrame:
                 table = curve_intervals(means, higher_is_better=measure.higher_is_better)
                 new = {"domain": domain or ""} | ({} if by_label else {"label": ""})
                 tables.append(table.assign(**new))
+    if run.agreement is not None and len(run.agreement.changes):
+        tables.append(run.agreement.changes)
     if not tables:
         return pd.DataFrame(columns=list(LEADING))
     whole = pd.concat(tables, ignore_index=True)

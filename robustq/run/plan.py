@@ -1,6 +1,6 @@
 """Plans a run: its pieces, their order and their batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from robustq.request.draws import FIRST
@@ -55,6 +55,23 @@ def plan(
         )
     ]
     return _batches(pieces, batch_size)
+
+
+def plan_found_levels(
+    cases: Sequence[str], draws: Mapping[str, int], levels: Iterable[tuple[str, str, float]], *, batch_size: int
+) -> list[list[Piece]]:
+    """Batches of pieces whose levels differ from case to case; otherwise as `plan`.
+
+    Args:
+        cases: ids of the cases.
+        draws: for the name of each perturbation, its number of draws.
+        levels: case, perturbation and level of each piece above level 0.
+        batch_size: images in a batch.
+    """
+    of_case: dict[str, list[Piece]] = {case: [Piece(case, CLEAN, 0.0, 1)] for case in cases}
+    for case, perturbation, level in levels:
+        of_case[case].append(Piece(case, perturbation, level, draws[perturbation]))
+    return _batches([piece for pieces in of_case.values() for piece in pieces], batch_size)
 
 
 def plan_second_stage(

@@ -12,22 +12,28 @@ from robustq.draws.attacked import Attacker, choose_source
 from robustq.draws.by_name import load_attacks, load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
+from robustq.draws.quality import require_library
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
 from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
-from robustq.request.levels import check_levels
+from robustq.request.severity import parse_severity
+from robustq.results.severity_scale import ENTRY
 from robustq.results.stress_run import Run
+from robustq.run.agreement import Agreement
+from robustq.run.asked_metrics import asked_metrics
 from robustq.run.batching import FASTEST, batch_size_asked
 from robustq.run.choose_draws import choose_draws
 from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
+from robustq.run.liveness import liveness_rows
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
-from robustq.run.plan import plan, plan_second_stage
+from robustq.run.plan import plan, plan_found_levels, plan_second_stage
 from robustq.run.profile import Profile
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
+from robustq.run.severity import FoundLevels, asked_levels, found_levels, named_levels
 from robustq.run.stress_pieces import Evaluator
 from robustq.run.subjects import Subjects
 from robustq.run.trial import Trial, choose_batchings
@@ -40,7 +46,8 @@ def stress(
     noise: Sequence[str] | None = None,
     attack: Sequence[str] = (),
     transfer_from: str | None = None,
-    levels: Sequence[float] = (0, 1, 10, 20, 30),
+    levels: Sequence[float] | None = None,
+    severity: str | None = None,
     draws: Draws | None = None,
     max_draws: int | None = None,
     seed: int = 0,
@@ -56,6 +63,8 @@ def stress(
     executor: str = "local",
     noise_device: str = "cpu",
     precision: str = "fp32",
+    without_labels: bool = False,
+    quality: bool = False,
     images: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
     on_profile: Callable[[Profile], object] | None = None,
@@ -73,7 +82,9 @@ def stress(
         attack: attacks by name; a setting follows an @, as in "pgd@l2". Each model is attacked.
         transfer_from: the source model of transfers: its attacks are also shown to all other models, and theirs to it.
             The default is the first matched baseline, else the first model without codebook, else the first model.
-        levels: percent, 0 to 100. Level 0 is always run, once for each case.
+        levels: percent, 0 to 100; by default 0, 1, 10, 20 and 30. Level 0 is always run, once for each case.
+        severity: image qualities instead of levels, as in `--severity`, for example "ssim:0.95,0.9": each case has the
+            level that gives its image this quality.
         draws: random realisations at each level above 0; by default 10 of a perturbation and 1 of an attack. An attack
             without randomness always has one. "auto" gives each level as many as its means need.
         max_draws: largest number that "auto" gives a level, 100 by default.
@@ -95,7 +106,12 @@ def stress(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
-        images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
+        without_labels: compare each answer with the model's own answer to the unperturbed case, not with the truth.
+            The cases need no masks, and data in memory may be images alone. Attacks, and metrics of probabilities, need
+            the truth.
+        quality: whether SSIM, PSNR and SNR of each draw are measured too.
+        images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory; a run
+            without labels, or with a severity, keeps none.
         on_note: called with a sentence where something besides the rows went wrong, and with what the trial found.
         on_profile: called at the end with where the time went; then the bare passes are measured too.
         on_progress: called before the first batch of pieces and after each batch.
@@ -117,16 +133,21 @@ def stress(
         )
     if transfer_from is not None and not attacks:
         raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
-    levels = check_levels(levels)
+    targets = None if severity is None else parse_severity(severity)
+    levels = asked_levels(levels, targets, perturbations, attacks, draws)
     check_draws(draws)
     most = most_draws(draws, max_draws)
     if batch_size is not None and batch_size < 1:
         raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
-    chosen_metrics = parse_metrics(metrics)
+    if quality:
+        require_library()
+    chosen_metrics = asked_metrics(metrics, attack, without_labels=without_labels)
     noise_device = str(choose_device(noise_device))
-    subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
+    subjects = Subjects.gather(
+        models, data, split=split, device=device, preparation=preparation, unmasked=without_labels
+    )
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
     for text, metric in chosen_metrics.items():
@@ -146,7 +167,16 @@ def stress(
     first_draws = {name: FIRST if number == AUTO else number for name, number in draws_of.items()}
     # An attack is slow and takes one case at a time, so its rows are written piece by piece.
     piece_batch_size = 1 if attacks else largest
-    batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
+    perturber = Perturber(perturbations, DrawSettings(seed, noise_device, clip))
+    found: FoundLevels = {}
+    if targets is None:
+        batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
+    else:
+        on_note(f"Looking for the levels of {targets} of {len(good)} cases.")
+        found = found_levels(targets, perturber, cases, good, recording.directory)
+        batches = plan_found_levels(
+            [entry.id for entry in good], first_draws, named_levels(found), batch_size=piece_batch_size
+        )
     asked = {
         "perturbations": [*perturbations, *attacks],
         **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
@@ -161,22 +191,30 @@ def stress(
         "batch_size": asked_size,
         "noise_device": noise_device,
         "precision": choose_precision(precision, subjects.device),
+        **({"without_labels": True} if without_labels else {}),
+        **({"severity": str(targets)} if targets is not None else {}),
+        **({"quality": True} if quality else {}),
     }
     training_cases = {name: model.spec.seen for name, model in subjects.models.items()}
-    settings = DrawSettings(seed, noise_device, clip)
+    policy = cast(Missing, missing)
+    agreement = Agreement(chosen_metrics, policy, perturber, choose_precision(precision, subjects.device))
     evaluator = Evaluator(
         models=subjects.models,
         cases=cases,
         entries={entry.id: entry for entry in good},
-        perturber=Perturber(perturbations, settings),
-        attacker=Attacker(attacks, subjects.models, source, settings),
-        metrics=chosen_metrics,
+        perturber=perturber,
+        attacker=Attacker(attacks, subjects.models, source, perturber.settings),
+        metrics=parse_metrics("dice") if without_labels else chosen_metrics,
         batch_size=largest,
-        missing=cast(Missing, missing),
-        precision=choose_precision(precision, subjects.device),
+        missing=policy,
+        precision=agreement.precision,
+        agreement=agreement if without_labels else None,
+        with_quality=quality,
+        severities=named_levels(found),
     )
     trial = Trial(subjects.models, cases(good[0]), evaluator.precision)
-    with recording.begun(asked, batches, training_domains=training_domains(cases.dataset, training_cases)):
+    entries = {"training_domains": training_domains(cases.dataset, training_cases)}
+    with recording.begun(asked, batches, **entries, **({ENTRY: found} if found else {})):
         counting = Counting(evaluator.passes, len(subjects.models))
         if asked_size == FASTEST:
             with cases.stopwatch.stage("trial"):
@@ -189,14 +227,14 @@ def stress(
             batches += plan_second_stage([entry.id for entry in good], numbers, batch_size=piece_batch_size)
             recording.extend(batches, level_draws=numbers)
         recording.compute(batches, evaluator, counting, seed=seed)
-        recording.end(len(batches))
+        recording.end(len(batches), liveness_rows(subjects, perturber, largest) if without_labels else ())
         profile = recording.profile()
         run = Run(recording.directory.path, temporary=recording.temporary)
         recording.directory.summarise(run.summary())
         if on_profile is not None:
             bare = trial.bare(profile.passes, evaluator.batchings, largest)
             on_profile(replace(profile, bare=bare))
-        if images:
+        if images and not without_labels and targets is None:
             # The rows are whole, so no error of the gallery may end the run.
             try:
                 keep_gallery(run, evaluator)

@@ -23,9 +23,11 @@ from robustq.network.memory import TOO_LARGE, is_out_of_memory, with_smaller_bat
 from robustq.quantiser import usage
 from robustq.request.names import CLEAN
 from robustq.results.rows import NO_ANSWER, SMALLER, Row, blank_row, of_model
+from robustq.run.agreement import Agreement
 from robustq.run.batching import Batching
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
+from robustq.run.quality_rows import quality_rows
 
 
 class _Draw(NamedTuple):
@@ -67,6 +69,11 @@ class Evaluator:
         batch_size: images, slices or windows for each forward pass.
         missing: policy for the distance to a missed structure.
         precision: precision of the forward passes.
+        agreement: in a run without labels, compares answers with the clean ones. Then `metrics` compare them with the
+            truth of the cases that have one.
+        with_quality: whether each draw has rows of its image quality too.
+        severities: for the case, perturbation and level of a piece, the targets that it stands for in the rows; empty
+            if levels were asked for.
         batchings: for models whose fastest way was found by a trial: that way, instead of `batch_size`. Of such models,
             identical images that are made one after the other are passed once.
     """
@@ -80,6 +87,9 @@ class Evaluator:
     batch_size: int
     missing: Missing
     precision: Precision
+    agreement: Agreement | None = None
+    with_quality: bool = False
+    severities: Mapping[tuple[str, str, float], Sequence[str]] = field(default_factory=dict)
     batchings: Mapping[str, Batching] = field(default_factory=dict)
     _fits: int = field(default=0, repr=False)  # the batch size that fitted last
     _truths: dict[str, Sequence[Truth]] = field(default_factory=dict, repr=False)
@@ -98,6 +108,26 @@ class Evaluator:
             for (_, failure), alike in groupby(chunk, key=lambda draw: (draw.case.image.shape, draw.failure)):
                 draws_alike = list(alike)
                 rows += self._failed(draws_alike, failure) if failure else self._fitting(draws_alike)
+                rows += self._quality(draws_alike) if self.with_quality and not failure else []
+        if not self.severities:
+            return rows
+        return [
+            replace(row, severity=target)
+            for row in rows
+            for target in self.severities.get((row.case, row.perturbation, row.level), [""])
+        ]
+
+    def _quality(self, draws: list[_Draw]) -> list[Row]:
+        """The rows of the image quality of some draws above level 0."""
+        rows: list[Row] = []
+        with self.cases.stopwatch.stage("score"):
+            for draw in draws:
+                if draw.piece.perturbation == CLEAN:
+                    continue
+                attacked = next(iter(draw.names)) if draw.piece.perturbation in self.attacker.attacks else None
+                of_draw = {} if attacked is None else of_model(attacked, self.models[attacked])
+                clean = self.cases(self.entries[draw.piece.case])
+                rows += quality_rows(clean, draw.case, replace(draw.shared, **of_draw))
         return rows
 
     def _fitting(self, draws: list[_Draw]) -> list[Row]:
@@ -138,6 +168,8 @@ class Evaluator:
         plain, with_gradient = 0, 0
         for perturber, names in self._views(piece.perturbation):
             plain += len(names)
+            # A run without labels makes the clean answer a second time, as what all answers are compared with.
+            plain += len(names) if self.agreement is not None and piece.perturbation == CLEAN else 0
             shown = perturber.perturbations.get(piece.perturbation)
             with_gradient += shown.attack.passes if isinstance(shown, Aimed) else 0
         return Passes(piece.draws * plain, piece.draws * with_gradient)
@@ -213,7 +245,7 @@ class Evaluator:
                 if firsts.count(place) > 1:
                     repeated[place] = answer
                 with stopwatch.stage("score"):
-                    yield from self._rows(name, model, draw, answer)
+                    yield from self._rows(name, model, draw, answer, batch_size)
 
     def _pass(self, model: Segmenter, images: list[Tensor], axis: int | None, batch_size: int) -> Iterator[_Answer]:
         """The answers of a model to some images, on the CPU."""
@@ -232,14 +264,16 @@ class Evaluator:
                 of_image = None if codes is None else codes if len(masks) == 1 else codes[place : place + 1]
                 yield _Answer(mask, None if here is None else here[place], of_image, is_finite)
 
-    def _rows(self, name: str, model: Segmenter, draw: _Draw, answer: _Answer) -> Iterator[Row]:
+    def _rows(self, name: str, model: Segmenter, draw: _Draw, answer: _Answer, batch_size: int) -> Iterator[Row]:
         """The rows of a model's answer to a draw."""
         shared = replace(draw.shared, **of_model(name, model))
-        measured = (
-            list(self._measure(answer.mask, answer.probabilities, draw, shared))
-            if answer.finite
-            else list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
-        )
+        if not answer.finite:
+            measured = list(self._unmeasured(draw, replace(shared, status=NO_ANSWER, reason=NOT_FINITE)))
+        else:
+            measured = list(self._measure(answer.mask, answer.probabilities, draw, shared))
+            if self.agreement is not None:
+                clean = self.cases(self.entries[draw.piece.case])
+                measured += self.agreement.rows(model, clean, answer.mask, shared, batch_size=batch_size)
         for perturbation in draw.names[name]:
             yield from (replace(row, perturbation=perturbation) for row in measured)
         if draw.piece.perturbation == CLEAN and answer.codes is not None and answer.finite:
@@ -251,12 +285,13 @@ class Evaluator:
         voxel = math.prod(case.spacing)
         if probabilities is not None and case.ignored is not None:
             probabilities = probabilities.masked_fill(case.ignored, math.nan)
-        for place, (label, predicted, truth) in enumerate(zip(case.labels, answer, draw.truths, strict=True)):
+        for place, (label, predicted, truth) in enumerate(zip(case.labels, answer, draw.truths, strict=False)):
             mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
-            if truth.empty:
+            if truth.empty and self.agreement is None:
                 volume = float(mask.sum()) * voxel
                 yield replace(shared, label=label, metric="invented", value=float(volume > 0))
                 yield replace(shared, label=label, metric="invented_volume", value=volume, unit=_volume_unit(case))
+            if truth.empty:
                 continue
             probability = None if probabilities is None else probabilities[place].numpy()
             comparison = Comparison(mask, truth, self.missing, probability)
@@ -273,12 +308,14 @@ class Evaluator:
                 )
 
     def _unmeasured(self, draw: _Draw, shared: Row) -> Iterator[Row]:
-        """The rows that `_measure` gives, without a value."""
-        for label, truth in zip(draw.case.labels, draw.truths, strict=True):
+        """The rows of an answer, without a value."""
+        if self.agreement is not None:
+            yield from self.agreement.unmeasured(draw.case, shared)
+        for label, truth in zip(draw.case.labels, draw.truths, strict=False):
             if not truth.empty:
                 for text, metric in self.metrics.items():
                     yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
-            else:
+            elif self.agreement is None:
                 yield replace(shared, label=label, metric="invented")
                 yield replace(shared, label=label, metric="invented_volume", unit=_volume_unit(draw.case))
 
@@ -288,6 +325,9 @@ def _volume_unit(case: Case) -> str:
 
 
 def _truths(case: Case) -> list[Truth]:
+    """The true mask of each label; none where the case has no mask."""
+    if case.mask is None:
+        return []
     return [Truth(mask.numpy(), case.spacing, case.unit) for mask in case.truth]
 
 

@@ -50,6 +50,7 @@ class Subjects:
         split: str,
         device: str,
         preparation: Preparation | None = None,
+        unmasked: bool = False,
     ) -> "Subjects":
         """Open the models, choose the cases, and read each case once.
 
@@ -58,22 +59,23 @@ class Subjects:
             data: a dataset or the text of `--data`; None for the phantom, or, for the demonstration pair, for cases of
                 the phantom that took no part in its training.
             split: one of `SPLITS`. "held-out" leaves out the cases that any of the models was trained on.
-            preparation: what is done to a case before plain networks see it.
             device: "auto", or the name of a device.
+            preparation: what is done to a case before plain networks see it.
+            unmasked: whether cases without a mask can be used too.
 
         Raises:
             RequestError: the models cannot be compared, or no case can be used.
         """
         if data is None:
             data = DATA if models is None else "phantom"
-        dataset = as_dataset(data)
+        dataset = as_dataset(data, unmasked=unmasked)
         opened = open_models(models, dataset, preparation)
         chosen = _choose(dataset, opened, split)
         place = choose_device(device)
         for model in opened.values():
             model.to(place).eval()
         cases = PreparedCases(dataset, next(iter(opened.values())).spec.preparation)
-        return cls(opened, cases, cases.check(chosen), chosen, place)
+        return cls(opened, cases, cases.check(chosen, unmasked=unmasked), chosen, place)
 
     @property
     def batch_size(self) -> int:

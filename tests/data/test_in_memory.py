@@ -191,8 +191,8 @@ def test_ids_groups_and_domains_are_optional() -> None:
 
 
 def test_a_case_without_a_mask_is_read_without_one() -> None:
-    data = InMemoryDataset([{"image": GREY[None]}, {"image": COLOUR.transpose(2, 0, 1), "mask": None}])
-    assert [data.read(entry).mask for entry in data.entries] == [None, None]
+    data = InMemoryDataset([{"image": GREY[None]}, {"image": COLOUR.transpose(2, 0, 1), "mask": None}, GREY, (GREY,)])
+    assert [data.read(entry).mask for entry in data.entries] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_case_without_a_mask_is_read_without_one() -> None:
         ((GREY, FLAT + 0.5), "not whole numbers"),
         ((np.full((6, 5), np.nan), FLAT), "NaN or infinite"),
         ({"picture": GREY}, "none is named image"),
-        (GREY, "give a pair"),
+        (7, "give a pair"),
         ((GREY, "mask.png"), "give an array or a tensor"),
         ((GREY + 1j, FLAT), "type complex128: give numbers"),
         ((np.array([["a", "b"]]), np.zeros((1, 2), int)), "type <U1: give numbers"),
