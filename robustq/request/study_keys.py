@@ -37,7 +37,7 @@ RECIPE: Keys = {
     **dict.fromkeys(("learning_rate", "weight_decay", "validation"), NUMBER),
     "augmentation": FLAG,
     "freeze": NAMES,
-    "precision": TEXT,
+    **dict.fromkeys(("precision", "prior"), TEXT),
 }
 WRAP: Keys = {
     **dict.fromkeys(("arch", "quantise", "skips", "at", "answer"), TEXT),

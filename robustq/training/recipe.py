@@ -3,7 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, unknown
+
+JOINT, AFTER = "joint", "after"
+"""How a prior over codes is trained: with the model, or to the codes of a trained model, which stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Recipe:
         precision: "fp32", "bf16", "fp16", or "auto": fp32 on a CPU, and on a GPU bf16 if it computes in it. Where
             something is not finite in bf16 or fp16, the training goes on in fp32.
         device: "cpu", "cuda", or "auto" for the first GPU, else the CPU.
+        prior: "joint" trains a prior over the codes with the model; "after" fits one to the codes of a trained model,
+            of which nothing else changes; "" trains none.
     """
 
     epochs: int = 500
@@ -39,6 +44,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     precision: str = "auto"
     device: str = "auto"
+    prior: str = ""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -55,6 +61,15 @@ class Recipe:
                 f"validation={self.validation:g} is no share of the cases: give a number above 0 and below 1"
             )
 
+        if self.prior not in ("", JOINT, AFTER):
+            raise unknown("prior", self.prior, (JOINT, AFTER))
+        if self.prior == AFTER and self.freeze:
+            raise RequestError("prior=after trains nothing but the prior: leave out freeze (--freeze)")
+
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values only."""
-        return asdict(self)
+        """The recipe as JSON values only. Without a prior it is what earlier versions gave, so that their trainings
+        are found again."""
+        entries = asdict(self)
+        if not self.prior:
+            del entries["prior"]
+        return entries
