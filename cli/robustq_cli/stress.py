@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from robustq.request.decode import check_decode
 from robustq.request.draws import most_draws, parse_draws
 from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, MODELS, OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
@@ -103,6 +104,16 @@ Details = Annotated[
     ),
 ]
 
+Decode = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=MODELS,
+        autocompletion=complete.one_of("nearest", "map"),
+        help="map also measures a variant, NAME@map, of each model that was trained with --prior: its codes are chosen "
+        "by distance and prior together.",
+    ),
+]
 ProfileTime = Annotated[
     bool,
     typer.Option(
@@ -144,6 +155,7 @@ def stress(
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
+    decode: Decode = "nearest",
     profile: ProfileTime = False,
 ) -> int:
     """Add noise to images, or attack them, and print how scores fall.
@@ -156,6 +168,7 @@ def stress(
     parsed_levels = parse_levels(levels)
     parsed_draws = None if draws is None else parse_draws(draws)
     most_draws(parsed_draws, max_draws)
+    check_decode(decode)
     attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
@@ -188,6 +201,7 @@ def stress(
             executor=options.executor_at(executor, address),
             noise_device=noise_device,
             precision=precision,
+            decode=decode,
             images=not without_images,
             on_note=console.say,
             on_profile=(lambda found: console.say(str(found))) if profile else None,

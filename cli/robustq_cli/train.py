@@ -21,7 +21,7 @@ EXAMPLES = examples(
     ),
     (
         "Fit a prior to the codes of a trained model, of which nothing else changes",
-        "robustq train vq-trained.safetensors --data DATA --prior after --learning-rate 0.001",
+        "robustq train trained.safetensors --data DATA --prior after",
     ),
 )
 

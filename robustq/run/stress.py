@@ -15,6 +15,7 @@ from robustq.draws.perturbed import Perturber
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
+from robustq.request.decode import MAP, NEAREST, check_decode
 from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
 from robustq.request.levels import check_levels
 from robustq.results.stress_run import Run
@@ -22,6 +23,7 @@ from robustq.run.batching import FASTEST, batch_size_asked
 from robustq.run.choose_draws import choose_draws
 from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
+from robustq.run.map_variants import with_map_variants
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
 from robustq.run.plan import plan, plan_second_stage
@@ -56,6 +58,7 @@ def stress(
     executor: str = "local",
     noise_device: str = "cpu",
     precision: str = "fp32",
+    decode: str = NEAREST,
     images: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
     on_profile: Callable[[Profile], object] | None = None,
@@ -95,6 +98,8 @@ def stress(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
+        decode: "map" also shows the cases to a variant of each model that has a prior over its codes, named `NAME@map`,
+            whose codes are chosen by distance and prior together; "nearest" shows them to the models alone.
         images: keep the images of the worst cases, with the models' answers, in `gallery/` of the run directory.
         on_note: called with a sentence where something besides the rows went wrong, and with what the trial found.
         on_profile: called at the end with where the time went; then the bare passes are measured too.
@@ -125,8 +130,11 @@ def stress(
     if missing not in get_args(Missing):
         raise unknown("missing policy", missing, get_args(Missing))
     chosen_metrics = parse_metrics(metrics)
+    check_decode(decode)
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
+    if decode == MAP:
+        subjects = with_map_variants(subjects)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
     for text, metric in chosen_metrics.items():
@@ -153,6 +161,7 @@ def stress(
         "levels": list(levels),
         "draws": draws,
         **({"max_draws": most} if draws == AUTO else {}),
+        **({"decode": decode} if decode != NEAREST else {}),
         "seed": seed,
         "metrics": list(chosen_metrics),
         "missing": missing,
