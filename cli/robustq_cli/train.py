@@ -19,10 +19,6 @@ EXAMPLES = examples(
         "Train the bottleneck alone, inside a network that is trained already",
         "robustq train vq.safetensors --data DATA --freeze encoder,decoder",
     ),
-    (
-        "Fit a prior to the codes of a trained model, of which nothing else changes",
-        "robustq train trained.safetensors --data DATA --prior after",
-    ),
 )
 
 

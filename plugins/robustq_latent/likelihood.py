@@ -125,7 +125,7 @@ class Likelihood(AbstractAnalyser):
 
 def middle_map(nats: Float[Tensor, " p"], grid: Sequence[int]) -> Float[Tensor, "h w"]:
     """The values of the tokens on their grid; of slices, windows and layers the middle one."""
-    values = nats.unflatten(0, tuple(grid))
+    values: Tensor = nats.unflatten(0, tuple(grid))
     while values.ndim > 2:
         values = values[len(values) // 2]
     return values

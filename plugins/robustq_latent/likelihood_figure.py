@@ -30,7 +30,8 @@ def likelihood_figures(rows: pd.DataFrame, models: Sequence[str]) -> "Mapping[st
         clean = of_model[of_model["perturbation"] == CLEAN]
         for perturbation, under in of_model[of_model["level"] > 0].groupby("perturbation", sort=False):
             levels = {"clean": map_of(clean, TOKEN)} | {
-                percent(float(level)): map_of(at_level, TOKEN) for level, at_level in under.groupby("level", sort=True)
+                percent(level): map_of(under[under["level"] == level], TOKEN)
+                for level in sorted(under["level"].unique())
             }
             name = f"token-nats-{model}-{str(perturbation).replace(':', '-')}"
             figures[name] = _figure(levels, model, str(perturbation), str(clean["case"].iloc[0]))

@@ -133,7 +133,8 @@ def likelihood_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) 
     )
     notes = [
         f"nats a token: the mean of -log p of the codes under the model's prior. A prior that knows nothing has "
-        f"{uniform}. Priors of different codebooks are not compared by it: a model with few codes in use has few nats.",
+        f"{uniform}. It does not compare models: few codes in use can make few nats, and codes that lie close together "
+        "make many, because the prior is fitted to soft codes.",
         "AUROC of perturbed: how often a perturbed image has more nats than a clean one; 0.5 says nothing, 1 is "
         f"perfect. AUROC of a failure: how often an answer whose mean Dice is below {threshold:g} has more nats than "
         "another answer at this level; – where no answer fails, or all do.",
