@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
+from robustq.request.decode import check_decode
 from robustq.request.draws import most_draws, parse_draws
 from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq.request.severity import parse_severity
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import COMPUTE, DATA, OUTPUT, PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
 from robustq_cli.signals import PieceInHand
@@ -140,6 +141,17 @@ WithoutLabels = Annotated[
     ),
 ]
 
+
+Decode = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=MODELS,
+        autocompletion=complete.one_of("nearest", "map"),
+        help="How tokens get their codes: nearest (the nearest code), or map, which also shows a variant NAME@map of "
+        "each model that has a prior: its codes are chosen by distance and prior together.",
+    ),
+]
 ProfileTime = Annotated[
     bool,
     typer.Option(
@@ -184,6 +196,7 @@ def stress(
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
+    decode: Decode = "nearest",
     profile: ProfileTime = False,
 ) -> int:
     """Add noise to images, or attack them, and print how scores fall.
@@ -198,6 +211,7 @@ def stress(
         parse_severity(severity)
     parsed_draws = None if draws is None else parse_draws(draws)
     most_draws(parsed_draws, max_draws)
+    check_decode(decode)
     attacks = [canonical_attack(name) for names in attack or [] for name in names.split(",")]
     noise_names = None if attacks and not noise and preset is None else asked_perturbations(noise, preset)
     paths = bundles.named(models, model)
@@ -233,6 +247,7 @@ def stress(
             precision=precision,
             without_labels=without_labels,
             quality=quality,
+            decode=decode,
             images=not without_images,
             on_note=console.say,
             on_profile=(lambda found: console.say(str(found))) if profile else None,

@@ -38,6 +38,7 @@ def train(
     augmentation: train_options.Augmentation = True,
     augment_noise: train_options.AugmentNoise = None,
     freeze: train_options.Freeze = None,
+    prior: train_options.Prior = None,
     seed: train_options.Seed = None,
     validation: train_options.Validation = 0.2,
     split_seed: train_options.SplitSeed = 0,
@@ -56,7 +57,7 @@ def train(
 
     from robustq.data.open_dataset import open_dataset
     from robustq.training.processes import launched
-    from robustq.training.recipe import Recipe
+    from robustq.training.recipe import AFTER, Recipe
     from robustq.training.train import train as train_model
 
     recipe = Recipe(
@@ -75,8 +76,9 @@ def train(
         loss=loss,
         schedule=schedule,
         augment_noise=noise,
+        prior=prior or "",
     )
-    target = out or source.with_name(f"{source.stem}-trained.safetensors")
+    target = out or source.with_name(f"{source.stem}-{'prior' if prior == AFTER else 'trained'}.safetensors")
     segmenter = bundles.open_bundle(source, model_file)
     dataset = open_dataset(data)
     if not launched(device).is_main:  # the main process prints
@@ -97,15 +99,16 @@ def train(
         trained = train_model(
             segmenter, dataset, target, recipe, on_step=on_step, on_epoch=on_epoch, on_note=console.say
         )
-    record = trained.spec.training or {}
+    record = (trained.spec.prior if prior == AFTER else trained.spec.training) or {}
     console.say_remarks(dataset.remarks)
     status = console.say_left_out(record["failures"])
     if json:
-        console.print_json({"file": str(target), "training": record})
+        of_prior = {"prior": trained.spec.prior} if prior else {}
+        console.print_json({"file": str(target), "training": trained.spec.training, **of_prior})
         return status
     network_option = "" if model_file is None else f" --model-file {model_file}"
     console.print_pairs(
-        _summary(record, target)
+        _summary(record, trained.spec.prior, target)
         | {
             "next": f"robustq stress --model {target}{network_option} --data {data} --noise gaussian "
             "--levels 0,1,10,20,30"
@@ -115,22 +118,31 @@ def train(
 
 
 def _epoch_line(epoch: "Epoch") -> str:
-    codes = (
-        "" if epoch.codes_in_use is None else f", {epoch.codes_in_use} codes in use, perplexity {epoch.perplexity:.1f}"
-    )
-    return (
-        f"epoch {epoch.epoch}: loss {epoch.loss:.4f}, of which quantiser {epoch.quantiser_loss:.4f}; "
-        f"validation Dice {epoch.validation_dice:.4f}{codes} ({epoch.seconds:.0f} s)"
-    )
+    parts = []
+    if epoch.validation_dice is not None:
+        codes = (
+            ""
+            if epoch.codes_in_use is None
+            else f", {epoch.codes_in_use} codes in use, perplexity {epoch.perplexity:.1f}"
+        )
+        parts += [
+            f"loss {epoch.loss:.4f}, of which quantiser {epoch.quantiser_loss:.4f}",
+            f"validation Dice {epoch.validation_dice:.4f}{codes}",
+        ]
+    if epoch.prior_loss is not None:
+        parts.append(f"loss of the prior {epoch.prior_loss:.3f}, validation {epoch.validation_nats:.3f} nats a token")
+    return f"epoch {epoch.epoch}: {'; '.join(parts)} ({epoch.seconds:.0f} s)"
 
 
-def _summary(record: dict[str, Any], target: Path) -> dict[str, str]:
-    lines = {
-        "epochs": f"{record['epochs']}, best {record['best_epoch']}",
-        "validation Dice": f"{record['validation_dice']:.4f} on {len(record['validation_cases'])} cases",
-        "trained on": f"{len(record['training_cases'])} cases of {record['dataset']}",
-    }
-    if record["codes_in_use"] is not None:
+def _summary(record: dict[str, Any], prior: dict[str, Any] | None, target: Path) -> dict[str, str]:
+    cases = f"on {len(record['validation_cases'])} cases"
+    lines = {"epochs": f"{record['epochs']}, best {record['best_epoch']}"}
+    if "validation_dice" in record:
+        lines["validation Dice"] = f"{record['validation_dice']:.4f} {cases}"
+    if prior is not None:
+        lines["prior"] = f"{prior['validation_nats']:.3f} nats a token {cases}"
+    lines["trained on"] = f"{len(record['training_cases'])} cases of {record['dataset']}"
+    if record.get("codes_in_use") is not None:
         lines["codes in use"] = (
             f"{record['codes_in_use']} on the validation cases, perplexity {record['perplexity']:.1f} "
             "(the number of equally used codes that would be as varied)"

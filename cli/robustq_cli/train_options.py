@@ -81,6 +81,16 @@ Freeze = Annotated[
         "trained).",
     ),
 ]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=RECIPE,
+        autocompletion=complete.one_of("joint", "after"),
+        help="Train a prior over the codes, which says how probable each code is after the codes before it: joint "
+        "(with the model), or after (to the codes of a trained model, of which nothing else changes).",
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(
@@ -119,6 +129,8 @@ Precision = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", rich_help_panel=OUTPUT, help="Model file to write. By default NAME-trained.safetensors."
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Model file to write. By default NAME-trained.safetensors, and NAME-prior.safetensors with --prior after.",
     ),
 ]

@@ -50,16 +50,14 @@ class CodeMap:
     def findings(self, entry: Entry) -> Iterable[Finding]:
         """One finding for each pixel and one for each token, with the label "row,column"."""
         for metric, values in ((_IMAGE, self.image), (_CODE, self.codes)):
-            for row, line in enumerate(values.tolist()):
-                for column, value in enumerate(line):
-                    yield Finding(metric, float(value), f"{row},{column}", entry=entry, for_figure=True)
+            yield from map_findings(metric, values, entry)
 
 
 def code_maps(rows: pd.DataFrame) -> list[CodeMap]:
     """Read the maps from the rows of one model, in the order in which they were written."""
     map_rows = rows[rows["metric"].isin([_IMAGE, _CODE])]
     return [
-        CodeMap(str(case), _table(case_rows, _IMAGE), _table(case_rows, _CODE).long())
+        CodeMap(str(case), map_of(case_rows, _IMAGE), map_of(case_rows, _CODE).long())
         for case, case_rows in map_rows.groupby("case", sort=False)
     ]
 
@@ -77,6 +75,20 @@ def shown_cases(rows: pd.DataFrame) -> str:
     return f"{text}, all of domain {next(iter(names))}" if len(names) == 1 and others else text
 
 
+def map_findings(metric: str, values: Tensor, entry: Entry | None = None, draw: int | None = None) -> Iterable[Finding]:
+    """One finding for each value of a map (rows, columns), with the label "row,column"; only a figure needs them.
+
+    Args:
+        metric: name of what the map shows.
+        values: the map.
+        entry: the case, where the piece does not say it.
+        draw: number of the draw.
+    """
+    for row, line in enumerate(values.tolist()):
+        for column, value in enumerate(line):
+            yield Finding(metric, float(value), f"{row},{column}", entry=entry, draw=draw, for_figure=True)
+
+
 def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:
     height, width = image.shape
     scale = min(1.0, SIDE / max(height, width))
@@ -86,7 +98,8 @@ def _brightness(image: Float[Tensor, "h w"]) -> Float[Tensor, "rows columns"]:
     return ((small - small.min()) / (span if span > 0 else 1) * GREYS).round()
 
 
-def _table(rows: pd.DataFrame, metric: str) -> Tensor:
+def map_of(rows: pd.DataFrame, metric: str) -> Float[Tensor, "h w"]:
+    """The map (rows, columns) that the findings of one case were made of."""
     metric_rows = rows[rows["metric"] == metric]
     places = torch.tensor([[int(index) for index in label.split(",")] for label in metric_rows["label"]])
     table = torch.zeros(*(places.amax(0) + 1).tolist(), dtype=torch.float64)

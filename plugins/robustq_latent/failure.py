@@ -10,7 +10,6 @@ from torch import Tensor
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
 from robustq.dataset import Case, Entry
-from robustq.errors import RequestError
 from robustq.latent.latents import Latent
 from robustq.model.predict import BATCH
 from robustq.model.segmenter import Segmenter
@@ -20,20 +19,19 @@ from robustq.scoring.mean_dice import mean_dice
 from robustq_latent.failure_signals import EXTRA_DRAWS, agreement, answer_to, distance_over_margin, probability_signals
 from robustq_latent.failure_tables import failure_conclusions, failure_grids
 from robustq_latent.space import space_findings
+from robustq_latent.threshold import THRESHOLD, canonical_threshold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-THRESHOLD = 0.8
-"""An answer with a mean Dice below this is a failure, unless a setting says otherwise."""
 
 
 class Failure(AbstractAnalyser):
     """Tests which signal tells, without the truth, that an answer is bad.
 
     The signals are the mean entropy and the mean largest probability near the answer, the agreement of the answers to
-    5 noisy copies of the image, and the distance of tokens to their codes over their margins (docs/definitions.md,
-    Calibration and failure). The first 4 draws of a piece are measured, each with 6 extra whole passes.
+    5 noisy copies of the image, the distance of tokens to their codes over their margins, and, where the model has a
+    prior, the nats a token of its codes (docs/definitions.md, Calibration and failure). The first 4 draws of a piece
+    are measured, each with 6 extra whole passes.
 
     The setting is the Dice below which an answer is a failure: failure@0.5; 0.8 without one.
     """
@@ -57,13 +55,7 @@ class Failure(AbstractAnalyser):
         Raises:
             RequestError: it is no number above 0 and at most 1.
         """
-        try:
-            threshold = float(setting) if setting else THRESHOLD
-        except ValueError:
-            threshold = math.nan
-        if not 0 < threshold <= 1:
-            raise RequestError(f"{setting!r} is not a Dice: give a number above 0 and at most 1, as in failure@0.8")
-        return "" if threshold == THRESHOLD else f"{threshold:.12g}"
+        return canonical_threshold(setting, "failure")
 
     def clean(self, case: Case, latent: Latent) -> None:
         """Measure the signals and the Dice of one unperturbed case."""
@@ -111,6 +103,9 @@ class Failure(AbstractAnalyser):
         }
         if self._vectors is not None:
             values["distance_over_margin"] = distance_over_margin(tokens, self._vectors)
+        if self.model.prior is not None:
+            assert answers.codes is not None, "a model with a prior has codes"
+            values["nats"] = float(self.model.prior.nats(answers.codes[:, 0]).mean())
         return [Finding(metric, value, entry=entry, draw=draw) for metric, value in values.items()]
 
     @classmethod

@@ -1,26 +1,15 @@
 """The answers that the analyser `failure` measured, read back from the rows of an analysis."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from robustq.statistics.bootstrap import CONFIDENCE
-from robustq.statistics.risk_coverage import Statistic, aurc, group_interval, group_resamples, once, resampled
+from robustq.statistics.risk_coverage import Statistic, aurc, group_resamples, once, resampled
+from robustq_latent.answer_table import UNIT, answer_table
+from robustq_latent.estimate import Estimate
 from robustq_latent.failure_signals import SIGNALS, confidence
-
-_ANSWER = ["dataset", "domain", "group", "case", "draw"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its interval; NaN where there is none."""
-
-    value: float
-    low: float
-    high: float
 
 
 class FailureAnswers:
@@ -31,14 +20,11 @@ class FailureAnswers:
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        # Two checks of one analysis cannot measure the same answers, but rows of a resumed run may stand twice.
-        rows = rows.drop_duplicates([*_ANSWER, "metric"])
-        table = rows.pivot(index=_ANSWER, columns="metric", values="value").astype(float).reset_index()
-        table = table[table["answer_dice"].notna()].sort_values(_ANSWER)
+        table = answer_table(rows, "answer_dice")
         self.dice: Float[np.ndarray, " n"] = table["answer_dice"].to_numpy()
         self.signals = [name for name in SIGNALS if name in table and table[name].notna().all()]
         self._confidence = {name: confidence(name, table[name].to_numpy()) for name in self.signals}
-        self._group_of = (table["dataset"].astype(str) + "\0" + table["group"].astype(str)).to_numpy(str)
+        self._group_of = table[UNIT].to_numpy(str)
 
     @cached_property
     def groups(self) -> int:
@@ -71,5 +57,4 @@ class FailureAnswers:
             estimates = resampled(statistic, self.confidence(signal), self.dice, times)
             return estimates - resampled(statistic, self.confidence(minus), self.dice, times) if minus else estimates
 
-        low, high = group_interval(of(self._times), self.groups, CONFIDENCE)
-        return Estimate(float(of(once(len(self.dice)))[0]), low, high)
+        return Estimate.of(of, self._times, self.groups)

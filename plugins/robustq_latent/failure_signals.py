@@ -22,10 +22,11 @@ SIGNALS = {
     "entropy": "entropy",
     "agreement": "agreement of draws",
     "distance_over_margin": "code distance over margin",
+    "nats": "nats a token",
 }
 """Name in the column `metric` -> name in tables, in their order. The first is what the others are compared with."""
 
-UNSURE = ("entropy", "distance_over_margin")
+UNSURE = ("entropy", "distance_over_margin", "nats")
 """Signals of which a larger value means less confidence."""
 
 EXTRA_DRAWS, EXTRA_LEVEL = 5, 5.0

@@ -1,6 +1,5 @@
 """The table and the sentences of the analyser `failure`."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,9 +9,10 @@ from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent
 from robustq.request.names import CLEAN
 from robustq.statistics.risk_coverage import RESAMPLES, aurc, excess_aurc, failure_auroc, spearman
-from robustq_latent.failure_answers import Estimate, FailureAnswers
+from robustq_latent.failure_answers import FailureAnswers
 from robustq_latent.failure_signals import SIGNALS
 from robustq_latent.space import space_notes
+from robustq_latent.threshold import stored_threshold
 
 FIRST = next(iter(SIGNALS))
 """The signal that the others are compared with."""
@@ -58,7 +58,7 @@ def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> 
         models: models in the order of the lines.
         sample: description of the cases, for the title.
     """
-    threshold = _threshold(rows)
+    threshold = stored_threshold(rows, "failure_threshold")
     sections: dict[str, list[list[str]]] = {}
     for perturbation, level, model, answers in answers_of(failure_rows(rows), models):
         lines = sections.setdefault(perturbation, [])
@@ -71,11 +71,11 @@ def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> 
                     SIGNALS[signal],
                     percent(level),
                     failures,
-                    _cell(answers.estimate(aurc, signal)),
-                    _cell(answers.estimate(aurc, signal, other)) if other else "–",
-                    _cell(answers.estimate(excess_aurc, signal)),
-                    _cell(answers.estimate(failure_auroc(threshold), signal)),
-                    _cell(answers.estimate(spearman, signal)),
+                    str(answers.estimate(aurc, signal)),
+                    str(answers.estimate(aurc, signal, other)) if other else "–",
+                    str(answers.estimate(excess_aurc, signal)),
+                    str(answers.estimate(failure_auroc(threshold), signal)),
+                    str(answers.estimate(spearman, signal)),
                 ]
             )
     notes = [
@@ -116,26 +116,12 @@ def failure_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[s
             continue
         best = min(areas, key=lambda signal: areas[signal].value)
         sentence = (
-            f"{model}: {where}, the signal that orders its answers best is {SIGNALS[best]} (AURC {_cell(areas[best])}, "
+            f"{model}: {where}, the signal that orders its answers best is {SIGNALS[best]} (AURC {areas[best]}, "
             f"{number(answers.random_aurc)} in random order)"
         )
         if best != FIRST and FIRST in areas:
             gain = answers.estimate(aurc, best, FIRST)
             settled = "settled" if gain.high < 0 else "open"
-            sentence += f"; its difference from {SIGNALS[FIRST]} is {settled}: {_cell(gain)}"
+            sentence += f"; its difference from {SIGNALS[FIRST]} is {settled}: {gain}"
         sentences.append(f"{sentence}.")
     return sentences
-
-
-def _threshold(rows: pd.DataFrame) -> float:
-    """The Dice below which an answer is a failure."""
-    values = rows[rows["metric"] == "failure_threshold"]["value"]
-    return float(values.iloc[0]) if len(values) else math.nan
-
-
-def _cell(estimate: Estimate) -> str:
-    """`0.120 [0.101, 0.140]`; the figure alone where there is no interval, – where there is no figure."""
-    if math.isnan(estimate.value):
-        return "–"
-    interval = "" if math.isnan(estimate.low) else f" [{number(estimate.low)}, {number(estimate.high)}]"
-    return f"{number(estimate.value)}{interval}"

@@ -1,10 +1,9 @@
 """Transformer blocks over the tokens of a bottleneck."""
 
-import math
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from robustq.network.positions import positions
 
 
 class Block(nn.Module):
@@ -51,18 +50,3 @@ class Transformer(nn.Module):
         tokens = (bottleneck + positions(grid, bottleneck.shape[1]).to(bottleneck)).flatten(2).transpose(1, 2)
         tokens = self.norm(self.blocks(tokens))
         return [*skips, tokens.transpose(1, 2).unflatten(2, grid)]
-
-
-def positions(grid: torch.Size, channels: int) -> Tensor:
-    """Sine and cosine of each coordinate at falling frequencies, (channels, *grid). Remaining channels are 0."""
-    axes = len(grid)
-    waves = channels // (2 * axes)
-    encoded = torch.zeros(channels, *grid)
-    frequencies = torch.exp(-math.log(10_000) * torch.arange(waves) / max(1, waves))
-    for axis, extent in enumerate(grid):
-        angles = frequencies[:, None] * torch.arange(extent)  # (waves, extent)
-        shape = [waves, *(extent if place == axis else 1 for place in range(axes))]
-        start = 2 * waves * axis
-        encoded[start : start + waves] = angles.sin().view(shape)
-        encoded[start + waves : start + 2 * waves] = angles.cos().view(shape)
-    return encoded

@@ -47,7 +47,7 @@ def matched_baseline(
     Raises:
         RequestError: fresh weights are needed, and the network was given by hand and cannot draw them.
     """
-    spec = spec.but(quantise=Quantise("identity", (inserted[-1].quantiser.dimension,)))
+    spec = spec.but(quantise=Quantise("identity", (inserted[-1].quantiser.dimension,)), prior=None)
     with torch.random.fork_rng():
         torch.manual_seed(spec.seed)
         if spec.architecture is not None and not keep_weights:

@@ -11,6 +11,7 @@ from robustq.errors import RequestError
 from robustq.model.baseline import fresh_network
 from robustq.model.bottleneck import build_bottlenecks
 from robustq.model.bundle_file import read_spec, read_state
+from robustq.model.prior import make_prior
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import CHANGED, Spec
 from robustq.network.bound_hooks import remove_bound_hooks
@@ -71,7 +72,10 @@ def _rebuild(spec: Spec, module: nn.Module | None, state: dict[str, Any]) -> Seg
     if module is not None and not lazy and spec.digest != (digest := code_digest(network)):
         remarks = spec.remarks if CHANGED in spec.remarks or not spec.digest else (*spec.remarks, CHANGED)
         spec = spec.but(digest=digest, remarks=remarks)
-    return Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)
+    model = Segmenter(network, build_bottlenecks(spec.quantise, widths, dims=spec.dims), spec)
+    if spec.prior is not None:
+        model.prior = make_prior(model.quantiser, str(spec.quantise))
+    return model
 
 
 def _uncut_copy(module: nn.Module) -> nn.Module:

@@ -18,6 +18,7 @@ from robustq.model.baseline import matched_baseline
 from robustq.model.bottleneck import Bottleneck
 from robustq.model.bundle_file import save
 from robustq.model.in_notebook import in_notebook
+from robustq.model.prior import CodePrior
 from robustq.model.spec import NO_SITE, Spec
 from robustq.model.weights_digest import as_known, weights_digest
 from robustq.network.feature_maps import require_features
@@ -91,6 +92,8 @@ class Segmenter(nn.Module):
         self.network = network
         self.bottlenecks = bottlenecks
         self.spec = spec
+        self.prior: CodePrior | None = None
+        """The prior over the codes at the bottleneck, where the model has one. A pass does not use it."""
         self._stop = False
         self._bypassed = False
         self._exchange: Callable[[Sequence[Tensor]], Sequence[Tensor]] | None = None

@@ -50,7 +50,7 @@ GIVEN = "as they were when the network was given"
 _ENTRIES = {"digest": "code"}
 """Attributes whose entry in the header has another name, so that bundles of earlier versions can be read."""
 
-_LATER = ("calibration_cases", "fresh")
+_LATER = ("calibration_cases", "fresh", "prior")
 """Entries that are written only where they say something."""
 
 _ATTRIBUTES = {entry: attribute for attribute, entry in _ENTRIES.items()}
@@ -83,6 +83,7 @@ class Spec:
             here.
         head: key or place of the answer in the network's output; None where it is found by its size.
         multiple: image extents must be multiples of this; `Segmenter.run` pads the others.
+        prior: facts about the training of the prior over codes (how, cases, nats); None for a model without one.
     """
 
     architecture: str | None
@@ -106,6 +107,7 @@ class Spec:
     fresh: str = ""
     multiple: int = 1
     head: int | str | None = None
+    prior: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.skips not in SKIPS:
@@ -134,15 +136,18 @@ class Spec:
 
     @property
     def seen(self) -> frozenset[str]:
-        """Fingerprints of all cases that the model's weights were trained on or its codebook was fitted to, as far as
-        that is known."""
-        trained = (self.training or {}).get("training_cases", ())
-        return frozenset(trained) | frozenset(self.weights_cases or ()) | frozenset(self.calibration_cases)
+        """Fingerprints of all cases that the model's weights were trained on or its codebook or prior was fitted to, as
+        far as that is known."""
+        return self._cases("training_cases") | frozenset(self.weights_cases or ()) | frozenset(self.calibration_cases)
 
     @property
     def chose(self) -> frozenset[str]:
         """Fingerprints of all cases that chose an epoch of the model's weights, as far as that is known."""
-        return frozenset((self.training or {}).get("validation_cases", ())) | frozenset(self.weights_validation)
+        return self._cases("validation_cases") | frozenset(self.weights_validation)
+
+    def _cases(self, kind: str) -> frozenset[str]:
+        """The cases of that kind in the facts about the training of the model and of its prior."""
+        return frozenset(case for facts in (self.training, self.prior) for case in (facts or {}).get(kind, ()))
 
     @property
     def status(self) -> tuple[str, ...]:
@@ -199,6 +204,7 @@ class Spec:
             "calibration_cases": (),
             "fresh": "",
             "head": None,
+            "prior": None,
             **document,
         }  # earlier bundles do not have these
         if set(document) != entries:

@@ -37,7 +37,7 @@ RECIPE: Keys = {
     **dict.fromkeys(("learning_rate", "weight_decay", "validation"), NUMBER),
     "augmentation": FLAG,
     "freeze": NAMES,
-    **dict.fromkeys(("precision", "loss", "schedule", "augment_noise"), TEXT),
+    **dict.fromkeys(("precision", "loss", "schedule", "augment_noise", "prior"), TEXT),
 }
 WRAP: Keys = {
     **dict.fromkeys(("arch", "quantise", "skips", "at", "answer"), TEXT),

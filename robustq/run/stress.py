@@ -16,6 +16,7 @@ from robustq.draws.quality import require_library
 from robustq.errors import RequestError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
+from robustq.request.decode import MAP, NEAREST, check_decode
 from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
 from robustq.request.severity import parse_severity
 from robustq.results.severity_scale import ENTRY
@@ -27,6 +28,7 @@ from robustq.run.choose_draws import choose_draws
 from robustq.run.draw_counts import begun_request, draw_counts
 from robustq.run.gallery import keep_gallery
 from robustq.run.liveness import liveness_rows
+from robustq.run.map_variants import with_map_variants
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
 from robustq.run.plan import plan, plan_found_levels, plan_second_stage
@@ -65,6 +67,7 @@ def stress(
     precision: str = "fp32",
     without_labels: bool = False,
     quality: bool = False,
+    decode: str = NEAREST,
     images: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
     on_profile: Callable[[Profile], object] | None = None,
@@ -106,6 +109,8 @@ def stress(
         executor: where the batches of pieces are computed, one of `robustq list executors`.
         noise_device: device that draws the noise; the same seed gives different noise on "cpu" and "cuda".
         precision: precision of the forward passes: "fp32", "bf16", "fp16" or "auto".
+        decode: "map" also shows the cases to a variant of each model that has a prior over its codes, named `NAME@map`,
+            whose codes are chosen by distance and prior together; "nearest" shows them to the models alone.
         without_labels: compare each answer with the model's own answer to the unperturbed case, not with the truth.
             The cases need no masks, and data in memory may be images alone. Attacks, and metrics of probabilities, need
             the truth.
@@ -144,10 +149,13 @@ def stress(
     if quality:
         require_library()
     chosen_metrics = asked_metrics(metrics, attack, without_labels=without_labels)
+    check_decode(decode)
     noise_device = str(choose_device(noise_device))
     subjects = Subjects.gather(
         models, data, split=split, device=device, preparation=preparation, unmasked=without_labels
     )
+    if decode == MAP:
+        subjects = with_map_variants(subjects)
     good, cases = subjects.good, subjects.cases
     units = {cases(entry).unit: entry.id for entry in reversed(good)}
     for text, metric in chosen_metrics.items():
@@ -183,6 +191,7 @@ def stress(
         "levels": list(levels),
         "draws": draws,
         **({"max_draws": most} if draws == AUTO else {}),
+        **({"decode": decode} if decode != NEAREST else {}),
         "seed": seed,
         "metrics": list(chosen_metrics),
         "missing": missing,

@@ -18,6 +18,7 @@ from robustq.network.output_masks import count_labels, default_answer
 from robustq.request.study_model import StudyModel
 from robustq.run.study_data import StudyData
 from robustq.training.code_version import TRAINING_CODE
+from robustq.training.fresh_prior import check_prior
 from robustq.training.recipe import Recipe
 from robustq.whole_file import whole_file
 
@@ -78,8 +79,9 @@ class StudyTraining:
             RequestError: the message names the model.
         """
         try:
-            _ = self.recipe
-            adopt_labels(self.fresh().spec, self.data[self.train])
+            model = self.fresh()
+            check_prior(model, self.recipe)
+            adopt_labels(model.spec, self.data[self.train])
         except RequestError as error:
             raise RequestError(f"the model {self.model.name!r} of the study: {error}") from error
 

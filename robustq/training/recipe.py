@@ -12,9 +12,12 @@ LOSSES = ("dice-ce", "dice", "ce")
 SCHEDULES = ("constant", "cosine")
 """How the learning rate goes on from the first epoch."""
 
-_LEFT_OUT = ("loss", "schedule", "augment_noise")
+_LEFT_OUT = ("loss", "schedule", "augment_noise", "prior")
 """Settings that a record of the recipe leaves out at their defaults, so that a training that does not use them is known
 by the same record as one of a version without them."""
+
+JOINT, AFTER = "joint", "after"
+"""How a prior over codes is trained: with the model, or to the codes of a trained model, which stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Recipe:
         schedule: one of `SCHEDULES`. "cosine" lowers the learning rate along half a cosine over `epochs`.
         augment_noise: a perturbation with a range of levels, such as "gaussian:0..30". Half of the training cases are
             perturbed, each at a level drawn from the range. None for no noise.
+        prior: "joint" trains a prior over the codes with the model; "after" fits one to the codes of a trained model,
+            of which nothing else changes; "" trains none.
     """
 
     epochs: int = 500
@@ -57,6 +62,7 @@ class Recipe:
     loss: str = "dice-ce"
     schedule: str = "constant"
     augment_noise: str | None = None
+    prior: str = ""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -78,8 +84,12 @@ class Recipe:
             raise unknown("schedule of the learning rate", self.schedule, SCHEDULES)
         if self.augment_noise is not None:
             AugmentNoise.parse(self.augment_noise)
+        if self.prior not in ("", JOINT, AFTER):
+            raise unknown("prior", self.prior, (JOINT, AFTER))
+        if self.prior == AFTER and self.freeze:
+            raise RequestError("prior=after trains nothing but the prior: leave out freeze (--freeze)")
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values only, without loss, schedule and noise augmentation where they are the defaults."""
+        """The recipe as JSON values only, without the newer settings where they are the defaults."""
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in asdict(self).items() if name not in _LEFT_OUT or value != defaults[name]}

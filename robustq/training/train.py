@@ -23,12 +23,14 @@ from robustq.network.separate_copy import separate_copy
 from robustq.network.state import separate_state
 from robustq.one_writer import one_writer
 from robustq.training.batches import Batches, items_of
+from robustq.training.fresh_prior import check_prior
 from robustq.training.history import Epoch as Epoch
 from robustq.training.history import History
 from robustq.training.noise_augmentation import NoiseAugmentation
 from robustq.training.precision import training_precision
+from robustq.training.prior_loss import WEIGHT
 from robustq.training.processes import Processes, device_of_process, launched
-from robustq.training.recipe import Recipe
+from robustq.training.recipe import AFTER, Recipe
 from robustq.training.resume import ResumeFile, TrainingState, identity
 from robustq.training.schedule import learning_rate
 from robustq.training.split import split
@@ -49,6 +51,10 @@ def train(
     on_note: Callable[[str], object] = lambda sentence: None,
 ) -> Segmenter:
     """Train a copy of a segmenter and write the bundle of its best epoch by validation Dice.
+
+    With `prior="after"` in the recipe, only a prior over the codes of a trained segmenter is trained, and its best
+    epoch is that with the fewest nats a token on the validation cases. Every training begins with a fresh prior, or
+    without one.
 
     Two more files are written in the folder of the bundle: `<out>.history.csv`, with one line per epoch, and, until the
     training is over, `<out>.resume.pt`. Call `train` again with the same arguments to resume a killed training: it
@@ -120,6 +126,7 @@ def _train(
     processes.from_main(lambda: _refuse_trained(bundle, resume_path))
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
+    check_prior(model, recipe)
     windows_of(spec.preparation)  # refuses a missing library before the first epoch, which validates with it
     device = device_of_process(recipe.device, processes)
     precision, reason = training_precision(recipe.precision, device)
@@ -312,28 +319,35 @@ def _trained_spec(
     training: Sequence[Entry],
     ended: TrainingState,
 ) -> Spec:
-    """The spec that says how a model was trained, and on which cases."""
+    """The spec that says how a model, or the prior of a trained model, was trained, and on which cases."""
     history, batches = ended.history, trainer.batches
     best = history.best
     settings = recipe.to_dict() | {"batch_size": batches.size, "precision": trainer.precision}
     if ended.changes:
         settings["changes"] = list(ended.changes)
     dataset = batches.cases.dataset
+    dice = {
+        "validation_dice": best.validation_dice,
+        "codes_in_use": best.codes_in_use,
+        "perplexity": best.perplexity,
+    }
+    of_prior = {"how": recipe.prior, "validation_nats": best.validation_nats}
+    facts = {
+        "dataset": dataset.name,
+        "recipe": settings,
+        "precision_reason": ended.reason,
+        "epochs": len(history.epochs),
+        "best_epoch": best.epoch,
+        **({} if recipe.prior == AFTER else dice),
+        "training_cases": _fingerprints(dataset, training),
+        "failures": dict(batches.cases.failures),
+        "validation_cases": _fingerprints(dataset, trainer.validation),
+    } | ({"processes": batches.processes.count} if batches.processes.count > 1 else {})
+    if recipe.prior == AFTER:
+        return spec.but(prior=of_prior | facts)
     return spec.but(
         seed=batches.seed,
         remarks=spec.remarks_once_trained,
-        training={
-            "dataset": dataset.name,
-            "recipe": settings,
-            "precision_reason": ended.reason,
-            "epochs": len(history.epochs),
-            "best_epoch": best.epoch,
-            "validation_dice": best.validation_dice,
-            "codes_in_use": best.codes_in_use,
-            "perplexity": best.perplexity,
-            "training_cases": _fingerprints(dataset, training),
-            "failures": dict(batches.cases.failures),
-            "validation_cases": _fingerprints(dataset, trainer.validation),
-        }
-        | ({"processes": batches.processes.count} if batches.processes.count > 1 else {}),
+        training=facts,
+        prior={**of_prior, "weight": WEIGHT} if recipe.prior else None,
     )

@@ -14,7 +14,7 @@ from robustq.dataset import Entry
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import Precision, autocast
-from robustq.model.segmenter import Segmenter
+from robustq.model.segmenter import Parts, Segmenter
 from robustq.network.global_generators import GeneratorStream, kept_generators
 from robustq.network.memory import is_out_of_memory
 from robustq.network.output_masks import require_one_answer
@@ -24,11 +24,13 @@ from robustq.quantiser import perplexity
 from robustq.training.batch_of_one import join_lone_item
 from robustq.training.batches import Batches
 from robustq.training.freeze import freeze
+from robustq.training.fresh_prior import fresh_prior
 from robustq.training.history import Epoch
 from robustq.training.loss import SegmentationLoss
+from robustq.training.prior_loss import WEIGHT, prior_loss
 from robustq.training.processes import Processes
-from robustq.training.recipe import Recipe
-from robustq.training.validate import validate
+from robustq.training.recipe import AFTER, Recipe
+from robustq.training.validate import validate, validation_nats
 from robustq.training.whole_batch import whole_batch
 
 
@@ -51,6 +53,7 @@ class Trainer:
         batches: batches of the training cases.
         validation: the cases that choose the best epoch.
         precision: precision of the forward passes.
+        prior_alone: whether the model's prior over codes is all that is trained.
     """
 
     model: Segmenter
@@ -60,6 +63,7 @@ class Trainer:
     batches: Batches
     validation: Sequence[Entry]
     precision: Precision
+    prior_alone: bool = False
 
     def run_epoch(self, number: int, on_step: Callable[[int, int], object]) -> Epoch:
         """Show every item once, then score the validation cases.
@@ -91,23 +95,20 @@ class Trainer:
         # that an epoch is the same whether or not the training was killed before it.
         with seeded_globals(draw_generator(self.batches.seed, "", "training", number)):
             with self._draws_of_process(number) as draws:
-                loss, quantiser_loss = self._take_steps(number, on_step, draws)
-            # Batch normalisation counts the share of its own process.
-            self.processes.average(buffer for buffer in self.model.network.buffers() if buffer.is_floating_point())
+                loss, quantiser_loss, *of_prior = self._take_steps(number, on_step, draws)
+            if not self.prior_alone:
+                # Batch normalisation counts the share of its own process.
+                self.processes.average(buffer for buffer in self.model.network.buffers() if buffer.is_floating_point())
             weight = first_not_finite(self.model, self.model.state_dict())
             if weight is not None:
                 raise NotFiniteError(f"the weight {weight} is not finite in epoch {number}")
-            score, counts = validate(
+            score, counts = (None, None) if self.prior_alone else self._validate()
+            nats = validation_nats(
                 self.model,
                 self.batches.cases,
                 self.validation,
                 batch_size=self.batches.size,
-                precision=self.precision,
                 processes=self.processes,
-            )
-        if math.isnan(score):
-            raise RequestError(
-                "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
             )
         return Epoch(
             number,
@@ -118,7 +119,29 @@ class Trainer:
             perplexity=None if counts is None else float(perplexity(counts).mean()),
             seconds=time.monotonic() - start,
             precision=self.precision,
+            prior_loss=next(iter(of_prior), None),
+            validation_nats=nats,
         )
+
+    def _validate(self) -> tuple[float, Tensor | None]:
+        """The mean Dice of the validation cases, and how often each code was chosen.
+
+        Raises:
+            RequestError: no validation case shows a label.
+        """
+        score, counts = validate(
+            self.model,
+            self.batches.cases,
+            self.validation,
+            batch_size=self.batches.size,
+            precision=self.precision,
+            processes=self.processes,
+        )
+        if math.isnan(score):
+            raise RequestError(
+                "no validation case shows a label, so no epoch can be chosen: give a larger --validation, or a split"
+            )
+        return score, counts
 
     @property
     def processes(self) -> Processes:
@@ -138,10 +161,8 @@ class Trainer:
         with seeded_globals(draw_generator(self.batches.seed, f"process {self.processes.rank}", "training", number)):
             yield draws
 
-    def _take_steps(
-        self, number: int, on_step: Callable[[int, int], object], draws: GeneratorStream
-    ) -> tuple[float, float]:
-        """The mean loss of an epoch's steps, and the quantiser's share of it.
+    def _take_steps(self, number: int, on_step: Callable[[int, int], object], draws: GeneratorStream) -> list[float]:
+        """The mean loss of an epoch's steps, the quantiser's share of it, and where there is a prior, its own loss.
 
         Where processes share a batch, each one computes the loss of the whole batch, from the scores of all.
         """
@@ -149,7 +170,7 @@ class Trainer:
         for module in self.frozen:
             module.eval()
         device = self.model.device
-        losses = []
+        losses: list[Tensor] = []
         lengths = self.batches.lengths
         for step, batch in enumerate(self.batches.of_epoch(number), start=1):
             images, truth, ignored = (tensor.to(device) for tensor in batch)
@@ -158,8 +179,8 @@ class Trainer:
                 parts = self.model.run(images)
             if self.model.spec.head is None:
                 require_one_answer(parts.output, self.model.image_size, self.model.spec.classes)
-            of_batch = [self.processes.gathered(tensor, length) for tensor in (parts.logits, truth, ignored)]
-            loss = self.criterion(*of_batch) + parts.quantiser_loss
+            terms = self._losses(parts, truth, ignored, length)
+            loss = terms[0]
             self._check_graph(loss, parts.embedding)
             if not torch.isfinite(loss):
                 raise NotFiniteError(f"the loss is {loss.item()} in epoch {number}")
@@ -169,11 +190,37 @@ class Trainer:
             self._check_gradients(number)
             self.optimiser.step()
             # Sums on a GPU are rounded in any order, and a codebook that follows its tokens would drift apart.
-            self.processes.take_from_main(self.model.bottlenecks.buffers())
-            losses.append((loss.item(), parts.quantiser_loss.item()))
+            self.processes.take_from_main(self._followed())
+            losses.append(torch.stack([term.detach().to(loss) for term in terms]))
             on_step(step, len(self.batches))
-        total, quantiser = np.mean(losses, axis=0)
-        return float(total), float(quantiser)
+        means: list[float] = np.mean(torch.stack(losses).double().cpu().numpy(), axis=0).tolist()
+        return means
+
+    def _losses(self, parts: Parts, truth: Tensor, ignored: Tensor, length: int) -> list[Tensor]:
+        """What a step minimises, the loss of the quantiser, and where there is a prior, its own loss."""
+        of_prior = self._prior_loss(parts, length)
+        if self.prior_alone:
+            return [*of_prior, parts.quantiser_loss, *of_prior]
+        of_batch = [self.processes.gathered(tensor, length) for tensor in (parts.logits, truth, ignored)]
+        loss = self.criterion(*of_batch) + parts.quantiser_loss
+        for term in of_prior:
+            loss = loss + WEIGHT * term
+        return [loss, parts.quantiser_loss, *of_prior]
+
+    def _followed(self) -> list[Tensor]:
+        """The tensors that follow the tokens of each batch: codebooks of moving averages, and σ² of the prior."""
+        inserted = [self.model.bottlenecks, *([] if self.model.prior is None else [self.model.prior])]
+        return [buffer for module in inserted for buffer in module.buffers()]
+
+    def _prior_loss(self, parts: Parts, length: int) -> list[Tensor]:
+        """The loss of the prior on the whole batch, as a list; an empty list where the model has no prior."""
+        if self.model.prior is None:
+            return []
+        assert self.model.quantiser is not None, "a prior is over the codes of a quantiser"
+        assert parts.codes is not None, "a quantiser with vectors gives codes"
+        embedding = parts.embedding.detach() if self.prior_alone else parts.embedding
+        of_batch = [self.processes.gathered(tensor, length) for tensor in (embedding, parts.codes)]
+        return [prior_loss(self.model.prior, self.model.quantiser, *of_batch)]
 
     def _check_graph(self, loss: Tensor, embedding: Tensor) -> None:
         """Refuse a network that computes without gradients where something is to be trained."""
@@ -206,12 +253,14 @@ def make_trainer(
     device: torch.device,
     precision: Precision,
 ) -> Trainer:
-    """The trainer of a model: the model is moved to its device, parts are frozen, and the rest gets an optimiser.
+    """The trainer of a model: the model is moved to its device, gets a fresh prior over codes if the recipe asks for
+    one, parts are frozen, and the rest gets an optimiser.
 
     Raises:
-        RequestError: nothing is left to train, or the network cannot be trained on its batches.
+        RequestError: nothing is left to train, the network cannot be trained on its batches, or there can be no prior.
     """
     model.to(device=device)
+    model.prior = fresh_prior(model, batches.seed) if recipe.prior else None
     image = batches.draw(batches.items[0], epoch=0).image[None].to(device)
     # With the channels innermost a 2D step in bf16 takes half the time; a 3D step takes longer.
     if model.spec.dims == 2 and _takes_channels_last(model, image):
@@ -219,6 +268,11 @@ def make_trainer(
     frozen: list[nn.Module] = []
     if recipe.freeze:
         frozen = freeze(model, recipe.freeze, image)
+    prior_alone = recipe.prior == AFTER
+    if prior_alone:
+        frozen = [model.network, model.bottlenecks]
+        for module in frozen:
+            module.requires_grad_(False)
     batches = join_lone_item(batches, model, frozen)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable and not recipe.freeze:
@@ -233,6 +287,7 @@ def make_trainer(
         batches=batches,
         validation=validation,
         precision=precision,
+        prior_alone=prior_alone,
     )
 
 

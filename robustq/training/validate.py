@@ -9,6 +9,8 @@ from torch import Tensor
 
 from robustq.data.prepared_cases import PreparedCases
 from robustq.dataset import Entry
+from robustq.latent.code_nats import code_nats
+from robustq.latent.latents import latent
 from robustq.model.device import Precision
 from robustq.model.predict import predict
 from robustq.model.segmenter import Segmenter
@@ -60,3 +62,26 @@ def validate(
     if counts is not None:
         counts = torch.stack(processes.of_all([counts])).sum(0)
     return float(np.mean([np.mean(group) for group in scores.values()])) if scores else math.nan, counts
+
+
+def validation_nats(
+    model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], *, batch_size: int, processes: Processes = ALONE
+) -> float | None:
+    """Nats a token of the codes of clean cases under the model's prior, the mean over cases; None without a prior.
+
+    Args:
+        model: the segmenter, which is used in evaluation mode; afterwards each module has its earlier mode again.
+        cases: prepared cases.
+        entries: the cases.
+        batch_size: number of images, of slices or of windows in a pass.
+        processes: the processes that share the cases; each gets the answer for all of them.
+    """
+    if model.prior is None:
+        return None
+    own_means = []
+    with evaluation_mode(model):
+        for entry in entries[processes.rank :: processes.count]:
+            case = cases(entry)
+            found = latent(model, case.image[None], batch_size=batch_size, axis=case.slice_axis)
+            own_means.append(code_nats(model.prior, found, model.spec.dims, batch_size=batch_size).mean())
+    return float(torch.stack(processes.of_all([mean.cpu() for mean in own_means])).mean())
