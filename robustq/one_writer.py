@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from robustq.errors import RequestError
-from robustq.whole_file import whole_file
+from robustq.whole_file import in_words, whole_file
 
 LOCK, WRITER = ".lock", ".writer.json"
 """Names of the two files in a run directory; beside a file they begin with its name."""
@@ -25,7 +25,7 @@ def one_writer(target: Path) -> Iterator[None]:
         target: a run directory that exists, or a file in a folder that exists.
 
     Raises:
-        RequestError: another process holds the lock; the message names it.
+        RequestError: another process holds the lock, and the message names it; or the folder cannot be written.
         StorageError: the disk is full, can only be read, or is gone.
     """
     folder, prefix = (target, "") if target.is_dir() else (target.parent, f".{target.name}")
@@ -36,6 +36,8 @@ def one_writer(target: Path) -> Iterator[None]:
         raise RequestError(
             f"{_holder(writer)} writes to {target}: wait until it ends or stop it, or give another --out"
         ) from error
+    except OSError as error:
+        raise in_words(Path(lock.lock_file), error) from error
     try:
         with whole_file(writer) as partial:
             began = f"{datetime.now():%Y-%m-%d %H:%M}"
