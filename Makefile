@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo paper test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
+.PHONY: demo paper test speed test-long test-page torture full-disk fuzz test-nnunet test-torchio2 test-ray test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -37,6 +37,15 @@ test-page: .venv/installed-test
 # Hours: commands that are killed at random moments and given again end with the files of one that nobody killed.
 torture: .venv/installed-test
 	$(BIN)/python benchmarks/torture.py
+
+# Half an hour, on Linux as root: commands whose disk is full after any ten kilobytes, or after any file, continue.
+full-disk: .venv/installed-test
+	$(BIN)/python benchmarks/full_disk.py
+	$(BIN)/python benchmarks/full_disk.py --inodes
+
+# Ten minutes: options and files of any content are read or refused. atheris is there for few versions of Python.
+fuzz: .venv-fuzz/installed
+	PYTHONPATH=tests/helpers .venv-fuzz/bin/python benchmarks/fuzz.py
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed
@@ -76,7 +85,7 @@ format: .venv/installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-lowest build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-lowest .venv-fuzz build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -107,6 +116,11 @@ $(BIN)/python:
 .venv-ray/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --quiet --editable '.[test,ray]'
+	touch $@
+
+.venv-fuzz/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --editable '.[test]' 'atheris>=3'
 	touch $@
 
 .venv-lowest/installed: pyproject.toml
