@@ -6,7 +6,7 @@ BIN := .venv/bin
 STUDY ?= runs/paper
 PAPER := $(addprefix paper-table-,1 2 3 4 5 6 7) $(addprefix paper-figure-,1 2 3 5)
 
-.PHONY: demo paper $(PAPER) test speed test-long test-page torture test-nnunet test-torchio2 test-ray test-remote test-lowest docs wheel format clean
+.PHONY: demo paper $(PAPER) test speed test-long test-page torture full-disk fuzz test-nnunet test-torchio2 test-ray test-remote test-lowest docs wheel format clean
 
 demo: .venv/installed
 	$(BIN)/robustq stress --noise gaussian --levels 0,1,10,20,30
@@ -47,6 +47,15 @@ test-page: .venv/installed-test
 # Hours: commands that are killed at random moments and given again end with the files of one that nobody killed.
 torture: .venv/installed-test
 	$(BIN)/python benchmarks/torture.py
+
+# Half an hour, on Linux as root: commands whose disk is full after any ten kilobytes, or after any file, continue.
+full-disk: .venv/installed-test
+	$(BIN)/python benchmarks/full_disk.py
+	$(BIN)/python benchmarks/full_disk.py --inodes
+
+# Ten minutes: options and files of any content are read or refused. atheris is there for few versions of Python.
+fuzz: .venv-fuzz/installed
+	PYTHONPATH=tests/helpers .venv-fuzz/bin/python benchmarks/fuzz.py
 
 # nnU-Net asks for an older timm, so its tests have an environment of their own.
 test-nnunet: .venv-nnunet/installed
@@ -90,7 +99,7 @@ format: .venv/installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-remote .venv-lowest build dist
+	rm -rf .venv .venv-nnunet .venv-torchio2 .venv-ray .venv-remote .venv-lowest .venv-fuzz build dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -126,6 +135,11 @@ $(BIN)/python:
 .venv-remote/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-remote
 	.venv-remote/bin/python -m pip install --quiet --editable '.[test,remote]' s3fs 'moto[server]>=5'
+	touch $@
+
+.venv-fuzz/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --editable '.[test]' 'atheris>=3'
 	touch $@
 
 .venv-lowest/installed: pyproject.toml

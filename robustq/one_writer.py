@@ -12,7 +12,7 @@ from robustq.storage.holder import holder_in_words, refusal, this_process
 from robustq.storage.lease import leased
 from robustq.storage.remote_path import RemotePath
 from robustq.storage.run_path import RunPath
-from robustq.whole_file import whole_file
+from robustq.whole_file import in_words, whole_file
 
 LOCK, WRITER = ".lock", ".writer.json"
 """Names of the two files in a run directory; beside a file they begin with its name."""
@@ -28,7 +28,7 @@ def one_writer(target: RunPath) -> Iterator[None]:
         target: a run directory that exists, or a file in a folder that exists; or a run directory in an object store.
 
     Raises:
-        RequestError: another process holds the lock; the message names it.
+        RequestError: another process holds the lock, and the message names it; or the folder cannot be written.
         StorageError: the disk is full, can only be read, or is gone.
     """
     if isinstance(target, RemotePath):
@@ -41,6 +41,8 @@ def one_writer(target: RunPath) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise RequestError(refusal(_holder(writer), target)) from error
+    except OSError as error:
+        raise in_words(Path(lock.lock_file), error) from error
     try:
         with whole_file(writer) as partial:
             partial.write_text(json.dumps(this_process()))

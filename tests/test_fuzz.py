@@ -2,7 +2,6 @@
 
 import json
 import string
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +14,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import robustq
+from fuzz_targets import OPTIONS
 from networks import small
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import CaseError, RequestError
-from robustq.metric import parse_metrics
 from robustq.model.bundle_file import read_spec
 from robustq.model.spec import HEADER
-from robustq.request.checks import parse_checks
-from robustq.request.levels import parse_levels
-from robustq.request.names import asked_perturbations, canonical_attack
-from robustq.request.quantise import Quantise
-from robustq.request.values import head, labels, mean_std, numbers, setting, window
 from robustq.results.rows import to_table
 
 FOLDERS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -43,32 +37,15 @@ WORDS = st.lists(
     max_size=6,
 ).map("".join)
 
-READERS: dict[str, Callable[[str], object]] = {
-    "quantise": Quantise.parse,
-    "levels": parse_levels,
-    "checks": parse_checks,
-    "metrics": parse_metrics,
-    "noise": lambda text: asked_perturbations([text]),
-    "attack": canonical_attack,
-    "size": lambda text: numbers("--size", text, int),
-    "spacing": lambda text: numbers("--spacing", text, float),
-    "window": window,
-    "mean-std": mean_std,
-    "labels": labels,
-    "head": head,
-    "set": setting,
-    "data": open_dataset,
-}
 
-
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", OPTIONS)
 @given(text=WORDS)
 @example(text="")
 @example(text="\x00")
 @example(text="phantom:cases=" + "9" * 5000)
 def test_any_text_of_an_option_is_read_or_refused_in_a_sentence(reader: str, text: str) -> None:
     with suppress(RequestError):
-        READERS[reader](text)
+        OPTIONS[reader](text)
 
 
 JSON = st.recursive(

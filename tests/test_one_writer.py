@@ -1,12 +1,14 @@
 """One process at a time writes into a run directory."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
 from robustq.one_writer import one_writer
 
 HOLDER = """
@@ -44,4 +46,15 @@ def test_a_writer_that_ends_in_an_error_lets_go(tmp_path: Path) -> None:
 
 def test_the_same_process_is_refused_too_while_it_writes(tmp_path: Path) -> None:
     with one_writer(tmp_path), pytest.raises(RequestError, match="wait until it ends"), one_writer(tmp_path):
+        pass
+
+
+def test_a_folder_without_room_for_the_lock_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*words: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with pytest.raises(StorageError, match=r"cannot write .*\.lock \(No space left on device"), one_writer(tmp_path):
         pass

@@ -117,11 +117,19 @@ def _counts(file: RunPath, version: object) -> dict[str, int]:
         about = pq.read_metadata(readable(file))
         written = (about.metadata or {}).get(BATCHES)
         counts: dict[str, int] = {} if written is None else json.loads(written)
-        if written is not None and sum(counts.values()) != about.num_rows:
+        if written is not None and not _add_up(counts, about.num_rows):
             raise ValueError(f"its batches do not add up to {about.num_rows} rows")
-    except (pa.ArrowInvalid, ValueError, OSError) as error:
+    except (pa.ArrowException, ValueError, RecursionError, OSError) as error:
         raise _damaged(file, error) from error
     return counts
+
+
+def _add_up(counts: object, rows: int) -> bool:
+    """Whether this is a number of rows for each batch, and all rows in all."""
+    if not isinstance(counts, dict):
+        return False
+    numbers = list(counts.values())
+    return all(type(number) is int and number >= 0 for number in numbers) and sum(numbers) == rows
 
 
 def _read_rows(file: RunPath) -> pa.Table:
@@ -145,7 +153,7 @@ def _read_rows(file: RunPath) -> pa.Table:
         return table.select(SCHEMA.names).cast(SCHEMA)
     except FileNotFoundError:
         raise
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:
         raise _damaged(file, error) from error
 
 

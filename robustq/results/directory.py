@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +48,13 @@ class RunDirectory:
         self.command = command
         self._name, self._prefix = _FILES[command]
         self._batches = BatchRows(self.path)
+
+    @classmethod
+    def temporary(cls, command: str) -> "RunDirectory":
+        """A new directory of the system's temporary files, removed when this object is no longer used."""
+        directory = cls(tempfile.mkdtemp(prefix="robustq-"), command)
+        weakref.finalize(directory, rmtree, directory.path, ignore_errors=True)
+        return directory
 
     @property
     def request(self) -> RunPath:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from robustq.errors import RequestError
+from robustq.errors import RequestError, StorageError
 from robustq.report.figure_files import FigureFiles
 from robustq.report.figure_style import STYLES
 from robustq.request.figures import FigureRequest
@@ -45,6 +45,7 @@ def draw_run(
 
     Raises:
         RequestError: the directory does not hold the result.
+        StorageError: the disk is full, can only be read, or is gone.
     """
     directory = run_path(path)
     held = [name for name, command in _COMMANDS.items() if RunDirectory(directory, command).exists]
@@ -134,6 +135,9 @@ def write_figures(makers: Sequence[Maker], request: FigureRequest) -> list[str]:
 
     Returns:
         Sentences on figures that could not be drawn.
+
+    Raises:
+        StorageError: the disk is full, can only be read, or is gone.
     """
     files = FigureFiles(request.folder, request.formats, STYLES[request.style])
     captions: dict[str, str] = {}
@@ -141,6 +145,8 @@ def write_figures(makers: Sequence[Maker], request: FigureRequest) -> list[str]:
     for about, make in makers:
         try:
             captions |= files.write(make)
+        except StorageError:
+            raise
         except Exception as error:
             notes.append(f"Note: {about} could not be drawn ({error}); the rows are whole.")
     if captions:
@@ -155,6 +161,9 @@ def keep_figures(run: Run) -> list[str]:
 
     Returns:
         Sentences on figures that could not be drawn.
+
+    Raises:
+        StorageError: the disk is full, can only be read, or is gone.
     """
     folder = run.directory.path
     notes = []
@@ -164,6 +173,8 @@ def keep_figures(run: Run) -> list[str]:
     ):
         try:
             files.write(make)
+        except StorageError:
+            raise
         except Exception as error:
             notes.append(f"Note: {about} could not be drawn ({error}); the rows are whole.")
     return notes

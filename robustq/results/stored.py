@@ -1,8 +1,6 @@
 """Reads what the run directories of all commands have in common."""
 
 import os
-import weakref
-from shutil import rmtree
 from typing import Any, ClassVar
 
 from robustq.model.spec import Spec
@@ -15,18 +13,15 @@ class Stored:
     """The request of a run and its models and cases. Subclasses read the rows of their command.
 
     Args:
-        path: the run directory.
-        temporary: remove the directory when this object is no longer used.
+        path: the run directory. A temporary one stays as long as this object is used.
     """
 
     command: ClassVar[str]
     """The command whose files are read, as in `RunDirectory`."""
 
-    def __init__(self, path: str | os.PathLike[str], *, temporary: bool = False) -> None:
-        self.directory = RunDirectory(path, self.command)
+    def __init__(self, path: str | os.PathLike[str] | RunDirectory) -> None:
+        self.directory = path if isinstance(path, RunDirectory) else RunDirectory(path, self.command)
         self.document = self.directory.read()
-        if temporary:
-            weakref.finalize(self, rmtree, self.directory.path, ignore_errors=True)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def analyse(
             watcher.batchings = choose_batchings(trial, directory, batches, counting, largest, on_note)
         with seeded_globals(draw_generator(seed, "", "network", 0)):  # some networks draw from them
             directory.write(0, watcher.watch_clean())
-        analysis = Analysis(directory.path, temporary=recording.temporary)
+        analysis = Analysis(directory)
         for verdict in analysis.verdicts():
             on_verdict(verdict)
         recording.compute(batches, watcher, counting, seed=seed, first=1)

@@ -81,6 +81,6 @@ def minimal_levels(
         counting = Counting(searcher.most_passes, len(subjects.models), at_most=True)
         recording.compute(batches, searcher, counting, seed=seed)
         recording.end(len(batches))
-        result = MinimalLevels(recording.directory.path, temporary=recording.temporary)
+        result = MinimalLevels(recording.directory)
         recording.directory.summarise(result.summary())
     return result

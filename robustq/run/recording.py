@@ -1,7 +1,6 @@
 """Begins, fills and completes the run directory of stress, analyse and minimal."""
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -53,7 +52,6 @@ class Recording:
     Attributes:
         subjects: models and cases.
         directory: where the command writes.
-        temporary: whether the directory is removed when its reader is no longer used.
         executor: computes the batches.
         on_progress: called before the first batch of pieces and after each batch.
         spent: where the time goes.
@@ -61,7 +59,6 @@ class Recording:
 
     subjects: Subjects
     directory: RunDirectory
-    temporary: bool
     executor: AbstractExecutor
     on_progress: Callable[[Progress], object]
     spent: Spent = field(default_factory=Spent)
@@ -88,8 +85,8 @@ class Recording:
         Raises:
             RequestError: no executor has this name, or the executor does not accept the setting.
         """
-        path = tempfile.mkdtemp(prefix="robustq-") if out is None else out
-        return cls(subjects, RunDirectory(path, command), out is None, open_executor(executor), on_progress)
+        directory = RunDirectory.temporary(command) if out is None else RunDirectory(out, command)
+        return cls(subjects, directory, open_executor(executor), on_progress)
 
     def begun(
         self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any

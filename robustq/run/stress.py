@@ -13,7 +13,7 @@ from robustq.draws.by_name import load_attacks, load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.draws.quality import require_library
-from robustq.errors import RequestError, unknown
+from robustq.errors import RequestError, StorageError, unknown
 from robustq.metric import Missing, parse_metrics
 from robustq.model.device import choose_device, choose_precision
 from robustq.request.decode import MAP, NEAREST, check_decode
@@ -126,6 +126,7 @@ def stress(
 
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
+        StorageError: the disk is full, can only be read, or is gone; the same call continues.
     """
     perturbations = load_perturbations(noise if noise is not None else () if attack else ("gaussian",), compat)
     attacks = load_attacks(attack)
@@ -238,15 +239,17 @@ def stress(
         recording.compute(batches, evaluator, counting, seed=seed)
         recording.end(len(batches), liveness_rows(subjects, perturber, largest) if without_labels else ())
         profile = recording.profile()
-        run = Run(recording.directory.path, temporary=recording.temporary)
+        run = Run(recording.directory)
         recording.directory.summarise(run.summary())
         if on_profile is not None:
             bare = trial.bare(profile.passes, evaluator.batchings, largest)
             on_profile(replace(profile, bare=bare))
         if images and not without_labels and targets is None:
-            # The rows are whole, so no error of the gallery may end the run.
+            # The rows are whole, so no error of the gallery itself may end the run.
             try:
                 keep_gallery(run, evaluator)
+            except StorageError:
+                raise
             except Exception as error:
                 on_note(f"Note: the images of the worst cases could not be kept ({error}); the rows are whole.")
     return run
