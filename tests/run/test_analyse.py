@@ -25,7 +25,9 @@ from robustq_latent.occupancy import Occupancy
 
 FIRST_WORDS = {
     "liveness": "Liveness",
+    "certified": "Certified Dice",
     "codebook": "Codebook",
+    "conformal": "Conformal threshold",
     "failure": "Signals of failure",
     "latent-variance": "Latent variance",
     "occupancy": "Tokens beyond the radius",
