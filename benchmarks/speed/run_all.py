@@ -39,6 +39,7 @@ SCRIPTS = (
     "inference",
     "attacks",
     "latent",
+    "guarantees",
     "memory",
     "growth",
 )

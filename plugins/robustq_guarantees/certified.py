@@ -95,7 +95,7 @@ class Certified(AbstractAnalyser):
     def _measure(self, case: Case, batch_size: int) -> dict[str, float]:
         """Dice of the smoothed model, what of it is certified, the abstained share, and the Dice under attack."""
         certificate = certify(self._smoothed, case, self._radius, batch_size)
-        changed = attacked(self._smoothed, case, self._radius)
+        changed = attacked(self._smoothed, case, self._radius, batch_size)
         counts = self._smoothed.counts(changed, range(CHOOSING + TESTING), batch_size)
         return {
             "smoothed_dice": mean_dice(certificate.masks, case),

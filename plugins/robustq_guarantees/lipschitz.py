@@ -36,7 +36,13 @@ class EncoderBound:
 
 
 class _Followed(Bounded):
-    """A tensor whose bound follows every function that it is given to."""
+    """A tensor whose bound follows every function that it is given to.
+
+    Attributes:
+        is_part: whether it shares its memory with another tensor.
+    """
+
+    is_part: bool
 
     @classmethod
     def __torch_function__(
@@ -86,8 +92,10 @@ def _following(result: Any, bound: float) -> Any:
     if isinstance(result, tuple | list):
         return type(result)(_following(value, bound) for value in result)
     if not isinstance(result, _Followed):
+        is_part = result._is_view()
         result = result.as_subclass(_Followed)
-    elif bound > result.bound and result._is_view():  # changed in place, and so is what it is a view of
+        result.is_part = is_part
+    elif bound > result.bound and result.is_part:  # changed in place, and so is what it is a part of
         raise NoRuleError("a change in place of a part of a tensor")
     result.bound = bound
     return result

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from analyses import analyse, model
-from networks import noise, small, with_patch
+from networks import noise, small
 from robustq.errors import RequestError
 from robustq.geometry import margins
 from robustq.latent.latents import latent
@@ -19,13 +19,13 @@ from robustq_guarantees.lipschitz import EncoderBound
 @pytest.fixture(scope="module")
 def whole() -> Analysis:
     models = {"vq": model(), "plain": model("none")}
-    return analyse(models, data="phantom:cases=2,domain=A", check="certified", levels=[10], draws=2)
+    return analyse(models, data="phantom:cases=1,domain=A", check="certified", levels=[10], draws=2)
 
 
 def test_the_attacked_smoothed_model_is_never_below_its_certificate(whole: Analysis) -> None:
     frame = whole.to_frame()
     table = frame[frame["case"] != ""].pivot(index=["model", "case"], columns="metric", values="value")
-    assert len(table) == 4
+    assert len(table) == 2
     assert (table["attacked_dice"] >= table["certified_dice"] - 1e-9).all()
     assert (table["smoothed_dice"] >= table["certified_dice"] - 1e-9).all()
     assert (table["certified_dice"] > 0).any()
@@ -34,7 +34,7 @@ def test_the_attacked_smoothed_model_is_never_below_its_certificate(whole: Analy
 
 def test_the_level_of_the_radius_is_that_of_pgd(whole: Analysis) -> None:
     levels = whole.to_frame().query("metric == 'certified_level'")["value"]
-    assert list(levels) == pytest.approx([100 * 0.05 / np.sqrt(24 * 20)] * 4)
+    assert list(levels) == pytest.approx([100 * 0.05 / np.sqrt(24 * 20)] * 2)
 
 
 def test_the_table_names_the_models_and_says_what_is_not_certified(whole: Analysis) -> None:
@@ -74,21 +74,10 @@ def test_a_case_without_a_label_has_no_dice_but_a_reason() -> None:
     assert finding.reason == "the truth shows no label"
 
 
-def test_a_model_with_windows_is_certified_as_a_whole() -> None:
-    segmenter, image = with_patch(small("8x4"), 8, 8), noise(1, 12, 12)
-    analyser = Certified(segmenter, "sigma=0.2")
-    analyser.clean(
-        example_case(image, image > 0.3), latent(segmenter, image[None], batch_size=4, axis=None, output=True)
-    )
-    values = {finding.metric: finding.value for finding in analyser.findings()}
-    assert values["certified_dice"] <= values["attacked_dice"]
-    assert values["encoder_bound"] > 0
-
-
 def test_an_attack_below_its_certificate_is_said(whole: Analysis) -> None:
     frame = whole.to_frame()
     frame.loc[frame["metric"] == "attacked_dice", "value"] = -1.0
-    assert "In 2 cases the attack is below the certificate" in certified_conclusions(frame, ["vq"])[0]
+    assert "In 1 case the attack is below the certificate" in certified_conclusions(frame, ["vq"])[0]
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,10 @@ class Mixed(nn.Module):
         features = F.relu(self.norm(self.first(images)), inplace=True)
         features = features + 0.5 * torch.tanh(features)
         features = self.pool(features)
-        joined = torch.cat([features, F.silu(features)[:, :]], 1) / 2
-        joined += F.gelu(joined)
-        return self.dropout(self.second(F.avg_pool2d(joined, 2)))
+        joined = torch.cat([features, F.silu(features)[:, :]], 1)
+        half = joined / 2
+        half += F.gelu(joined)
+        return self.dropout(self.second(F.avg_pool2d(half, 2)))
 
 
 ENCODERS = {
@@ -192,6 +193,19 @@ class Asking(nn.Module):
 def test_an_encoder_that_looks_at_values_has_no_bound() -> None:
     asking = nn.Sequential(nn.Conv2d(1, 3, 2, stride=2), Asking())
     assert encoder_bound(segmenter(asking, 3), (8, 8)).reason == "encoder.1 (torch.Tensor.mean)"
+
+
+class Changing(nn.Module):
+    """Changes its input through a part of it."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        features[:, :1].add_(features[:, 1:2])
+        return features
+
+
+def test_an_encoder_that_changes_a_part_of_a_tensor_in_place_has_no_bound() -> None:
+    changing = nn.Sequential(nn.Conv2d(1, 3, 2, stride=2), Changing())
+    assert encoder_bound(segmenter(changing, 3), (8, 8)).reason == "encoder.1 (a change in place of a part of a tensor)"
 
 
 def test_a_search_on_the_sphere_has_no_bound() -> None:
