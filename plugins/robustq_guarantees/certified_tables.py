@@ -45,9 +45,9 @@ def certified_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
         "Each figure: the mean over cases and groups (patients), with its 95 % bootstrap interval over groups. The "
         f"radius is the L2 length of a change in shares of the intensity range, {_levels(rows)} of pgd@l2.",
         "smoothed: the answer that the model gives most often under gaussian noise. certified: no change within the "
-        f"radius brings the smoothed model below it, with confidence {1 - ALPHA:.1%} for each case ({CHOOSING} noisy "
-        f"copies choose, {TESTING} test, Holm over voxels). abstained: the share of voxels of which nothing is "
-        "certified; they count as answered wrongly.",
+        f"radius brings the smoothed model below it, with confidence {percent(100 * (1 - ALPHA))} for each case "
+        f"({CHOOSING} noisy copies choose, {TESTING} test, Holm over voxels). abstained: the share of voxels of "
+        "which nothing is certified; they count as answered wrongly.",
         f"under attack: the smoothed model at the image that PGD finds within the radius ({STEPS} steps through the "
         f"mean of {PASSES} noisy passes). The smallest Dice that is possible lies between certified and under attack.",
         "Nothing is certified of the model without smoothing, of larger changes or of changes that another norm "

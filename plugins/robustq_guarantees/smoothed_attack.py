@@ -75,7 +75,8 @@ class _MeanOfPasses(nn.Module):
         deviation = self._deviation.to(noise).view(-1, *[1] * self.model.spec.dims)
         noisy = images + (deviation * noise).to(images)  # (passes, B, C, *S)
         scores = class_scores(self.model, noisy.flatten(0, 1), batch_size=self._batch_size).scores
-        return self._probabilities(scores).unflatten(0, noisy.shape[:2]).sum(0)
+        total: Tensor = self._probabilities(scores).unflatten(0, noisy.shape[:2]).sum(0)
+        return total
 
     def _probabilities(self, scores: Float[Tensor, "b classes *s"]) -> Float[Tensor, "b classes *s"]:
         """The probability of every class, the background included."""
