@@ -1,7 +1,7 @@
 """The contract of an analyser, which measures on the latents of one model what explains its robustness."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -105,6 +105,17 @@ class AbstractAnalyser(ABC):
     needs_output: ClassVar[bool] = False
     """Whether the analyser needs the model's output, so that the decoder is run. Then every latent that `clean`,
     `begin` and `observe` get holds the masks that the model answers with, in `Latent.output`."""
+
+    needs_used_groups: ClassVar[bool] = False
+    """Whether the analyser needs `used_groups`."""
+
+    in_all: ClassVar[bool] = True
+    """Whether `--check all` asks for the analyser. One that takes thousands of passes for each case is asked for by
+    name."""
+
+    used_groups: Set[str] = frozenset()
+    """The groups with a case that trained the model, calibrated its codebook or chose its epoch, as far as that is
+    known. The run sets it before the first case, if the analyser needs it."""
 
     own_passes: int = 0
     """Number of whole passes that the analyser makes itself for each draw, besides those of the latents."""

@@ -40,6 +40,7 @@ SCRIPTS = (
     "inference",
     "attacks",
     "latent",
+    "guarantees",
     "memory",
     "growth",
 )

@@ -8,11 +8,11 @@ ALL = "all"
 
 
 def parse_checks(text: str) -> list[str]:
-    """The checks of a text such as "codebook,taylor@90", in its order, each once. "all" means all registered analysers.
+    """The checks of a text such as "codebook,taylor@90", in its order, each once. "all" stays as it is, because only
+    the analysers themselves say whether it asks for them (`robustq.run.load_checks`).
 
-    If the text has a name both with a setting and without one, the name without one is left out, so that
-    "all,taylor@90" asks for taylor once. Only the analyser can tell whether two settings are the same, such as 90 and
-    90.0 (`canonical_setting`).
+    If the text has a name both with a setting and without one, the name without one is left out. Only the analyser can
+    tell whether two settings are the same, such as 90 and 90.0 (`canonical_setting`).
 
     Raises:
         RequestError: no name is given, a name is unknown, or nothing follows an @.
@@ -23,10 +23,9 @@ def parse_checks(text: str) -> list[str]:
             f"--check {text!r} names no check: give {', '.join(registry.names('analysers'))}, several of them "
             f"separated by commas, or {ALL}"
         )
-    checks = [name for check in written for name in (registry.names("analysers") if check == ALL else [check])]
     settings: dict[str, list[str]] = {}
-    for check in checks:
-        name, setting = split_setting("analysers", check)
+    for check in written:
+        name, setting = (ALL, "") if check == ALL else split_setting("analysers", check)
         settings.setdefault(name, []).append(setting)
     return [
         join_setting(name, setting)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 
+from robustq.analyser import AbstractAnalyser
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_perturbations
@@ -104,6 +105,7 @@ def analyse(
         name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
         for name, model in subjects.models.items()
     }
+    _tell_used_groups(subjects, analysers)
     cases = [entry.id for entry in subjects.good]
     needs_draws = any(analyser.needs_draws for analyser in classes.values())
     draws_of = dict.fromkeys(perturbations, draws)
@@ -148,6 +150,14 @@ def analyse(
         directory.summarise(analysis.summary())
         analysis.draw()  # last, so that a figure that cannot be written costs nothing
     return analysis
+
+
+def _tell_used_groups(subjects: Subjects, analysers: Mapping[str, Mapping[str, AbstractAnalyser]]) -> None:
+    """Tell the analysers that need it which groups each model has used before."""
+    if any(analyser.needs_used_groups for of_model in analysers.values() for analyser in of_model.values()):
+        for name, groups in subjects.used_groups().items():
+            for analyser in analysers[name].values():
+                analyser.used_groups = groups
 
 
 def _require_bottlenecks(models: Mapping[str, Segmenter]) -> None:

@@ -1,17 +1,19 @@
 """Loads the analysers of an analysis from the texts of `--check`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from robustq import registry
 from robustq.analyser import AbstractAnalyser
 from robustq.errors import RequestError
+from robustq.request.checks import ALL
 from robustq.request.with_setting import join_setting, split_setting
 
 
 def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
     """For each check in its canonical spelling, such as "taylor@90", the class of its analyser.
 
-    Analysers that give a verdict are always loaded and come first.
+    "all" asks for every analyser with `in_all` that is not named beside it. Analysers that give a verdict are always
+    loaded and come first.
 
     Args:
         texts: as `robustq.request.checks.parse_checks` gives them.
@@ -20,7 +22,7 @@ def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
         RequestError: a name is unknown, a setting is not understood, or an analyser is asked for with two settings.
     """
     spellings: dict[str, str] = {}
-    for text in texts:
+    for text in _named(texts):
         name, written = split_setting("analysers", text)
         spelling = join_setting(name, registry.load("analysers", name).canonical_setting(written))
         if spellings.setdefault(name, spelling) != spelling:
@@ -29,6 +31,21 @@ def load_checks(texts: Sequence[str]) -> dict[str, type[AbstractAnalyser]]:
     return {
         spellings.get(name, name): registry.load("analysers", name) for name in dict.fromkeys([*verdicts, *spellings])
     }
+
+
+def _named(texts: Sequence[str]) -> Iterator[str]:
+    """The texts, with names in the place of "all"."""
+    named = {split_setting("analysers", text)[0] for text in texts if text != ALL}
+    for text in texts:
+        if text != ALL:
+            yield text
+        else:
+            yield from (name for name in registry.names("analysers") if name not in named and _in_all(name))
+
+
+def _in_all(name: str) -> bool:
+    analyser: type[AbstractAnalyser] = registry.load("analysers", name)
+    return analyser.in_all
 
 
 def _gives_verdict(name: str) -> bool:

@@ -82,6 +82,18 @@ class Subjects:
         """Default number of images, or volumes, for each forward pass."""
         return BATCH[self.cases.preparation.dims]
 
+    def used_groups(self) -> dict[str, frozenset[str]]:
+        """For each model, the groups of the dataset with a case that trained it, calibrated its codebook or chose its
+        epoch, as far as that is known. The dataset's image files are read."""
+        dataset = self.cases.dataset
+        groups_of: dict[str, set[str]] = {}
+        for entry in (*dataset.entries, *dataset.unlisted):
+            groups_of.setdefault(dataset.fingerprint(entry), set()).add(entry.group)
+        return {
+            name: frozenset(group for case in spec.seen | spec.chose for group in groups_of.get(case, ()))
+            for name, spec in ((name, model.spec) for name, model in self.models.items())
+        }
+
     def describe(self) -> dict[str, Any]:
         """What `run.json` says about models and cases, with hashes of both."""
         return {

@@ -25,7 +25,9 @@ from robustq_latent.occupancy import Occupancy
 
 FIRST_WORDS = {
     "liveness": "Liveness",
+    "certified": "Certified Dice",
     "codebook": "Codebook",
+    "conformal": "Conformal threshold",
     "failure": "Signals of failure",
     "latent-variance": "Latent variance",
     "occupancy": "Tokens beyond the radius",
@@ -225,7 +227,7 @@ def test_a_bad_case_among_good_ones_is_recorded(tmp_path: Path) -> None:
         ({"check": "codebok"}, "did you mean codebook"),
         ({"check": "taylor@lots"}, "percentage"),
         ({"check": "codebook@3"}, "codebook takes no setting, and @3 was given: leave out the @ and what follows"),
-        ({"check": ""}, "--check '' names no check: give codebook, .* or all"),
+        ({"check": ""}, "--check '' names no check: give certified, codebook, .* or all"),
         ({"draws": 1}, "2 or more"),
         ({"levels": [0]}, "above 0"),
         ({"noise": []}, "one perturbation"),

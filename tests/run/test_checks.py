@@ -27,16 +27,20 @@ from robustq.run.load_checks import load_checks
 from robustq.testing import check_analyser
 from stranger_analysers import Answers, Blind, Opinion, Power, register
 
+ALL = ["codebook", "conformal", "failure", "latent-variance", "occupancy", "pathways", "taylor"]
+"""What `all` asks for besides the check with a verdict."""
 
-def test_all_stands_for_every_registered_analyser() -> None:
-    assert parse_checks("all") == registry.names("analysers")
+
+def test_all_stands_for_every_registered_analyser_but_those_that_are_asked_for_by_name() -> None:
+    assert set(registry.names("analysers")) - set(load_checks(parse_checks("all"))) == {"certified"}
+    assert set(registry.names("analysers")) == set(load_checks(parse_checks("all,certified")))
 
 
 @pytest.mark.parametrize("text", ["all,taylor@90", "taylor@90,all", "taylor, taylor@90 ,all"])
 def test_of_a_name_that_stands_with_and_without_a_setting_the_one_with_it_stays(text: str) -> None:
-    checks = parse_checks(text)
+    checks = load_checks(parse_checks(text))
     assert "taylor@90" in checks
-    assert len(checks) == len(registry.names("analysers"))
+    assert len(checks) == len(load_checks(["all"]))
 
 
 @pytest.mark.parametrize("kind_and_text", [("metrics", "nsd@2mm"), ("attacks", "pgd@l2"), ("analysers", "taylor")])
@@ -64,7 +68,8 @@ def test_an_at_without_a_setting_is_refused() -> None:
         ("taylor@90,taylor@9e1", ["liveness", "taylor@90"]),
         ("taylor@95.0", ["liveness", "taylor"]),
         ("codebook,liveness", ["liveness", "codebook"]),
-        ("all", ["liveness", "codebook", "failure", "latent-variance", "occupancy", "pathways", "taylor"]),
+        ("all", ["liveness", *ALL]),
+        ("taylor@90,all", ["liveness", "taylor@90", *ALL[:-1]]),
     ],
 )
 def test_a_check_has_one_spelling_and_the_verdict_comes_first(text: str, checks: list[str]) -> None:
