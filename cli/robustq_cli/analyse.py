@@ -31,9 +31,9 @@ Check = Annotated[
         metavar="NAMES",
         rich_help_panel=STATISTICS,
         autocompletion=complete.several_items("analysers", "all"),
-        help="Analyses, separated by commas: codebook, conformal, failure, latent-variance, likelihood, "
-        "liveness, occupancy, pathways, taylor, or all of these; certified, which takes long, is asked for by name. robustq list analysers "
-        "says what each one does.",
+        help="Analyses, separated by commas: codebook, conformal, failure, latent-variance, likelihood, liveness, "
+        "occupancy, pathways, taylor, or all of these; certified, which takes long, is asked for by name. robustq list "
+        "analysers says what each one does.",
     ),
 ]
 Seed = Annotated[
