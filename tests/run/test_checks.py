@@ -64,7 +64,10 @@ def test_an_at_without_a_setting_is_refused() -> None:
         ("taylor@90,taylor@9e1", ["liveness", "taylor@90"]),
         ("taylor@95.0", ["liveness", "taylor"]),
         ("codebook,liveness", ["liveness", "codebook"]),
-        ("all", ["liveness", "codebook", "failure", "latent-variance", "occupancy", "pathways", "taylor"]),
+        (
+            "all",
+            ["liveness", "codebook", "failure", "latent-variance", "likelihood", "occupancy", "pathways", "taylor"],
+        ),
     ],
 )
 def test_a_check_has_one_spelling_and_the_verdict_comes_first(text: str, checks: list[str]) -> None:
