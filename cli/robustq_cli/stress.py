@@ -148,8 +148,8 @@ Decode = Annotated[
         metavar="NAME",
         rich_help_panel=MODELS,
         autocompletion=complete.one_of("nearest", "map"),
-        help="How tokens get their codes: nearest (the nearest code), or map, which also shows a variant NAME@map of "
-        "each model that has a prior: its codes are chosen by distance and prior together.",
+        help="How tokens get their codes: nearest (the nearest code), or map, which also measures a variant NAME@map "
+        "of each model that has a prior: its codes are chosen by distance and prior together.",
     ),
 ]
 ProfileTime = Annotated[

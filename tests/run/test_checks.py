@@ -27,7 +27,7 @@ from robustq.run.load_checks import load_checks
 from robustq.testing import check_analyser
 from stranger_analysers import Answers, Blind, Opinion, Power, register
 
-ALL = ["codebook", "conformal", "failure", "latent-variance", "occupancy", "pathways", "taylor"]
+ALL = ["codebook", "conformal", "failure", "latent-variance", "likelihood", "occupancy", "pathways", "taylor"]
 """What `all` asks for besides the check with a verdict."""
 
 

@@ -502,7 +502,7 @@ def test_codes_have_the_labels_of_their_tokens_and_tokens_their_distances() -> N
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(registry.names("analysers")) - {"certified", "conformal", "failure", "taylor"})
+    "name", sorted(set(registry.names("analysers")) - {"certified", "conformal", "failure", "likelihood", "taylor"})
 )
 def test_a_setting_that_an_analyser_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(RequestError, match="no setting"):
