@@ -12,7 +12,6 @@ from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.seeds import seed_sentences
 from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
-from robustq.report.stress_table import curve_grid
 from robustq.results.overlooked import missed_alerts, overlooked
 from robustq.results.ranking import ranking
 from robustq.results.several_runs import architectures, join
@@ -63,7 +62,7 @@ def page_chapter(
         seeds=seed_sentences(measures[0], _networks(runs)) if measures else [],
         verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
         measures=measures,
-        tables=[curve_grid(run.curves(metric)) for run in runs for metric in run.metrics],
+        tables=[grid for run in runs for grid in run.grids()],
         overlooked=[overlooked(run) for run in runs],
     )
 

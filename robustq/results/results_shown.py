@@ -12,7 +12,6 @@ from robustq.errors import RequestError
 from robustq.report.grid import Grid
 from robustq.report.numbers import plain
 from robustq.report.overview import Overview
-from robustq.report.stress_table import curve_grid
 from robustq.results.analysis import Analysis
 from robustq.results.differences import Differences, compare
 from robustq.results.directory import RunDirectory
@@ -59,7 +58,7 @@ def shown(path: str | os.PathLike[str], what: str | None = None, baseline: str |
 def _stress(directory: Path, baseline: str | None) -> Shown:
     run = Run(directory)
     return Shown(
-        grids=lambda: [curve_grid(run.curves(metric)) for metric in run.metrics],
+        grids=run.grids,
         frame=lambda: tidy_curves(run),
         document=run.summary,
         overview=lambda: stress_overview(run, details=True),

@@ -1,6 +1,5 @@
 """The result of a stress run: its rows, tables, figures and notes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.draws import AUTO
 from robustq.request.names import transferred
+from robustq.results.attacks_together import AttacksTogether
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
@@ -26,14 +26,14 @@ from robustq.results.rows import SMALLER
 from robustq.results.stored import Stored
 from robustq.statistics import curve_intervals, group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
-from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
+from robustq.statistics.masked_gradients import Masked
 from robustq.statistics.over_perturbations import over_perturbations
 from robustq.statistics.raised_scores import raised_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from robustq.report.grid import Sheet
+    from robustq.report.grid import Grid, Sheet
 
 
 class Run(Stored):
@@ -124,24 +124,18 @@ class Run(Stored):
 
     def masked_gradients(self) -> list[Masked]:
         """Where another attack that may change the image no more did a model more harm than its own, beyond chance."""
-        return [suspect for suspect in self._suspects if suspect.certain]
+        return [suspect for suspect in self.attacks.suspects if suspect.certain]
 
     @cached_property
-    def _suspects(self) -> list[Masked]:
-        frame = self._frame
-        return suspects(group_means(frame[frame["metric"] == "dice"]), self._norms, self.models)
-
-    @cached_property
-    def _norms(self) -> dict[str, str]:
-        """For each attack, the measure of its radius; "" if its parameters do not show it."""
-        rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
-        parameters = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
-        attacks = self.asked.get("attacks", {})
-        return {name: next(iter(WITHIN.keys() & parameters.get(name, {}).keys()), "") for name in attacks}
+    def attacks(self) -> AttacksTogether:
+        """What the attacks say together."""
+        volumes = self.document.get("structure_volumes", {}).get("cases", {})
+        return AttacksTogether(self._frame, list(self.asked.get("attacks", {})), self.models, volumes)
 
     def attack_notes(self) -> list[str]:
         """The notes under the figures of attacks."""
-        return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
+        attacks = self.attacks
+        return masking_notes(self.asked, self.metrics, attacks.norms, attacks.suspects, attacks.gradient_free)
 
     def raised_notes(self) -> list[str]:
         """The notes on perturbations that raise Dice above that of the unperturbed cases."""
@@ -192,6 +186,7 @@ class Run(Stored):
             measures_distance=measure.measures_distance,
             data=self.asked["data"]["name"],
             models=self.models,
+            competing=self.attacks.competing,
             averaged=self.averaged,
             perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
             draws=self.level_draws.text,
@@ -217,6 +212,9 @@ class Run(Stored):
             rows = curve_intervals(means, higher_is_better=better)
         else:
             rows = summarise(pd.concat([means, over_perturbations(means, self.averaged)]))
+            if self.attacks.competing:
+                worst = curve_intervals(self.attacks.worst_means(frame, metric), higher_is_better=better)
+                rows = pd.concat([rows, worst], ignore_index=True)
         return DomainCurves(
             name=domain,
             rows=rows,
@@ -258,6 +256,7 @@ class Run(Stored):
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
+            **self.attacks.summary(self.metrics),
             "notes": [
                 *self.attack_notes(),
                 *self.raised_notes(),
@@ -271,6 +270,18 @@ class Run(Stored):
         assert isinstance(json_values, dict)
         return json_values
 
+    def grids(self) -> "list[Grid]":
+        """The tables as cells of text: one for each metric, and one by size where there were attacks."""
+        from robustq.report.size_table import size_grid
+        from robustq.report.stress_table import curve_grid
+
+        grids = [curve_grid(self.curves(metric)) for metric in self.metrics]
+        sizes = self.attacks.by_size
+        if len(sizes):
+            unit = self.document["structure_volumes"]["unit"]
+            grids.append(size_grid(sizes, self.models, self.asked["data"]["name"], unit))
+        return grids
+
     def table(self, metric: str | None = None) -> "Sheet":
         """The models side by side, one section for each perturbation and domain: a rich table (`rich.print` shows it).
 
@@ -282,9 +293,7 @@ class Run(Stored):
         return curve_grid(self.curves(metric)).to_rich()
 
     def _repr_html_(self) -> str:
-        from robustq.report.stress_table import curve_grid
-
-        return in_notebook([curve_grid(self.curves(metric)) for metric in self.metrics])
+        return in_notebook(self.grids())
 
     def plot(self, metric: str | None = None) -> "Figure":
         """A metric against level, a panel for each perturbation and domain: a matplotlib figure (`savefig` writes it).
