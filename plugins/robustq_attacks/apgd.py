@@ -89,11 +89,11 @@ class APGD(AbstractAttack):
         extent = span(case)
         radius = self.norm.radius(level, case.image.numel())
         judge, loss = Judge.of(case, model.spec.answer), LOSSES[self.loss]
-        lowest, highest = room(case, extent) if clip else (None, None)
+        down, up = room(case, extent) if clip else (None, None)
 
         def inside(change: Image) -> Image:
             projected = self.norm.project(change, radius)
-            return projected.clamp(lowest, highest) if clip else projected
+            return projected.clamp(down, up) if clip else projected
 
         def look(change: Image) -> _Point:
             gradient, scores = slope(model, case, case.image + extent * change, loss)

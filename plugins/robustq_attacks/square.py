@@ -73,10 +73,10 @@ class Square(AbstractAttack):
         judge = Judge.of(case, model.spec.answer)
         low, high = bounds(case.image, case.intensity_range) if clip else (None, None)
 
-        def attacked(signs: Float[Tensor, "n c *s"]) -> Image:
+        def attacked(signs: Float[Tensor, "n c *p"]) -> Image:
             return case.image + step * unstacked(case, signs)
 
-        def leads(signs: Float[Tensor, "n c *s"]) -> Float[Tensor, " n"]:
+        def leads(signs: Float[Tensor, "n c *p"]) -> Float[Tensor, " n"]:
             image = attacked(signs).clamp(low, high) if clip else attacked(signs)
             return judge.leads(stack_scores(model, stacked(case, image))).to(signs.device)
 

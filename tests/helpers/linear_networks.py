@@ -55,3 +55,16 @@ def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
     limits = torch.tensor([[0.0, 4.0], [-1.0, 1.0]]).double()[:channels]
     case = replace(case_of(noise(channels, 7, 6), mask, ignored=~counted), intensity_range=limits)
     return case, direction, linear(kernel, "sigmoid")
+
+
+class Less(nn.Module):
+    """Takes 1 from every score."""
+
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores - 1
+
+
+def one_right_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
+    """As `one_voxel`, with a network that stays right whatever an attack does: its scores are near -1."""
+    case, direction, _ = one_voxel(channels)
+    return case, direction, linear(1e-3 * direction[:, 2:5, 1:4][None], "sigmoid", activation=Less())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
-from linear_networks import case_of, generator, linear, one_voxel
+from linear_networks import case_of, generator, linear, one_right_voxel, one_voxel
 from networks import noise, small, with_patch
 from robustq.draws.by_name import load_attacks
 from robustq.errors import RequestError
@@ -78,12 +78,10 @@ def test_a_wrong_voxel_counts_no_more_in_the_masked_loss() -> None:
 
 @pytest.mark.parametrize("loss", ["ce", "masked", "js"])
 def test_a_linear_model_is_attacked_to_the_optimum_whatever_the_loss(loss: str) -> None:
-    case, direction, model = one_voxel()
+    case, direction, model = one_right_voxel()
     change = APGD(loss=loss)(case, 3.0, generator(), model).image - case.image
     epsilon = 0.03 * torch.tensor([4.0, 2.0]).view(2, 1, 1)
     touched = direction != 0
-    if loss == "masked" and change.equal(torch.zeros_like(change)):
-        pytest.fail("the voxel was wrong from the start, so the case tests nothing")
     torch.testing.assert_close(change[touched], (epsilon * direction.sign())[touched], rtol=0, atol=1e-6)
 
 
@@ -97,7 +95,7 @@ def test_in_l2_a_linear_model_is_attacked_to_the_optimum_its_normalised_gradient
 @pytest.mark.parametrize("quantise", ["none", "8x4"])
 def test_it_is_at_least_as_strong_as_pgd_of_as_many_steps(quantise: str) -> None:
     model, wins = small(quantise, seed=2).eval(), []
-    for seed in range(6):
+    for seed in range(3):
         image = noise(1, 16, 16, seed=seed)
         case = case_of(image, masks(model(image[None]).detach(), "softmax", 1)[0])  # right everywhere
         judge = Judge.of(case, "softmax")
