@@ -58,6 +58,11 @@ class AbstractAttack(ABC):
         """Number of passes with gradient that a draw takes. A user is told their sum before a long run."""
         return 1
 
+    @property
+    def queries(self) -> int:
+        """Number of passes without gradient that a draw takes."""
+        return 0
+
     def __call__(
         self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool = False
     ) -> Case:
@@ -85,7 +90,8 @@ class AbstractAttack(ABC):
         """The quantities that the level stands for, such as a radius; a list where channels differ.
 
         An L-inf radius is called `epsilon`, and the radius of an L2 ball `rms`. By these names, attacks are compared
-        with attacks that are allowed no more.
+        with attacks that are allowed no more. An attack that follows no gradient names its `queries`: if it does more
+        harm than those that follow one, their gradients are masked.
         """
 
 

@@ -38,7 +38,8 @@ Attack = Annotated[
         metavar="NAME",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.one_item("attacks"),
-        help="One attack: fgsm, pgd, segpgd or bpda. pgd@l2 bounds the whole change (L2) instead of each value.",
+        help="One attack: fgsm, pgd, segpgd, bpda, apgd or square. pgd@l2 bounds the whole change (L2) instead of each "
+        "value.",
     ),
 ]
 Below = Annotated[
@@ -118,7 +119,8 @@ def minimal(
     if json:
         console.print_json(minimal_run.summary())
     else:
-        console.print_table(minimal_run.grid().to_rich())
+        for grid in minimal_run.grids():
+            console.print_table(grid.to_rich())
         console.say(f"Rows and summary are in {target}.")
     draw_figures(target, figure_request)
     console.say_remarks(minimal_run.data_remarks)

@@ -33,8 +33,9 @@ Attacks = Annotated[
         metavar="NAMES",
         rich_help_panel=PERTURBATIONS,
         autocompletion=complete.several_items("attacks"),
-        help="Attacks, separated by commas: fgsm, pgd, segpgd, bpda. pgd@l2 bounds the whole change (L2) instead of "
-        "each value, pgd@40 takes 40 steps, pgd@l2-40 does both.",
+        help="Attacks, separated by commas: fgsm, pgd, segpgd, bpda, apgd, and square, which follows no gradient. "
+        "pgd@l2 bounds the whole change (L2) instead of each value, pgd@40 takes 40 steps, pgd@l2-40 does both; "
+        "square@queries=200 takes 200 passes.",
     ),
 ]
 TransferFrom = Annotated[

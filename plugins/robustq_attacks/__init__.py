@@ -1,1 +1,1 @@
-"""Attacks that follow the gradient of the loss on the dense output."""
+"""Attacks on the dense output: along the gradient of a loss on it, and by queries alone."""

@@ -11,7 +11,8 @@ from robustq.dataset import Case
 from robustq.draws.intensity import bounds
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
-from robustq_attacks.gradient import Weigh, loss_gradient
+from robustq_attacks.gradient import loss_gradient
+from robustq_attacks.losses import Loss, cross_entropy
 from robustq_attacks.norm import AbstractNorm, shares, span
 from robustq_attacks.settings import DEFAULT, parse_norm_and_steps, setting
 
@@ -54,7 +55,7 @@ class Ascent:
         model: Segmenter,
         *,
         clip: bool,
-        weigh: Callable[[int], Weigh | None] = lambda step: None,
+        loss: Callable[[int], Loss] = lambda step: cross_entropy,
     ) -> Image:
         """The image after the last step.
 
@@ -64,17 +65,17 @@ class Ascent:
             generator: generator that draws the start, uniformly from the ball.
             model: model that is attacked.
             clip: whether all values must stay in the intensity range.
-            weigh: function from the number of a step (1 for the first) to the function that weighs its voxels, or None.
+            loss: function from the number of a step (1 for the first) to the loss that it increases.
         """
         extent = span(case)
         radius = self.norm.radius(level, case.image.numel())
         # A channel without a range cannot change, and must not use up a part of the ball.
         change = self.norm.start(case.image.shape, radius, generator).to(case.image) * (extent > 0)
-        lowest, highest = _room(case, extent) if clip else (None, None)
+        lowest, highest = room(case, extent) if clip else (None, None)
         for step in range(1, self.steps + 1):
             if clip:
                 change = change.clamp(lowest, highest)
-            gradient = extent * loss_gradient(model, case, case.image + extent * change, weigh(step))
+            gradient = extent * loss_gradient(model, case, case.image + extent * change, loss(step))
             change = self.norm.project(change + STEP * radius * self.norm.steepest(gradient), radius)
         return case.image + extent * change
 
@@ -84,7 +85,7 @@ class Ascent:
         return {**ball, "steps": float(self.steps), "step": STEP}
 
 
-def _room(case: Case, extent: Float[Tensor, "c *o"]) -> tuple[Image, Image]:
+def room(case: Case, extent: Float[Tensor, "c *o"]) -> tuple[Image, Image]:
     """How far each value may go down and up, in shares of its channel's range; nowhere without a range."""
     low, high = bounds(case.image, case.intensity_range)
     safe = extent.where(extent > 0, 1)

@@ -1,12 +1,11 @@
-"""The gradient of a case's loss with respect to its image."""
+"""The gradient of a case's loss with respect to its image, and the class scores that it begins at."""
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from robustq.data.slices import from_slices, to_slices
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.model.predict import BATCH
@@ -14,16 +13,32 @@ from robustq.model.segmenter import Segmenter
 from robustq.model.windows import class_scores
 from robustq.shapes import Image
 from robustq_attacks.entropy import voxel_losses, wrong_voxels
+from robustq_attacks.judge import stacked, unstacked
+from robustq_attacks.losses import Loss, cross_entropy
 
 _SLICES = 16
 """Slices in one pass. The number is fixed: it affects how sums are rounded, and so the signs of gradients."""
 
-Weigh = Callable[[Bool[Tensor, "b o *s"]], Float[Tensor, "b o *s"]]
-"""A function from the wrong voxels to the weight of each voxel's loss."""
+
+class Slope(NamedTuple):
+    """A model's loss around an image.
+
+    Attributes:
+        gradient: the gradient of the loss at the image, up to a positive factor.
+        scores: class scores of the image; of the stack of its slices where a volume is read slice by slice.
+    """
+
+    gradient: Image
+    scores: Float[Tensor, "n classes *s"]
 
 
-def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh | None = None) -> Image:
-    """The gradient at an image of the weighted sum of voxel losses against the case's truth, up to a positive factor.
+def loss_gradient(model: Segmenter, case: Case, image: Image, loss: Loss = cross_entropy) -> Image:
+    """The gradient that `slope` gives."""
+    return slope(model, case, image, loss).gradient
+
+
+def slope(model: Segmenter, case: Case, image: Image, loss: Loss = cross_entropy) -> Slope:
+    """The gradient at an image of the sum of voxel losses against the case's truth, up to a positive factor.
 
     Its largest value is 1 or -1, or all values are 0. Ignored voxels do not count. A 2D model reads a volume slice by
     slice, and the loss is that of the volume; of a model with a patch it is that of its answer by sliding window. The
@@ -33,20 +48,30 @@ def loss_gradient(model: Segmenter, case: Case, image: Image, weigh: Weigh | Non
         model: the model, in evaluation mode.
         case: the prepared case; its own image is not used.
         image: image at which the gradient is taken, (C, *S).
-        weigh: function that weighs the voxels; None gives all the same weight.
+        loss: what is increased at each voxel.
 
     Raises:
         RequestError: the network gives no gradient, or one that is not finite.
     """
     truth = case.truth
     ignored = torch.zeros_like(truth[0]) if case.ignored is None else case.ignored
-    if case.slice_axis is None:
-        return _largest_one(_gradient(model, image[None], truth[None], ignored[None], weigh)[0], case)
-    stacks = (to_slices(volume, case.slice_axis).split(_SLICES) for volume in (image, truth, ignored[None]))
-    gradients = [
-        _gradient(model, images, masks, left_out[:, 0], weigh) for images, masks, left_out in zip(*stacks, strict=True)
+    stacks = (stacked(case, volume).split(_SLICES) for volume in (image, truth, ignored[None]))
+    slopes = [
+        _slope(model, images, masks, left_out[:, 0], loss) for images, masks, left_out in zip(*stacks, strict=True)
     ]
-    return _largest_one(from_slices(torch.cat(gradients), case.slice_axis), case)
+    gradient, scores = (torch.cat(parts) for parts in zip(*slopes, strict=True))
+    return Slope(_largest_one(unstacked(case, gradient), case), scores)
+
+
+def stack_scores(model: Segmenter, images: Float[Tensor, "n c *s"]) -> Float[Tensor, "n classes *s"]:
+    """The class scores of a stack of images, without a gradient."""
+    with torch.no_grad():
+        return torch.cat([_scores(model, part) for part in images.split(_SLICES)])
+
+
+def _scores(model: Segmenter, images: Tensor) -> Tensor:
+    # The number of windows in a pass is fixed, as that of slices is.
+    return class_scores(model, images, batch_size=BATCH[model.spec.dims]).scores
 
 
 def _largest_one(gradient: Float[Tensor, "c *s"], case: Case) -> Image:
@@ -60,23 +85,23 @@ def _largest_one(gradient: Float[Tensor, "c *s"], case: Case) -> Image:
     return (gradient / largest.where(largest > 0, 1)).to(case.image)
 
 
-def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, weigh: Weigh | None) -> Tensor:
-    """The gradient in float64, with its true size, so that gradients of several slices can be compared.
+def _slope(
+    model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, loss: Loss
+) -> tuple[Float[Tensor, "n c *s"], Float[Tensor, "n classes *s"]]:
+    """The gradient in float64, with its true size, so that gradients of several slices can be compared; the scores.
 
     If a network is sure of every voxel, the gradient at its scores can be too small for float32. So it is computed in
     float64 at the scores, divided by its largest value before it passes the network, and multiplied by it afterwards.
     """
     inputs = images.detach().requires_grad_()
-    # The number of windows in a pass is fixed, as that of slices is.
-    scores = class_scores(model, inputs, batch_size=BATCH[model.spec.dims]).scores
+    scores = _scores(model, inputs)
     device = scores.device
     wide = scores.detach().double().requires_grad_()
     truth = truth.to(device)
-    losses = voxel_losses(wide, truth, model.spec.answer)
-    if weigh is not None:
-        losses = losses * weigh(wrong_voxels(wide.detach(), truth, model.spec.answer))
-    weighted = losses * ~ignored.to(device).unsqueeze(1)
-    (at_scores,) = torch.autograd.grad(weighted.sum(), wide)
+    wrong = wrong_voxels(wide.detach(), truth, model.spec.answer)
+    losses = loss(voxel_losses(wide, truth, model.spec.answer), wrong)
+    counted = losses * ~ignored.to(device).unsqueeze(1)
+    (at_scores,) = torch.autograd.grad(counted.sum(), wide)
     largest = at_scores.abs().amax()
     safe = largest.where(largest > 0, 1)
     gradient = None
@@ -93,6 +118,6 @@ def _gradient(model: Segmenter, images: Tensor, truth: Tensor, ignored: Tensor, 
     if gradient is None:
         raise RequestError(
             "no gradient of this network's output reaches its input (it detaches its output, or runs without grad): "
-            "use noise, or an attack that needs no gradient"
+            "use noise, or the attack square, which needs no gradient"
         )
-    return gradient.double() * safe.to(gradient.device)
+    return gradient.double() * safe.to(gradient.device), scores.detach()

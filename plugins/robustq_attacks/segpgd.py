@@ -11,7 +11,7 @@ from robustq.dataset import Case
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.ascent import Ascent
-from robustq_attacks.gradient import Weigh
+from robustq_attacks.losses import Loss
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ class SegPGD(AbstractAttack):
         """One pass for each step."""
         return self.ascent.steps
 
-    def weigh(self, step: int) -> Weigh:
-        """The function that weighs the voxels in a step; 1 is the first step."""
+    def loss(self, step: int) -> Loss:
+        """The loss that a step increases; 1 is the first step."""
         share = (step - 1) / (2 * self.ascent.steps)
 
-        def weights(wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
-            return torch.where(wrong, share, 1 - share)
+        def weighed(entropies: Float[Tensor, "b o *s"], wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
+            return entropies * torch.where(wrong, share, 1 - share)
 
-        return weights
+        return weighed
 
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
-        return self.ascent(case, level, generator, model, clip=clip, weigh=self.weigh)
+        return self.ascent(case, level, generator, model, clip=clip, loss=self.loss)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
         """Parameters of the ball; `steps`, and `step` in radii."""

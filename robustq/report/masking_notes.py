@@ -1,18 +1,22 @@
 """Notes under the figures of attacks; they warn where an attack makes a model look too robust."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from robustq.report.numbers import count, listed, number, percent
 from robustq.request.draws import Draws
-from robustq.statistics.masked_gradients import MATTERS, Masked, rivals
+from robustq.statistics.masked_gradients import MATTERS, Masked, overruled, rivals
 
 MASKED = "Masked gradients make a model look robust, because its own gradients mislead the attack."
 """Printed once, before the result of the check for masked gradients."""
 
 
 def masking_notes(
-    asked: Mapping[str, Any], metrics: Sequence[str], norms: Mapping[str, str], found: Sequence[Masked]
+    asked: Mapping[str, Any],
+    metrics: Sequence[str],
+    norms: Mapping[str, str],
+    found: Sequence[Masked],
+    gradient_free: Collection[str] = (),
 ) -> list[str]:
     """The notes under the figures of attacks.
 
@@ -21,6 +25,7 @@ def masking_notes(
         metrics: metrics of the run.
         norms: as in `suspects`.
         found: what `suspects` gave.
+        gradient_free: as in `suspects`.
     """
     attacks = asked.get("attacks", {})
     if not attacks:
@@ -41,21 +46,26 @@ def masking_notes(
         )
     if "dice" not in metrics:
         return [*notes, f"{MASKED} This was not checked: the check needs the metric dice."]
-    if asked["transfer_from"] is None and not any(True for _ in rivals(norms, ())):
+    if asked["transfer_from"] is None and not any(True for _ in rivals(norms, (), gradient_free)):
         return [
             *notes,
             f"{MASKED} This was not checked: the check needs a second model, or a second attack whose strength is "
             "measured in the same way.",
         ]
     if not found:
+        untried = "" if gradient_free else " An attack that follows no gradient was not tried: square is one."
         return [
             *notes,
             f"{MASKED} No sign of this was found: at the same level, over the cases of all domains together, no other "
             "attack that may change the image as much or less, made for this model or for another, leaves a Dice more "
             f"than {MATTERS:g} below the Dice under the model's own attack. This is no proof: a better attack could "
-            "still do more harm.",
+            f"still do more harm.{untried}",
         ]
-    sentences = []
+    beaten = overruled(found, norms, gradient_free)
+    sentences = [
+        _overruled_sentence(model, [suspect for suspect in beaten if suspect.model == model])
+        for model in dict.fromkeys(suspect.model for suspect in beaten)
+    ]
     for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in found):
         levels = [suspect for suspect in found if (suspect.attack, suspect.model) == (attack, model)]
         sentences.append(_sentence(model, attack, [suspect for suspect in levels if suspect.certain] or levels))
@@ -79,9 +89,23 @@ def _draw_notes(attacks: Mapping[str, Draws], asked: Draws) -> list[str]:
         begins = "begins" if len(drawn) == 1 else "begin"
         notes.append(
             f"{listed(drawn)} {begins} at a random point in each draw: the figures are means over these starting "
-            "points. A real attacker would keep the worst one, and Dice would be lower than this mean."
+            "points. A real attacker would keep the worst one, and Dice would be lower than this mean, as the line "
+            "worst shows where the run has several attacks or draws."
         )
     return notes
+
+
+def _overruled_sentence(model: str, beaten: Sequence[Masked]) -> str:
+    """The note on a model that an attack without gradients harms more than every attack that follows one."""
+    worst = min(beaten, key=lambda suspect: suspect.stronger - suspect.direct)
+    levels = listed([percent(level) for level in sorted({suspect.level for suspect in beaten})])
+    attacks = listed(list(dict.fromkeys(suspect.attack for suspect in beaten)))
+    return (
+        f"{worst.rival} follows no gradient, and it lowers the Dice of {model} at {levels} clearly more than {attacks} "
+        f"(at {percent(worst.level)}, mean Dice over all cases is {number(worst.stronger)} instead of "
+        f"{number(worst.direct)}). So the gradients of {model} are masked, and the figures under {attacks} are not to "
+        "be believed."
+    )
 
 
 def _sentence(model: str, attack: str, suspects: Sequence[Masked]) -> str:

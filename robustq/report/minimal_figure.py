@@ -25,7 +25,7 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
     The band is the Clopper-Pearson interval of the share at each level by itself.
 
     Args:
-        groups: one row for each model and group: its `level`, the mean over its cases, and whether one is `censored`.
+        groups: one row for each model and group: its `level`, the median over its cases, and whether it is `censored`.
         about: what was searched and on what data.
         threshold: the Dice below which a case fails.
     """
@@ -33,8 +33,8 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
     for place, (model, of_model) in enumerate(groups.groupby("model", sort=False)):
         style = line_style(place)
         levels = of_model["level"].to_numpy(float)
-        # Who holds at the largest level falls at none.
-        fallen = np.where(of_model["censored"].astype(bool) & (levels >= MOST), np.inf, levels)
+        # All searches end at the same level, so that the share that holds is the Kaplan-Meier curve.
+        fallen = np.where(of_model["censored"].astype(bool), np.inf, levels)
         level = np.unique([0.0, *levels, MOST])
         holding = np.array([(fallen > at).sum() for at in level])
         low, high = _interval(holding, len(fallen))
@@ -59,7 +59,7 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
     legend_below(figure, [*panel.lines, band_handle(band)])
     figure.set_label(
         f"Share of patients whose Dice is not below {threshold:g} up to a level, higher is better; band: {band}, "
-        "Clopper-Pearson, at each level by itself; a patient with several cases falls at their mean level"
+        "Clopper-Pearson, at each level by itself; a patient with several cases falls at their median level"
     )
     return figure
 

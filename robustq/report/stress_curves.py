@@ -47,6 +47,8 @@ class StressCurves:
         models: names of the models, in the order of the lines.
         perturbations: for each perturbation or attack, its transfers: the name in the rows, and the model that the
             attack was made for.
+        competing: for `worst` and `worst@l2`, the attacks and transfers of which each image's worst answer is taken;
+            their rows have the interval of the mean as `low` and `high`.
         averaged: the perturbations whose mean is in the rows under the name "all"; empty if there is none.
         draws: the number of draws in words; "" where no level is above 0.
         missing: the policy for missed structures.
@@ -65,6 +67,7 @@ class StressCurves:
     data: str
     models: Sequence[str]
     perturbations: Mapping[str, Mapping[str, str]]
+    competing: Mapping[str, Sequence[str]]
     averaged: Sequence[str]
     draws: str
     missing: str

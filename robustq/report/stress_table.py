@@ -8,8 +8,9 @@ import pandas as pd
 
 from robustq.metric import reference_of
 from robustq.report.grid import Grid
-from robustq.report.numbers import NO_ANSWER_NOTE, count, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.numbers import NO_ANSWER_NOTE, count, listed, mean_sd, median_iqr, missed_text, number, percent
 from robustq.report.stress_curves import DomainCurves, StressCurves
+from robustq.request.names import is_transferred
 from robustq.statistics import audc, retention
 from robustq.statistics.group_means import answered_means
 from robustq.statistics.robustness_differences import ALL
@@ -36,26 +37,35 @@ def curve_grid(curves: StressCurves) -> Grid:
     infinite = bool(np.isinf(rows["mean"].to_numpy(float)).any())
     # If misses are left out, levels can have different samples, and a curve over them has no meaning.
     # The mean over perturbations has its own sample, the groups that have a value everywhere.
-    single = [domain.rows[domain.rows["perturbation"] != ALL] for domain in curves.domains]
+    derived = [ALL, *curves.competing]
+    single = [domain.rows[~domain.rows["perturbation"].isin(derived)] for domain in curves.domains]
     answered = [rows[rows["unanswered"] == 0] for rows in single]
     same_sample = all(rows["groups"].nunique() <= 1 for rows in answered)
     curve_figures = curves.is_share and len(levels) > 1 and same_sample and not curves.level_names
     header = ["model", *(curves.level_text(level) for level in levels)]
     header += ["retention", "AUDC"] if curve_figures else []
     sections = []
-    for perturbation, transfers in curves.perturbations.items():
-        for name in (perturbation, *transfers):
-            for domain in curves.domains:
-                lines = list(_lines(curves, domain, name, infinite, curve_figures))
-                if lines:
-                    sections.append((", ".join(filter(None, (name, domain.title))), lines))
-    for domain in curves.domains if curves.averaged else []:
-        lines = list(_lines(curves, domain, ALL, infinite, curve_figures))
-        name = f"all: mean over {len(curves.averaged)} perturbations"
-        sections.append((", ".join(filter(None, (name, domain.title))), lines))
+    for name, title in _parts(curves):
+        for domain in curves.domains:
+            lines = list(_lines(curves, domain, name, infinite, curve_figures))
+            if lines:
+                sections.append((", ".join(filter(None, (title, domain.title))), lines))
     notes = [*_reading(curves, infinite, curve_figures, max(levels)), *_little(curves, curve_figures), *curves.notes]
     heads = [*curves.heads, *(domain.about for domain in curves.domains if domain.about)]
     return Grid(_title(curves, infinite), [*header, "codes in use"], sections, notes, heads)
+
+
+def _parts(curves: StressCurves) -> Iterator[tuple[str, str]]:
+    """The parts of the table in their order: the name in the rows, and the title. The worst answers stand first of the
+    attacks."""
+    worst = list(curves.competing)
+    for perturbation, transfers in curves.perturbations.items():
+        if any(perturbation in shown for shown in curves.competing.values()):
+            yield from ((name, f"{name} of all attacks") for name in worst)
+            worst = []
+        yield from ((name, name) for name in (perturbation, *transfers))
+    if curves.averaged:
+        yield ALL, f"all: mean over {len(curves.averaged)} perturbations"
 
 
 def _title(curves: StressCurves, infinite: bool) -> str:
@@ -84,7 +94,10 @@ def _lines(
             continue
         digits = 2 if curves.unit else 3
         # A target can be out of reach for all cases.
-        cell_at = {row["level"]: _cell(row, digits, infinite, curves) for row in curve.to_dict("records")}
+        records = {row["level"]: row for row in curve.to_dict("records")}
+        cell_at = {level: _cell(row, digits, infinite, curves) for level, row in records.items()}
+        if perturbation in curves.competing:
+            cell_at = {level: f"{cell} {_interval(records[level], digits)}" for level, cell in cell_at.items()}
         cells = [cell_at.get(level, "–") for level in shown]
         if curve_figures:
             means, levels = answered_means(curve), curve["level"].to_numpy(float)
@@ -100,6 +113,10 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, curves: Stre
     # Where a target is out of reach for some cases, a column has a sample of its own.
     fewer = f" ({count(row['groups'], 'group')})" if curves.level_names and row["groups"] < curves.most_groups else ""
     return text + missed_text(row["missed"], curves.measures_distance, row["unanswered"]) + fewer
+
+
+def _interval(row: Mapping[Hashable, Any], digits: int) -> str:
+    return f"[{number(row['low'], digits)}, {number(row['high'], digits)}]"
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:
@@ -125,6 +142,13 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
         notes.append(
             "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
             f"them. {weighed}, so it ranks models only for this choice of perturbations and levels."
+        )
+    for name, shown in curves.competing.items():
+        attacks = listed([attack for attack in shown if not is_transferred(attack)])
+        notes.append(
+            f"{name}: for each image, the answer with the lowest Dice (mean over labels), of all draws of {attacks}, "
+            "transfers included; in brackets the 95 % interval of the mean over groups. A stronger attack could do "
+            "more harm."
         )
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
         notes.append(

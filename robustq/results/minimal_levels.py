@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,14 @@ import pandas as pd
 from robustq.report.grid import Grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import count, draws_per_level, number, percent, plain
+from robustq.report.sign_test_table import sign_test_grid
 from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
 from robustq.results.stored import Stored
 from robustq.statistics.group_means import describe
+from robustq.statistics.median_interval import median_interval
+from robustq.statistics.paired_tests import holm
+from robustq.statistics.sign_test import sign_test
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +29,9 @@ METRIC = "minimal_level"
 
 MOST = 100.0
 """The largest level, in percent; a search goes no further."""
+
+MORE = f"> {MOST:g}"
+"""Stands for a level above the largest one."""
 
 STEPS = tuple(MOST * step / 10 for step in range(1, 11))
 """Levels tried before bisection, because Dice can rise again with the level, as under JPEG-like compression."""
@@ -86,9 +94,35 @@ class MinimalLevels(Stored):
         return self._rows[self._rows["status"] == NO_ANSWER]
 
     def by_group(self) -> pd.DataFrame:
-        """Mean level over the cases of each group (100 for a censored case), and whether one of them is censored."""
-        grouped = self.to_frame().groupby(["model", "group"], sort=False, as_index=False)
-        return grouped.agg(level=("level", "mean"), censored=("censored", "any"))
+        """Median level over the cases of each group, and whether it is censored; its level is then 100.
+
+        A censored case counts as infinite, so the median of a group can be censored although some of its cases are not.
+        """
+        cases = self.to_frame()
+        infinite = cases.assign(level=cases["level"].where(~cases["censored"].astype(bool), np.inf))
+        medians = infinite.groupby(["model", "group"], sort=False, as_index=False)["level"].median()
+        censored = np.isinf(medians["level"])
+        return medians.assign(level=medians["level"].where(~censored, MOST), censored=censored)
+
+    def pairs(self) -> pd.DataFrame:
+        """For each pair of models, in how many groups each one holds up to a larger level, and the exact sign test.
+
+        Returns:
+            model, other, `model_larger`, `other_larger`, `ties`, `p` and `p_holm`, corrected over all pairs. A tie is a
+            group with equal levels, or one that is censored for both models.
+        """
+        groups = self.by_group()
+        fallen = groups.assign(level=_fallen(groups)).pivot(index="group", columns="model", values="level")
+        pairs = list(combinations([model for model in self.models if model in fallen], 2))
+        tests = [sign_test(fallen[one].to_numpy(float), fallen[other].to_numpy(float)) for one, other in pairs]
+        columns = ["model", "other", "model_larger", "other_larger", "ties", "p"]
+        table = pd.DataFrame([[*pair, *test] for pair, test in zip(pairs, tests, strict=True)], columns=columns)
+        return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+    def grids(self) -> list[Grid]:
+        """The table of the levels; with several models, that of their pairs too."""
+        pairs = self.pairs()
+        return [self.grid(), sign_test_grid(pairs, self.asked["perturbation"])] if len(pairs) else [self.grid()]
 
     def grid(self) -> Grid:
         """Median and quartiles over groups, one line for each model, with the notes needed to read them."""
@@ -97,13 +131,13 @@ class MinimalLevels(Stored):
         for model, groups in self.by_group().groupby("model", sort=False):
             searched = cases[cases["model"] == model]
             at_once, never = (searched["level"] == 0).sum(), searched["censored"].sum()
-            lines.append([str(model), _spread(groups), str(at_once), str(never)])
+            lines.append([str(model), _spread(groups), _interval(groups), str(at_once), str(never)])
         asked = self.asked
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
             f"{asked['data']['name']}: median (quartiles) over {count(cases['group'].nunique(), 'group')}"
         )
-        return Grid(title, ["model", "level", "at once", "never"], [("", lines)], self.notes())
+        return Grid(title, ["model", "level", "95 % interval", "at once", "never"], [("", lines)], self.notes())
 
     def plot(self) -> "Figure":
         """The share of patients that hold at each level: a matplotlib figure (`savefig` writes it)."""
@@ -113,7 +147,7 @@ class MinimalLevels(Stored):
         return minimal_figure(self.by_group(), about, self.asked["threshold"])
 
     def _repr_html_(self) -> str:
-        return in_notebook([self.grid()])
+        return in_notebook(self.grids())
 
     def notes(self) -> list[str]:
         """Notes on how to read the figures, on models and on the sample."""
@@ -142,13 +176,16 @@ class MinimalLevels(Stored):
         aimed = aimed if is_one_of("attacks", self.asked["perturbation"]) else []
         return [
             *remarks_on_models,
-            "level: the median over groups (patients), with the quartiles in brackets.",
+            "level: the median over groups (patients), with the quartiles in brackets; a group's level is the median "
+            "of its cases.",
+            f"95 % interval: of the median, exact, from the order of the groups' levels; {MORE} where its upper end "
+            "is not reached by the search. It needs 6 groups.",
             f"The search goes up in steps of {STEPS[0]:g} percentage points until mean Dice is below the threshold. "
             f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
             f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level([self.asked['draws']])}.",
             "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
-            f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. Their "
-            f"level counts as {percent(MOST)}, and figures that depend on this are marked ≥ (at least).",
+            f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. It is only "
+            "known that their level is larger, and figures that depend on this are marked ≥ (at least).",
             *aimed,
             *(moved if absent else []),
             *left_out,
@@ -167,6 +204,7 @@ class MinimalLevels(Stored):
             "models": {
                 str(model): _described(groups) for model, groups in self.by_group().groupby("model", sort=False)
             },
+            "pairs": self.pairs().to_dict("records"),
             "cases": self.to_frame().astype(object).to_dict("records"),
             "failures": self.failures,
             "no_answer": self._unanswered[["model", "case", "reason"]].to_dict("records"),
@@ -185,16 +223,29 @@ def _described(groups: pd.DataFrame) -> dict[str, Any]:
     """
     censored = groups["censored"].astype(bool)
     lower = describe(groups["level"].to_numpy(float))._asdict()
-    upper = describe(groups["level"].where(~censored, np.inf).to_numpy(float))._asdict()
+    upper = describe(_fallen(groups))._asdict()
     at_least = [name for name in ("mean", "median", "q1", "q3") if lower[name] != upper[name]] if censored.any() else []
     sd = np.nan if censored.any() else lower["sd"]
-    return {**lower, "sd": sd, "censored": int(censored.sum()), "at_least": at_least}
+    interval = dict(zip(("median_low", "median_high"), median_interval(_fallen(groups)), strict=True))
+    return {**lower, "sd": sd, **interval, "censored": int(censored.sum()), "at_least": at_least}
+
+
+def _fallen(groups: pd.DataFrame) -> np.ndarray:
+    """The level at which each group fell; infinite for a censored one."""
+    return groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float)
+
+
+def _interval(groups: pd.DataFrame) -> str:
+    """The interval of the median; – for too few groups."""
+    low, high = median_interval(_fallen(groups))
+    ends = [MORE if np.isinf(end) else number(end, 2) for end in (low, high)]
+    return "–" if np.isnan(low) else f"{ends[0]} to {ends[1]}"
 
 
 def _spread(groups: pd.DataFrame) -> str:
     """Median and quartiles of levels; ≥ marks a figure that would grow if the levels of censored cases grew."""
     lower = describe(groups["level"].to_numpy(float))
-    upper = describe(groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float))
+    upper = describe(_fallen(groups))
     median, q1, q3 = (
         ("" if low == high else "≥ ") + number(low, 2)
         for low, high in zip((lower.median, lower.q1, lower.q3), (upper.median, upper.q1, upper.q3), strict=True)

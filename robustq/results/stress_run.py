@@ -1,6 +1,5 @@
 """The result of a stress run: its rows, tables, figures and notes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.draws import AUTO
 from robustq.request.names import transferred
 from robustq.results.agreement_figures import AgreementFigures
+from robustq.results.attacks_together import AttacksTogether
 from robustq.results.codes_in_use import CodesInUse, codes_in_use
 from robustq.results.curve_records import curve_records
 from robustq.results.domains import Domains
@@ -31,7 +31,7 @@ from robustq.results.severity_scale import SeverityScale
 from robustq.results.stored import Stored
 from robustq.statistics import curve_intervals, group_means, summarise
 from robustq.statistics.invented_labels import Invented, invented
-from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
+from robustq.statistics.masked_gradients import Masked
 from robustq.statistics.over_perturbations import over_perturbations
 from robustq.statistics.raised_scores import raised_scores
 
@@ -204,24 +204,18 @@ class Run(Stored):
 
     def masked_gradients(self) -> list[Masked]:
         """Where another attack that may change the image no more did a model more harm than its own, beyond chance."""
-        return [suspect for suspect in self._suspects if suspect.certain]
+        return [suspect for suspect in self.attacks.suspects if suspect.certain]
 
     @cached_property
-    def _suspects(self) -> list[Masked]:
-        frame = self._frame
-        return suspects(group_means(frame[frame["metric"] == "dice"]), self._norms, self.models)
-
-    @cached_property
-    def _norms(self) -> dict[str, str]:
-        """For each attack, the measure of its radius; "" if its parameters do not show it."""
-        rows = self._frame[self._frame["level"] > 0].drop_duplicates("perturbation")
-        parameters = dict(zip(rows["perturbation"], map(json.loads, rows["parameters"]), strict=True))
-        attacks = self.asked.get("attacks", {})
-        return {name: next(iter(WITHIN.keys() & parameters.get(name, {}).keys()), "") for name in attacks}
+    def attacks(self) -> AttacksTogether:
+        """What the attacks say together."""
+        volumes = self.document.get("structure_volumes", {}).get("cases", {})
+        return AttacksTogether(self._frame, list(self.asked.get("attacks", {})), self.models, volumes)
 
     def attack_notes(self) -> list[str]:
         """The notes under the figures of attacks."""
-        return masking_notes(self.asked, self.metrics, self._norms, self._suspects)
+        attacks = self.attacks
+        return masking_notes(self.asked, self.metrics, attacks.norms, attacks.suspects, attacks.gradient_free)
 
     def raised_notes(self) -> list[str]:
         """The notes on perturbations that raise Dice above that of the unperturbed cases."""
@@ -275,6 +269,7 @@ class Run(Stored):
             measures_distance=measure.measures_distance,
             data=self.asked["data"]["name"],
             models=self.models,
+            competing=self.attacks.competing,
             averaged=self.averaged,
             perturbations={name: {transferred(name, source): source for source in sources[name]} for name in asked},
             draws=self.level_draws.text,
@@ -303,6 +298,9 @@ class Run(Stored):
             rows = curve_intervals(means, higher_is_better=better)
         else:
             rows = summarise(pd.concat([means, over_perturbations(means, self.averaged)]))
+            if self.attacks.competing:
+                worst = curve_intervals(self.attacks.worst_means(frame, metric), higher_is_better=better)
+                rows = pd.concat([rows, worst], ignore_index=True)
         return DomainCurves(
             name=domain,
             rows=rows,
@@ -346,6 +344,7 @@ class Run(Stored):
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
             **({} if self.agreement is None else self.agreement.document()),
+            **self.attacks.summary(self.metrics),
             "notes": [
                 *self.heads,
                 *self.attack_notes(),
@@ -378,12 +377,18 @@ class Run(Stored):
         return [*(curve_grid(self.curves(metric)) for metric in self.metrics), *self.grids_beside()]
 
     def grids_beside(self, *, highest: bool = False) -> "list[Grid]":
-        """The tables that only a run without labels has, and that of image quality, if it was measured.
+        """The tables that only a run without labels has, that by size where there were attacks, and that of quality.
 
         Args:
             highest: whether those of a run without labels show the highest level alone.
         """
+        from robustq.report.size_table import size_grid
+
         grids = [] if self.agreement is None else self.agreement.grids(highest=highest)
+        sizes = self.attacks.by_size
+        if len(sizes):
+            unit = self.document["structure_volumes"]["unit"]
+            grids.append(size_grid(sizes, self.models, self.asked["data"]["name"], unit))
         if self.asked.get("quality", False):
             grids.append(quality_grid(self._frame, self.asked["data"]["name"], self.level_text))
         return grids

@@ -14,7 +14,7 @@ LEADING = ("model", "training_seed", "domain", "perturbation", "level", "metric"
 def tidy_curves(run: Run) -> pd.DataFrame:
     """Means with intervals for each metric, domain, label, model, perturbation and level.
 
-    The perturbation "all" stands for the mean over several.
+    The perturbation "all" stands for the mean over several, "worst" for each image's worst answer to the attacks.
 
     Returns:
         The columns of `LEADING`, then those that `robustq.statistics.curve_intervals` adds. `domain` is "" if the run
@@ -32,6 +32,9 @@ def tidy_curves(run: Run) -> pd.DataFrame:
                     continue
                 means = group_means(of_metric, by_label=by_label)
                 means = pd.concat([means, over_perturbations(means, run.averaged)], ignore_index=True)
+                if run.attacks.competing:
+                    worst = run.attacks.worst_means(rows, metric, by_label=by_label)
+                    means = pd.concat([means, worst], ignore_index=True)
                 table = curve_intervals(means, higher_is_better=measure.higher_is_better)
                 new = {"domain": domain or ""} | ({} if by_label else {"label": ""})
                 tables.append(table.assign(**new))

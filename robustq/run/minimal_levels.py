@@ -12,7 +12,7 @@ from robustq.run.draw_counts import begun_request, search_draws
 from robustq.run.minimal_level import check_search
 from robustq.run.minimal_pieces import Searcher
 from robustq.run.open_models import Models
-from robustq.run.passes import Counting
+from robustq.run.passes import Counting, Passes
 from robustq.run.plan import Piece
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
@@ -76,7 +76,8 @@ def minimal_levels(
     }
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
     settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
-    searcher = Searcher(subjects, settings, opened.passes if isinstance(opened, AbstractAttack) else 0)
+    of_attack = Passes(opened.queries, opened.passes) if isinstance(opened, AbstractAttack) else Passes()
+    searcher = Searcher(subjects, settings, of_attack)
     with recording.begun(asked, batches):
         counting = Counting(searcher.most_passes, len(subjects.models), at_most=True)
         recording.compute(batches, searcher, counting, seed=seed)

@@ -25,18 +25,19 @@ class Searcher:
     Attributes:
         subjects: models and cases.
         settings: further arguments of `minimal_level`.
-        attack_passes: passes with gradient that a draw takes; 0 without an attack.
+        of_attack: passes that an attack takes for a draw; none without an attack.
     """
 
     subjects: Subjects
     settings: dict[str, Any]
-    attack_passes: int
+    of_attack: Passes
 
     def most_passes(self, piece: Piece) -> Passes:
         """The passes that a piece takes if every step is tried; a search often ends before."""
         bisections = math.ceil(math.log2(max(1.0, STEPS[0] / self.settings["resolution"])))
         draws = len(self.subjects.models) * piece.draws * (len(STEPS) + bisections)
-        return Passes(len(self.subjects.models) + draws, self.attack_passes * draws)
+        queries, with_gradient = self.of_attack
+        return Passes(len(self.subjects.models) + (1 + queries) * draws, with_gradient * draws)
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch of pieces."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
@@ -36,7 +36,7 @@ from robustq.run.profile import Profile
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
 from robustq.run.severity import FoundLevels, asked_levels, found_levels, named_levels
-from robustq.run.stress_pieces import Evaluator
+from robustq.run.stress_pieces import Evaluator, structure_volumes, volume_unit
 from robustq.run.subjects import Subjects
 from robustq.run.trial import Trial, choose_batchings
 
@@ -223,8 +223,13 @@ def stress(
         severities=named_levels(found),
     )
     trial = Trial(subjects.models, cases(good[0]), evaluator.precision)
-    entries = {"training_domains": training_domains(cases.dataset, training_cases)}
-    with recording.begun(asked, batches, **entries, **({ENTRY: found} if found else {})):
+    entries: dict[str, Any] = {"training_domains": training_domains(cases.dataset, training_cases)}
+    if found:
+        entries[ENTRY] = found
+    if attacks and len(units) == 1:
+        volumes = {entry.id: structure_volumes(cases(entry)) for entry in good}
+        entries["structure_volumes"] = {"unit": volume_unit(cases(good[0])), "cases": volumes}
+    with recording.begun(asked, batches, **entries):
         counting = Counting(evaluator.passes, len(subjects.models))
         if asked_size == FASTEST:
             with cases.stopwatch.stage("trial"):

@@ -171,7 +171,9 @@ class Evaluator:
             # A run without labels makes the clean answer a second time, as what all answers are compared with.
             plain += len(names) if self.agreement is not None and piece.perturbation == CLEAN else 0
             shown = perturber.perturbations.get(piece.perturbation)
-            with_gradient += shown.attack.passes if isinstance(shown, Aimed) else 0
+            if isinstance(shown, Aimed):
+                plain += shown.attack.queries
+                with_gradient += shown.attack.passes
         return Passes(piece.draws * plain, piece.draws * with_gradient)
 
     def shown(self, model: str, clean: Case, perturbation: str, level: float) -> Case:
@@ -290,7 +292,7 @@ class Evaluator:
             if truth.empty and self.agreement is None:
                 volume = float(mask.sum()) * voxel
                 yield replace(shared, label=label, metric="invented", value=float(volume > 0))
-                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=_volume_unit(case))
+                yield replace(shared, label=label, metric="invented_volume", value=volume, unit=volume_unit(case))
             if truth.empty:
                 continue
             probability = None if probabilities is None else probabilities[place].numpy()
@@ -317,11 +319,19 @@ class Evaluator:
                     yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
             elif self.agreement is None:
                 yield replace(shared, label=label, metric="invented")
-                yield replace(shared, label=label, metric="invented_volume", unit=_volume_unit(draw.case))
+                yield replace(shared, label=label, metric="invented_volume", unit=volume_unit(draw.case))
 
 
-def _volume_unit(case: Case) -> str:
+def volume_unit(case: Case) -> str:
+    """The unit of a volume in a case: mm3, px2, ..."""
     return f"{case.unit}{case.dims}"
+
+
+def structure_volumes(case: Case) -> dict[str, float]:
+    """The volume of each label that the truth of a case shows."""
+    voxel = math.prod(case.spacing)
+    volumes = zip(case.labels, case.truth.flatten(1).sum(1).tolist(), strict=True)
+    return {label: voxels * voxel for label, voxels in volumes if voxels}
 
 
 def _truths(case: Case) -> list[Truth]:

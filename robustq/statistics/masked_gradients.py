@@ -1,6 +1,6 @@
 """Looks for masked gradients: a model's own attack does less harm than another that may change the image no more."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -51,7 +51,9 @@ class Masked(NamedTuple):
         return not self.high >= 0
 
 
-def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str]) -> list[Masked]:
+def suspects(
+    means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str], gradient_free: Collection[str] = ()
+) -> list[Masked]:
     """Every model, attack and level at which Dice under a rival is lower by more than `MATTERS`, even if by chance.
 
     Args:
@@ -59,13 +61,15 @@ def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str
         norms: for the name of each direct attack, the measure of its radius; if this is "", the only rivals are its own
             transfers.
         models: names of the models.
+        gradient_free: the attacks that follow no gradient. They are rivals alone: if one does less harm than another
+            attack, no gradient is to blame.
     """
     means = means[(means["metric"] == "dice") & (means["unanswered"] == 0)]
     dice = means.set_index(["model", "perturbation", "level", *GROUP])["value"].sort_index()
     evaluated = set(zip(dice.index.get_level_values(0), dice.index.get_level_values(1), strict=True))
     masked = []
     for model in models:
-        for attack, rival in rivals(norms, models):
+        for attack, rival in rivals(norms, models, gradient_free):
             if not {(model, attack), (model, rival)} <= evaluated:
                 continue
             for level in dice[model, rival].index.unique("level"):
@@ -79,9 +83,40 @@ def suspects(means: pd.DataFrame, norms: Mapping[str, str], models: Sequence[str
     return masked
 
 
-def rivals(norms: Mapping[str, str], models: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of a direct attack and a rival: an attack, direct or transferred, that may change the image no more."""
+def overruled(found: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[Masked]:
+    """Those that show a rival without gradients to beat, beyond chance, every attack on the model that follows one.
+
+    Args:
+        found: what `suspects` gave.
+        norms: as in `suspects`.
+        gradient_free: as in `suspects`.
+    """
+    beaten = [suspect for suspect in found if suspect.rival in gradient_free and suspect.certain]
+
+    losers: dict[tuple[str, str, float], set[str]] = {}
+    for suspect in beaten:
+        losers.setdefault((suspect.model, suspect.rival, suspect.level), set()).add(suspect.attack)
+
+    def beats_all(suspect: Masked) -> bool:
+        comparable = {attack for attack, rival in rivals(norms, (), gradient_free) if rival == suspect.rival}
+        return losers[suspect.model, suspect.rival, suspect.level] == comparable
+
+    return [suspect for suspect in beaten if beats_all(suspect)]
+
+
+def rivals(
+    norms: Mapping[str, str], models: Sequence[str], gradient_free: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Pairs of a direct attack and a rival: an attack, direct or transferred, that may change the image no more.
+
+    Args:
+        norms: as in `suspects`.
+        models: as in `suspects`.
+        gradient_free: as in `suspects`.
+    """
     for attack, norm in norms.items():
+        if attack in gradient_free:
+            continue
         for rival in norms:
             if rival == attack or norms[rival] in WITHIN.get(norm, ()):
                 yield from ((attack, transferred(rival, source)) for source in models)

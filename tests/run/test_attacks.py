@@ -21,7 +21,7 @@ from robustq.report.stress_table import curve_grid
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
 from robustq.statistics import compare, summarise_by_architecture
-from robustq.statistics.masked_gradients import Masked, suspects
+from robustq.statistics.masked_gradients import Masked, overruled, suspects
 from robustq_cli.stress import stress as stress_command
 
 LABELS = tuple(sorted(robustq.open_dataset("phantom").labels.items()))
@@ -360,11 +360,13 @@ def test_where_masking_cannot_be_looked_for_the_notes_say_so(settings: dict[str,
 def test_a_table_and_a_figure_show_transfers_beside_the_direct_attack() -> None:
     run = attacked(levels=[2], draws=1)
     assert [section for section, _ in curve_grid(run.curves("dice")).sections] == [
+        "worst of all attacks",
         "pgd@3",
         "pgd@3 (from vq)",
         "pgd@3 (from plain)",
     ]
     assert [[line[0] for line in lines] for _, lines in curve_grid(run.curves("dice")).sections] == [
+        ["vq", "plain"],
         ["vq", "plain"],
         ["plain"],
         ["vq"],
@@ -449,3 +451,88 @@ def test_runs_with_other_draws_of_an_attack_are_not_paired() -> None:
 def test_a_run_of_level_0_alone_has_no_draws_in_its_title() -> None:
     run = robustq.stress({"m": model("none")}, "phantom:cases=1,domain=A", levels=[0])
     assert curve_grid(run.curves()).title == "dice on phantom: mean ± sd over 1 group"
+
+
+def test_the_first_line_of_the_attacks_is_the_worst_answer_of_each_image() -> None:
+    run = attacked(attack=["fgsm", "pgd@3"], noise=["gaussian"], levels=[2], draws=2)
+    sections = [section for section, _ in curve_grid(run.curves("dice")).sections]
+    assert sections[:3] == ["gaussian", "worst of all attacks", "fgsm"]
+    frame = dice(run).query("model == 'vq' and level == 2 and perturbation != 'gaussian'")
+    answers = frame.groupby(["group", "perturbation", "draw"])["value"].mean()
+    worst = answers.groupby("group").min()
+    (found,) = (
+        curve
+        for curve in run.summary()["worst_of_attacks"]
+        if (curve["model"], curve["level"], curve["perturbation"]) == ("vq", 2, "worst")
+    )
+    assert found["mean"] == pytest.approx(worst.mean())
+    assert found["low"] <= found["mean"] <= found["high"]
+    line = dict(curve_grid(run.curves("dice")).sections)["worst of all attacks"][0]
+    assert line[2].startswith(f"{worst.mean():.3f} ±")
+    assert line[2].endswith(f"[{found['low']:.3f}, {found['high']:.3f}]")
+
+
+def test_an_l2_attack_has_a_worst_line_of_its_own() -> None:
+    run = attacked({"m": model()}, attack=["fgsm", "fgsm@l2"], levels=[2], draws=1)
+    # Of the L-inf attacks there is a single answer, so it has no worst.
+    assert run.attacks.competing == {"worst@l2": ["fgsm", "fgsm@l2"]}
+    assert attacked({"m": model()}, attack=["fgsm"], levels=[2], draws=1).attacks.competing == {}
+
+
+def test_a_run_of_attacks_has_a_table_by_the_size_of_the_structure() -> None:
+    run = attacked(data="phantom:cases=4,domain=A", levels=[2], draws=1)
+    table = run.grids()[-1]
+    assert table.header == ["model", "size", "structures", "0\N{NO-BREAK SPACE}%", "2\N{NO-BREAK SPACE}%"]
+    assert [section for section, _ in table.sections] == [
+        f"worst, {label}" for label in ("heart", "left lung", "right lung")
+    ]
+    assert [line[0] for line in table.sections[0][1]] == ["vq"] * 3 + ["plain"] * 3
+    volumes = run.document["structure_volumes"]
+    data = robustq.open_dataset("phantom:cases=4,domain=A")
+    case = model().spec.preparation(data.read(data.entries[0]))
+    assert volumes["unit"] == f"{case.unit}2"
+    expected = case.mask[2].sum().item() * case.spacing[0] * case.spacing[1]
+    assert volumes["cases"]["A/0000"]["heart"] == pytest.approx(expected)
+
+
+def test_a_run_without_attacks_stores_no_volumes() -> None:
+    run = robustq.stress(pair(), DATA, noise=["gaussian"], levels=[2], draws=1)
+    assert "structure_volumes" not in run.document
+    assert len(run.grids()) == 1
+
+
+def test_a_masked_network_is_caught_by_the_attack_that_follows_no_gradient() -> None:
+    attacks = ["fgsm", "pgd@3", "square@queries=100"]
+
+    def sentences(name: str) -> list[str]:
+        run = robustq.stress({name: bright_pair()[name]}, Halves(), attack=attacks, levels=[40], draws=1)
+        notes = [note.replace("\N{NO-BREAK SPACE}", " ") for note in run.attack_notes()]
+        return [note for note in notes if "not to be believed" in note]
+
+    assert sentences("open") == []
+    (sentence,) = sentences("masked")
+    assert sentence.startswith(
+        "square@queries=100 follows no gradient, and it lowers the Dice of masked at 40 % clearly more than fgsm and "
+        "pgd@3 (at 40 %, mean Dice over all cases is "
+    )
+    assert sentence.endswith("the figures under fgsm and pgd@3 are not to be believed.")
+
+
+def test_an_attack_without_gradients_overrules_only_where_it_beats_all_that_follow_one() -> None:
+    shared = {"model": "vq", "training_seed": None, "level": 5.0, "metric": "dice", "unit": "", "dataset": "d"}
+    values = {"fgsm": [0.8, 0.9, 0.85], "pgd": [0.7, 0.8, 0.75], "square": [0.75, 0.85, 0.8]}
+    norms = dict.fromkeys(values, "epsilon")
+
+    def overruling() -> list[tuple[str, str]]:
+        means = pd.DataFrame(
+            {**shared, "perturbation": name, "group": str(place), "value": value, "missed": 0, "unanswered": 0}
+            for name, each in values.items()
+            for place, value in enumerate(each)
+        )
+        found = suspects(means, norms, ["vq"], ["square"])
+        assert not any(suspect.attack == "square" for suspect in found)  # a random search may be weaker
+        return [(each.attack, each.rival) for each in overruled(found, norms, ["square"])]
+
+    assert overruling() == []  # stronger than fgsm, weaker than pgd
+    values["square"] = [0.3, 0.4, 0.35]
+    assert overruling() == [("fgsm", "square"), ("pgd", "square")]

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import robustq
+from linear_networks import Linear, case_of, generator, linear, one_voxel
 from networks import noise, small, with_patch
 from robustq import registry
 from robustq.attack import AbstractAttack
 from robustq.data.prepared_cases import PreparedCases
-from robustq.dataset import Case, Entry, own_range
+from robustq.dataset import own_range
 from robustq.draws.by_name import load_attacks
 from robustq.draws.seeds import draw_generator
 from robustq.errors import RequestError
-from robustq.model.segmenter import Segmenter
 from robustq.network.output_masks import masks
 from robustq.run.demonstration import demonstration_pair
 from robustq.scoring.mean_dice import mean_dice
@@ -36,53 +36,7 @@ from robustq_attacks.segpgd import SegPGD
 from robustq_attacks.soft import TEMPERATURE, softened
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def case_of(image: Tensor, mask: Tensor, limits: object = (0.0, 4.0), **settings: object) -> Case:
-    span = torch.tensor(limits, dtype=torch.float64).expand(len(image), 2)
-    sizes = (1.0,) * (image.ndim - 1)
-    return Case(image, mask, span, sizes, "px", Entry("case", "case"), ("label",), **settings)
-
-
-class Linear(nn.Module):
-    """One convolution, named so that it can be cut."""
-
-    def __init__(self, weight: Tensor, activation: nn.Module | None = None) -> None:
-        super().__init__()
-        classes, channels, *kernel = weight.shape
-        kind = nn.Conv2d if len(kernel) == 2 else nn.Conv3d
-        self.layer = kind(channels, classes, kernel, padding="same", bias=False)
-        self.layer.weight.data.copy_(weight)
-        self.activation = activation or nn.Identity()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.activation(self.layer(images))
-
-
-def linear(weight: Tensor, answer: str = "softmax", activation: nn.Module | None = None) -> Segmenter:
-    """A linear network in which nothing is quantised."""
-    network = Linear(weight, activation)
-    example = torch.zeros(1, weight.shape[1], *[8] * (weight.ndim - 2))
-    shape = {"classes": len(weight), "in_channels": weight.shape[1], "dims": weight.ndim - 2}
-    return robustq.wrap(network, "none", at="layer", answer=answer, example=example, **shape).eval()
-
-
-def one_voxel(channels: int = 2) -> tuple[Case, Tensor, Segmenter]:
-    """A case of which a single voxel counts, the gradient's direction at every image, and the linear network."""
-    kernel = noise(1, channels, 3, 3, seed=4)
-    mask = torch.zeros(1, 7, 6, dtype=torch.bool)
-    counted = torch.zeros(7, 6, dtype=torch.bool)
-    counted[3, 2] = True
-    direction = torch.zeros(channels, 7, 6)
-    direction[:, 2:5, 1:4] = kernel[0]  # the truth is background: the loss grows with the score
-    limits = torch.tensor([[0.0, 4.0], [-1.0, 1.0]]).double()[:channels]
-    case = replace(case_of(noise(channels, 7, 6), mask, ignored=~counted), intensity_range=limits)
-    return case, direction, linear(kernel, "sigmoid")
-
-
-@pytest.mark.parametrize("name", ["pgd", "bpda", "segpgd", "fgsm"])
+@pytest.mark.parametrize("name", ["pgd", "bpda", "segpgd", "fgsm", "apgd"])
 def test_in_l_inf_a_linear_model_is_attacked_to_the_optimum_the_signs_of_its_gradient(name: str) -> None:
     case, direction, model = one_voxel()
     attacked = registry.load("attacks", name)()(case, 3.0, generator(), model)
@@ -174,7 +128,8 @@ def test_starts_fill_the_ball_evenly() -> None:
 
 def test_segpgd_weighs_voxels_as_the_paper_does() -> None:
     wrong = torch.tensor([[[[True, False]]]])
-    weights = {step: SegPGD(Ascent(steps=5)).weigh(step)(wrong).flatten().tolist() for step in (1, 3, 5)}
+    ones = torch.ones(1, 1, 1, 2)
+    weights = {step: SegPGD(Ascent(steps=5)).loss(step)(ones, wrong).flatten().tolist() for step in (1, 3, 5)}
     assert weights[1] == pytest.approx([0, 1])
     assert weights[3] == pytest.approx([0.2, 0.8])
     assert weights[5] == pytest.approx([0.4, 0.6])
@@ -188,7 +143,7 @@ def test_the_loss_of_a_segpgd_step_is_the_papers_by_hand() -> None:
     assert wrong.flatten().tolist() == [True, False, False]
     share = (4 - 1) / (2 * 10)
     expected = share * entropies[0] + (1 - share) * (entropies[1] + entropies[2])
-    weighted = (SegPGD(Ascent(steps=10)).weigh(4)(wrong) * losses).sum()
+    weighted = SegPGD(Ascent(steps=10)).loss(4)(losses, wrong).sum()
     assert weighted.item() == pytest.approx(expected, rel=1e-6)
 
 
