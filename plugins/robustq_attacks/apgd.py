@@ -97,7 +97,7 @@ class APGD(AbstractAttack):
 
         def look(change: Image) -> _Point:
             gradient, scores = slope(model, case, case.image + extent * change, loss)
-            return _Point(change, extent * gradient, judge.cross_entropy(scores), judge.dice(scores))
+            return _Point(change, extent * gradient, float(judge.cross_entropies(scores).sum()), judge.dice(scores))
 
         start = self.norm.start(case.image.shape, radius, generator).to(case.image)
         # A channel without a range cannot change, and must not use up a part of the ball.

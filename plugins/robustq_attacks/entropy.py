@@ -37,16 +37,3 @@ def wrong_voxels(scores: Float[Tensor, "b classes *s"], truth: BatchMasks, answe
     if exclusive(scores.shape[1], answer, truth.shape[1]):
         return (class_map(answered) != class_map(truth)).unsqueeze(1)
     return answered != truth
-
-
-def margins(scores: Float[Tensor, "b classes *s"], truth: BatchMasks, answer: str) -> Float[Tensor, "b o *s"]:
-    """By how much the score of the truth leads at each voxel, for each loss that `voxel_losses` gives.
-
-    If one class answers at each voxel, this is the lead over the best other class; else the distance of the label's
-    score from the threshold. It is negative where the answer is wrong.
-    """
-    if exclusive(scores.shape[1], answer, truth.shape[1]):
-        true = class_map(truth).unsqueeze(1)
-        return scores.gather(1, true) - scores.scatter(1, true, -torch.inf).amax(1, keepdim=True)
-    above = scores if answer == "sigmoid" else scores - 0.5
-    return torch.where(truth, above, -above)

@@ -9,7 +9,7 @@ from torch import Tensor
 from robustq.data.slices import from_slices, to_slices
 from robustq.dataset import Case
 from robustq.network.output_masks import masks
-from robustq_attacks.entropy import margins, voxel_losses
+from robustq_attacks.entropy import voxel_losses
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,10 @@ class Judge:
         counted = torch.ones_like(case.truth[:1]) if case.ignored is None else ~case.ignored[None]
         return cls(stacked(case, case.truth), stacked(case, counted), answer)
 
-    def cross_entropy(self, scores: Float[Tensor, "n classes *s"]) -> float:
-        """The sum of the voxels' cross-entropies."""
+    def cross_entropies(self, scores: Float[Tensor, "n classes *s"]) -> Float[Tensor, " n"]:
+        """For each image of the stack, the sum of its voxels' cross-entropies."""
         truth, counted = self._beside(scores)
-        return float((voxel_losses(scores.double(), truth, self.answer) * counted).sum())
-
-    def leads(self, scores: Float[Tensor, "n classes *s"]) -> Float[Tensor, " n"]:
-        """For each image of the stack, the sum of the leads that the true class still has at the voxels."""
-        truth, counted = self._beside(scores)
-        return (margins(scores.double(), truth, self.answer).clamp_min(0) * counted).flatten(1).sum(1)
+        return (voxel_losses(scores.double(), truth, self.answer) * counted).flatten(1).sum(1)
 
     def dice(self, scores: Float[Tensor, "n classes *s"]) -> float:
         """Mean Dice over the labels that the truth shows; NaN where it shows none."""

@@ -39,9 +39,9 @@ class Square(AbstractAttack):
     (Andriushchenko et al., ECCV 2020, algorithms 1 and 2, and their code).
 
     Because it needs no gradient, the attack checks those that do: a network whose gradients mislead them does not
-    mislead this one. An answer is worse if the true class leads by less, summed over the voxels; a voxel that is wrong
-    counts as 0, as the published search ends where its class is wrong. So an increasing rescaling of the scores changes
-    nothing. The slices of a volume that a 2D model reads are searched side by side.
+    mislead this one. An answer is worse if its cross-entropy, summed over the voxels, is larger; the published search
+    asks for the margin of its one class instead. The slices of a volume that a 2D model reads are searched side by
+    side.
 
     Attributes:
         queries: number of passes; `square@queries=200` takes 200.
@@ -76,21 +76,21 @@ class Square(AbstractAttack):
         def attacked(signs: Float[Tensor, "n c *p"]) -> Image:
             return case.image + step * unstacked(case, signs)
 
-        def leads(signs: Float[Tensor, "n c *p"]) -> Float[Tensor, " n"]:
+        def losses(signs: Float[Tensor, "n c *p"]) -> Float[Tensor, " n"]:
             image = attacked(signs).clamp(low, high) if clip else attacked(signs)
-            return judge.leads(stack_scores(model, stacked(case, image))).to(signs.device)
+            return judge.cross_entropies(stack_scores(model, stacked(case, image))).to(signs.device)
 
         images = stacked(case, case.image)
         stripes = (*images.shape[:2], *[1] * (images.ndim - 3), images.shape[-1])
         signs = _signs(stripes, generator).to(case.image).expand(images.shape).clone()
-        least = leads(signs)
+        largest = losses(signs)
         for square in range(self.queries - 1):
             tried = signs.clone()
             for image in tried:
                 _recolour(image, side(square, self.queries, image.shape[1:]), generator)
-            reached = leads(tried)
-            signs[reached < least] = tried[reached < least]
-            least = torch.minimum(least, reached)
+            reached = losses(tried)
+            signs[reached > largest] = tried[reached > largest]
+            largest = torch.maximum(largest, reached)
         return attacked(signs)
 
     def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:

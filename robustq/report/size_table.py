@@ -1,12 +1,11 @@
 """The table of Dice under attack by the size of the structure."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, percent, significant
+from robustq.report.numbers import mean_sd, number, percent, significant
 from robustq.statistics.by_size import THIRDS
 
 NOTES = (
@@ -31,17 +30,17 @@ def size_grid(sizes: pd.DataFrame, models: Sequence[str], data: str, unit: str) 
     sections = []
     for (perturbation, label), of_label in sizes.groupby(["perturbation", "label"]):
         lines = []
-        for (model, third), curve in of_label.groupby(["model", "third"]):
+        for (model, _), curve in of_label.groupby(["model", "third"]):
             at_level = {row["level"]: row for row in curve.to_dict("records")}
-            size = f"{THIRDS[int(third)]}: {_ends(curve.iloc[0], unit)}"
+            first = at_level[levels[0]]
+            ends = f"{_volume(first['smallest'])} to {_volume(first['largest'])} {unit}"
             cells = [mean_sd(at_level[level]["mean"], at_level[level]["sd"]) for level in levels]
-            lines.append([str(model), size, str(curve["structures"].iloc[0]), *cells])
+            lines.append([str(model), f"{THIRDS[first['third']]}: {ends}", str(first["structures"]), *cells])
         lines.sort(key=lambda line: order[line[0]])
         sections.append((f"{perturbation}, {label}", lines))
     title = f"dice on {data} by size of the structure, under the worst of all attacks"
     return Grid(title, ["model", "size", "structures", *map(percent, levels)], sections, NOTES, names=2)
 
 
-def _ends(row: Any, unit: str) -> str:
-    """`12 to 40 mm3`."""
-    return f"{significant(row['smallest'])} to {significant(row['largest'])} {unit}"
+def _volume(volume: float) -> str:
+    return number(volume, 0) if volume >= 100 else significant(volume)

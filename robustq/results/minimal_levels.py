@@ -100,7 +100,7 @@ class MinimalLevels(Stored):
         """
         cases = self.to_frame()
         infinite = cases.assign(level=cases["level"].where(~cases["censored"].astype(bool), np.inf))
-        medians = infinite.groupby(["model", "group"], sort=False, as_index=False)["level"].median()
+        medians = infinite.groupby(["model", "group"], sort=False)["level"].median().reset_index()
         censored = np.isinf(medians["level"])
         return medians.assign(level=medians["level"].where(~censored, MOST), censored=censored)
 

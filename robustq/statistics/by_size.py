@@ -40,7 +40,8 @@ def by_size(rows: pd.DataFrame, volumes: Mapping[str, Mapping[str, float]]) -> p
     means = groups.groupby(keys, as_index=False).agg(
         groups=("value", "count"), mean=("value", "mean"), sd=("value", "std")
     )
-    return means.merge(ends, on=["label", "third"])
+    table: pd.DataFrame = means.merge(ends, on=["label", "third"])
+    return table
 
 
 def _third(volumes: pd.Series) -> np.ndarray:

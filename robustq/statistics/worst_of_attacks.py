@@ -50,7 +50,7 @@ def worst_rows(frame: pd.DataFrame, competing: Mapping[str, Sequence[str]]) -> p
         dice = rows[rows["metric"] == "dice"]
         unanswered = dice["status"].isin(UNANSWERED)
         harm = dice.assign(value=dice["value"].astype(float).mask(unanswered, float("-inf")))
-        answers = harm.groupby(_ANSWER, as_index=False)["value"].mean()
+        answers = harm.groupby(_ANSWER)["value"].mean().reset_index()
         answers = answers.sort_values("value", kind="stable").drop_duplicates(_IMAGE)
         parts.append(rows.merge(answers[_ANSWER], on=_ANSWER).assign(perturbation=name, draw=0))
     return pd.concat(parts, ignore_index=True) if parts else frame.iloc[:0]

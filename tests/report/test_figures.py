@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
-from scipy.stats import binomtest
+from scipy.stats import CensoredData, binomtest, ecdf
 
 import rows
 from robustq.report.figure_files import FigureFiles
@@ -203,6 +203,16 @@ def test_minimal_levels_are_the_share_that_holds_with_an_exact_interval() -> Non
         assert np.isclose(heights, interval.low).any()
         assert np.isclose(heights, interval.high).any()
     assert figure.axes[0].get_ylabel() == "share of patients that hold\n(Dice ≥ 0.5; higher is better)"
+
+
+def test_the_share_that_holds_is_the_kaplan_meier_curve() -> None:
+    generator = np.random.default_rng(0)
+    levels = np.minimum(generator.integers(0, 14, 40) * 10.0, 100.0)
+    censored = (levels == 100) & (generator.random(40) < 0.7)
+    figure = minimal_figure(pd.DataFrame({"model": "vq", "level": levels, "censored": censored}), "blur", 0.5)
+    level, share = figure.axes[0].lines[0].get_data()
+    survival = ecdf(CensoredData(uncensored=levels[~censored], right=levels[censored])).sf
+    np.testing.assert_allclose(share, survival.evaluate(level), atol=1e-12)
 
 
 def test_a_name_of_a_model_writes_nothing_outside_the_folder(tmp_path: Path) -> None:

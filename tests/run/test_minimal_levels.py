@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from torch import Tensor, nn
 
 import robustq
@@ -21,7 +22,7 @@ from robustq.errors import CaseError, RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.perturbation import AbstractPerturbation
-from robustq.results.minimal_levels import MinimalLevel, MinimalLevels, _described, _spread
+from robustq.results.minimal_levels import MinimalLevel, MinimalLevels, _described, _interval, _spread
 from robustq.results.stress_run import Run
 from robustq.run.demonstration import demonstration_pair
 from robustq.run.minimal_level import bisect, minimal_level
@@ -227,6 +228,58 @@ def test_a_mean_over_censored_searches_is_marked() -> None:
     assert np.isnan(found["sd"])
     free = _described(groups.assign(censored=False))
     assert (free["censored"], free["at_least"], free["sd"]) == (0, [], pytest.approx(groups["level"].std()))
+
+
+def with_levels(levels: dict[str, dict[str, list[float]]]) -> MinimalLevels:
+    """A search that found these levels, for each model and patient those of its cases; 101 is censored."""
+    found = searched()
+    found.to_frame = lambda: pd.DataFrame(
+        {"model": model, "group": group, "level": min(level, 100.0), "censored": level > 100}
+        for model, groups in levels.items()
+        for group, of_cases in groups.items()
+        for level in of_cases
+    )
+    return found
+
+
+def test_a_patient_has_the_median_of_its_cases_a_censored_one_counted_as_infinite() -> None:
+    found = with_levels({"unet": {"a": [10, 20, 101], "b": [10, 101], "c": [101, 101, 5], "d": [4, 6]}})
+    assert found.by_group()[["group", "level", "censored"]].to_numpy().tolist() == [
+        ["a", 20, False],
+        ["b", 100, True],
+        ["c", 100, True],
+        ["d", 5, False],
+    ]
+
+
+def test_models_are_compared_pair_by_pair_on_the_same_patients() -> None:
+    unet = {str(place): [level] for place, level in enumerate((10, 20, 30, 40, 50, 60, 101, 101))}
+    vq = {str(place): [level] for place, level in enumerate((20, 30, 40, 50, 60, 70, 101, 90))}
+    found = with_levels({"unet": unet, "vq-unet": vq})
+    (pair,) = found.pairs().to_dict("records")
+    assert (pair["model"], pair["other"]) == ("unet", "vq-unet")
+    assert (pair["model_larger"], pair["other_larger"], pair["ties"]) == (1, 6, 1)
+    assert pair["p"] == pair["p_holm"] == pytest.approx(binomtest(1, 7).pvalue)
+
+
+def test_the_table_has_the_interval_of_the_median_from_six_patients_up() -> None:
+    unet = {str(place): [level] for place, level in enumerate((10, 20, 30, 40, 50, 101))}
+    vq = {str(place): [10.0] for place in range(6)}
+    groups = with_levels({"unet": unet, "vq-unet": vq}).by_group()
+    of_unet, of_vq = (groups[groups["model"] == model] for model in ("unet", "vq-unet"))
+    assert _interval(of_unet) == "10.00 to > 100"
+    assert _interval(of_vq) == "10.00 to 10.00"
+    assert _interval(of_vq.head(5)) == "–"
+    assert (_described(of_unet)["median_low"], _described(of_unet)["median_high"]) == (10, np.inf)
+
+
+def test_a_search_of_several_models_prints_their_pairs() -> None:
+    found = searched()
+    levels, pairs = found.grids()
+    assert levels.header == ["model", "level", "95 % interval", "at once", "never"]
+    ((_, ((name, *_),)),) = pairs.sections
+    assert name == "unet and vq-unet"
+    assert found.summary()["pairs"][0]["ties"] in (0, 1, 2)
 
 
 class Killed(BaseException):
