@@ -99,7 +99,7 @@ class MinimalLevels(Stored):
         A censored case counts as infinite, so the median of a group can be censored although some of its cases are not.
         """
         cases = self.to_frame()
-        infinite = cases.assign(level=cases["level"].where(~cases["censored"].astype(bool), np.inf))
+        infinite = cases.assign(level=_fallen(cases))
         medians = infinite.groupby(["model", "group"], sort=False)["level"].median().reset_index()
         censored = np.isinf(medians["level"])
         return medians.assign(level=medians["level"].where(~censored, MOST), censored=censored)
@@ -232,7 +232,7 @@ def _described(groups: pd.DataFrame) -> dict[str, Any]:
 
 def _fallen(groups: pd.DataFrame) -> np.ndarray:
     """The level at which each group fell; infinite for a censored one."""
-    return groups["level"].where(~groups["censored"].astype(bool), np.inf).to_numpy(float)
+    return groups["level"].astype(float).where(~groups["censored"].astype(bool), np.inf).to_numpy(float)
 
 
 def _interval(groups: pd.DataFrame) -> str:

@@ -381,7 +381,9 @@ def test_a_case_without_a_mask_has_no_truth_and_is_left_out_by_name_where_answer
     with pytest.raises(CaseError, match="case b has no mask, so no answer can be scored"):
         cases(data.entries[1]).truth  # noqa: B018 - looking is what is refused
     assert [entry.id for entry in cases.check(data.entries)] == ["a", "c", "d"]
-    assert cases.failures == {"b": "it has no mask, so no answer can be scored"}
+    assert cases.failures == {
+        "b": "it has no mask, so no answer can be scored (robustq stress --without-labels needs none)"
+    }
     run = robustq.stress({"m": small("8x4")}, data, levels=[10], draws=1)
     assert set(run.to_frame().query("status == 'failed'")["case"]) == {"b"}
     assert set(run.to_frame().query("status == 'ok'")["case"]) <= {"a", "c", "d"}

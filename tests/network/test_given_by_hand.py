@@ -540,7 +540,7 @@ def test_a_network_that_takes_one_image_at_a_time_is_told_the_batch_size() -> No
 
     network = Single()
     with pytest.raises(RequestError, match=r"one image only\. It runs on one image at a time: give batch size 1"):
-        robustq.stress({"net": network}, PAIRS)
+        robustq.stress({"net": network}, PAIRS, batch_size=2)
     assert len(figures({"net": network}, batch_size=1))
 
 

@@ -30,6 +30,7 @@ FIRST_WORDS = {
     "conformal": "Conformal threshold",
     "failure": "Signals of failure",
     "latent-variance": "Latent variance",
+    "likelihood": "Likelihood of codes",
     "occupancy": "Tokens beyond the radius",
     "pathways": "Pathways of noise",
     "taylor": "Largest safe level",

@@ -402,7 +402,7 @@ def test_a_single_model_has_nothing_to_transfer_from() -> None:
 
 def test_the_command_line_attacks_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = {"attack": ["fgsm,fgsm@l2"], "levels": "0,2", "data": "phantom:cases=1", "split": "all", "json": True}
-    assert stress_command(**words, out=tmp_path / "run", transfer_from="vq-unet") == 0
+    assert stress_command(**words, out=str(tmp_path / "run"), transfer_from="vq-unet") == 0
     summary = json.loads(capsys.readouterr().out)
     assert {curve["perturbation"] for curve in summary["curves"]} == {
         name + source for name in ("fgsm", "fgsm@l2") for source in ("", " (from unet)", " (from vq-unet)")

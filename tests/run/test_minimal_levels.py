@@ -351,7 +351,7 @@ def test_a_case_without_a_label_is_recorded_and_the_others_are_searched() -> Non
 
 def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = {"data": "phantom:cases=1", "draws": 1, "resolution": 20.0, "split": "all", "json": True}
-    words["out"] = tmp_path / "run"
+    words["out"] = str(tmp_path / "run")
     assert minimal_command(noise="gauss", below=0.4, **words) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["perturbation"] == "gaussian"
