@@ -82,7 +82,7 @@ Precision = Annotated[
         metavar="NAME",
         rich_help_panel=COMPUTE,
         autocompletion=complete.one_of("auto", "bf16", "fp16", "fp32"),
-        help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 if the device supports it, else fp32).",
+        help="Precision of the computation: fp32, bf16, fp16, or auto (bf16 on a GPU that supports it, else fp32).",
     ),
 ]
 WithoutImages = Annotated[
