@@ -64,7 +64,7 @@ def main() -> None:
         exact(float(difference)),
         most=LARGEST,
         note="6 cases, 4 draws, each label.",
-        limit="These means move more than the rule allows, so `auto` should stay fp32 for such models.",
+        limit="These means move more than the rule allows, so `auto` is fp32 on a processor.",
     )
 
 

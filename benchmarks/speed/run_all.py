@@ -152,6 +152,7 @@ Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}. {versi
 
 Ratio: the median over rounds in which ours and the peer take turns. By CPU time: the same from the processor's seconds,
 which other programs disturb less. Spread: the smallest and the largest ratio of a round.
+Where a target is missed, the note says why as we expect it; only where it gives a share was that measured.
 
 | question | against | target | ratio | by CPU time | spread | verdict | script | day | note |
 |---|---|---|---:|---:|---|---|---|---|---|

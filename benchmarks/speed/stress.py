@@ -196,7 +196,7 @@ def measure(setup: Setup) -> None:
         ratio(ours, best, factor),
         most=1.05,
         note=sizes,
-        limit="The run makes its passes in another batch size or memory format than the fastest.",
+        limit="Not profiled.",
     )
     tell(f"stress, {setup.title}", f"plain passes, batch {most}, contiguous", ratio(ours, usual, factor))
 

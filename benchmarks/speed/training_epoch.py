@@ -105,7 +105,7 @@ def main() -> None:
         ratio(total, hand),
         most=1.1,
         note=f"By hand {hand.median:.1f} s.",
-        limit="Ours trains in the usual memory format.",
+        limit="Not profiled.",
     )
 
 

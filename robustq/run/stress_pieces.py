@@ -219,7 +219,7 @@ class Evaluator:
                 raise
             case, failure = clean, TOO_LARGE
         moved = perturber.perturbations[name].moves_truth and not failure
-        truths = _truths(case) if moved else self._truth(clean)
+        truths = self._truths_of(case) if moved else self._truth(clean)
         parameters, seed = perturber.parameters(clean, name, level), perturber.seed_of(clean, name, number)
         return _Draw(piece, number, case, truths, replace(shared, parameters=parameters, seed=seed), names, failure)
 
@@ -227,8 +227,12 @@ class Evaluator:
         """The truths of an unperturbed case. They are kept for one case, because pieces are ordered by case."""
         if case.entry.id not in self._truths:
             self._truths.clear()
-            self._truths[case.entry.id] = _truths(case)
+            self._truths[case.entry.id] = self._truths_of(case)
         return self._truths[case.entry.id]
+
+    def _truths_of(self, case: Case) -> Sequence[Truth]:
+        """The truths of a case; none in a run without labels where the case has no mask."""
+        return [] if self.agreement is not None and case.mask is None else _truths(case)
 
     def _answer(self, draws: list[_Draw], batch_size: int) -> Iterator[Row]:
         stopwatch = self.cases.stopwatch
@@ -287,7 +291,9 @@ class Evaluator:
         voxel = math.prod(case.spacing)
         if probabilities is not None and case.ignored is not None:
             probabilities = probabilities.masked_fill(case.ignored, math.nan)
-        for place, (label, predicted, truth) in enumerate(zip(case.labels, answer, draw.truths, strict=False)):
+        for place, (label, predicted, truth) in enumerate(
+            zip(case.labels, answer, draw.truths, strict=self.agreement is None)
+        ):
             mask = predicted.numpy() if case.ignored is None else (predicted & ~case.ignored).numpy()
             if truth.empty and self.agreement is None:
                 volume = float(mask.sum()) * voxel
@@ -313,7 +319,7 @@ class Evaluator:
         """The rows of an answer, without a value."""
         if self.agreement is not None:
             yield from self.agreement.unmeasured(draw.case, shared)
-        for label, truth in zip(draw.case.labels, draw.truths, strict=False):
+        for label, truth in zip(draw.case.labels, draw.truths, strict=self.agreement is None):
             if not truth.empty:
                 for text, metric in self.metrics.items():
                     yield replace(shared, label=label, metric=text, unit=metric.unit(draw.case.unit))
@@ -335,9 +341,11 @@ def structure_volumes(case: Case) -> dict[str, float]:
 
 
 def _truths(case: Case) -> list[Truth]:
-    """The true mask of each label; none where the case has no mask."""
-    if case.mask is None:
-        return []
+    """The true mask of each label.
+
+    Raises:
+        CaseError: the case has no mask.
+    """
     return [Truth(mask.numpy(), case.spacing, case.unit) for mask in case.truth]
 
 
