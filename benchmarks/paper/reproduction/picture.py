@@ -47,13 +47,16 @@ def _curves(table: Table, lines: Sequence[Line]) -> Figure:
                 ],
                 columns=["level", "paper", "ours", "low", "high"],
             )
-            style = line_style(place)
+            style = {**line_style(place), "linestyle": "-"}  # dots are the paper's
             of_paper = curve.dropna(subset="paper")
             panel.plot(of_paper["level"], of_paper["paper"], **{**style, "linestyle": ":", "markerfacecolor": "white"})
             # A level that one side lacks must not cut the line of the other.
             draw_curve(panel, curve.dropna(subset="ours"), ("ours", "low", "high"), style)
         panel.set_xlabel("level [%]")
         panel.set_ylabel("Dice")
+        # An interval of few seeds can leave the values that Dice can take.
+        lowest, highest = panel.get_ylim()
+        panel.set_ylim(max(lowest, 0.0), min(highest, 1.01))
         panel.grid(alpha=0.3)
     title_panels(figure, panels, list(sections))
     figure.suptitle(table.title)

@@ -39,7 +39,8 @@ def under_noise(title: str, noise: str) -> Maker:
             lines += _differences(ours, data, noise)
         notes = [
             "The paper: mean ± a spread, of which it does not say over what. Ours: the mean over patients, then mean ± "
-            "standard deviation over training seeds, with the interval of a mean over seeds and patients.",
+            "standard deviation over training seeds, with the interval of a mean over seeds and patients. It is a t "
+            "interval, so with few seeds that differ it can leave the values from 0 to 1.",
             f"{DIFFERENCE}: at level 0, and in the drop from level 0 to the highest level, where a negative difference "
             f"means that {VQ} loses less. Interval and verdict are those of robustq compare --by architecture with "
             f"{UNET} as its baseline. The paper prints the means alone, from which its differences are taken.",
