@@ -27,6 +27,16 @@ MISSING = {
 """For each policy for missed structures, the sentence that explains it."""
 
 
+def missing_policy(missing: str, *, is_share: bool) -> str:
+    """How a metric of surfaces counts a structure that a model misses, in a sentence.
+
+    Args:
+        missing: the policy, one of `MISSING`.
+        is_share: whether the metric is a share, such as NSD, and no distance.
+    """
+    return "A structure that a model misses scores 0." if is_share and missing != "drop" else MISSING[missing]
+
+
 def curve_grid(curves: StressCurves) -> Grid:
     """Mean ± sd over groups for each model and level, with retention, AUDC and codes in use."""
     rows = curves.rows
@@ -155,9 +165,7 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "codes in use: how many codes of its codebook a model uses for the unperturbed cases; – without a codebook."
         )
     if curves.measures_distance:
-        policy = MISSING[curves.missing]
-        if curves.is_share and curves.missing != "drop":
-            policy = "A structure that a model misses scores 0."
+        policy = missing_policy(curves.missing, is_share=curves.is_share)
         notes.append(
             f"{policy} (N missed) beside a figure: the number of answers without a structure that "
             f"{reference_of(curves.metric)} has. Each case, label and draw gives one answer."

@@ -4,7 +4,9 @@ import io
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
+from torch import nn
 
 import rows
 from commands import robustq
@@ -12,6 +14,7 @@ from robustq.report.overview import _bar
 from robustq.results.page_chapter import page_chapter
 from robustq.results.stress_overview import stress_overview
 from robustq.results.stress_run import Run
+from robustq.run.stress import stress
 from stored_runs import stored_run
 
 LONG = "a-model-with-a-very-long-name-from-a-file-of-somebody-2024-11-26"
@@ -101,3 +104,18 @@ def test_a_bar_has_an_eighth_of_the_height_for_each_eighth(value: float, full: f
 
 def test_an_infinite_distance_is_a_full_bar_and_no_distance_at_all_an_empty_one() -> None:
     assert (_bar(float("inf"), 5.0), _bar(0.0, 0.0)) == ("█", "▁")
+
+
+def test_under_a_distance_stands_how_many_structures_were_missed_and_how_they_count() -> None:
+    blind = nn.Conv2d(1, 2, 1)
+    nn.init.zeros_(blind.weight)
+    blind.bias.data = torch.tensor([1.0, 0.0])
+    mask = torch.zeros(8, 8, dtype=torch.long)
+    mask[2:5, 2:5] = 1
+    pairs = [(torch.rand(8, 8, generator=torch.Generator().manual_seed(seed)), mask) for seed in range(2)]
+    run = stress({"blind": blind}, pairs, noise=["gaussian", "poisson"], levels=[30], draws=2, metrics="dice,hd95")
+    *_, last = stress_overview(run).grids
+    # Of two cases: the clean answer, and two draws of two perturbations.
+    (note,) = [note for note in last.notes if note.startswith("hd95: ")]
+    assert note.startswith("hd95: 10 structures missed, of all models and levels. A structure that a model misses")
+    assert not any(note.startswith("dice: ") for note in last.notes)
