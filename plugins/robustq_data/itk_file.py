@@ -6,6 +6,7 @@ from pathlib import Path
 
 import SimpleITK
 
+from robustq_data.deflated import check_deflated
 from robustq_data.itk_image import stored_image
 from robustq_data.promised import check_promise
 from robustq_data.stored import Stored
@@ -23,10 +24,12 @@ def read_itk(path: Path, suffix: str) -> Stored:
     """The content of an NRRD or MetaImage file.
 
     Raises:
-        CaseError: it has another number of axes.
+        CaseError: it has another number of axes, or its compressed values are damaged.
     """
     _check_promise(path, suffix)
     image = SimpleITK.ReadImage(str(path), imageIO=_READERS[suffix])
+    if re.search(rb"^CompressedData\s*=\s*True", _head(path), re.MULTILINE | re.IGNORECASE):
+        _check_compressed(path, SimpleITK.GetArrayViewFromImage(image).nbytes)
     # These formats write a spacing of 1 where none was given, also along an axis that is dropped.
     in_mm = any(step != 1 for step in (image.GetSpacing()[:2] if _flat(image) else image.GetSpacing()))
     return stored_image(image, path.name, in_mm=in_mm, states_directions=_states_directions(path))
@@ -49,6 +52,16 @@ def _check_promise(path: Path, suffix: str) -> None:
         check_promise(path, promised, compressed=True)
     elif values.is_file():
         check_promise(path, promised, compressed=True, stored=values.stat().st_size)
+
+
+def _check_compressed(path: Path, promised: int) -> None:
+    values = detached(path)
+    if values is not None:
+        if values.is_file():  # not a list of files or a pattern of names
+            check_deflated(values, after=0, promised=promised)
+        return
+    last_line = re.search(rb"^ElementDataFile\s*=[^\n]*\n", _head(path), re.MULTILINE | re.IGNORECASE)
+    check_deflated(path, after=last_line.end() if last_line else 0, promised=promised)
 
 
 def detached(path: Path) -> Path | None:

@@ -39,7 +39,8 @@ class Stored:
         Raises:
             CaseError: some values are not finite.
         """
-        values = self.values.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN of a damaged file
+            values = self.values.astype(np.float64)
         if not np.isfinite(values).all():
             raise CaseError("the image holds NaN or infinite values: mend or leave out the case")
         with np.errstate(over="ignore"):
@@ -56,7 +57,8 @@ class Stored:
         values = self.values[0]
         if any(not np.array_equal(values, channel) for channel in self.values[1:]):
             raise CaseError("the mask has several channels that differ: store one integer a pixel")
-        wide = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN of a damaged file
+            wide = values.astype(np.float64)
         if not np.array_equal(np.rint(wide), wide) or np.abs(wide).max() >= 2**31:
             raise CaseError("the mask has values that are not whole numbers: store one integer a pixel")
         return torch.from_numpy(np.ascontiguousarray(wide.astype(np.int32)))

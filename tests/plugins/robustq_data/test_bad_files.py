@@ -3,6 +3,7 @@
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +16,7 @@ from PIL import Image
 from robustq.dataset import Case
 from robustq.errors import CaseError
 from robustq_data.folder import FolderDataset
+from robustq_data.itk_file import read_itk
 
 SECONDS, GIGABYTES = 10, 2
 
@@ -108,3 +110,45 @@ def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path: Path, suffix:
     assert len(reasons) > len(corpus) / 4  # most of them are beyond repair
     assert all(reasons)
     assert _peak() - earlier_peak < GIGABYTES * 2**20
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd"])
+def test_damaged_compressed_values_of_a_metaimage_are_never_taken_for_the_image(tmp_path: Path, suffix: str) -> None:
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(9, 8, 7)).astype(np.float32)
+    whole = tmp_path / f"whole{suffix}"
+    _itk(whole, values)
+    stream = whole if suffix == ".mha" else whole.with_suffix(".zraw")
+    content = stream.read_bytes()
+    start = content.find(b"LOCAL\n") + len(b"LOCAL\n") if suffix == ".mha" else 0
+    assert np.array_equal(read_itk(whole, suffix).values[0], values.transpose())
+
+    for place in generator.integers(start, len(content), size=40):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(generator.integers(8))
+        stream.write_bytes(bytes(flipped))
+        # A bit may say nothing, such as the level of zlib in its header: then the image is whole.
+        with suppress(CaseError):
+            assert np.array_equal(read_itk(whole, suffix).values[0], values.transpose())
+
+
+@pytest.mark.parametrize("promised", ["7 8 8", "7 8 10"])
+def test_compressed_values_of_another_size_than_the_header_promises_are_refused(tmp_path: Path, promised: str) -> None:
+    path = tmp_path / "a.mha"
+    _itk(path, np.zeros((9, 8, 7), dtype=np.int16))
+    path.write_bytes(path.read_bytes().replace(b"DimSize = 7 8 9", f"DimSize = {promised}".encode()))
+    with pytest.raises(CaseError, match="its header promises"):
+        read_itk(path, ".mha")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int32", "int64", "uint64", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_compressed_metaimage_of_every_type_is_read(tmp_path: Path, kind: str, channels: int) -> None:
+    values = np.random.default_rng(1).integers(0, 100, size=(9, 8, 7, channels)).astype(kind)
+    image = (
+        SimpleITK.GetImageFromArray(values, isVector=True)
+        if channels > 1
+        else SimpleITK.GetImageFromArray(values[..., 0])
+    )
+    SimpleITK.WriteImage(image, str(tmp_path / "a.mha"), useCompression=True)
+    assert np.array_equal(read_itk(tmp_path / "a.mha", ".mha").values, values.transpose())
