@@ -235,7 +235,8 @@ class Segmenter(nn.Module):
         stored = _FORMATS[self.spec.dims] if memory_format == "channels_last" else torch.contiguous_format
         for parameter in self.parameters():
             if parameter.ndim == self.spec.dims + 2:
-                parameter.data = parameter.data.contiguous(memory_format=stored)
+                # `contiguous` returns the weights of one channel as they are, and what follows would go back and forth.
+                parameter.data = parameter.data.clone(memory_format=stored)
         self._contiguous = set()
 
     @contextmanager

@@ -190,3 +190,30 @@ def test_a_memory_format_changes_strides_and_no_value(dims: int) -> None:
         name: strides for name, (_, strides) in before.items()
     }
     torch.testing.assert_close(scores, others, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_weights_for_a_grey_image_have_channels_last_too(dims: int) -> None:
+    network = robustq.wrap("unet", "none", dims=dims, width=8).eval()
+    memory_format = torch.channels_last if dims == 2 else torch.channels_last_3d
+    with network.laid_out("channels_last"):
+        weights = [module.weight for module in network.modules() if isinstance(module, nn.Conv2d | nn.Conv3d)]
+        assert any(weight.shape[1] == 1 for weight in weights)
+        for weight in weights:
+            assert weight.stride() == torch.empty(weight.shape, memory_format=memory_format).stride()
+
+
+def test_all_maps_of_a_grey_image_have_channels_last() -> None:
+    network, images = robustq.wrap("unet", "none", width=8).eval(), noise(1, 1, 32, 32)
+    others: list[str] = []
+
+    def look(module: nn.Module, arguments: object, maps: Tensor) -> None:
+        if not maps.is_contiguous(memory_format=torch.channels_last):
+            others.append(type(module).__name__)
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(look)
+    with torch.no_grad(), network.laid_out("channels_last"):
+        network.run(images)
+    assert not others
