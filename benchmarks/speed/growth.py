@@ -2,7 +2,8 @@
 
 Runs of a small UNet with more and more cases, draws, levels and voxels. For each, the exponent is the slope of a line
 through log(time) over log(amount); 1 is growth in proportion. The time is that of the processor, from the first piece
-to the last row, the least of three runs.
+to the last row, the least of three runs. Batches have four images: a run that looks for the fastest number has another
+one at another amount of work.
 
     .venv/bin/python benchmarks/speed/growth.py [--quick]
 """
@@ -36,6 +37,7 @@ def seconds(model: robustq.Segmenter, *, cases: int = 2, draws: int = 4, levels:
             dataset((extent, extent), cases),
             levels=[float(level) for level in range(1, levels + 1)],
             draws=draws,
+            batch_size=4,
             out=Path(folder) / "run",
             on_progress=lambda progress: times.append(time.process_time()),
         )

@@ -1,7 +1,7 @@
 """Does the memory of a stress run grow with the number of draws or of cases?
 
 Each run has a process of its own, whose peak is read at its end: 10 draws against 1000 of one case of 64×64, and 10
-cases of 1024×1024 against 300 (the cache of prepared cases bounded at 64 MB, which 13 of them fill). The network is a
+cases of 1300×1300 against 300 (the cache of prepared cases bounded at 64 MB, which 8 of them fill). The network is a
 small UNet; for the large images, one convolution.
 
     .venv/bin/python benchmarks/speed/memory.py [--quick]
@@ -25,6 +25,9 @@ from timing import exact, tell
 
 import robustq
 from robustq.data import prepared_cases
+
+LARGE = 1300
+"""Extent of the large images."""
 
 
 class Drawn(Sequence[tuple[np.ndarray, np.ndarray]]):
@@ -50,7 +53,7 @@ def run(cases: int, draws: int, extent: int) -> None:
     torch.set_num_threads(1)
     prepared_cases.MEMORY = 64 * 2**20
     small = robustq.wrap("unet", "none", width=8, scales=3).eval()
-    model = small if extent < 1024 else torch.nn.Conv2d(1, 2, 3, padding=1)
+    model = small if extent < LARGE else torch.nn.Conv2d(1, 2, 3, padding=1)
     data = robustq.InMemoryDataset(Drawn(cases, extent), name="drawn")
     with tempfile.TemporaryDirectory() as folder:
         robustq.stress({"model": model}, data, levels=(10,), draws=draws, batch_size=4, out=Path(folder) / "run")
@@ -75,9 +78,9 @@ def main() -> None:
     draws, cases = (100, 40) if asked.quick else (1000, 300)
     few, many = peak(1, 10, 64), peak(1, draws, 64)
     tell(f"peak memory, {draws} draws", "10 draws", exact(many / few), most=1.05, note=f"{few:.0f} and {many:.0f} MB.")
-    few, many = peak(10, 1, 1024), peak(cases, 1, 1024)
+    few, many = peak(10, 1, LARGE), peak(cases, 1, LARGE)
     tell(
-        f"peak memory, {cases} cases of 1024², cache of 64 MB",
+        f"peak memory, {cases} cases of {LARGE}², cache of 64 MB",
         "10 cases",
         exact(many / few),
         most=1.05,

@@ -22,7 +22,7 @@ from robustq.run.passes import Counting
 from robustq.run.plan import Piece
 from robustq.shapes import Images
 
-SHARE = 0.03
+SHARE = 0.02
 """Largest share of the planned passes that a trial may add."""
 
 ENTRY = "batching"
