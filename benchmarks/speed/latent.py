@@ -1,12 +1,14 @@
 """How long does an analysis take, compared with the encoder that it observes?
 
-The network is the paper's UNet with 1024x256. Each of four quantities and its reference run in turn, several times, on
-one thread. Ratios are printed.
+The network is the paper's UNet with 1024x256. Each quantity and its reference run in turn, several times, on one
+thread. Ratios are printed.
 
 - Forward-mode products Jδ, where all draws of a case share one pass of the image; reference: one encoder pass for each
   image.
 - Latent variance of 100 draws at 5 levels, with noise, search and statistics; reference: as many encoder passes.
 - Signals of failure of 4 draws, without their latents; reference: 24 bare passes of the whole network.
+- Nats of the codes of 4 draws under a prior; reference: 4 bare passes, without which there are no codes.
+- A pass whose codes are chosen by distance and prior together; reference: a bare pass.
 - Exact margins of 4096 tokens and 1024 vectors; reference: the array of all differences.
 
     .venv/bin/python benchmarks/speed/latent.py [--quick]
@@ -29,8 +31,11 @@ from robustq.draws.by_name import load_perturbations
 from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
+from robustq.latent.code_nats import code_nats
 from robustq.latent.latents import latent
 from robustq.latent.tangents import tangents
+from robustq.model.prior import CodePrior
+from robustq.run.map_variants import map_variant
 from robustq_latent.failure import Failure
 from robustq_latent.latent_variance import LatentVariance
 
@@ -114,6 +119,17 @@ def main() -> None:
     bare = image.expand(24, -1, -1, -1)
     seconds = in_turn({"ours": failure, "passes": lambda: run(model, bare)}, rounds=min(rounds, 3))
     tell("signals of failure of 4 draws", "24 whole passes", ratio(seconds["ours"], seconds["passes"]))
+
+    prior = model.prior = CodePrior(1024)
+    bare = image.expand(4, -1, -1, -1)
+    works = {"ours": lambda: code_nats(prior, noisy, 2, batch_size=BATCH), "passes": lambda: run(model, bare)}
+    seconds = in_turn(works, rounds=min(rounds, 3))
+    tell("likelihood of 4 draws, beside their passes", "4 whole passes", ratio(seconds["ours"], seconds["passes"]))
+
+    chooser = map_variant(model)
+    works = {"ours": lambda: run(chooser, bare[:1]), "passes": lambda: run(model, bare[:1])}
+    seconds = in_turn(works, rounds=min(rounds, 3))
+    tell("pass with --decode map, 128×128", "a whole pass", ratio(seconds["ours"], seconds["passes"]))
 
     tokens, codebook = torch.randn(4096, 256), torch.randn(1024, 256)
     works = {"ours": lambda: margins(tokens, codebook), "spelled out": lambda: spelled_out(tokens, codebook)}
