@@ -21,7 +21,7 @@ from robustq.request.with_setting import split_setting
 from robustq.results.analysis import Analysis, measured
 from robustq.results.directory import RunDirectory
 from robustq.run.analyse_pieces import Watcher
-from robustq.run.batching import FASTEST, batch_size_asked
+from robustq.run.batching import check_batch_size, run_batch_size
 from robustq.run.draw_counts import begun_request
 from robustq.run.load_checks import load_checks
 from robustq.run.open_models import Models
@@ -96,9 +96,8 @@ def analyse(
     check_fixed_draws(draws)
     if draws < 2:
         raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
-    if batch_size is not None and batch_size < 1:
-        raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
-    noise_device = str(choose_device(noise_device))
+    check_batch_size(batch_size)
+    settings = DrawSettings(seed, str(choose_device(noise_device)), clip)
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     _require_bottlenecks(subjects.models)
     analysers = {
@@ -106,14 +105,14 @@ def analyse(
         for name, model in subjects.models.items()
     }
     _tell_used_groups(subjects, analysers)
-    cases = [entry.id for entry in subjects.good]
     needs_draws = any(analyser.needs_draws for analyser in classes.values())
     draws_of = dict.fromkeys(perturbations, draws)
     recording = Recording.of("analyse", subjects, out=out, executor=executor, on_progress=on_progress)
     directory = recording.directory
-    asked_size = batch_size_asked(batch_size, begun_request(directory))
-    largest = subjects.batch_size if asked_size == FASTEST else asked_size
-    batches = plan(cases, draws_of, levels, batch_size=largest, clean=False) if needs_draws else []
+    size = run_batch_size(batch_size, begun_request(directory), subjects.batch_size)
+    batches = (
+        plan(list(subjects.entries), draws_of, levels, batch_size=size.largest, clean=False) if needs_draws else []
+    )
     asked = {
         "checks": _spelled_as_before(directory, list(classes)),
         "perturbations": list(perturbations),
@@ -122,16 +121,14 @@ def analyse(
         "seed": seed,
         "split": split,
         "clip": clip,
-        "batch_size": asked_size,
-        "noise_device": noise_device,
+        "batch_size": size.asked,
+        "noise_device": settings.noise_device,
     }
-    settings = DrawSettings(seed, noise_device, clip)
-    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), largest)
+    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), size.largest)
+    trial = Trial(subjects.models, subjects.cases(subjects.good[0]), show=encoder_pass)
     counting = Counting(watcher.passes, len(subjects.models))
     with recording.begun(asked, batches):
-        if asked_size == FASTEST:
-            trial = Trial(subjects.models, subjects.cases(subjects.good[0]), show=encoder_pass)
-            watcher.batchings = choose_batchings(trial, directory, batches, counting, largest, on_note)
+        watcher.batchings = choose_batchings(trial, recording, batches, counting, size, on_note)
         with seeded_globals(draw_generator(seed, "", "network", 0)):  # some networks draw from them
             directory.write(0, watcher.watch_clean())
         analysis = Analysis(directory)
