@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import pandas as pd
 import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
@@ -66,6 +67,15 @@ class Watcher:
             for name, analysers in self.analysers.items()
             for analyser in analysers.values()
             for row in self.rows(name, analyser.findings())
+        ]
+
+    def conclude(self, measured: pd.DataFrame) -> list[Row]:
+        """The rows of what the analysers conclude from the rows of all pieces."""
+        return [
+            row
+            for name, analysers in self.analysers.items()
+            for analyser in analysers.values()
+            for row in self.rows(name, analyser.conclude(measured[measured["model"] == name]))
         ]
 
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
