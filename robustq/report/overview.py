@@ -46,6 +46,7 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
     if details or len(chapter.verdicts) <= FEW:
         places = list(dict.fromkeys(verdict.where for verdict in chapter.verdicts))
         told += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
+    told = list(dict.fromkeys(told))  # the worst of several attacks can stand in both
     sentences = [*chapter.alerts, *chapter.seeds, *told, *([SETTLED] if told else [])]
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
@@ -57,7 +58,8 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
 def _sentence(verdict: Verdict) -> str:
     who = [verdict.where] if verdict.compared else [verdict.where, verdict.model]
     badge = "settled" if verdict.settled else "open"
-    return f"{', '.join(filter(None, (*who, badge)))}: {verdict.sentence} {verdict.change}".rstrip()
+    said = " ".join(filter(None, (verdict.sentence, *verdict.turned, verdict.change)))
+    return f"{', '.join(filter(None, (*who, badge)))}: {said}"
 
 
 def _grid(measure: Levels, data: str, draws: str, notes: Sequence[str]) -> Grid:

@@ -1,6 +1,6 @@
 """The table of a stress run: every model at every level, one section for each perturbation and domain."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,19 @@ def missing_policy(missing: str, *, is_share: bool) -> str:
         is_share: whether the metric is a share, such as NSD, and no distance.
     """
     return "A structure that a model misses scores 0." if is_share and missing != "drop" else MISSING[missing]
+
+
+def worst_notes(competing: Mapping[str, Sequence[str]]) -> list[str]:
+    """For each name under which worst answers stand, what they are, as a sentence without its full stop.
+
+    Args:
+        competing: for each name, the attacks and transfers of which each image's worst answer is taken.
+    """
+    return [
+        f"{name}: for each image, the answer with the lowest Dice (mean over labels), of all draws of "
+        f"{listed([attack for attack in shown if not is_transferred(attack)])}, transfers included"
+        for name, shown in competing.items()
+    ]
 
 
 def curve_grid(curves: StressCurves) -> Grid:
@@ -153,13 +166,10 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
             "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
             f"them. {weighed}, so it ranks models only for this choice of perturbations and levels."
         )
-    for name, shown in curves.competing.items():
-        attacks = listed([attack for attack in shown if not is_transferred(attack)])
-        notes.append(
-            f"{name}: for each image, the answer with the lowest Dice (mean over labels), of all draws of {attacks}, "
-            "transfers included; in brackets the 95 % interval of the mean over groups. A stronger attack could do "
-            "more harm."
-        )
+    notes += [
+        f"{note}; in brackets the 95 % interval of the mean over groups. A stronger attack could do more harm."
+        for note in worst_notes(curves.competing)
+    ]
     if any(codes != "–" for domain in curves.domains for codes in domain.codes.values()):
         notes.append(
             "codes in use: how many codes of its codebook a model uses for the unperturbed cases; – without a codebook."

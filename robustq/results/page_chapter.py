@@ -1,6 +1,7 @@
 """The part of a page that shows stress runs: verdicts, matrix, curves and tables."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,13 +12,13 @@ from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.seeds import seed_sentences
-from robustq.report.page.verdict import Verdict, comparison_verdicts, level_verdicts
+from robustq.report.page.verdict import Verdict, level_verdicts
 from robustq.results.overlooked import missed_alerts, overlooked
+from robustq.results.page_comparisons import competing, page_comparisons
 from robustq.results.ranking import ranking
-from robustq.results.several_runs import architectures, join
+from robustq.results.several_runs import architectures
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
-from robustq.statistics import compare_robustness
 
 MOST = 10
 """Largest number of unusable cases that an alert names."""
@@ -40,11 +41,13 @@ def page_chapter(
     refusals: list[str] = []
     if baseline is not None and measures:
         try:
-            overall, each = _compared(join(runs), baseline, measures[0])
+            overall, each = page_comparisons(runs, baseline, measures)
         except RequestError as error:
             # The reason can name a case.
             reason = f": {error}" if show_cases else ", because their rows cannot be paired"
             refusals.append(f"The models are not compared{reason}.")
+    # Without a baseline, the first that is said of several attacks is the worst answers to them.
+    worst = [verdict for first in measures[:1] for verdict in level_verdicts(replace(first, perturbations=first.worst))]
     rankings: list[Grid] = []
     # Of two models in one run, the comparison says all.
     if len({model for run in runs for model in run.models}) > (2 if len(runs) == 1 else 1):
@@ -57,7 +60,7 @@ def page_chapter(
         heading=", ".join(run.directory.path.name for run in runs),
         facts=_facts(runs),
         alerts=[*verdicts, *_alerts(runs, show_cases), *refusals],
-        comparisons=overall,
+        comparisons=overall or worst,
         rankings=rankings,
         seeds=seed_sentences(measures[0], _networks(runs)) if measures else [],
         verdicts=[*(level_verdicts(measures[0]) if measures else []), *each],
@@ -86,9 +89,10 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
                 unit=str(own["unit"].iloc[0]),
                 higher_is_better=measure.higher_is_better,
                 models=list(dict.fromkeys(model for run in runs for model in run.models)),
-                perturbations=list(dict.fromkeys(name for run in runs for name in run.shown)),
+                perturbations=list(dict.fromkeys(name for run in runs for name in _panels(run))),
                 domains={name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names},
                 rows=own,
+                worst=list(competing(runs)),
             )
         )
     return measures
@@ -108,22 +112,12 @@ def _networks(runs: Sequence[Run]) -> dict[str, list[str]]:
     return networks if several and seeds_differ else {}
 
 
-def _compared(rows: pd.DataFrame, baseline: str, measure: Levels) -> tuple[list[Verdict], list[Verdict]]:
-    """Each model against the baseline: over all perturbations, and under each; domains apart."""
-    overall, each = [], []
-    kept = rows[(rows["metric"] == measure.metric) | (rows["status"] == "failed")]
-    for domain, title in measure.domains.items():
-        own = kept[kept["domain"] == domain] if title else kept
-        compared = compare_robustness(own, baseline, higher_is_better=measure.higher_is_better)
-        if compared.empty:
-            continue
-        overall += comparison_verdicts(title, compared, measure, whole=True)
-        if compared["perturbations"].max() > 1:
-            single = compared[compared["perturbations"] == 1]
-            for perturbation, of_one in single.groupby("perturbation", sort=False):
-                where = ", ".join(filter(None, (str(perturbation), title)))
-                each += comparison_verdicts(where, of_one, measure, whole=False)
-    return overall, each
+def _panels(run: Run) -> list[str]:
+    """What the models were shown; the names of the worst answers stand before the first attack."""
+    shown, competing = run.shown, run.attacks.competing
+    attacks = {attack for names in competing.values() for attack in names}
+    first = next((place for place, name in enumerate(shown) if name in attacks), len(shown))
+    return [*shown[:first], *competing, *shown[first:]]
 
 
 def _facts(runs: Sequence[Run]) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from robustq.report.numbers import count
 from robustq.report.overview import Overview, overview
-from robustq.report.stress_table import missing_policy
+from robustq.report.stress_table import missing_policy, worst_notes
 from robustq.results.likely_baseline import likely_baseline
 from robustq.results.page_chapter import page_chapter
 from robustq.results.stress_run import Run
@@ -19,7 +19,8 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
     """
     chapter = page_chapter([run], likely_baseline([run]))
     said = " ".join(chapter.alerts)
-    notes = [*_missed_notes(run), *run.memory_notes(), *run.level_draws.notes, *run.sample_notes()]
+    worst = [f"{note}." for note in worst_notes(run.attacks.competing)]
+    notes = [*worst, *_missed_notes(run), *run.memory_notes(), *run.level_draws.notes, *run.sample_notes()]
     first = overview(
         chapter,
         run.asked["data"]["name"],

@@ -12,7 +12,6 @@ from robustq.draws.perturbed import Perturber
 from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import choose_device
-from robustq.model.segmenter import Segmenter
 from robustq.model.spec import NO_SITE
 from robustq.request.checks import parse_checks
 from robustq.request.draws import check_fixed_draws
@@ -21,7 +20,7 @@ from robustq.request.with_setting import split_setting
 from robustq.results.analysis import Analysis, measured
 from robustq.results.directory import RunDirectory
 from robustq.run.analyse_pieces import Watcher
-from robustq.run.batching import FASTEST, batch_size_asked
+from robustq.run.batching import check_batch_size, run_batch_size
 from robustq.run.draw_counts import begun_request
 from robustq.run.load_checks import load_checks
 from robustq.run.open_models import Models
@@ -90,30 +89,18 @@ def analyse(
     """
     classes = load_checks(parse_checks(check))
     perturbations = load_perturbations(noise, compat)
-    levels = [level for level in check_levels(levels) if level > 0]
-    if not perturbations or not levels:
-        raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
-    check_fixed_draws(draws)
-    if draws < 2:
-        raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
-    if batch_size is not None and batch_size < 1:
-        raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
-    noise_device = str(choose_device(noise_device))
+    levels = _checked_levels(levels, perturbations, draws)
+    check_batch_size(batch_size)
+    settings = DrawSettings(seed, str(choose_device(noise_device)), clip)
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
-    _require_bottlenecks(subjects.models)
-    analysers = {
-        name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
-        for name, model in subjects.models.items()
-    }
-    _tell_used_groups(subjects, analysers)
-    cases = [entry.id for entry in subjects.good]
-    needs_draws = any(analyser.needs_draws for analyser in classes.values())
-    draws_of = dict.fromkeys(perturbations, draws)
+    analysers = _analysers(subjects, classes)
     recording = Recording.of("analyse", subjects, out=out, executor=executor, on_progress=on_progress)
     directory = recording.directory
-    asked_size = batch_size_asked(batch_size, begun_request(directory))
-    largest = subjects.batch_size if asked_size == FASTEST else asked_size
-    batches = plan(cases, draws_of, levels, batch_size=largest, clean=False) if needs_draws else []
+    size = run_batch_size(batch_size, begun_request(directory), subjects.batch_size)
+    batches = []
+    if any(analyser.needs_draws for analyser in classes.values()):
+        draws_of = dict.fromkeys(perturbations, draws)
+        batches = plan(list(subjects.entries), draws_of, levels, batch_size=size.largest, clean=False)
     asked = {
         "checks": _spelled_as_before(directory, list(classes)),
         "perturbations": list(perturbations),
@@ -122,16 +109,14 @@ def analyse(
         "seed": seed,
         "split": split,
         "clip": clip,
-        "batch_size": asked_size,
-        "noise_device": noise_device,
+        "batch_size": size.asked,
+        "noise_device": settings.noise_device,
     }
-    settings = DrawSettings(seed, noise_device, clip)
-    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), largest)
+    watcher = Watcher(subjects, analysers, Perturber(perturbations, settings), size.largest)
+    trial = Trial(subjects.models, subjects.cases(subjects.good[0]), show=encoder_pass)
     counting = Counting(watcher.passes, len(subjects.models))
     with recording.begun(asked, batches):
-        if asked_size == FASTEST:
-            trial = Trial(subjects.models, subjects.cases(subjects.good[0]), show=encoder_pass)
-            watcher.batchings = choose_batchings(trial, directory, batches, counting, largest, on_note)
+        watcher.batchings = choose_batchings(trial, recording, batches, counting, size, on_note)
         with seeded_globals(draw_generator(seed, "", "network", 0)):  # some networks draw from them
             directory.write(0, watcher.watch_clean())
         analysis = Analysis(directory)
@@ -139,35 +124,50 @@ def analyse(
             on_verdict(verdict)
         recording.compute(batches, watcher, counting, seed=seed, first=1)
         last = len(batches) + 1
-        rows = measured(directory.rows(before=last).to_pandas())
-        concluded = [
-            row
-            for name, analysers_of_model in analysers.items()
-            for analyser in analysers_of_model.values()
-            for row in watcher.rows(name, analyser.conclude(rows[rows["model"] == name]))
-        ]
-        recording.end(last, concluded)
+        recording.end(last, watcher.conclude(measured(directory.rows(before=last).to_pandas())))
         directory.summarise(analysis.summary())
         analysis.draw()  # last, so that a figure that cannot be written costs nothing
     return analysis
 
 
-def _tell_used_groups(subjects: Subjects, analysers: Mapping[str, Mapping[str, AbstractAnalyser]]) -> None:
-    """Tell the analysers that need it which groups each model has used before."""
-    if any(analyser.needs_used_groups for of_model in analysers.values() for analyser in of_model.values()):
-        for name, groups in subjects.used_groups().items():
-            for analyser in analysers[name].values():
-                analyser.used_groups = groups
+def _checked_levels(levels: Sequence[float], perturbations: Mapping[str, object], draws: int) -> list[float]:
+    """The levels above 0.
+
+    Raises:
+        RequestError: there is none, or nothing is drawn at them, or too few draws.
+    """
+    above = [level for level in check_levels(levels) if level > 0]
+    if not perturbations or not above:
+        raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
+    check_fixed_draws(draws)
+    if draws < 2:
+        raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
+    return above
 
 
-def _require_bottlenecks(models: Mapping[str, Segmenter]) -> None:
-    """Refuse plain networks in which no bottleneck was found."""
-    for name, model in models.items():
+def _analysers(
+    subjects: Subjects, classes: Mapping[str, type[AbstractAnalyser]]
+) -> dict[str, dict[str, AbstractAnalyser]]:
+    """For each model, its analysers by their text. Those that need it know which groups the model has used before.
+
+    Raises:
+        RequestError: no bottleneck was found in a plain network.
+    """
+    for name, model in subjects.models.items():
         if model.spec.site == NO_SITE:
             raise RequestError(
                 f"no spatial bottleneck was found in {name}, so there is nothing to analyse: wrap the network "
                 "with at=NAME (--at), the name of one of its submodules"
             )
+    analysers = {
+        name: {text: analyser(model, split_setting("analysers", text)[1]) for text, analyser in classes.items()}
+        for name, model in subjects.models.items()
+    }
+    if any(analyser.needs_used_groups for analyser in classes.values()):
+        for name, groups in subjects.used_groups().items():
+            for analyser in analysers[name].values():
+                analyser.used_groups = groups
+    return analysers
 
 
 def _spelled_as_before(directory: RunDirectory, checks: list[str]) -> list[str]:

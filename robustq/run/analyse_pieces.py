@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import pandas as pd
 import torch
 
 from robustq.analyser import AbstractAnalyser, Draws, Finding
@@ -13,8 +14,9 @@ from robustq.errors import CaseError
 from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
 from robustq.network.memory import with_smaller_batches
-from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER, Row, blank_row, of_model
+from robustq.results.rows import FIGURE, NO_ANSWER, Row, blank_row, of_model
 from robustq.run.batching import Batching
+from robustq.run.fitting_rows import FittingRows
 from robustq.run.passes import Passes
 from robustq.run.plan import Piece
 from robustq.run.subjects import Subjects
@@ -40,7 +42,7 @@ class Watcher:
     perturber: Perturber
     batch_size: int
     batchings: Mapping[str, Batching] = field(default_factory=dict)
-    _fits: int = field(default=0, repr=False)  # the batch size that fitted last
+    _fitting: FittingRows = field(default_factory=FittingRows, repr=False)
 
     def watch_clean(self) -> list[Row]:
         """Show every clean case to every analyser, and return the rows of their findings."""
@@ -67,24 +69,26 @@ class Watcher:
             for row in self.rows(name, analyser.findings())
         ]
 
+    def conclude(self, measured: pd.DataFrame) -> list[Row]:
+        """The rows of what the analysers conclude from the rows of all pieces."""
+        return [
+            row
+            for name, analysers in self.analysers.items()
+            for analyser in analysers.values()
+            for row in self.rows(name, analyser.conclude(measured[measured["model"] == name]))
+        ]
+
     def __call__(self, batch: Sequence[Piece]) -> list[Row]:
         """The rows of a batch of pieces."""
-        return [row for piece in batch for row in self._fitting(piece)]
+        return [row for piece in batch for row in self._watched(piece)]
 
-    def _fitting(self, piece: Piece) -> list[Row]:
+    def _watched(self, piece: Piece) -> list[Row]:
         """The rows of a piece, in batches that fit in memory."""
         try:
-            rows, size = with_smaller_batches(
-                lambda size: list(self._watch(piece, size)), self._fits or self.batch_size
-            )
+            return self._fitting(partial(self._watch, piece), dict.fromkeys(self.analysers, self.batch_size))
         except CaseError as error:
-            entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+            entry = self.subjects.entries[piece.case]
             return [self._no_answer(name, entry, piece, "failed", str(error)) for name in self.analysers]
-        self._fits = size  # what fitted once is tried first
-        if size == self.batch_size:
-            return rows
-        reason = f"{SMALLER}{size}, because {self.batch_size} did not fit in memory"
-        return [replace(row, reason=row.reason or reason) for row in rows]
 
     def passes(self, piece: Piece) -> Passes:
         """The passes that a piece takes: a second one where the decoder is needed, one for each tangent, and an
@@ -101,7 +105,7 @@ class Watcher:
         return Passes(total)
 
     def _watch(self, piece: Piece, batch_size: int) -> Iterator[Row]:
-        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        entry = self.subjects.entries[piece.case]
         case = self.subjects.cases(entry)
         unwatched: set[str] = set()
         watching = {
@@ -176,9 +180,8 @@ class Watcher:
 
     def rows(self, model: str, findings: Iterable[Finding], piece: Piece | None = None) -> Iterator[Row]:
         """The rows of the findings on one model, for a piece or, without `piece`, for the clean cases."""
-        entries = {entry.id: entry for entry in self.subjects.good}
         for finding in findings:
-            entry = finding.entry if piece is None else entries[piece.case]
+            entry = finding.entry if piece is None else self.subjects.entries[piece.case]
             row = blank_row(self.subjects.cases.dataset, entry)
             yield replace(
                 row,

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from robustq.errors import RequestError
 from robustq.model.segmenter import MemoryFormat
 
 MARGIN = 0.03
@@ -36,15 +37,39 @@ class Batching:
         return f"{images} a pass, {self.memory_format.replace('_', ' ')}"
 
 
-def batch_size_asked(asked: int | None, begun: Mapping[str, Any]) -> int | Literal["auto"]:
-    """The batch size of a run, or `FASTEST`.
+class BatchSize(NamedTuple):
+    """The batch size of a run.
+
+    Attributes:
+        asked: the number as it stands in the request file; `FASTEST` where a trial looks for it.
+        largest: largest number of images, slices or windows in a pass.
+    """
+
+    asked: int | Literal["auto"]
+    largest: int
+
+
+def check_batch_size(asked: int | None) -> None:
+    """Refuse a batch size below 1.
+
+    Raises:
+        RequestError: the number is below 1.
+    """
+    if asked is not None and asked < 1:
+        raise RequestError(f"batch_size={asked} was asked: give 1 or more")
+
+
+def run_batch_size(asked: int | None, begun: Mapping[str, Any], default: int) -> BatchSize:
+    """The batch size of a run.
 
     Args:
         asked: the number that the user asked for.
         begun: what the run that began in the directory was asked; it keeps its number. Earlier versions made no trial
             and always wrote a number.
+        default: largest number that a trial looks at.
     """
-    return asked or begun.get("batch_size", FASTEST)
+    number = asked or begun.get("batch_size", FASTEST)
+    return BatchSize(number, default if number == FASTEST else number)
 
 
 def fastest(

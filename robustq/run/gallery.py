@@ -16,7 +16,8 @@ from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
 from robustq.results.gallery import STACKS, Kept, keep_picture
 from robustq.results.stress_run import Run
 from robustq.results.worst_cases import worst_cases
-from robustq.run.stress_pieces import Evaluator
+from robustq.run.stress_answers import Answerer
+from robustq.run.stress_draws import DrawMaker
 
 CASES = 6
 """Number of cases that are kept."""
@@ -28,28 +29,33 @@ PIXELS = {2: 192, 3: 128}
 """Largest extent of a kept image, and of a kept slice of a volume; a larger one is thinned."""
 
 
-def keep_gallery(run: Run, evaluator: Evaluator) -> None:
+def keep_gallery(run: Run, draw_maker: DrawMaker, answerer: Answerer) -> None:
     """Keep the cases with the lowest scores at the highest level, mean over models, draws and labels.
 
     Of each case, the perturbation is kept under which its score is lowest, in draw 0.
+
+    Args:
+        run: the run, whose rows are whole.
+        draw_maker: makes its draws.
+        answerer: what the models are shown them with.
     """
+    subjects = draw_maker.subjects
     frame = run.to_frame()
     levels = sorted({0.0, *map(float, run.asked["levels"])})
     for place, (case_id, perturbation, level, _) in enumerate(worst_cases(run, frame, CASES), start=1):
-        entry = evaluator.entries[case_id]
-        clean = evaluator.cases(entry)
+        clean = subjects.cases(subjects.entries[case_id])
         slices = _Slices(clean)
         perturbed, marks, scores, stacks = [], [], [], []
-        for name, model in evaluator.models.items():
-            cases = [clean, *(evaluator.shown(name, clean, perturbation, above) for above in levels[1:])]
+        for name, model in subjects.models.items():
+            cases = [clean, *(draw_maker.first(name, clean, perturbation, above) for above in levels[1:])]
             answers = [
                 masks
                 for answer in predict(
                     model,
                     torch.stack([case.image for case in cases]),
-                    batch_size=evaluator.batch_size,
+                    batch_size=answerer.batch_size,
                     axis=clean.slice_axis,
-                    precision=evaluator.precision,
+                    precision=answerer.precision,
                 )
                 for masks in answer.masks.cpu()
             ]
@@ -65,7 +71,7 @@ def keep_gallery(run: Run, evaluator: Evaluator) -> None:
                 case_id,
                 perturbation,
                 level,
-                list(evaluator.models),
+                list(subjects.models),
                 [(of_model[0], of_model[-1]) for of_model in scores],
                 levels,
                 scores,

@@ -44,7 +44,7 @@ class Searcher:
         return [row for piece in batch for row in self._search(piece)]
 
     def _search(self, piece: Piece) -> list[Row]:
-        entry = next(entry for entry in self.subjects.good if entry.id == piece.case)
+        entry = self.subjects.entries[piece.case]
         case: Case = self.subjects.cases(entry)
         shared = replace(
             blank_row(self.subjects.cases.dataset, entry), perturbation=piece.perturbation, draw=None, metric=METRIC

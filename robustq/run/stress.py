@@ -1,42 +1,35 @@
 """Plans, evaluates and stores a stress run."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast, get_args
 
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
-from robustq.data.training_domains import training_domains
 from robustq.draws.attacked import Attacker, choose_source
-from robustq.draws.by_name import load_attacks, load_perturbations
-from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
-from robustq.draws.quality import require_library
-from robustq.errors import RequestError, StorageError, unknown
-from robustq.metric import Missing, parse_metrics
-from robustq.model.device import choose_device, choose_precision
-from robustq.request.decode import MAP, NEAREST, check_decode
-from robustq.request.draws import AUTO, FIRST, Draws, check_draws, most_draws
-from robustq.request.severity import parse_severity
-from robustq.results.severity_scale import ENTRY
+from robustq.errors import StorageError
+from robustq.metric import parse_metrics
+from robustq.request.decode import MAP, NEAREST
+from robustq.request.draws import AUTO, Draws
 from robustq.results.stress_run import Run
 from robustq.run.agreement import Agreement
-from robustq.run.asked_metrics import asked_metrics
-from robustq.run.batching import FASTEST, batch_size_asked
-from robustq.run.choose_draws import choose_draws
-from robustq.run.draw_counts import begun_request, draw_counts
+from robustq.run.batching import Batching
 from robustq.run.gallery import keep_gallery
 from robustq.run.liveness import liveness_rows
 from robustq.run.map_variants import with_map_variants
 from robustq.run.open_models import Models
 from robustq.run.passes import Counting
-from robustq.run.plan import plan, plan_found_levels, plan_second_stage
 from robustq.run.profile import Profile
 from robustq.run.progress import Progress
 from robustq.run.recording import Recording
-from robustq.run.severity import FoundLevels, asked_levels, found_levels, named_levels
-from robustq.run.stress_pieces import Evaluator, structure_volumes, volume_unit
+from robustq.run.severity import named_levels
+from robustq.run.stress_answers import Answerer
+from robustq.run.stress_draws import DrawMaker
+from robustq.run.stress_pieces import Evaluator
+from robustq.run.stress_plan import StressPlan
+from robustq.run.stress_request import StressRequest
+from robustq.run.stress_rows import Scorer
 from robustq.run.subjects import Subjects
 from robustq.run.trial import Trial, choose_batchings
 
@@ -128,133 +121,108 @@ def stress(
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
         StorageError: the disk is full, can only be read, or is gone; the same call continues.
     """
-    perturbations = load_perturbations(noise if noise is not None else () if attack else ("gaussian",), compat)
-    attacks = load_attacks(attack)
-    if not perturbations and not attacks:
-        raise RequestError("no perturbation was named: give one or more, such as gaussian")
-    ambiguous = next((name for name in attacks if name in perturbations), None)
-    if ambiguous is not None:
-        raise RequestError(
-            f"{ambiguous!r} is both a perturbation and an attack here: stress with one, then with the other"
-        )
-    if transfer_from is not None and not attacks:
-        raise RequestError(f"transfer_from={transfer_from} was asked without an attack: name one, such as pgd")
-    targets = None if severity is None else parse_severity(severity)
-    levels = asked_levels(levels, targets, perturbations, attacks, draws)
-    check_draws(draws)
-    most = most_draws(draws, max_draws)
-    if batch_size is not None and batch_size < 1:
-        raise RequestError(f"batch_size={batch_size} was asked: give 1 or more")
-    if missing not in get_args(Missing):
-        raise unknown("missing policy", missing, get_args(Missing))
-    if quality:
-        require_library()
-    chosen_metrics = asked_metrics(metrics, attack, without_labels=without_labels)
-    check_decode(decode)
-    noise_device = str(choose_device(noise_device))
-    subjects = Subjects.gather(
-        models, data, split=split, device=device, preparation=preparation, unmasked=without_labels
+    request = StressRequest.checked(
+        noise=noise,
+        attack=attack,
+        transfer_from=transfer_from,
+        levels=levels,
+        severity=severity,
+        draws=draws,
+        max_draws=max_draws,
+        seed=seed,
+        metrics=metrics,
+        missing=missing,
+        split=split,
+        compat=compat,
+        clip=clip,
+        batch_size=batch_size,
+        noise_device=noise_device,
+        precision=precision,
+        without_labels=without_labels,
+        quality=quality,
+        decode=decode,
     )
-    if decode == MAP:
-        subjects = with_map_variants(subjects)
-    good, cases = subjects.good, subjects.cases
-    units = {cases(entry).unit: entry.id for entry in reversed(good)}
-    for text, metric in chosen_metrics.items():
-        # Refuses a tolerance in mm on px data.
-        if len({metric.unit(unit) for unit in units}) > 1:
-            examples = ", ".join(f"{case} in {unit}" for unit, case in units.items())
-            raise RequestError(
-                f"{text} of cases with different units ({examples}) has no mean: run stress for each unit separately"
-            )
-    source = choose_source(subjects.models, transfer_from) if attacks else None
+    draw_maker = _draw_maker(request, models, data, device, preparation)
+    subjects = draw_maker.subjects
     recording = Recording.of("stress", subjects, out=out, executor=executor, on_progress=on_progress)
-    begun = begun_request(recording.directory)
-    asked_size = batch_size_asked(batch_size, begun)
-    largest = subjects.batch_size if asked_size == FASTEST else asked_size
-    draws, attack_draws = draw_counts(draws, bool(perturbations), attacks, begun)
-    draws_of = {**dict.fromkeys(perturbations, draws), **attack_draws}
-    first_draws = {name: FIRST if number == AUTO else number for name, number in draws_of.items()}
-    # An attack is slow and takes one case at a time, so its rows are written piece by piece.
-    piece_batch_size = 1 if attacks else largest
-    perturber = Perturber(perturbations, DrawSettings(seed, noise_device, clip))
-    found: FoundLevels = {}
-    if targets is None:
-        batches = plan([entry.id for entry in good], first_draws, levels, batch_size=piece_batch_size)
-    else:
-        on_note(f"Looking for the levels of {targets} of {len(good)} cases.")
-        found = found_levels(targets, perturber, cases, good, recording.directory)
-        batches = plan_found_levels(
-            [entry.id for entry in good], first_draws, named_levels(found), batch_size=piece_batch_size
-        )
-    asked = {
-        "perturbations": [*perturbations, *attacks],
-        **({"attacks": attack_draws, "transfer_from": source} if attacks else {}),
-        "levels": list(levels),
-        "draws": draws,
-        **({"max_draws": most} if draws == AUTO else {}),
-        **({"decode": decode} if decode != NEAREST else {}),
-        "seed": seed,
-        "metrics": list(chosen_metrics),
-        "missing": missing,
-        "split": split,
-        "clip": clip,
-        "batch_size": asked_size,
-        "noise_device": noise_device,
-        "precision": choose_precision(precision, subjects.device),
-        **({"without_labels": True} if without_labels else {}),
-        **({"severity": str(targets)} if targets is not None else {}),
-        **({"quality": True} if quality else {}),
-    }
-    training_cases = {name: model.spec.seen for name, model in subjects.models.items()}
-    policy = cast(Missing, missing)
-    agreement = Agreement(chosen_metrics, policy, perturber, choose_precision(precision, subjects.device))
-    evaluator = Evaluator(
-        models=subjects.models,
-        cases=cases,
-        entries={entry.id: entry for entry in good},
-        perturber=perturber,
-        attacker=Attacker(attacks, subjects.models, source, perturber.settings),
-        metrics=parse_metrics("dice") if without_labels else chosen_metrics,
-        batch_size=largest,
-        missing=policy,
-        precision=agreement.precision,
-        agreement=agreement if without_labels else None,
-        with_quality=quality,
-        severities=named_levels(found),
-    )
-    trial = Trial(subjects.models, cases(good[0]), evaluator.precision)
-    entries: dict[str, Any] = {"training_domains": training_domains(cases.dataset, training_cases)}
-    if found:
-        entries[ENTRY] = found
-    if attacks and len(units) == 1:
-        volumes = {entry.id: structure_volumes(cases(entry)) for entry in good}
-        entries["structure_volumes"] = {"unit": volume_unit(cases(good[0])), "cases": volumes}
-    with recording.begun(asked, batches, **entries):
-        counting = Counting(evaluator.passes, len(subjects.models))
-        if asked_size == FASTEST:
-            with cases.stopwatch.stage("trial"):
-                evaluator.batchings = choose_batchings(trial, recording.directory, batches, counting, largest, on_note)
-        if draws == AUTO:
-            chosen = [name for name, number in draws_of.items() if number == AUTO]
-            recording.compute(batches, evaluator, replace(counting, what="The first stage of this run"), seed=seed)
-            numbers = choose_draws(recording.directory, chosen, levels, most=most, stage=len(batches))
-            counting = replace(counting, what="The second stage of this run")
-            batches += plan_second_stage([entry.id for entry in good], numbers, batch_size=piece_batch_size)
-            recording.extend(batches, level_draws=numbers)
-        recording.compute(batches, evaluator, counting, seed=seed)
-        recording.end(len(batches), liveness_rows(subjects, perturber, largest) if without_labels else ())
+    plan = StressPlan.of(request, draw_maker, recording.directory, on_note)
+    trial = Trial(subjects.models, subjects.cases(subjects.good[0]), plan.precision)
+    with recording.begun(plan.document, plan.batches, **plan.entries()):
+        counting = Counting(draw_maker.passes, len(subjects.models))
+        batchings = choose_batchings(trial, recording, plan.batches, counting, plan.batch_size, on_note)
+        evaluator = _evaluator(plan, batchings)
+        number = _compute(recording, plan, evaluator, counting)
+        largest = plan.batch_size.largest
+        recording.end(number, liveness_rows(subjects, draw_maker.perturber, largest) if without_labels else ())
         profile = recording.profile()
         run = Run(recording.directory)
         recording.directory.summarise(run.summary())
         if on_profile is not None:
-            bare = trial.bare(profile.passes, evaluator.batchings, largest)
-            on_profile(replace(profile, bare=bare))
-        if images and not without_labels and targets is None:
-            # The rows are whole, so no error of the gallery itself may end the run.
-            try:
-                keep_gallery(run, evaluator)
-            except StorageError:
-                raise
-            except Exception as error:
-                on_note(f"Note: the images of the worst cases could not be kept ({error}); the rows are whole.")
+            on_profile(replace(profile, bare=trial.bare(profile.passes, batchings, largest)))
+        if images and not without_labels and request.severity is None:
+            _keep_images(run, evaluator, on_note)
     return run
+
+
+def _draw_maker(
+    request: StressRequest, models: Models | None, data: Data | None, device: str, preparation: Preparation | None
+) -> DrawMaker:
+    """Opens models and cases, and makes the draws of the request from them."""
+    subjects = Subjects.gather(
+        models, data, split=request.split, device=device, preparation=preparation, unmasked=request.without_labels
+    )
+    if request.decode == MAP:
+        subjects = with_map_variants(subjects)
+    request.check_units(subjects.units)
+    source = choose_source(subjects.models, request.transfer_from) if request.attacks else None
+    return DrawMaker(
+        subjects,
+        Perturber(request.perturbations, request.settings),
+        Attacker(request.attacks, subjects.models, source, request.settings),
+        request.without_labels,
+    )
+
+
+def _evaluator(plan: StressPlan, batchings: Mapping[str, Batching]) -> Evaluator:
+    """Computes the rows of the plan; `batchings` are the ways of the models for which a trial found one."""
+    request, draw_maker = plan.request, plan.draw_maker
+    subjects, metrics, agreement = draw_maker.subjects, request.metrics, None
+    if request.without_labels:
+        agreement = Agreement(metrics, request.missing, draw_maker.perturber, plan.precision)
+        metrics = parse_metrics("dice")
+    return Evaluator(
+        draw_maker,
+        Answerer(
+            subjects.models,
+            plan.batch_size.largest,
+            plan.precision,
+            subjects.cases.stopwatch,
+            with_probabilities=any(metric.needs_probabilities for metric in metrics.values()),
+            batchings=batchings,
+        ),
+        Scorer(subjects.models, metrics, request.missing, agreement),
+        with_quality=request.quality,
+        severities=named_levels(plan.found),
+    )
+
+
+def _compute(recording: Recording, plan: StressPlan, evaluator: Evaluator, counting: Counting) -> int:
+    """Compute the batches of the plan, with `draws="auto"` in two stages; the number of batches."""
+    seed, batches = plan.request.settings.seed, plan.batches
+    if plan.draws.asked == AUTO:
+        recording.compute(batches, evaluator, replace(counting, what="The first stage of this run"), seed=seed)
+        counting = replace(counting, what="The second stage of this run")
+        batches, numbers = plan.with_second_stage(recording.directory)
+        recording.extend(batches, level_draws=numbers)
+    recording.compute(batches, evaluator, counting, seed=seed)
+    return len(batches)
+
+
+def _keep_images(run: Run, evaluator: Evaluator, on_note: Callable[[str], object]) -> None:
+    """Keep the gallery. The rows are whole, so no error but that of the disk may end the run."""
+    try:
+        keep_gallery(run, evaluator.draw_maker, evaluator.answerer)
+    except StorageError:
+        raise
+    except Exception as error:
+        on_note(f"Note: the images of the worst cases could not be kept ({error}); the rows are whole.")

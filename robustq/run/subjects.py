@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from robustq.model.weights_digest import weights_digest
 from robustq.results.rows import Row, blank_row, of_model
 from robustq.run.demonstration import DATA
 from robustq.run.open_models import Models, open_models
+from robustq.shapes import Unit
 
 SPLITS = ("held-out", "train", "val", "test", "all")
 
@@ -76,6 +78,16 @@ class Subjects:
             model.to(place).eval()
         cases = PreparedCases(dataset, next(iter(opened.values())).spec.preparation)
         return cls(opened, cases, cases.check(chosen, unmasked=unmasked), chosen, place)
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """The entries of the cases that can be used, by case id."""
+        return {entry.id: entry for entry in self.good}
+
+    @cached_property
+    def units(self) -> Mapping[Unit, str]:
+        """For each unit of length, "mm" or "px", the first case that is measured in it."""
+        return {self.cases(entry).unit: entry.id for entry in reversed(self.good)}
 
     @property
     def batch_size(self) -> int:

@@ -16,10 +16,10 @@ from robustq.model.segmenter import Segmenter
 from robustq.model.windows import batches_of
 from robustq.network.global_generators import kept_generators
 from robustq.network.memory import with_smaller_batches
-from robustq.results.directory import RunDirectory
-from robustq.run.batching import PASSES, Batching, fastest
+from robustq.run.batching import FASTEST, PASSES, Batching, BatchSize, fastest
 from robustq.run.passes import Counting
 from robustq.run.plan import Piece
+from robustq.run.recording import Recording
 from robustq.shapes import Images
 
 SHARE = 0.02
@@ -156,30 +156,34 @@ def _finish(device: torch.device) -> None:
 
 def choose_batchings(
     trial: Trial,
-    directory: RunDirectory,
+    recording: Recording,
     batches: Sequence[Sequence[Piece]],
     counting: Counting,
-    largest: int,
+    batch_size: BatchSize,
     on_note: Callable[[str], object],
 ) -> dict[str, Batching]:
     """The fastest way for each model: what an earlier trial of this run found, else what the trial finds.
 
-    It is written into the run directory, and the weights are stored as it says.
+    It is written into the run directory, and the weights are stored as it says. Where the user asked for a batch size,
+    nothing is looked for, and no model has a way of its own.
 
     Args:
         trial: the trial.
-        directory: the run directory.
+        recording: writes into the run directory.
         batches: the plan.
         counting: counts the passes of the plan.
-        largest: largest number of images in a pass.
+        batch_size: the batch size of the run.
         on_note: called with what the trial found.
     """
-    document = directory.read()
+    if batch_size.asked != FASTEST:
+        return {}
+    document = recording.directory.read()
     if ENTRY not in document:
         cost = sum(counting.of(piece).cost for batch in batches for piece in batch)
-        found = trial.fastest(cost / counting.networks, largest)
+        with recording.subjects.cases.stopwatch.stage("trial"):
+            found = trial.fastest(cost / counting.networks, batch_size.largest)
         document = {ENTRY: {name: asdict(way) for name, way in found.items()}}
-        directory.add(document)
+        recording.directory.add(document)
         if found:
             on_note(in_words(found))
     chosen = {name: Batching(**way) for name, way in document[ENTRY].items()}

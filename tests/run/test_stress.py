@@ -24,7 +24,7 @@ from robustq.perturbation import AbstractPerturbation
 from robustq.report.stress_table import curve_grid
 from robustq.results.several_runs import join, seed_notes
 from robustq.results.stress_run import Run
-from robustq.run.stress_pieces import Evaluator
+from robustq.run.stress_draws import DrawMaker
 from robustq.shapes import Image, IntensityRange
 
 LABELS = tuple(sorted(open_dataset("phantom").labels.items()))
@@ -83,14 +83,14 @@ def test_batch_size_changes_no_noise_and_no_row(size: tuple[int, ...], monkeypat
     runs = {}
     for batch_size in (1, 16):
         images = seen.setdefault(batch_size, [])
-        draw = Evaluator._draw
+        make = DrawMaker.__call__
 
-        def watched(self, *args, images=images, draw=draw):
-            made = draw(self, *args)
-            images.append(made.case.image)
-            return made
+        def watched(self, batch, images=images, make=make):
+            for draw in make(self, batch):
+                images.append(draw.case.image)
+                yield draw
 
-        monkeypatch.setattr(Evaluator, "_draw", watched)
+        monkeypatch.setattr(DrawMaker, "__call__", watched)
         runs[batch_size] = robustq.stress(
             {"m": model(size=size)},
             f"phantom:cases=2,dims={len(size)}",
@@ -423,15 +423,15 @@ def test_noise_with_the_papers_formulas_is_named_so() -> None:
 @pytest.mark.parametrize("clip", [True, False])
 def test_values_leave_the_intensity_range_unless_they_are_clipped(clip: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     beyond = []
-    answer = Evaluator._answer
+    make = DrawMaker.__call__
 
-    def watched(self, draws, batch_size):
-        for draw in draws:
+    def watched(self, batch):
+        for draw in make(self, batch):
             low, high = draw.case.intensity_range[0].float()
             beyond.append(bool((draw.case.image < low).any() or (draw.case.image > high).any()))
-        return answer(self, draws, batch_size)
+            yield draw
 
-    monkeypatch.setattr(Evaluator, "_answer", watched)
+    monkeypatch.setattr(DrawMaker, "__call__", watched)
     robustq.stress({"m": model()}, "phantom:cases=1,domain=A", levels=[50], draws=1, clip=clip)
     assert beyond == [False, not clip]
 

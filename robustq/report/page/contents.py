@@ -17,7 +17,8 @@ class Chapter:
         heading: names the runs.
         facts: short facts on the sample, such as `24 cases`.
         alerts: what a reader must not overlook, such as missed structures.
-        comparisons: sentences on each model against the baseline, over all perturbations.
+        comparisons: sentences on each model against the baseline, over all perturbations and under the worst of several
+            attacks; without a baseline, what each model loses under the worst of several attacks.
         rankings: the ranking of the models by AUDC of Dice; empty where there is none.
         seeds: sentences on architectures of which several networks were trained.
         verdicts: sentences on each model under each perturbation, and on each model against the baseline.

@@ -16,10 +16,11 @@ class Levels:
         unit: its unit, "" if it has none.
         higher_is_better: whether a larger value is a better one.
         models: names of the models, in the order of the lines.
-        perturbations: names of the perturbations and attacks, in the order of the panels.
+        perturbations: names of the perturbations and attacks, in the order of the panels, those of `worst` included.
         domains: for the name of each domain, its title; a single entry with the title "" if they are not kept apart.
         rows: what `robustq.statistics.curve_intervals` gave, with the columns `domain` and `label`; the label is ""
             for the mean over the labels.
+        worst: the names under which each image's worst answer to several attacks stands.
     """
 
     metric: str
@@ -29,6 +30,7 @@ class Levels:
     perturbations: Sequence[str]
     domains: Mapping[str, str]
     rows: pd.DataFrame
+    worst: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -60,6 +62,11 @@ class Levels:
         """The labels; "", the mean over them, is the first. A single label is its own mean."""
         names = sorted(str(label) for label in self.rows["label"].unique() if label)
         return ["", *(names if len(names) > 1 else [])]
+
+    def where(self, perturbation: str, title: str) -> str:
+        """A perturbation and the title of a domain in words."""
+        shown = f"{perturbation} of all attacks" if perturbation in self.worst else perturbation
+        return ", ".join(filter(None, (shown, title)))
 
     def curve(self, model: str, perturbation: str, domain: str, label: str = "") -> pd.DataFrame:
         """The rows of one curve by level; empty if the model was not shown the perturbation."""

@@ -22,7 +22,7 @@ def seed_sentences(measure: Levels, networks: Mapping[str, Sequence[str]]) -> li
         for domain, title in measure.domains.items():
             drops = {name: _drops(measure, models, perturbation, domain) for name, models in networks.items()}
             if drops and all(drops.values()):
-                where = ", ".join(filter(None, (perturbation, title)))
+                where = measure.where(perturbation, title)
                 sentences.append(f"{where}, over training seeds: {_compared(drops, measure)}")
     return sentences
 

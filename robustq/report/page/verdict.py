@@ -25,6 +25,7 @@ class Verdict:
         settled: whether the interval excludes 0.
         compared: whether the sentence compares the model with the baseline.
         figures: the figures of the sentence, unrounded, by name.
+        turned: sentences on the metrics by which the other of the two compared models holds better.
     """
 
     where: str
@@ -34,6 +35,7 @@ class Verdict:
     settled: bool
     compared: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
+    turned: Sequence[str] = ()
 
 
 def level_verdicts(measure: Levels) -> list[Verdict]:
@@ -44,7 +46,7 @@ def level_verdicts(measure: Levels) -> list[Verdict]:
             for model in measure.models:
                 curve = measure.curve(model, perturbation, domain)
                 if len(curve) > 1:
-                    where = ", ".join(filter(None, (perturbation, title)))
+                    where = measure.where(perturbation, title)
                     verdicts.append(_of_curve(where, model, curve.to_dict("records"), measure))
     return verdicts
 
@@ -69,6 +71,24 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
         text = sentence if whole else _briefly(str(model), str(widest["baseline"]), figures, measure)
         verdicts.append(Verdict(where, str(model), text, change, settled, True, figures))
     return verdicts
+
+
+def turned_sentences(verdict: Verdict, baseline: str, others: Mapping[str, Verdict]) -> list[str]:
+    """For each other metric by which the other of two models holds better, a sentence with the winner and the amount.
+
+    Args:
+        verdict: compares a model with the baseline by the first metric.
+        baseline: name of the baseline.
+        others: by the title of another metric, the verdict on the same model in the same place.
+    """
+    sentences = []
+    for title, other in others.items():
+        difference = other.figures["difference"]
+        if verdict.figures["difference"] * difference < 0:
+            winner = other.model if difference < 0 else baseline
+            sure = "and that is settled" if other.settled else "but that is open"
+            sentences.append(f"By {title} it is the other way round, {sure}: {winner} holds better. {other.sentence}")
+    return sentences
 
 
 def _briefly(model: str, baseline: str, figures: Mapping[str, float], measure: Levels) -> str:
