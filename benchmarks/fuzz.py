@@ -5,8 +5,9 @@
 
 For so many seconds each, atheris (libFuzzer) changes contents that are right, and keeps the changes that reach new
 lines of robustq. An input counts as found if it raises an error that is not ours, takes longer than 10 s, or lets the
-process grow beyond 2 GiB. Each kind of error is printed once, with the input in a file below `--out`; add the input to
-FOUND in tests/test_fuzz.py when the fault is mended. The script ends with status 1 if anything was found.
+process grow beyond 2 GiB. Each kind of error is printed once, with the input in a file below `--out`; when the fault
+is mended, give the input to the test of the same reader in tests/test_fuzz.py, as an `@example`. The script ends with
+status 1 if anything was found.
 """
 
 import argparse

@@ -1,4 +1,6 @@
+import gc
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from safetensors.torch import save_file
 import robustq
 from networks import Strangers, noise, small
 from robustq.errors import RequestError
-from robustq.model.bundle_file import save
+from robustq.model.bundle_file import read_state, save
 
 
 @settings(max_examples=15, deadline=None)
@@ -57,6 +59,43 @@ def test_an_untrained_bundle_says_so(tmp_path: Path) -> None:
 def bundle(tmp_path: Path) -> Path:
     small().save(tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
+
+
+def test_a_bundle_that_is_read_again_and_again_leaves_no_object_behind(bundle: Path) -> None:
+    read_state(bundle)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(50):
+        read_state(bundle)
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 50  # less than one object each time
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.bfloat16, torch.float8_e4m3fn])
+def test_tensors_of_any_dtype_and_shape_come_back(bundle: Path, dtype: torch.dtype) -> None:
+    model = small()
+    ones = torch.ones(3, 8, dtype=torch.uint8).view(dtype)
+    state = model.state_dict() | {"matrix": ones, "scalar": ones.flatten()[0].clone(), "empty": ones[:0].clone()}
+    save(state, model.spec, bundle)
+    again = read_state(bundle)
+    assert list(again) == sorted(state)
+    for name, tensor in state.items():
+        assert (again[name].dtype, again[name].shape) == (tensor.dtype, tensor.shape)
+        assert torch.equal(again[name].reshape(-1).view(torch.uint8), tensor.reshape(-1).view(torch.uint8))
+
+
+def test_a_dtype_that_safetensors_reads_only_one_tensor_at_a_time_comes_back(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_state(bundle)
+
+    def unknown(content: bytes) -> dict[str, torch.Tensor]:
+        raise KeyError("F8_E8M0")
+
+    monkeypatch.setattr("robustq.model.bundle_file.deserialise", unknown)
+    again = read_state(bundle)
+    assert list(again) == list(whole)
+    assert all(torch.equal(again[name], tensor) for name, tensor in whole.items())
 
 
 def with_spec(bundle: Path, **changes: object) -> None:
