@@ -1,5 +1,6 @@
 """The contract of an analyser, which measures on the latents of one model what explains its robustness."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -51,6 +52,31 @@ class Finding:
     draw: int | None = None
     reason: str = ""
     for_figure: bool = False
+
+
+@dataclass(frozen=True)
+class TableFigure:
+    """A figure of a table with its interval, in full precision; the table prints it rounded.
+
+    Attributes:
+        model: name of the model.
+        perturbation: name of the perturbation.
+        level: percent.
+        figure: name of the figure, such as "aurc".
+        value: the figure; NaN where there is none.
+        low: lower end of its interval, or its one-sided bound; NaN where there is none.
+        high: upper end of its interval; NaN where there is none.
+        signal: the signal that the figure is about; "" where there is a single one.
+    """
+
+    model: str
+    perturbation: str
+    level: float
+    figure: str
+    value: float
+    low: float
+    high: float = math.nan
+    signal: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,6 +233,16 @@ class AbstractAnalyser(ABC):
             rows: the rows of a whole analysis, without the rows that only a figure needs.
             models: the models in the order of the table.
             sample: the sample that was measured, in words for titles.
+        """
+        return ()
+
+    @classmethod
+    def table_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+        """The figures of the first table that have an interval, for the summary of an analysis.
+
+        Args:
+            rows: as `grids` gets them.
+            models: as `grids` gets them.
         """
         return ()
 

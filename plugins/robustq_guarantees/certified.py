@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from robustq.analyser import AbstractAnalyser, Finding
+from robustq.analyser import AbstractAnalyser, Finding, TableFigure
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.geometry import margins
@@ -17,7 +17,12 @@ from robustq.network.memory import with_smaller_batches
 from robustq.report.grid import Grid
 from robustq.scoring.mean_dice import mean_dice
 from robustq_guarantees.certificate import CHOOSING, TESTING, certified_dice, certify, largest_radius
-from robustq_guarantees.certified_tables import NO_LABEL, certified_conclusions, certified_grids
+from robustq_guarantees.certified_tables import (
+    NO_LABEL,
+    certified_conclusions,
+    certified_grids,
+    certified_table_figures,
+)
 from robustq_guarantees.lipschitz import EncoderBound, encoder_bound
 from robustq_guarantees.settings import parse_numbers, spelled
 from robustq_guarantees.smoothed import Smoothed
@@ -129,6 +134,11 @@ class Certified(AbstractAnalyser):
     def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
         """Below which Dice no change within the radius brings each smoothed model, and what the attack reaches."""
         return certified_conclusions(rows, models)
+
+    @classmethod
+    def table_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+        """The figures of the table in full precision."""
+        return certified_table_figures(rows, models)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

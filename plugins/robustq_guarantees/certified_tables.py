@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from robustq.analyser import TableFigure
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, number, percent, significant
+from robustq.request.names import CLEAN
 from robustq.statistics.bootstrap import bootstrap_interval
 from robustq_guarantees.certificate import ALPHA, CHOOSING, TESTING
 from robustq_guarantees.group_values import GroupValues, overall
@@ -55,6 +57,22 @@ def certified_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
         *_code_notes(rows, shown),
     ]
     return [Grid(title, ["model", *_COLUMNS.values()], [("", lines)], notes)]
+
+
+def certified_table_figures(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+    """The figures of the table in full precision.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the figures.
+    """
+    values = GroupValues(rows, list(_COLUMNS))
+    return [
+        TableFigure(model, CLEAN, 0.0, metric, float(found.mean()), *_interval(found))
+        for model in models
+        for metric in _COLUMNS
+        if len(found := values(model, metric))
+    ]
 
 
 def certified_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
@@ -124,6 +142,11 @@ def _cell(values: np.ndarray) -> str:
     """`0.120 [0.101, 0.140]`; the mean alone without an interval, – without a value."""
     if not len(values):
         return "–"
-    low, high = bootstrap_interval(values[:, None], lambda means: means[:, 0])
+    low, high = _interval(values)
     interval = "" if math.isnan(low) else f" [{number(low)}, {number(high)}]"
     return f"{number(float(values.mean()))}{interval}"
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of the mean over groups."""
+    return bootstrap_interval(values[:, None], lambda means: means[:, 0])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from robustq.analyser import AbstractAnalyser, Draws, Finding
+from robustq.analyser import AbstractAnalyser, Draws, Finding, TableFigure
 from robustq.dataset import Case
 from robustq.errors import RequestError
 from robustq.latent.latents import Latent
@@ -16,7 +16,13 @@ from robustq.model.segmenter import Segmenter
 from robustq.network.memory import with_smaller_batches
 from robustq.report.grid import Grid
 from robustq.report.numbers import count
-from robustq_guarantees.conformal_tables import CLEAN_RATES, RATES, conformal_conclusions, conformal_grids
+from robustq_guarantees.conformal_tables import (
+    CLEAN_RATES,
+    RATES,
+    conformal_conclusions,
+    conformal_grids,
+    conformal_table_figures,
+)
 from robustq_guarantees.settings import parse_numbers, spelled
 from robustq_guarantees.threshold import (
     CaseProbabilities,
@@ -155,6 +161,11 @@ class Conformal(AbstractAnalyser):
     def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
         """Whether the promise holds on clean images, and at which level of each perturbation it breaks."""
         return conformal_conclusions(rows, models)
+
+    @classmethod
+    def table_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+        """The figures of the table in full precision."""
+        return conformal_table_figures(rows, models)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

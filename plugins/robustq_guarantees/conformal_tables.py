@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from robustq.analyser import TableFigure
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, listed, number, percent
 from robustq.statistics.acceptance import mean_reaching
@@ -113,6 +114,30 @@ def conformal_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -
         f"{count(len(answers), 'answer')} left out: {reason}." for reason, answers in unanswered.groupby("reason")
     ]
     return [Grid(title, _HEADER, sections, notes)]
+
+
+def conformal_table_figures(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+    """The FNR with its lower bound in full precision.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the figures.
+    """
+    measured = ConformalRates(rows)
+    return [
+        TableFigure(
+            model,
+            perturbation,
+            float(level),
+            RATES[0],
+            float(found.mean()),
+            measured.bound(model, perturbation, level),
+        )
+        for perturbation in measured.perturbations
+        for model in models
+        for level in measured.levels
+        if len(found := measured.values(model, RATES[0], perturbation, level))
+    ]
 
 
 def _line(measured: ConformalRates, model: str, perturbation: str, level: float) -> list[str]:

@@ -165,9 +165,9 @@ LAYERS: dict[object, Rule] = {
     **dict.fromkeys([F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6, F.hardtanh], _SAME),
     **dict.fromkeys([torch.tanh, Tensor.tanh, F.tanh, F.softplus], _SAME),
     **dict.fromkeys([torch.sigmoid, Tensor.sigmoid, F.sigmoid], times(0.25)),
-    F.silu: times(1.1),  # largest slope 1.0999
-    F.mish: times(1.1),  # 1.0885
-    F.gelu: times(1.13),  # 1.1290
+    F.silu: times(1.0998394),  # the largest slopes, rounded up in the last figure
+    F.mish: times(1.0884982),
+    F.gelu: times(1.1289931),  # of the form with tanh; that with erf has 1.1289042
     F.hardswish: times(1.5),
     F.leaky_relu: _leaky_relu,
     F.elu: _elu,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from robustq.analyser import TableFigure
 from robustq.report.numbers import number
 from robustq.statistics.bootstrap import CONFIDENCE
 from robustq.statistics.risk_coverage import Estimates, Times, group_interval, once
@@ -28,6 +29,10 @@ class Estimate:
         """
         low, high = group_interval(statistic(times), groups, CONFIDENCE)
         return cls(float(statistic(once(times.shape[1]))[0]), low, high)
+
+    def in_full(self, model: str, perturbation: str, level: float, figure: str, signal: str = "") -> TableFigure:
+        """The figure in full precision, with what it is of."""
+        return TableFigure(model, perturbation, level, figure, self.value, self.low, self.high, signal)
 
     def __str__(self) -> str:
         """`0.120 [0.101, 0.140]`; the figure alone where there is no interval, – where there is no figure."""

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.analyser import AbstractAnalyser, Draws, Finding
+from robustq.analyser import AbstractAnalyser, Draws, Finding, TableFigure
 from robustq.dataset import Case, Entry
 from robustq.latent.latents import Latent
 from robustq.model.predict import BATCH
@@ -17,7 +17,7 @@ from robustq.network.memory import with_smaller_batches
 from robustq.report.grid import Grid
 from robustq.scoring.mean_dice import mean_dice
 from robustq_latent.failure_signals import EXTRA_DRAWS, agreement, answer_to, distance_over_margin, probability_signals
-from robustq_latent.failure_tables import failure_conclusions, failure_grids
+from robustq_latent.failure_tables import failure_conclusions, failure_grids, failure_table_figures
 from robustq_latent.space import space_findings
 from robustq_latent.threshold import THRESHOLD, canonical_threshold
 
@@ -112,6 +112,11 @@ class Failure(AbstractAnalyser):
     def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:
         """Which signal has the smallest area under its risk-coverage curve where failures are most."""
         return failure_conclusions(rows, models)
+
+    @classmethod
+    def table_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+        """The figures of the table in full precision."""
+        return failure_table_figures(rows, models)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

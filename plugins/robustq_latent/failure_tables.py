@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from robustq.analyser import TableFigure
 from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent
 from robustq.request.names import CLEAN
 from robustq.statistics.risk_coverage import RESAMPLES, aurc, excess_aurc, failure_auroc, spearman
+from robustq_latent.estimate import Estimate
 from robustq_latent.failure_answers import FailureAnswers
 from robustq_latent.failure_signals import SIGNALS
 from robustq_latent.space import space_notes
@@ -17,17 +19,14 @@ from robustq_latent.threshold import stored_threshold
 FIRST = next(iter(SIGNALS))
 """The signal that the others are compared with."""
 
-_HEADER = (
-    "model",
-    "signal",
-    "level",
-    "failures",
-    "AURC",
-    f"AURC minus that of {SIGNALS[FIRST]}",
-    "E-AURC",
-    "AUROC of a failure",
-    "rank correlation with Dice",
-)
+_FIGURES = {
+    "aurc": "AURC",
+    "aurc_difference": f"AURC minus that of {SIGNALS[FIRST]}",
+    "e_aurc": "E-AURC",
+    "auroc_of_failure": "AUROC of a failure",
+    "spearman": "rank correlation with Dice",
+}
+_HEADER = ("model", "signal", "level", "failures", *_FIGURES.values())
 
 
 def failure_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -64,20 +63,9 @@ def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> 
         lines = sections.setdefault(perturbation, [])
         failures = f"{int((answers.dice < threshold).sum())} of {len(answers.dice)}"
         for signal in answers.signals:
-            other = FIRST if FIRST in answers.signals and signal != FIRST else ""
-            lines.append(
-                [
-                    model,
-                    SIGNALS[signal],
-                    percent(level),
-                    failures,
-                    str(answers.estimate(aurc, signal)),
-                    str(answers.estimate(aurc, signal, other)) if other else "–",
-                    str(answers.estimate(excess_aurc, signal)),
-                    str(answers.estimate(failure_auroc(threshold), signal)),
-                    str(answers.estimate(spearman, signal)),
-                ]
-            )
+            estimates = _estimates(answers, signal, threshold)
+            cells = [str(estimates[figure]) if figure in estimates else "–" for figure in _FIGURES]
+            lines.append([model, SIGNALS[signal], percent(level), failures, *cells])
     notes = [
         f"A failure: an answer whose mean Dice over labels is below {threshold:g}. Each figure is over the answers to "
         "the first 4 draws of each case at this level, with its 95 % bootstrap interval over groups (patients), "
@@ -91,6 +79,34 @@ def failure_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> 
         *space_notes(rows),
     ]
     return [Grid(f"Signals of failure on {sample}", _HEADER, list(sections.items()), notes, names=2)]
+
+
+def failure_table_figures(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+    """The figures of the table in full precision.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the figures.
+    """
+    threshold = stored_threshold(rows, "failure_threshold")
+    return [
+        estimate.in_full(model, perturbation, level, figure, signal)
+        for perturbation, level, model, answers in answers_of(failure_rows(rows), models)
+        for signal in answers.signals
+        for figure, estimate in _estimates(answers, signal, threshold).items()
+    ]
+
+
+def _estimates(answers: FailureAnswers, signal: str, threshold: float) -> dict[str, Estimate]:
+    """The figures of a signal; the first signal has no difference from itself."""
+    compared = FIRST in answers.signals and signal != FIRST
+    return {
+        "aurc": answers.estimate(aurc, signal),
+        **({"aurc_difference": answers.estimate(aurc, signal, FIRST)} if compared else {}),
+        "e_aurc": answers.estimate(excess_aurc, signal),
+        "auroc_of_failure": answers.estimate(failure_auroc(threshold), signal),
+        "spearman": answers.estimate(spearman, signal),
+    }
 
 
 def failure_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:

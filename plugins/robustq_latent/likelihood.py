@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.analyser import AbstractAnalyser, Draws, Finding
+from robustq.analyser import AbstractAnalyser, Draws, Finding, TableFigure
 from robustq.dataset import Case, Entry
 from robustq.latent.code_nats import code_nats
 from robustq.latent.latents import Latent
@@ -18,7 +18,15 @@ from robustq.network.memory import with_smaller_batches
 from robustq.report.grid import Grid
 from robustq.scoring.mean_dice import mean_dice
 from robustq_latent.code_maps import map_findings
-from robustq_latent.likelihood_tables import DICE, NATS, THRESHOLD_USED, TOKEN, likelihood_conclusions, likelihood_grids
+from robustq_latent.likelihood_tables import (
+    DICE,
+    NATS,
+    THRESHOLD_USED,
+    TOKEN,
+    likelihood_conclusions,
+    likelihood_grids,
+    likelihood_table_figures,
+)
 from robustq_latent.threshold import THRESHOLD, canonical_threshold
 
 if TYPE_CHECKING:
@@ -108,6 +116,11 @@ class Likelihood(AbstractAnalyser):
         """How well the nats tell perturbed images and bad answers at the highest level of the perturbation that they
         tell best."""
         return likelihood_conclusions(rows, models)
+
+    @classmethod
+    def table_figures(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+        """The figures of the table in full precision."""
+        return likelihood_table_figures(rows, models)
 
     @classmethod
     def grids(cls, rows: pd.DataFrame, models: Sequence[str], *, sample: str) -> Sequence[Grid]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from robustq.analyser import TableFigure
 from robustq.report.grid import Grid
 from robustq.report.numbers import number, percent
 from robustq.request.names import CLEAN
@@ -143,6 +144,27 @@ def likelihood_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) 
     ]
     lines = [(CLEAN, list(clean_lines.values())), *sections.items()]
     return [Grid(f"Likelihood of codes on {sample}", _HEADER, lines, notes)]
+
+
+def likelihood_table_figures(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[TableFigure]:
+    """The figures of the table in full precision.
+
+    Args:
+        rows: rows of a whole analysis.
+        models: models in the order of the figures.
+    """
+    threshold = stored_threshold(rows, THRESHOLD_USED)
+    clean: dict[str, TableFigure] = {}
+    figures = []
+    for perturbation, level, model, found in levels_of(rows, models):
+        clean.setdefault(model, found.clean.mean.in_full(model, CLEAN, 0.0, NATS))
+        estimates = {
+            NATS: found.drawn.mean,
+            "auroc_of_perturbed": found.auroc_of_perturbed,
+            "auroc_of_failure": found.auroc_of_failure(threshold),
+        }
+        figures += [estimate.in_full(model, perturbation, level, name) for name, estimate in estimates.items()]
+    return [*clean.values(), *figures]
 
 
 def _cells(dice: np.ndarray, threshold: float, of_perturbed: str, of_failure: str) -> list[str]:

@@ -41,7 +41,8 @@ def agreement_grid(
         "Rank correlation (Spearman) over cases, each with its mean over draws and labels, with its 95 % bootstrap "
         "interval over patients; only cases that have a mask. -1: the less the answers to a case agree, the more Dice "
         "it has lost, so that agreement orders cases as truth would (+1 for a distance). 0: agreement says nothing. – "
-        "for fewer than 3 cases, or where all cases agree or lose alike.",
+        "for fewer than 3 cases, or where all cases agree or lose alike. A perfect order has no interval: it is "
+        "perfect in every resample too, and another case can still break it.",
     ]
     header = ["model", "agreement", "level", "cases", "rank correlation with loss of Dice"]
     return Grid(f"Does agreement tell the loss of Dice, on {sample}", header, list(sections.items()), notes, names=2)

@@ -1,7 +1,7 @@
 """The result of an analysis: its verdicts, tables, figures and rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +59,15 @@ class Analysis(Stored):
                 loaded[text] = error
         return loaded
 
+    @property
+    def _installed(self) -> "list[type[AbstractAnalyser]]":
+        """The checks that are installed here."""
+        return [check for check in self._analysers.values() if not isinstance(check, RequestError)]
+
     def verdicts(self) -> list[str]:
         """One line for each model: the verdict of each check that gives one, and the remarks on the model."""
         rows = self.directory.rows(before=1).to_pandas()
-        loaded = [analyser for analyser in self._analysers.values() if not isinstance(analyser, RequestError)]
-        metrics = [analyser.verdict_metric for analyser in loaded if analyser.verdict_metric is not None]
+        metrics = [check.verdict_metric for check in self._installed if check.verdict_metric is not None]
         lines = []
         for model in self.models:
             model_rows = rows[rows["model"] == model]
@@ -75,8 +79,8 @@ class Analysis(Stored):
     def conclusions(self) -> list[str]:
         """The verdicts, then what each check says of each model in one sentence."""
         rows = measured(self._frame)
-        checks = [check for check in self._analysers.values() if not isinstance(check, RequestError)]
-        return [*self.verdicts(), *(sentence for check in checks for sentence in check.conclusions(rows, self.models))]
+        sentences = (sentence for check in self._installed for sentence in check.conclusions(rows, self.models))
+        return [*self.verdicts(), *sentences]
 
     def grids(self, *, details: bool = True) -> list[Grid]:
         """The tables of every check. Notes on the whole run stand under the last table.
@@ -156,8 +160,8 @@ class Analysis(Stored):
 
     def summary(self) -> dict[str, Any]:
         """The figures of the tables as JSON values."""
-        frame = measured(self._frame)
-        frame = frame[frame["label"] == ""]
+        rows = measured(self._frame)
+        frame = rows[rows["label"] == ""]
         per_case = frame[frame["case"] != ""]
         overall = frame[(frame["case"] == "") & frame["value"].notna()]
         document = {
@@ -169,6 +173,9 @@ class Analysis(Stored):
             "verdicts": self.verdicts(),
             "conclusions": self.conclusions(),
             "per_case": [] if per_case.empty else _records(summarise(group_means(per_case))),
+            "table_figures": [
+                asdict(figure) for check in self._installed for figure in check.table_figures(rows, self.models)
+            ],
             "overall": _records(overall[["model", "domain", "perturbation", "level", "metric", "value", "unit"]]),
             "figures": {name: str(path) for name, path in self.figures.items()},
             "failures": self.failures,
@@ -187,8 +194,10 @@ class Analysis(Stored):
 
     def plots(self) -> "Mapping[str, Figure]":
         """Every figure of every check that is installed here, by name."""
-        checks = [check for check in self._analysers.values() if not isinstance(check, RequestError)]
-        return {name: figure for check in checks for name, figure in check.figures(self._frame, self.models).items()}
+        figures: dict[str, Figure] = {}
+        for check in self._installed:
+            figures.update(check.figures(self._frame, self.models))
+        return figures
 
     def undrawable(self) -> list[str]:
         """Sentences on the figures that `draw` leaves out: which they are, and why they cannot be drawn."""

@@ -26,7 +26,8 @@ class AgreementAndLoss(NamedTuple):
         level: percent.
         cases: number of cases that have a value of both.
         correlation: Spearman's rank correlation; NaN for fewer than 3 cases, or where one of both is constant.
-        low: lower end of its 95 % interval over groups; NaN where there is none.
+        low: lower end of its 95 % interval over groups; NaN where there is none, as for a perfect order: it is perfect
+            in every resample too, so the bootstrap shows none of its uncertainty.
         high: the upper end.
     """
 
@@ -77,5 +78,8 @@ def _correlation(both: pd.DataFrame) -> tuple[float, float, float]:
     if len(both) < FEWEST or np.ptp(agreement) == 0 or np.ptp(lost) == 0:
         return math.nan, math.nan, math.nan
     groups = both[list(GROUP)].apply(tuple, axis=1).astype(str).to_numpy()
+    correlation = float(spearmanr(agreement, lost).statistic)
+    if math.isclose(abs(correlation), 1):
+        return correlation, math.nan, math.nan
     estimates = resampled(spearman, agreement, lost, group_resamples(groups))
-    return float(spearmanr(agreement, lost).statistic), *group_interval(estimates, len(set(groups)))
+    return correlation, *group_interval(estimates, len(set(groups)))

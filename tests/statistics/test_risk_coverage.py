@@ -53,6 +53,12 @@ def test_ties_stand_for_the_mean_over_all_their_orders() -> None:
 
 
 @given(answers)
+def test_no_order_is_better_than_that_by_risk(drawn: tuple[list[int], list[int], list[int]]) -> None:
+    confidence, dice = np.array(drawn[0], float), np.array(drawn[1]) / 6
+    assert excess_aurc(confidence, dice, once(len(dice)))[0] >= 0
+
+
+@given(answers)
 def test_an_answer_that_counts_twice_is_two_equal_answers(drawn: tuple[list[int], list[int], list[int]]) -> None:
     confidence, dice, times = (np.array(values) for values in drawn)
     if times.sum() < 2:

@@ -1,6 +1,7 @@
 """Bounds of encoders whose Lipschitz constants are known, and encoders without a bound."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from torch.nn import functional as F
 import robustq
 from networks import noise, small
 from robustq.model.segmenter import Segmenter
+from robustq_guarantees.bounded import Bounded
+from robustq_guarantees.layer_rules import LAYERS
 from robustq_guarantees.lipschitz import encoder_bound
 from robustq_guarantees.operator_norms import convolution_norm, matrix_norm
 
@@ -46,6 +49,20 @@ def jacobian_norm(model: Segmenter, image: Tensor) -> float:
     return float(torch.linalg.matrix_norm(jacobian.flatten(0, 2).flatten(1), 2))
 
 
+def largest_slope(activation: Callable[..., Tensor], **settings: str) -> float:
+    """By automatic differentiation on a fine grid."""
+    values = torch.linspace(-6, 6, 1_200_001, dtype=torch.float64, requires_grad=True)
+    (slopes,) = torch.autograd.grad(activation(values, **settings).sum(), values)
+    return float(slopes.abs().max())
+
+
+def bound_of_one(activation: Callable[..., Tensor]) -> float:
+    """The bound of the activation of values that change as much as the image."""
+    values = torch.zeros(1).as_subclass(Bounded)
+    values.bound = 1.0
+    return LAYERS[activation](values)
+
+
 def dense(convolution: nn.Module, *size: int) -> Tensor:
     """The matrix of a convolution without its bias."""
     images = torch.eye(math.prod(size)).view(-1, *size)
@@ -60,6 +77,22 @@ def test_the_bound_of_a_linear_encoder_is_its_lipschitz_constant() -> None:
     assert bound.value == pytest.approx(np.linalg.norm(weight.numpy(), 2), rel=1e-5)
     assert bound.value == pytest.approx(jacobian_norm(model, noise(1, 8, 8)), rel=1e-5)
     assert bound.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("activation", "settings"),
+    [(F.silu, {}), (F.mish, {}), (F.gelu, {"approximate": "tanh"}), (F.hardswish, {}), (F.sigmoid, {}), (F.tanh, {})],
+)
+def test_the_bound_of_an_activation_is_its_largest_slope(
+    activation: Callable[..., Tensor], settings: dict[str, str]
+) -> None:
+    slope = largest_slope(activation, **settings)
+    assert slope <= bound_of_one(activation) <= slope + 1e-5
+
+
+def test_the_bound_of_gelu_holds_for_both_of_its_forms() -> None:
+    slope = largest_slope(F.gelu)
+    assert slope <= bound_of_one(F.gelu) <= slope + 1e-4
 
 
 @pytest.mark.parametrize(
