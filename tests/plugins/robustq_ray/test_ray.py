@@ -1,12 +1,16 @@
 """Ray workers change nothing of a run, and nothing of them is left behind."""
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +25,15 @@ from robustq.run.progress import open_executor
 pytest.importorskip("ray", reason="ray is large: make test-ray has an environment of its own for it")
 
 STRESS = ("stress", "--noise", "gaussian", "--levels", "0,10,30", "--draws", "1", "--batch-size", "4")
+WITH_TOKEN = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of-this-test" * 4}
+"""The environment of a cluster that lets in whoever knows its token."""
+
+TWO_CASES = ("--data", "phantom:cases=2,domain=B")
+ON_A_CLUSTER = (
+    ("stress", *TWO_CASES, "--levels", "0,30", "--draws", "2", "--batch-size", "2"),
+    ("analyse", *TWO_CASES, "--levels", "30", "--draws", "2", "--batch-size", "2"),
+    ("minimal", *TWO_CASES, "--noise", "gaussian", "--draws", "1"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +160,7 @@ def test_a_run_on_ray_that_is_stopped_leaves_no_process_and_continues_to_the_sam
         on_ray, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         while not list((tmp_path / "run" / "rows").glob("*.parquet")):
+            assert process.poll() is None
             time.sleep(0.05)
         started = children(process.pid)
         process.send_signal(number)
@@ -165,3 +179,62 @@ def test_a_run_on_ray_that_is_stopped_leaves_no_process_and_continues_to_the_sam
     frames = [pd.read_parquet(tmp_path / name / "results.parquet") for name in ("run", "whole")]
     order = ["model", "case", "level", "draw", "label"]
     pd.testing.assert_frame_equal(*(frame.sort_values(order, ignore_index=True) for frame in frames))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[str, Path]]:
+    """The address of a cluster of two cores that `ray start` begins, and the folder of its files."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # the paths of Ray's sockets must be short
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    words = ["start", "--head", "--block", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
+    place = [f"--port={address.rpartition(':')[2]}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words, *place],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=WITH_TOKEN,
+    ) as head:
+        status = [sys.executable, "-m", "ray.scripts.scripts", "status", f"--address={address}"]
+        while subprocess.run(status, env=WITH_TOKEN, capture_output=True).returncode:
+            assert head.poll() is None
+        yield address, folder
+        started = children(head.pid)
+        head.terminate()
+    for _ in range(150):
+        if not any(Path(f"/proc/{process}").exists() for process in started):
+            break
+        time.sleep(0.2)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", ON_A_CLUSTER, ids=lambda words: words[0])
+def test_a_command_on_a_cluster_that_runs_already_writes_the_rows_of_the_local_executor(
+    tmp_path: Path, cluster: tuple[str, Path], words: tuple[str, ...]
+) -> None:
+    address, folder = cluster
+    for out, where in (("cluster", ["--executor", "ray", "--address", address]), ("local", [])):
+        command = [sys.executable, "-m", "robustq", *words, *where, "--out", out]
+        subprocess.run(command, cwd=tmp_path, env=WITH_TOKEN, check=True, capture_output=True)
+    assert list(folder.glob("session_*/logs/worker-*.out"))  # they worked on the cluster
+    on_cluster, local = (pd.read_parquet(tmp_path / name / "results.parquet") for name in ("cluster", "local"))
+    pd.testing.assert_frame_equal(on_cluster, local)
+
+
+@pytest.mark.long
+def test_a_command_that_is_killed_leaves_its_cluster_free_for_the_same_command(
+    tmp_path: Path, cluster: tuple[str, Path]
+) -> None:
+    command = [sys.executable, "-m", "robustq", *STRESS, "--out"]
+    on_cluster = [*command, "run", "--executor", "ray", "--address", cluster[0]]
+    with subprocess.Popen(on_cluster, cwd=tmp_path, env=WITH_TOKEN, stderr=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "run" / "rows").glob("*.parquet")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert not (tmp_path / "run" / "results.parquet").exists()
+    for words in (on_cluster, [*command, "whole"]):
+        subprocess.run(words, cwd=tmp_path, env=WITH_TOKEN, check=True, capture_output=True)
+    run, whole = (pd.read_parquet(tmp_path / name / "results.parquet") for name in ("run", "whole"))
+    pd.testing.assert_frame_equal(run, whole)
