@@ -1,6 +1,7 @@
 """Lets one process at a time write below a path of an object store, which has no locks."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -95,6 +96,13 @@ class Lease:
         Raises:
             RequestError: it is renewed, or another newcomer has taken it.
         """
+        # A warning of `logging` reaches stderr by itself, and a program that uses the library can turn it off.
+        logging.getLogger(__name__).warning(
+            "%s was writing to %s: waiting up to %.0f s to see whether it still does",
+            holder_in_words(seen).rstrip(","),
+            self._folder,
+            VOID,
+        )
         for _ in range(round(VOID / LOOK)):
             sleep(LOOK)
             now = self._read()

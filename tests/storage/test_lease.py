@@ -1,6 +1,7 @@
 """A lease on a run directory in an object store: held, given back, void, lost."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,15 @@ def test_the_lease_of_a_dead_process_is_void_after_a_minute(world: Time) -> None
         assert VOID <= world.now <= VOID + LOOK
         with pytest.raises(StorageError):
             dead.check()
+
+
+def test_whoever_waits_for_a_lease_says_for_whom_and_how_long(world: Time, caplog: pytest.LogCaptureFixture) -> None:
+    Lease(folder()).acquire()
+    assert not caplog.messages
+    Lease(folder()).acquire()
+    (message,) = caplog.messages
+    assert f"process {os.getpid()} on" in message
+    assert f"was writing to {URL}: waiting up to 60 s" in message
 
 
 def test_a_lease_that_is_given_back_is_taken_at_once(world: Time) -> None:
