@@ -78,8 +78,8 @@ def main() -> None:
             ratio(seconds["ours"], seconds["passes"]),
             most=2.2,
             note=f"{directions} directions share one pass of the image.",
-            limit="Profiled in 3D: the tangents of the normalisations take 0.26 of the time; the convolution that PyTorch "
-            "takes for a single image, where the image's own pass meets it, 0.15.",
+            limit="Profiled in 3D: the tangents of the normalisations take 0.26 of the time; the convolution that "
+            "PyTorch takes for a single image, for the image itself, 0.15.",
         )
 
     model = robustq.wrap("unet", "1024x256").eval()
