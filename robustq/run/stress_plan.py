@@ -20,6 +20,7 @@ from robustq.run.stress_request import StressRequest
 from robustq.run.stress_rows import volume_unit
 
 Batches = list[list[Piece]]
+"""The pieces of each batch."""
 
 
 @dataclass(frozen=True)
