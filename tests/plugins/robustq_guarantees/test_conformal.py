@@ -142,6 +142,9 @@ def test_the_figures_of_the_table_are_those_of_the_rows(whole: Analysis) -> None
     assert lines[2][2] == f"{at_60['value'].mean():.3f}"
     clean = frame[(frame["metric"] == "clean_conformal_fnr") & (frame["level"] == 10)]
     assert lines[0][2] == f"{clean['value'].mean():.3f}"
+    full = whole.summary()["table_figures"]
+    assert [each["value"] for each in full][::2] == pytest.approx([clean["value"].mean(), at_60["value"].mean()])
+    assert [f"{each['low']:.3f}" for each in full] == [line[3] for line in lines]
 
 
 def test_a_run_with_few_patients_says_that_there_is_no_threshold() -> None:

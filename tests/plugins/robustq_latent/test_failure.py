@@ -30,7 +30,7 @@ from robustq_latent.failure_signals import (
     pairwise_dice,
     probability_signals,
 )
-from robustq_latent.failure_tables import failure_conclusions, failure_grids
+from robustq_latent.failure_tables import failure_conclusions, failure_grids, failure_table_figures
 
 
 def case(*size: int, seed: int = 0, ignored: torch.Tensor | None = None) -> Case:
@@ -165,6 +165,25 @@ def test_the_table_and_the_sentence_name_the_signal_that_orders_answers_best() -
     (sentence,) = failure_conclusions(rows, ["m"])
     assert "orders its answers best is entropy" in sentence
     assert "its difference from max probability is settled" in sentence
+
+
+def test_the_figures_in_full_precision_are_those_by_hand() -> None:
+    rows = answered([0.9, 0.2, 0.6, 0.4], max_probability=[0.9, 0.8, 0.7, 0.6], entropy=[0.1, 0.4, 0.2, 0.3])
+    figures = {(each.signal, each.figure): each for each in failure_table_figures(rows, ["m"])}
+    # Risks in the order of max probability: 0.1, 0.8, 0.4, 0.6; running means 0.1, 0.45, 1.3/3, 0.475.
+    by_probability = (0.55 + (0.45 + 1.3 / 3) + (1.3 / 3 + 0.475)) / 8
+    # In the order of entropy, which is that of Dice: 0.1, 0.4, 0.6, 0.8; running means 0.1, 0.25, 1.1/3, 0.475.
+    best = (0.35 + (0.25 + 1.1 / 3) + (1.1 / 3 + 0.475)) / 8
+    assert figures["max_probability", "aurc"].value == pytest.approx(by_probability)
+    assert figures["max_probability", "e_aurc"].value == pytest.approx(by_probability - best)
+    assert figures["max_probability", "auroc_of_failure"].value == pytest.approx(3 / 4)
+    assert figures["max_probability", "spearman"].value == pytest.approx(0.4)
+    assert figures["entropy", "aurc_difference"].value == pytest.approx(best - by_probability)
+    assert ("max_probability", "aurc_difference") not in figures
+    (grid,) = failure_grids(rows, ["m"], sample="four cases")
+    for name, column in (("aurc", 4), ("spearman", 8)):
+        figure = figures["entropy", name]
+        assert grid.sections[0][1][1][column] == f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
 def test_a_run_has_a_table_and_a_figure_and_its_passes_are_those_of_four_draws(

@@ -16,7 +16,12 @@ from robustq.latent.latents import latent
 from robustq.model.prior import CodePrior
 from robustq.model.segmenter import Segmenter
 from robustq_latent.likelihood import Likelihood, middle_map
-from robustq_latent.likelihood_tables import levels_of, likelihood_conclusions, likelihood_grids
+from robustq_latent.likelihood_tables import (
+    levels_of,
+    likelihood_conclusions,
+    likelihood_grids,
+    likelihood_table_figures,
+)
 
 
 def with_prior(*, constant: bool = False, size: tuple[int, ...] = (24, 20)) -> Segmenter:
@@ -80,6 +85,13 @@ def test_the_table_and_the_sentence_say_what_the_nats_tell() -> None:
     assert (clean[4], line[4]) == ("0 of 10", "5 of 10")
     assert line[5].startswith("1.000")
     assert "2.773 for the 16 codes of m" in " ".join(grid.notes)
+    full = {(each.figure, each.level): each.value for each in likelihood_table_figures(rows, ["m"])}
+    assert full == {
+        ("nats", 0.0): pytest.approx(4.5),
+        ("nats", 30.0): pytest.approx(104.5),
+        ("auroc_of_perturbed", 30.0): 1.0,
+        ("auroc_of_failure", 30.0): 1.0,
+    }
     (sentence,) = likelihood_conclusions(rows, ["m"])
     assert "under gaussian of 30\u00a0%" in sentence
     assert "AUROC 1.000" in sentence
