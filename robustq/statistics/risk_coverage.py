@@ -58,11 +58,7 @@ def aurc(confidence: Values, dice: Values, times: Times) -> Estimates:
 
 def excess_aurc(confidence: Values, dice: Values, times: Times) -> Estimates:
     """E-AURC: the AURC minus that of the order by risk, which no signal can fall below."""
-<<<<<<< HEAD
-    # Two sums in different order differ by rounding.
-=======
     # Not below 0: two sums in another order differ by rounding.
->>>>>>> x-recompute
     excess: Estimates = np.maximum(aurc(confidence, dice, times) - aurc(dice, dice, times), 0)
     return excess
 
