@@ -27,8 +27,8 @@ EVERY = 20
 """Seconds between two measurements."""
 
 LIMITS = {"MiB in use": 1, "objects": 5000, "handles": 1}
-"""Largest growth in 1000 runs. One object that each of the 153 tensors of the demonstration pair leaves behind in each
-run would be 153 000."""
+"""Largest growth in 1000 runs. If each of the 153 tensors of the demonstration pair left an object behind in each run,
+that would be 153 000; the list of measurements takes a few hundred."""
 
 
 class MallocInfo(ctypes.Structure):
