@@ -24,7 +24,7 @@ from timing import exact, tell
 
 import robustq
 
-AMOUNTS = {"cases": (4, 8, 16, 32), "draws": (8, 16, 32, 64), "levels": (4, 8, 16, 32), "voxels": (64, 96, 128, 192)}
+AMOUNTS = {"cases": (8, 16, 32, 64), "draws": (8, 16, 32, 64), "levels": (4, 8, 16, 32), "voxels": (64, 96, 128, 192)}
 RUNS = 3
 
 
