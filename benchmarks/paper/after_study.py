@@ -44,6 +44,14 @@ def bundles_by_seed(study: Study) -> dict[int, dict[str, Path]]:
     return found
 
 
+def measure(bundles: dict[str, Path], data: str, attacked: str, after: Path, seed: int) -> None:
+    """The three measurements of the networks of one training seed."""
+    robustq.analyse(bundles, data, **FAILURES, draws=2, split="test", out=after / f"signals-seed{seed}")
+    decoded = {name: path for name, path in bundles.items() if robustq.load(path).prior is not None}
+    robustq.stress(decoded, data, **DECODED, draws=1, split="test", decode="map", out=after / f"map-seed{seed}")
+    robustq.stress(bundles, attacked, **ATTACKS, split="test", out=after / f"attacked-seed{seed}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fit priors to the networks of a study, and measure with them.")
     parser.add_argument("study", type=Path, help="directory of a study that is finished")
@@ -52,11 +60,7 @@ def main() -> None:
     study = Study(given.study)
     data = next(step.train for step in study.steps)
     for seed, bundles in bundles_by_seed(study).items():
-        after = given.study / "after"
-        robustq.analyse(bundles, data, **FAILURES, draws=2, split="test", out=after / f"signals-seed{seed}")
-        decoded = {name: path for name, path in bundles.items() if robustq.load(path).prior is not None}
-        robustq.stress(decoded, data, **DECODED, draws=1, split="test", decode="map", out=after / f"map-seed{seed}")
-        robustq.stress(bundles, given.attacked, **ATTACKS, split="test", out=after / f"attacked-seed{seed}")
+        measure(bundles, data, given.attacked, given.study / "after", seed)
         print(f"seed {seed}: {', '.join(bundles)}", flush=True)
 
 

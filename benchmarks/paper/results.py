@@ -4,11 +4,12 @@
     .venv/bin/python benchmarks/paper/results.py montgomery-narrow
 
 The rows are those of `results/montgomery`, a study without its bundles and one run of `robustq shift` for each training
-seed; and of `results/montgomery-narrow`, a study and what after_study.py measured, likewise without bundles.
+seed; of `results/montgomery-narrow` and `results/acdc-narrow`, studies and what after_study.py measured with them.
 """
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from kept.attacked import attacked_grid
@@ -42,29 +43,38 @@ def montgomery() -> Iterator[Grid]:
     yield Shift(Run(last), Analysis(last)).grids(None)[-1]
 
 
-def montgomery_narrow() -> Iterator[Grid]:
-    """The tables of the study of narrow networks, and of what was measured after it."""
-    study = Study(RESULTS / "montgomery-narrow")
-    yield trainings_grid(study, "Trainings of narrow networks on Montgomery")
-    for name, tables in study.tables.items():
-        if name.startswith("architectures"):
-            yield from tables
-        elif name.startswith("claims"):
-            yield tables[0]  # Dice alone
+def narrow(name: str, where: str) -> Iterator[Grid]:
+    """The tables of a study of narrow networks, and of what after_study.py measured with them.
+
+    Args:
+        name: folder of the study.
+        where: what ends the titles.
+    """
+    study = Study(RESULTS / name)
+    yield trainings_grid(study, f"Trainings, {where}")
+    for table, grids in study.tables.items():
+        if table.startswith("architectures"):
+            yield from grids
+        elif table.startswith("claims"):
+            yield grids[0]  # Dice alone
     yield drop_grid(study.runs)
     if study.shift is not None:
         yield shift_grid([study.shift.run], "dice", 3)
         yield shift_grid([study.shift.run], "hd95", 1)
-    yield pathways_grid(study.analyses)
-    yield conformal_grid(study.analyses)
+    yield pathways_grid(study.analyses, where)
+    yield conformal_grid(study.analyses, where)
     signals = [Analysis(path) for path in sorted(study.path.glob("after/signals-seed*"))]
-    yield from signals_grids(signals)
-    yield likelihood_grid(signals)
-    yield decoded_grid([Run(path) for path in sorted(study.path.glob("after/map-seed*"))])
-    yield attacked_grid([Run(path) for path in sorted(study.path.glob("after/attacked-seed*"))])
+    yield from signals_grids(signals, where)
+    yield likelihood_grid(signals, where)
+    yield decoded_grid([Run(path) for path in sorted(study.path.glob("after/map-seed*"))], where)
+    yield attacked_grid([Run(path) for path in sorted(study.path.glob("after/attacked-seed*"))], where)
 
 
-STUDIES = {"montgomery": montgomery, "montgomery-narrow": montgomery_narrow}
+STUDIES = {
+    "montgomery": montgomery,
+    "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
+    "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on ACDC"),
+}
 
 
 def main() -> None:

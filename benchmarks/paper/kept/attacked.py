@@ -1,4 +1,4 @@
-"""What attacks leave of the narrow networks."""
+"""What attacks leave of the networks."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from robustq.results.stress_run import Run
 from robustq.statistics.worst_of_attacks import worst_rows
 
 
-def attacked_grid(runs: Sequence[Run]) -> Grid:
-    """Dice under the worst of all attacks and under each one, for each network and level."""
+def attacked_grid(runs: Sequence[Run], where: str) -> Grid:
+    """Dice under the worst of all attacks and under each one, for each network and level; `where` ends the title."""
     frames = []
     for run in runs:
         frame = run.to_frame()
@@ -31,5 +31,5 @@ def attacked_grid(runs: Sequence[Run]) -> Grid:
         "more harm. A level is the largest change of a value (L-inf), in percent of the intensity range.",
         *(note for run in runs for note in run.attack_notes()),
     ]
-    title = f"Dice under attack, {cases} test patients of Montgomery, narrow networks"
+    title = f"Dice under attack, {cases} test patients, {where}"
     return Grid(title, ["network", "level", "no attack", *names], [("", lines)], notes, names=2)

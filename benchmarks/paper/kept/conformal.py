@@ -1,4 +1,4 @@
-"""A threshold that promises to miss at most a tenth of the lungs, and where noise breaks the promise."""
+"""A threshold that promises to miss at most a tenth of the structures, and where noise breaks the promise."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ _MEANING = (
 )
 
 
-def conformal_grid(analyses: Sequence[Analysis]) -> Grid:
-    """Missed voxels and volume of the masks, by noise and level, and how many training seeds break the promise."""
+def conformal_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """Missed voxels, volume of the masks and in how many seeds the promise breaks; `where` ends the title."""
     frames = [analysis.to_frame() for analysis in analyses]
     means = patient_means(frames, _METRICS)
     rates: dict[str, list[tuple[str, ConformalRates]]] = {}
@@ -36,7 +36,7 @@ def conformal_grid(analyses: Sequence[Analysis]) -> Grid:
         for network, of_network in rates.items():
             line = _line(means[means["network"] == network], of_network, perturbation, level)
             sections.setdefault(perturbation, []).append([network, percent(level), *line])
-    title = "Conformal threshold, narrow networks on Montgomery"
+    title = f"Conformal threshold, {where}"
     return Grid(title, _HEADER, list(sections.items()), [NOTE, _MEANING], names=2)
 
 

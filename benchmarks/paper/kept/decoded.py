@@ -12,8 +12,8 @@ _DIGITS = {"dice": 3, "hd95": 1}
 _HEADER = ("network", "level", "Dice, nearest codes", "its change", "HD95 [px], nearest codes", "its change")
 
 
-def decoded_grid(runs: Sequence[Run]) -> Grid:
-    """Dice and HD95 with the nearest codes, and the paired change with `--decode map`."""
+def decoded_grid(runs: Sequence[Run], where: str) -> Grid:
+    """Dice and HD95 with the nearest codes, and the paired change with `--decode map`; `where` ends the title."""
     means = patient_means([run.to_frame() for run in runs], list(_DIGITS))
     is_map = means["network"].str.endswith("@map")
     nearest = means[~is_map]
@@ -29,5 +29,5 @@ def decoded_grid(runs: Sequence[Run]) -> Grid:
             for values in (before, change)
         ]
         sections.setdefault(str(perturbation), []).append([str(network), percent(float(level)), *cells])
-    title = "Codes chosen by distance and prior together (--decode map), narrow networks on Montgomery"
+    title = f"Codes chosen by distance and prior together (--decode map), {where}"
     return Grid(title, _HEADER, list(sections.items()), [NOTE], names=2)

@@ -23,8 +23,8 @@ _AUROC_NOTE = (
 )
 
 
-def likelihood_grid(analyses: Sequence[Analysis]) -> Grid:
-    """Nats a token and both AUROC, for each network with a prior, noise and level."""
+def likelihood_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """Nats a token and both AUROC, for each network with a prior, noise and level; `where` ends the title."""
     rows = with_networks(pd.concat([analysis.to_frame() for analysis in analyses], ignore_index=True))
     rows = rows[rows["metric"].isin([NATS, DICE])]
     means = with_networks(group_means(rows[rows["metric"] == NATS]))
@@ -41,7 +41,7 @@ def likelihood_grid(analyses: Sequence[Analysis]) -> Grid:
         line = [str(network), percent(float(level)), cell(means[chosen]), str(of_perturbed), str(of_failure)]
         sections.setdefault(str(perturbation), []).append(line)
     header = ["network", "level", "nats a token", "AUROC of perturbed", "AUROC of a failure"]
-    title = "Likelihood of codes, narrow networks on Montgomery"
+    title = f"Likelihood of codes, {where}"
     return Grid(title, header, list(sections.items()), [NOTE, _AUROC_NOTE], names=2)
 
 

@@ -14,12 +14,12 @@ COLUMNS = {
 }
 
 
-def pathways_grid(analyses: Sequence[Analysis]) -> Grid:
-    """The loss of Dice and its two parts, for each network, noise and level."""
+def pathways_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """The loss of Dice and its two parts, for each network, noise and level; `where` ends the title."""
     means = patient_means([analysis.to_frame() for analysis in analyses], list(COLUMNS))
     notes = [
         "loss = through the bottleneck + around it (through the skips). Restored: Dice with the bottleneck from the "
         "clean image and everything else perturbed, minus Dice perturbed. Mixed passes are inputs that the decoder was "
         "not trained on, so a part can be negative or larger than the loss."
     ]
-    return metrics_grid("Pathways of noise, narrow networks on Montgomery", means, COLUMNS, notes)
+    return metrics_grid(f"Pathways of noise, {where}", means, COLUMNS, notes)

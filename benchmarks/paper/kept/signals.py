@@ -73,8 +73,8 @@ def answers_of(analyses: Sequence[Analysis]) -> Iterator[Found]:
         yield str(perturbation), float(level), str(network), Answers(tables)
 
 
-def signals_grids(analyses: Sequence[Analysis]) -> Sequence[Grid]:
-    """E-AURC of each signal, AUROC of a failure, and how often each signal is best."""
+def signals_grids(analyses: Sequence[Analysis], where: str) -> Sequence[Grid]:
+    """E-AURC of each signal, AUROC of a failure, and how often each signal is best; `where` ends the titles."""
     found = list(answers_of(analyses))
     excess = (
         "E-AURC: what the area under the risk-coverage curve is above that of the order by Dice itself; 0 is perfect, "
@@ -85,9 +85,9 @@ def signals_grids(analyses: Sequence[Analysis]) -> Sequence[Grid]:
         "perfect. – where a training seed has no failure, or nothing but failures."
     )
     return [
-        _grid("E-AURC of each signal of failure, narrow networks on Montgomery", found, excess_aurc, excess),
-        _grid("AUROC of a failure, narrow networks on Montgomery", found, failure_auroc(THRESHOLD), told),
-        _best_grid(found),
+        _grid(f"E-AURC of each signal of failure, {where}", found, excess_aurc, excess),
+        _grid(f"AUROC of a failure, {where}", found, failure_auroc(THRESHOLD), told),
+        _best_grid(found, where),
     ]
 
 
@@ -101,7 +101,7 @@ def _grid(title: str, found: Sequence[Found], statistic: Statistic, note: str) -
     return Grid(title, header, list(sections.items()), [NOTE, note], names=2)
 
 
-def _best_grid(found: Sequence[Found]) -> Grid:
+def _best_grid(found: Sequence[Found], where: str) -> Grid:
     """How often each signal has the least E-AURC, and is settled better or worse than the first signal."""
     best: Counter[str] = Counter()
     better: Counter[str] = Counter()
@@ -126,4 +126,4 @@ def _best_grid(found: Sequence[Found]) -> Grid:
         "Lines: those of the table of E-AURC in which every answer has the signal. Better, worse: lines in which the "
         "95 % interval of the paired difference lies on one side of 0, not corrected for the number of lines."
     )
-    return Grid("How often a signal of failure is best", header, [("", lines)], [note])
+    return Grid(f"How often a signal of failure is best, {where}", header, [("", lines)], [note])
