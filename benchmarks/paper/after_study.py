@@ -18,7 +18,7 @@ from robustq.results.study import Study
 PRIOR = robustq.Recipe(prior="after", epochs=10, batch_size=5, learning_rate=1e-3, schedule="cosine", precision="fp32")
 FAILURES: dict[str, Any] = {"check": "failure,likelihood", "noise": ("gaussian", "rician"), "levels": (10, 30)}
 DECODED: dict[str, Any] = {"noise": ("gaussian", "rician"), "levels": (0, 30), "metrics": "dice,hd95"}
-ATTACKS: dict[str, Any] = {"attack": ("pgd@20", "apgd@20", "square@queries=100"), "levels": (0, 1, 4)}
+ATTACKS: dict[str, Any] = {"attack": ("pgd@20", "apgd@20", "square@queries=50"), "levels": (0, 2)}
 
 
 def with_prior(bundle: Path, data: str) -> Path:

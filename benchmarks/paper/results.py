@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kept.attacked import attacked_grid
 from kept.conformal import conformal_grid
+from kept.control import CONSTANT, control_grid
 from kept.decoded import decoded_grid
 from kept.likelihood import likelihood_grid
 from kept.losses import drop_grid, shift_grid
@@ -57,6 +58,8 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
             yield from grids
         elif table.startswith("claims"):
             yield grids[0]  # Dice alone
+    if CONSTANT in {name for step in study.steps for name in step.models.values()}:
+        yield control_grid(study)
     yield drop_grid(study.runs)
     if study.shift is not None:
         yield shift_grid([study.shift.run], "dice", 3)

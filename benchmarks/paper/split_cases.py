@@ -1,6 +1,6 @@
 """Writes FOLDER.csv, in which the cases of FOLDER/images and FOLDER/masks are divided into train, val and test.
 
-    .venv/bin/python benchmarks/paper/split_cases.py montgomery --train 80 --val 18 --attacked 10
+    .venv/bin/python benchmarks/paper/split_cases.py montgomery --train 80 --val 18 --attacked 6
     .venv/bin/python benchmarks/paper/split_cases.py shenzhen --train 0 --val 0
 
 The first cases of a permutation of the sorted names (NumPy's default_rng(0)) train, the next choose the epoch, and the

@@ -11,7 +11,15 @@ from kept.seeds import with_networks
 from robustq.report.grid import Grid
 from robustq.report.numbers import percent
 from robustq.results.analysis import Analysis
-from robustq.statistics.risk_coverage import Statistic, Times, excess_aurc, failure_auroc, group_resamples, resampled
+from robustq.statistics.risk_coverage import (
+    Statistic,
+    Times,
+    excess_aurc,
+    failure_auroc,
+    group_resamples,
+    resampled,
+    spearman,
+)
 from robustq_latent.answer_table import UNIT, answer_table
 from robustq_latent.estimate import Estimate
 from robustq_latent.failure_signals import SIGNALS, confidence
@@ -74,7 +82,7 @@ def answers_of(analyses: Sequence[Analysis]) -> Iterator[Found]:
 
 
 def signals_grids(analyses: Sequence[Analysis], where: str) -> Sequence[Grid]:
-    """E-AURC of each signal, AUROC of a failure, and how often each signal is best; `where` ends the titles."""
+    """E-AURC, AUROC and rank correlation of each signal, and how often each signal is best; `where` ends the titles."""
     found = list(answers_of(analyses))
     excess = (
         "E-AURC: what the area under the risk-coverage curve is above that of the order by Dice itself; 0 is perfect, "
@@ -87,6 +95,7 @@ def signals_grids(analyses: Sequence[Analysis], where: str) -> Sequence[Grid]:
     return [
         _grid(f"E-AURC of each signal of failure, {where}", found, excess_aurc, excess),
         _grid(f"AUROC of a failure, {where}", found, failure_auroc(THRESHOLD), told),
+        _grid(f"Rank correlation of confidence with Dice, {where}", found, spearman, "Spearman; 1 is perfect."),
         _best_grid(found, where),
     ]
 
