@@ -104,8 +104,9 @@ def _grid(title: str, found: Sequence[Found], statistic: Statistic, note: str) -
     sections: dict[str, list[list[str]]] = {}
     for perturbation, level, network, answers in found:
         cells = [str(answers.estimate(statistic, signal)) if signal in answers.signals else "–" for signal in SIGNALS]
-        failures = f"{answers.failures} of {sum(map(len, answers.tables))}"
-        sections.setdefault(perturbation, []).append([network, percent(level), failures, *cells])
+        if set(cells) != {"–"}:
+            failures = f"{answers.failures} of {sum(map(len, answers.tables))}"
+            sections.setdefault(perturbation, []).append([network, percent(level), failures, *cells])
     header = ["network", "level", "failures", *SIGNALS.values()]
     return Grid(title, header, list(sections.items()), [NOTE, note], names=2)
 
