@@ -13,7 +13,7 @@ PAPER = Path(__file__).parents[2] / "benchmarks" / "paper"
     ("study", "first_table"),
     [
         ("montgomery", "**Trainings on Montgomery**"),
-        ("montgomery-narrow", "**Trainings, narrow networks on Montgomery**"),
+        pytest.param("montgomery-narrow", "**Trainings, narrow networks on Montgomery**", marks=pytest.mark.long),
     ],
 )
 def test_every_table_of_the_results_is_printed_from_the_kept_rows(
