@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/paper/results.py montgomery-narrow
 
 The rows are those of `results/montgomery`, a study without its bundles and one run of `robustq shift` for each training
-seed; of `results/montgomery-narrow` and `results/acdc-narrow`, studies and what after_study.py measured with them.
+seed; and of `results/montgomery-narrow`, a study and what after_study.py measured with its networks.
 """
 
 import sys
@@ -76,7 +76,6 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
 STUDIES = {
     "montgomery": montgomery,
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
-    "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on ACDC"),
 }
 
 
