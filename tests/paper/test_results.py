@@ -1,6 +1,7 @@
 """The published results are those of the rows that are kept beside them."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,18 @@ import pytest
 PAPER = Path(__file__).parents[2] / "benchmarks" / "paper"
 
 
-def test_every_table_of_the_results_is_printed_from_the_kept_rows(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("study", "first_table"),
+    [
+        ("montgomery", "**Trainings on Montgomery**"),
+        pytest.param("montgomery-narrow", "**Trainings, narrow networks on Montgomery**", marks=pytest.mark.long),
+    ],
+)
+def test_every_table_of_the_results_is_printed_from_the_kept_rows(
+    study: str, first_table: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["results.py", study])
     runpy.run_path(str(PAPER / "results.py"), run_name="__main__")
     printed = capsys.readouterr().out.strip()
-    assert printed.count("**Trainings on Montgomery**") == 1
+    assert printed.count(first_table) == 1
     assert printed in (PAPER / "RESULTS.md").read_text("utf-8")

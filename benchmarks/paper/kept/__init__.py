@@ -1,0 +1,1 @@
+"""The tables of benchmarks/paper/RESULTS.md, from the rows that are kept in benchmarks/paper/results."""

@@ -1,0 +1,25 @@
+"""What noise does through the bottleneck and around it."""
+
+from collections.abc import Sequence
+
+from kept.seeds import metrics_grid, patient_means
+from robustq.report.grid import Grid
+from robustq.results.analysis import Analysis
+
+COLUMNS = {
+    "pathway_loss": "loss of Dice",
+    "through_bottleneck": "through the bottleneck",
+    "around_bottleneck": "around it",
+    "restorable": "restored by a clean bottleneck",
+}
+
+
+def pathways_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """The loss of Dice and its two parts, for each network, noise and level; `where` ends the title."""
+    means = patient_means([analysis.to_frame() for analysis in analyses], list(COLUMNS))
+    notes = [
+        "loss = through the bottleneck + around it (through the skips). Restored: Dice with the bottleneck from the "
+        "clean image and everything else perturbed, minus Dice perturbed. Mixed passes are inputs that the decoder was "
+        "not trained on, so a part can be negative or larger than the loss."
+    ]
+    return metrics_grid(f"Pathways of noise, {where}", means, COLUMNS, notes)
