@@ -80,9 +80,7 @@ STUDIES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Print the figures of RESULTS.md from the rows that are kept beside it."
-    )
+    parser = argparse.ArgumentParser(description="Print the tables of RESULTS.md from the rows beside it.")
     parser.add_argument("study", choices=STUDIES, help="which study")
     name = parser.parse_args().study
     for grid in STUDIES[name]():
