@@ -7,7 +7,7 @@ The rows are those of `results/montgomery`, a study without its bundles and one 
 seed; and of `results/montgomery-narrow`, a study and what after_study.py measured with its networks.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -80,7 +80,9 @@ STUDIES = {
 
 
 def main() -> None:
-    name = sys.argv[1]
+    parser = argparse.ArgumentParser(description="Print the tables of RESULTS.md from the rows beside it.")
+    parser.add_argument("study", choices=STUDIES, help="which study")
+    name = parser.parse_args().study
     for grid in STUDIES[name]():
         print(Grid(grid.title, grid.header, grid.sections, [], names=grid.names).to_markdown())
     for analysis in Study(RESULTS / name).analyses:
