@@ -55,13 +55,13 @@ def _check_promise(path: Path, suffix: str) -> None:
 
 
 def _check_compressed(path: Path, promised: int) -> None:
-    values = detached(path)
-    if values is not None:
-        if values.is_file():  # not a list of files or a pattern of names
-            check_deflated(values, after=0, promised=promised)
+    head, values = _head(path), detached(path)
+    if values is not None and not values.is_file():  # a list of files or a pattern of names
         return
-    last_line = re.search(rb"^ElementDataFile\s*=[^\n]*\n", _head(path), re.MULTILINE | re.IGNORECASE)
-    check_deflated(path, after=last_line.end() if last_line else 0, promised=promised)
+    skipped = re.search(rb"^HeaderSize\s*=\s*(\d+)", head, re.MULTILINE | re.IGNORECASE)
+    last_line = re.search(rb"^ElementDataFile\s*=[^\n]*\n", head, re.MULTILINE | re.IGNORECASE)
+    follows = last_line.end() if values is None and last_line else 0
+    check_deflated(values or path, after=(int(skipped[1]) if skipped else 0) or follows, promised=promised)
 
 
 def detached(path: Path) -> Path | None:

@@ -132,6 +132,16 @@ def test_damaged_compressed_values_of_a_metaimage_are_never_taken_for_the_image(
             assert np.array_equal(read_itk(whole, suffix).values[0], values.transpose())
 
 
+def test_compressed_values_after_bytes_that_the_header_skips_are_read(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 100, size=(9, 8, 7)).astype(np.int16)
+    header = tmp_path / "a.mhd"
+    _itk(header, values)
+    stream = tmp_path / "a.zraw"
+    stream.write_bytes(bytes(10) + stream.read_bytes())
+    header.write_text(header.read_text().replace("DimSize", "HeaderSize = 10\nDimSize"))
+    assert np.array_equal(read_itk(header, ".mhd").values[0], values.transpose())
+
+
 @pytest.mark.parametrize("promised", ["7 8 8", "7 8 10"])
 def test_compressed_values_of_another_size_than_the_header_promises_are_refused(tmp_path: Path, promised: str) -> None:
     path = tmp_path / "a.mha"
