@@ -1,5 +1,6 @@
 """The gradient of a case's loss with respect to its image, and the class scores that it begins at."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -98,7 +99,7 @@ def _slope(
     device = scores.device
     wide = scores.detach().double().requires_grad_()
     truth = truth.to(device)
-    wrong = wrong_voxels(wide.detach(), truth, model.spec.answer)
+    wrong = partial(wrong_voxels, wide.detach(), truth, model.spec.answer)
     losses = loss(voxel_losses(wide, truth, model.spec.answer), wrong)
     counted = losses * ~ignored.to(device).unsqueeze(1)
     (at_scores,) = torch.autograd.grad(counted.sum(), wide)

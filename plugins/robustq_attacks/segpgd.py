@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from robustq.attack import AbstractAttack
@@ -11,7 +11,7 @@ from robustq.dataset import Case
 from robustq.model.segmenter import Segmenter
 from robustq.shapes import Image, IntensityRange
 from robustq_attacks.ascent import Ascent
-from robustq_attacks.losses import Loss
+from robustq_attacks.losses import Loss, Wrong
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class SegPGD(AbstractAttack):
         """The loss that a step increases; 1 is the first step."""
         share = (step - 1) / (2 * self.ascent.steps)
 
-        def weighed(entropies: Float[Tensor, "b o *s"], wrong: Bool[Tensor, "b o *s"]) -> Float[Tensor, "b o *s"]:
-            return entropies * torch.where(wrong, share, 1 - share)
+        def weighed(entropies: Float[Tensor, "b o *s"], wrong: Wrong) -> Float[Tensor, "b o *s"]:
+            return entropies * torch.where(wrong(), share, 1 - share)
 
         return weighed
 
