@@ -81,8 +81,8 @@ def main() -> None:
             most=1.05,
             note=f"Cross-entropy clean {entropy(case.image[None]):.4f}, ours {our_loss:.4f}, torchattacks "
             f"{their_loss:.4f}.",
-            limit="Profiled: the passes of the network, forward and backward, take 0.95 of ours; the loss in float64 and "
-            "its gradient, without which a sure network has none, 0.03.",
+            limit="Profiled: the passes of the network, forward and backward, take 0.95 of ours; the loss in float64 "
+            "and its gradient, without which a sure network has none, 0.03.",
         )
 
 

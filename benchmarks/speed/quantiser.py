@@ -94,8 +94,8 @@ def main() -> None:
                     ratio(seconds[peer], seconds[ours]),
                     least=3,
                     note=f"Ours {1000 * seconds[ours].median:.0f} ms, {embedding[:, 0].numel()} tokens.",
-                    limit="Profiled: the search takes 0.45 to 0.53 of ours, nearly all of it one matrix product in fp32, which "
-                    "the peer makes too; the rest is passes over the embedding (loss, gradient, moving averages).",
+                    limit="Profiled: the search, nearly all of it one matrix product in fp32, takes 0.45 to 0.53 of "
+                    "ours, and the peer makes it too; the rest is passes over the embedding (loss, gradient).",
                 )
 
 
