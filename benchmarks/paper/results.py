@@ -76,6 +76,7 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
 STUDIES = {
     "montgomery": montgomery,
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
+    "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on cardiac MRI"),
 }
 
 
