@@ -84,7 +84,9 @@ class MovingAverageQuantiser(AbstractQuantiser):
             chosen = codebook[codes].view(tokens.shape)
             loss = self.beta * F.mse_loss(tokens, chosen)
             if self.training and finite.any():
-                self._follow(flat[finite], codes[finite])
+                # A mask would copy all tokens, also where it keeps all of them.
+                kept = slice(None) if finite.all() else finite
+                self._follow(flat[kept], codes[kept])
             quantised = embedding_of(straight_through(chosen, tokens), embedding)
             return Quantised(quantised, codes.view(tokens.shape[:-1]).unsqueeze(1), loss)
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from robustq.errors import RequestError
 from robustq.latent.nearest import nearest
@@ -59,8 +60,7 @@ class VectorQuantiser(AbstractQuantiser):
             return Quantised(embedding_of(straight_through(chosen, tokens), embedding), codes.unsqueeze(1), loss)
 
     def _distance(self, tokens: Tensor, chosen: Tensor) -> Tensor:
-        difference = tokens - chosen
         if self.loss == "squares":
-            return difference.square().mean()
-        norms: Tensor = torch.linalg.vector_norm(difference, dim=-1)
+            return F.mse_loss(tokens, chosen)
+        norms: Tensor = torch.linalg.vector_norm(tokens - chosen, dim=-1)
         return norms.mean()
