@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from kept.ablations import ablations_grid
 from kept.attacked import attacked_grid
 from kept.conformal import conformal_grid
 from kept.control import CONSTANT, control_grid
@@ -73,9 +74,18 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
     yield attacked_grid([Run(path) for path in sorted(study.path.glob("after/attacked-seed*"))], where)
 
 
+def ablations(name: str, where: str) -> Iterator[Grid]:
+    """The tables of a study whose networks differ in one thing."""
+    study = Study(RESULTS / name)
+    yield ablations_grid(study, where)
+    yield from (grids[0] for table, grids in study.tables.items() if table.startswith("claims"))  # Dice alone
+    yield pathways_grid(study.analyses, where)
+
+
 STUDIES = {
     "montgomery": montgomery,
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
+    "ablations-narrow": partial(ablations, "ablations-narrow", "narrow networks on Montgomery"),
     "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on cardiac MRI"),
 }
 

@@ -16,7 +16,7 @@ _BY = ["network", "training", "domain", "perturbation", "level", "group"]
 
 def drop_grid(runs: Sequence[Run]) -> Grid:
     """What each trained network loses from 0 to 30 %."""
-    means = _domain_means(runs, "dice").groupby(["network", "perturbation", "training", "level"]).mean()
+    means = domain_means(runs, "dice").groupby(["network", "perturbation", "training", "level"]).mean()
     drops = (means.xs(0.0, level="level") - means.xs(30.0, level="level")).unstack("training")
     lines = [
         [*map(str, names), *(f"{drop:.3f}" for drop in row)]
@@ -28,7 +28,7 @@ def drop_grid(runs: Sequence[Run]) -> Grid:
 
 def shift_grid(runs: Sequence[Run], metric: str, digits: int) -> Grid:
     """Clean answers in both domains, and the drop with the interval of `robustq shift`."""
-    means = _domain_means(runs, metric).xs(0.0, level="level")
+    means = domain_means(runs, metric).xs(0.0, level="level")
     lines = []
     for network, of_network in means.groupby("network"):
         of_seeds = of_network.groupby(["training", "domain"]).mean().unstack("domain")
@@ -50,7 +50,7 @@ def shift_grid(runs: Sequence[Run], metric: str, digits: int) -> Grid:
     return Grid(title, header, [("", lines)], [])
 
 
-def _domain_means(runs: Sequence[Run], metric: str) -> pd.Series:
+def domain_means(runs: Sequence[Run], metric: str) -> pd.Series:
     """The mean over draws and labels, then over cases, of every patient, for each network, seed, domain, ..."""
     rows = pd.concat([run.to_frame() for run in runs])
     rows = rows.assign(domain=rows["domain"].str.rsplit("/").str[-1])  # of several datasets: "dataset/domain"

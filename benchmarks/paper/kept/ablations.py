@@ -1,0 +1,51 @@
+"""Where robustness comes from: networks that differ from the UNet, or from VQ, in one thing."""
+
+import pandas as pd
+
+from kept.losses import domain_means
+from robustq.report.grid import Grid
+from robustq.report.numbers import mean_sd
+from robustq.results.study import Study
+
+HIGHEST = 30.0
+
+
+def ablations_grid(study: Study, where: str) -> Grid:
+    """For each network its clean Dice, what it loses under each noise, and the codes it uses, over training seeds."""
+    seeds = domain_means(study.runs, "dice").groupby(["network", "training", "perturbation", "level"]).mean()
+    clean = seeds.xs(0.0, level="level").groupby(["network", "training"]).mean()
+    lost = seeds.xs(0.0, level="level") - seeds.xs(HIGHEST, level="level")
+    codes = _codes_in_use(study)
+    lines = []
+    for network in dict.fromkeys(
+        name for step in study.steps if step.kind == "stress" for name in step.models.values()
+    ):
+        by_noise = lost[network].unstack("perturbation")
+        cells = [_cell(clean[network]), *(_cell(by_noise[noise]) for noise in by_noise), _cell(by_noise.mean(axis=1))]
+        lines.append([network, *cells, codes.get(network, "–")])
+    header = [
+        "network",
+        "Dice at 0 %",
+        *(f"lost, {noise}" for noise in lost.index.unique("perturbation")),
+        "lost, mean",
+    ]
+    return Grid(
+        f"Clean Dice, and Dice lost at {HIGHEST:.0f} %: mean ± sd over training seeds, {where}",
+        [*header, "codes in use"],
+        [("", lines)],
+        [],
+    )
+
+
+def _cell(seeds: pd.Series) -> str:
+    return mean_sd(seeds.mean(), seeds.std())
+
+
+def _codes_in_use(study: Study) -> dict[str, str]:
+    """The fewest and the most codes that the trainings of each network use."""
+    counts: dict[str, list[int]] = {}
+    for analysis in study.analyses:
+        frame = analysis.to_frame()
+        for model, used in frame[frame["metric"] == "codes_in_use"].groupby("model")["value"].first().items():
+            counts.setdefault(str(model).rsplit(" seed", 1)[0], []).append(int(used))
+    return {network: f"{min(used)} to {max(used)}" for network, used in counts.items()}
