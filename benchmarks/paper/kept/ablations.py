@@ -14,27 +14,17 @@ def ablations_grid(study: Study, where: str) -> Grid:
     """For each network its clean Dice, what it loses under each noise, and the codes it uses, over training seeds."""
     seeds = domain_means(study.runs, "dice").groupby(["network", "training", "perturbation", "level"]).mean()
     clean = seeds.xs(0.0, level="level").groupby(["network", "training"]).mean()
-    lost = seeds.xs(0.0, level="level") - seeds.xs(HIGHEST, level="level")
+    lost = (seeds.xs(0.0, level="level") - seeds.xs(HIGHEST, level="level")).unstack("perturbation")
+    lost["mean"] = lost.mean(axis=1)
     codes = _codes_in_use(study)
+    networks = dict.fromkeys(name for step in study.steps if step.kind == "stress" for name in step.models.values())
     lines = []
-    for network in dict.fromkeys(
-        name for step in study.steps if step.kind == "stress" for name in step.models.values()
-    ):
-        by_noise = lost[network].unstack("perturbation")
-        cells = [_cell(clean[network]), *(_cell(by_noise[noise]) for noise in by_noise), _cell(by_noise.mean(axis=1))]
-        lines.append([network, *cells, codes.get(network, "–")])
-    header = [
-        "network",
-        "Dice at 0 %",
-        *(f"lost, {noise}" for noise in lost.index.unique("perturbation")),
-        "lost, mean",
-    ]
-    return Grid(
-        f"Clean Dice, and Dice lost at {HIGHEST:.0f} %: mean ± sd over training seeds, {where}",
-        [*header, "codes in use"],
-        [("", lines)],
-        [],
-    )
+    for network in networks:
+        losses = [_cell(lost.loc[network, column]) for column in lost]
+        lines.append([network, _cell(clean[network]), *losses, codes.get(network, "–")])
+    header = ["network", "Dice at 0 %", *(f"lost, {column}" for column in lost), "codes in use"]
+    title = f"Clean Dice, and Dice lost at {HIGHEST:.0f} %: mean ± sd over training seeds, {where}"
+    return Grid(title, header, [("", lines)], [])
 
 
 def _cell(seeds: pd.Series) -> str:
