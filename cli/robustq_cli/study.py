@@ -37,7 +37,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        rich_help_panel=DATA,
+        rich_help_panel="Settings",  # options beside the argument in one panel would be drawn as a second Data
         help="Replace an entry of the file, such as data.train=PATH or recipe.epochs=10. Repeat the option "
         "for several.",
     ),
