@@ -7,7 +7,7 @@ For so many seconds each, atheris (libFuzzer) changes contents that are right, a
 lines of robustq. An input counts as found if it raises an error that is not ours, takes longer than 10 s, or lets the
 process grow beyond 2 GiB. Each kind of error is printed once, with the input in a file below `--out`; when the fault
 is mended, give the input to the test of the same reader in tests/test_fuzz.py, as an `@example`. The script ends with
-status 1 if anything was found.
+status 1 if anything was found, or if a target stopped early.
 """
 
 import argparse
@@ -58,9 +58,9 @@ def fuzz(name: str, seconds: int, out: Path) -> None:
 
 
 def tried(log: Path) -> str:
-    """What libFuzzer says at its end, such as "Done 12345 runs in 61 second(s)"."""
+    """What libFuzzer says at its end, such as "Done 12345 runs in 61 second(s)"; nothing if it did not come so far."""
     lines = log.read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if line.startswith("Done ")), "stopped early")
+    return next((line for line in reversed(lines) if line.startswith("Done ")), "")
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
         fuzz(asked.targets[0], asked.seconds, asked.out)
     from fuzz_targets import TARGETS
 
-    found = 0
+    faults = 0
     for name in asked.targets or TARGETS:
         out, log = asked.out / name, asked.out / f"{name}.log"
         out.mkdir(parents=True, exist_ok=True)
@@ -82,9 +82,10 @@ def main() -> None:
         with log.open("wb") as stream:
             subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=stream, check=False)
         inputs = sorted(file.name for file in out.iterdir())
-        found += len(inputs)
-        print(f"{name}: {tried(log)}; {len(inputs)} found {' '.join(inputs)}", flush=True)
-    sys.exit(found > 0)
+        ended = tried(log)
+        faults += len(inputs) + (not ended)
+        print(f"{name}: {ended or f'stopped early, see {log}'}; {len(inputs)} found {' '.join(inputs)}", flush=True)
+    sys.exit(faults > 0)
 
 
 if __name__ == "__main__":

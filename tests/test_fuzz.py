@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import robustq
-from fuzz_targets import OPTIONS
+from fuzz_targets import OPTIONS, TARGETS
 from networks import small
 from robustq.data.open_dataset import open_dataset
 from robustq.errors import CaseError, RequestError
@@ -136,3 +136,11 @@ def test_any_request_file_and_any_rows_are_read_or_refused(tmp_path: Path, conte
     (run / "rows" / "000000.parquet").write_bytes(whole[: len(content)] + content + whole[2 * len(content) :])
     with suppress(RequestError):
         robustq.Run(run).to_frame()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_of_the_long_search_can_begin(tmp_path: Path, name: str) -> None:
+    target = TARGETS[name](tmp_path)
+    assert target.seeds
+    for content in target.seeds:
+        target(content)

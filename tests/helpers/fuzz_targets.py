@@ -177,7 +177,7 @@ def _results(folder: Path) -> Target:
     def read(content: bytes) -> None:
         (folder / "results.parquet").write_bytes(content)
         with suppress(RequestError):
-            RunDirectory(folder).has(0)
+            RunDirectory(folder).missing([0])
             robustq.Run(folder).to_frame()
         (folder / "results.parquet").unlink()
         batch.parent.mkdir()
