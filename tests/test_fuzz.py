@@ -21,6 +21,8 @@ from robustq.errors import CaseError, RequestError
 from robustq.model.bundle_file import read_spec
 from robustq.model.spec import HEADER
 from robustq.results.rows import to_table
+from rows import row
+from stored_runs import stored_run
 
 FOLDERS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
@@ -135,6 +137,16 @@ def test_any_request_file_and_any_rows_are_read_or_refused(tmp_path: Path, conte
     whole = (run / "rows" / "000000.parquet").read_bytes()
     (run / "rows" / "000000.parquet").write_bytes(whole[: len(content)] + content + whole[2 * len(content) :])
     with suppress(RequestError):
+        robustq.Run(run).to_frame()
+
+
+@pytest.mark.parametrize("text", [b"metric", b"dice"], ids=["name of a column", "value"])
+def test_rows_with_a_text_that_is_no_utf_8_are_refused(tmp_path: Path, text: bytes) -> None:
+    run = stored_run(tmp_path, [row(), row(level=10.0)])
+    whole = (run / "results.parquet").read_bytes()
+    assert text in whole
+    (run / "results.parquet").write_bytes(whole.replace(text, b"\x9d" + text[1:]))
+    with pytest.raises(RequestError, match="cannot be read"):
         robustq.Run(run).to_frame()
 
 

@@ -150,10 +150,12 @@ def _read_rows(file: RunPath) -> pa.Table:
             if name not in _LATER:
                 raise RequestError(f"{file} has no column {name}, so it is not a file of rows: delete it")
             table = table.append_column(name, pa.array([""] * len(table), pa.string()))
-        return table.select(SCHEMA.names).cast(SCHEMA)
+        rows = table.select(SCHEMA.names).cast(SCHEMA)
+        rows.validate(full=True)  # Arrow reads texts without a look at their encoding
+        return rows
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, KeyError, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
         raise _damaged(file, error) from error
 
 
