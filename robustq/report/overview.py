@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robustq.report.averaged_note import averaged_note
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
@@ -82,9 +83,15 @@ def _grid(measure: Levels, data: str, draws: str, notes: Sequence[str]) -> Grid:
     over = count(most, "patient") if least == most else f"{least} to {most} patients"
     title = ", ".join(filter(None, (f"{measure.name} on {data}: mean over {over}", draws)))
     reading = [
-        f"retention: what is kept at {percent(measure.levels[-1])} of the value at {percent(measure.levels[0])}."
+        *(
+            [f"retention: what is kept at {percent(measure.levels[-1])} of the value at {percent(measure.levels[0])}."]
+            if kept
+            else []
+        ),
+        _bars_note(measure, full),
+        *([averaged_note(measure.averaged)] if measure.averaged else []),
     ]
-    return Grid(title, header, [("", lines)], [*(reading if kept else []), _bars_note(measure, full), *notes], names=2)
+    return Grid(title, header, [("", lines)], [*reading, *notes], names=2)
 
 
 def _full(measure: Levels) -> float:

@@ -56,7 +56,7 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
 
     Args:
         where: names the perturbation and the domain.
-        compared: what `robustq.statistics.compare_robustness` gave, or its rows of one perturbation.
+        compared: the rows of one perturbation in what `robustq.statistics.compare_robustness` gave, or those of "all".
         measure: the metric.
         whole: whether the sentence stands alone, so that it also says the levels, the sample and the difference at
             level 0.
@@ -64,11 +64,11 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
     sentences = robustness_verdicts(compared, measure.title, measure.unit, higher_is_better=measure.higher_is_better)
     verdicts = []
     for (model, rows), sentence in zip(compared.groupby("model", sort=False), sentences, strict=True):
-        widest = rows[(rows["perturbations"] == rows["perturbations"].max()) & (rows["measure"] == "drop")].iloc[0]
-        figures = {name: float(widest[name]) for name in ("difference", "low", "high")}
-        change = _change(figures["difference"], figures["low"], figures["high"], int(widest["groups"]))
+        drop = rows[rows["measure"] == "drop"].iloc[0]
+        figures = {name: float(drop[name]) for name in ("difference", "low", "high")}
+        change = _change(figures["difference"], figures["low"], figures["high"], int(drop["groups"]))
         settled = _settled(figures["low"], figures["high"])
-        text = sentence if whole else _briefly(str(model), str(widest["baseline"]), figures, measure)
+        text = sentence if whole else _briefly(str(model), str(drop["baseline"]), figures, measure)
         verdicts.append(Verdict(where, str(model), text, change, settled, True, figures))
     return verdicts
 
