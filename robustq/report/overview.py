@@ -13,6 +13,7 @@ from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.matrix import Row, matrix
 from robustq.report.page.verdict import SETTLED, Verdict
+from robustq.report.page.words import metric_words
 
 FEW = 8
 """Largest number of verdicts on single perturbations that are printed without being asked for."""
@@ -25,7 +26,7 @@ class Overview:
     """What is read first.
 
     Attributes:
-        sentences: what a reader must not overlook, and the verdicts.
+        sentences: what the metrics mean, what a reader must not overlook, and the verdicts.
         grids: a small table for each metric.
     """
 
@@ -48,7 +49,8 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
         places = list(dict.fromkeys(verdict.where for verdict in chapter.verdicts))
         told += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
     told = list(dict.fromkeys(told))  # the worst of several attacks can stand in both
-    sentences = [*chapter.alerts, *chapter.seeds, *told, *([SETTLED] if told else [])]
+    settled = [SETTLED] if told else []
+    sentences = [*metric_words(chapter.measures), *chapter.alerts, *chapter.seeds, *told, *settled]
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
     ]
