@@ -41,8 +41,8 @@ def _ends_with_checksum_of(path: Path, after: int, values: np.ndarray) -> bool:
         file.seek(max(after, path.stat().st_size - 8))
         ends = file.read()
     if begins == _GZIP:
-        return ends == struct.pack("<II", zlib.crc32(values), values.nbytes % 2**32)
-    return ends[-4:] == struct.pack(">I", zlib.adler32(values))
+        return ends == struct.pack("<II", zlib.crc32(values.data), values.nbytes % 2**32)
+    return ends[-4:] == struct.pack(">I", zlib.adler32(values.data))
 
 
 def _check_stream(path: Path, after: int, values: np.ndarray) -> None:
@@ -67,7 +67,7 @@ def _check_stream(path: Path, after: int, values: np.ndarray) -> None:
             f"the compressed values of {path.name} are {amount} bytes, its header promises {promised}: "
             "write the file again"
         )
-    if checksum not in (zlib.adler32(values), zlib.adler32(values.byteswap())):
+    if checksum not in (zlib.adler32(values.data), zlib.adler32(values.byteswap().data)):
         raise CaseError(
             f"the compressed values of {path.name} were not read as a whole: its CompressedDataSize may be wrong, "
             "write the file again"
