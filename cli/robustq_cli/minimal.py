@@ -8,7 +8,7 @@ from robustq.errors import RequestError
 from robustq.request.figures import parse_figures
 from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, complete, console, options
-from robustq_cli.command import PERTURBATIONS, STATISTICS, examples
+from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.signals import PieceInHand
 
@@ -56,6 +56,15 @@ Resolution = Annotated[
         help="The search stops when the level is known to within this many percentage points.",
     ),
 ]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=COMPUTE,
+        help="Number of images that a model computes at once; rows can then be repeated exactly. By default one draw "
+        "at a time, of a volume 16 slices or windows in 2D and 2 windows in 3D.",
+    ),
+]
 
 
 def minimal(
@@ -79,6 +88,7 @@ def minimal(
     device: options.Device = "auto",
     executor: options.Executor = "local",
     address: options.Address = None,
+    batch_size: BatchSize = None,
 ) -> int:
     """Search the smallest noise level that makes each case fail.
 
@@ -111,6 +121,7 @@ def minimal(
             seed=seed,
             split=split,
             clip=clip,
+            batch_size=batch_size,
             out=target,
             device=device,
             executor=options.executor_at(executor, address),

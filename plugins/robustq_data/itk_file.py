@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import SimpleITK
 
 from robustq_data.deflated import check_deflated
@@ -29,7 +30,7 @@ def read_itk(path: Path, suffix: str) -> Stored:
     _check_promise(path, suffix)
     image = SimpleITK.ReadImage(str(path), imageIO=_READERS[suffix])
     if re.search(rb"^CompressedData\s*=\s*True", _head(path), re.MULTILINE | re.IGNORECASE):
-        _check_compressed(path, SimpleITK.GetArrayViewFromImage(image).nbytes)
+        _check_compressed(path, SimpleITK.GetArrayViewFromImage(image))
     # These formats write a spacing of 1 where none was given, also along an axis that is dropped.
     in_mm = any(step != 1 for step in (image.GetSpacing()[:2] if _flat(image) else image.GetSpacing()))
     return stored_image(image, path.name, in_mm=in_mm, states_directions=_states_directions(path))
@@ -54,14 +55,14 @@ def _check_promise(path: Path, suffix: str) -> None:
         check_promise(path, promised, compressed=True, stored=values.stat().st_size)
 
 
-def _check_compressed(path: Path, promised: int) -> None:
-    head, values = _head(path), detached(path)
-    if values is not None and not values.is_file():  # a list of files or a pattern of names
+def _check_compressed(path: Path, values: np.ndarray) -> None:
+    head, apart = _head(path), detached(path)
+    if apart is not None and not apart.is_file():  # a list of files or a pattern of names
         return
     skipped = re.search(rb"^HeaderSize\s*=\s*(\d+)", head, re.MULTILINE | re.IGNORECASE)
     last_line = re.search(rb"^ElementDataFile\s*=[^\n]*\n", head, re.MULTILINE | re.IGNORECASE)
-    follows = last_line.end() if values is None and last_line else 0
-    check_deflated(values or path, after=(int(skipped[1]) if skipped else 0) or follows, promised=promised)
+    follows = last_line.end() if apart is None and last_line else 0
+    check_deflated(apart or path, after=(int(skipped[1]) if skipped else 0) or follows, values=values)
 
 
 def detached(path: Path) -> Path | None:

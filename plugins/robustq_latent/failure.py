@@ -16,7 +16,14 @@ from robustq.model.segmenter import Segmenter
 from robustq.network.memory import with_smaller_batches
 from robustq.report.grid import Grid
 from robustq.scoring.mean_dice import mean_dice
-from robustq_latent.failure_signals import EXTRA_DRAWS, agreement, answer_to, distance_over_margin, probability_signals
+from robustq_latent.failure_signals import (
+    EXTRA_DRAWS,
+    NATS,
+    agreement,
+    answer_to,
+    distance_over_margin,
+    probability_signals,
+)
 from robustq_latent.failure_tables import failure_conclusions, failure_grids, failure_table_figures
 from robustq_latent.space import space_findings
 from robustq_latent.threshold import THRESHOLD, canonical_threshold
@@ -105,8 +112,11 @@ class Failure(AbstractAnalyser):
             values["distance_over_margin"] = distance_over_margin(tokens, self._vectors)
         if self.model.prior is not None:
             assert answers.codes is not None, "a model with a prior has codes"
-            values["nats"] = float(self.model.prior.nats(answers.codes[:, 0]).mean())
-        return [Finding(metric, value, entry=entry, draw=draw) for metric, value in values.items()]
+            values[NATS] = float(self.model.prior.nats(answers.codes[:, 0]).mean())
+        return [
+            Finding(metric, value, unit="nats" if metric == NATS else "", entry=entry, draw=draw)
+            for metric, value in values.items()
+        ]
 
     @classmethod
     def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:

@@ -17,16 +17,19 @@ from robustq.model.segmenter import Segmenter
 from robustq.scoring.boundary import near_voxels
 from robustq.scoring.comparison import NEAR
 
+NATS = "answer_nats"
+"""Name of the nats a token; `nats` is a figure of the analyser `likelihood`."""
+
 SIGNALS = {
     "max_probability": "max probability",
     "entropy": "entropy",
     "agreement": "agreement of draws",
     "distance_over_margin": "code distance over margin",
-    "nats": "nats a token",
+    NATS: "nats a token",
 }
 """Name in the column `metric` -> name in tables, in their order. The first is what the others are compared with."""
 
-UNSURE = ("entropy", "distance_over_margin", "nats")
+UNSURE = ("entropy", "distance_over_margin", NATS)
 """Signals of which a larger value means less confidence."""
 
 EXTRA_DRAWS, EXTRA_LEVEL = 5, 5.0

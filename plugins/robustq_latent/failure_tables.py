@@ -12,7 +12,7 @@ from robustq.request.names import CLEAN
 from robustq.statistics.risk_coverage import RESAMPLES, aurc, excess_aurc, failure_auroc, spearman
 from robustq_latent.estimate import Estimate
 from robustq_latent.failure_answers import FailureAnswers
-from robustq_latent.failure_signals import SIGNALS
+from robustq_latent.failure_signals import NATS, SIGNALS
 from robustq_latent.space import space_notes
 from robustq_latent.threshold import stored_threshold
 
@@ -30,8 +30,14 @@ _HEADER = ("model", "signal", "level", "failures", *_FIGURES.values())
 
 
 def failure_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the signals and of the Dice of their answers."""
-    return rows[rows["metric"].isin(["answer_dice", *SIGNALS])]
+    """The rows of the signals and of the Dice of their answers.
+
+    Rows of earlier versions have the nats of an answer under the name that `likelihood` gives those of an image, and
+    without a unit.
+    """
+    earlier = (rows["metric"] == "nats") & (rows["unit"] == "")
+    renamed = rows.assign(metric=rows["metric"].mask(earlier, NATS))
+    return renamed[renamed["metric"].isin(["answer_dice", *SIGNALS])]
 
 
 def answers_of(rows: pd.DataFrame, models: Sequence[str]) -> Iterator[tuple[str, float, str, FailureAnswers]]:

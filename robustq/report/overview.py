@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robustq.report.averaged_note import averaged_note
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
 from robustq.report.page.levels import Levels
 from robustq.report.page.matrix import Row, matrix
 from robustq.report.page.verdict import SETTLED, Verdict
+from robustq.report.page.words import metric_words
 
 FEW = 8
 """Largest number of verdicts on single perturbations that are printed without being asked for."""
@@ -24,7 +26,7 @@ class Overview:
     """What is read first.
 
     Attributes:
-        sentences: what a reader must not overlook, and the verdicts.
+        sentences: what the metrics mean, what a reader must not overlook, and the verdicts.
         grids: a small table for each metric.
     """
 
@@ -47,7 +49,8 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
         places = list(dict.fromkeys(verdict.where for verdict in chapter.verdicts))
         told += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
     told = list(dict.fromkeys(told))  # the worst of several attacks can stand in both
-    sentences = [*chapter.alerts, *chapter.seeds, *told, *([SETTLED] if told else [])]
+    settled = [SETTLED] if told else []
+    sentences = [*metric_words(chapter.measures), *chapter.alerts, *chapter.seeds, *told, *settled]
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
     ]
@@ -82,9 +85,15 @@ def _grid(measure: Levels, data: str, draws: str, notes: Sequence[str]) -> Grid:
     over = count(most, "patient") if least == most else f"{least} to {most} patients"
     title = ", ".join(filter(None, (f"{measure.name} on {data}: mean over {over}", draws)))
     reading = [
-        f"retention: what is kept at {percent(measure.levels[-1])} of the value at {percent(measure.levels[0])}."
+        *(
+            [f"retention: what is kept at {percent(measure.levels[-1])} of the value at {percent(measure.levels[0])}."]
+            if kept
+            else []
+        ),
+        _bars_note(measure, full),
+        *([averaged_note(measure.averaged)] if measure.averaged else []),
     ]
-    return Grid(title, header, [("", lines)], [*(reading if kept else []), _bars_note(measure, full), *notes], names=2)
+    return Grid(title, header, [("", lines)], [*reading, *notes], names=2)
 
 
 def _full(measure: Levels) -> float:

@@ -21,11 +21,11 @@ def ranking_grid(domains: Mapping[str, Ranks], metric: str, data: str, notes: Se
     sections = [(f"domain {name}" if name else "", _lines(ranks)) for name, ranks in domains.items()]
     lowest, highest = first.levels
     span = percent(highest) if lowest == highest else f"{percent(lowest)} to {percent(highest)}"
-    over = f"{count(len(first.perturbations), 'perturbation')} ({', '.join(first.perturbations)})"
-    title = f"Ranking by AUDC of {metric} on {data}, from 0 to {span}, over {over}"
+    over = listed(first.perturbations)
+    title = f"Ranking by AUDC of {metric} on {data}, from 0 to {span}, under {over}"
     reading = [
-        "rank: the place by AUDC, the area under the curve of the mean over the perturbations, each counted once; 1 is "
-        "perfect.",
+        "rank: the place by AUDC, the area under the curve, the mean over the perturbations and attacks of the title, "
+        "each counted once; 1 is perfect.",
         "places left open: from 1 + the number of models that are significantly better, to the number of models minus "
         "those that are significantly worse. Each pair of models is tested (Wilcoxon's signed-rank test, paired by "
         "patient), with Holm's correction over all pairs. The last column names those that a model is better than; "

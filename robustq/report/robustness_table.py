@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from robustq.report.averaged_note import averaged_note
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, number, percent
+from robustq.statistics.robustness_differences import ALL
 
 _NOT_SETTLED = ", not settled, because the interval contains 0"
 
@@ -61,11 +63,7 @@ def robustness_grid(
             if distance
             else []
         ),
-        *(
-            ["all: the mean over the perturbations, each counted once."]
-            if (compared["perturbations"] > 1).any()
-            else []
-        ),
+        *([averaged_note(averaged)] if (averaged := int(compared["perturbations"].max())) > 1 else []),
     ]
     what = f"{metric} [{unit}]" if unit else metric
     header = ["perturbation", baseline, "model", "difference [95 % interval]", "groups"]
@@ -74,9 +72,9 @@ def robustness_grid(
 
 
 def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, higher_is_better: bool = True) -> list[str]:
-    """One sentence for each model: what it loses from level 0 to the highest level, compared with the baseline.
+    """For each model, what it loses from level 0 to the highest level, compared with the baseline.
 
-    Where several perturbations were used, the sentence is on the mean over all of them.
+    One sentence on the mean over perturbations, where there is one, else one for each perturbation.
 
     Args:
         compared: as in `robustness_grid`.
@@ -86,9 +84,10 @@ def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, highe
     """
     sentences = []
     for model, rows in compared.groupby("model", sort=False):
-        widest = rows[rows["perturbations"] == rows["perturbations"].max()]
-        clean, drop = (widest[widest["measure"] == measure].iloc[0].to_dict() for measure in ("clean", "drop"))
-        sentences.append(_verdict(str(model), clean, drop, metric, unit, higher_is_better))
+        told = rows[rows["perturbations"] == rows["perturbations"].max()]
+        for _, curve in told.groupby("perturbation", sort=False):
+            clean, drop = (curve[curve["measure"] == measure].iloc[0].to_dict() for measure in ("clean", "drop"))
+            sentences.append(_verdict(str(model), clean, drop, metric, unit, higher_is_better))
     return sentences
 
 
@@ -99,7 +98,7 @@ def _verdict(
     of_unit = f" {unit}" if unit else ""
     span = "from level 0 to the highest level" if pd.isna(drop["level"]) else f"from 0 to {percent(drop['level'])}"
     several = int(drop["perturbations"])
-    where = f"{span}, over {several} perturbations" if several > 1 else f"{span} {drop['perturbation']}"
+    where = f"{span}, over {several} perturbations ({ALL})" if several > 1 else f"{span} {drop['perturbation']}"
     sample = f"{count(int(drop['groups']), 'patient')}, one network each: no claim about architectures"
     if pd.isna(drop["difference"]):
         return f"{model} and {baseline} cannot be compared in {metric} {where}: there is no finite value ({sample})."

@@ -163,8 +163,9 @@ def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest:
         if curves.level_names:
             weighed = "At equal image quality, two perturbations can still do unequal harm"
         notes.append(
-            "all: the mean over the perturbations, each counted once, of the patients that have a value under all of "
-            f"them. {weighed}, so it ranks models only for this choice of perturbations and levels."
+            f"{ALL}: the mean over the {len(curves.averaged)} perturbations that are no attacks, each counted once, of "
+            f"the patients that have a value under all of them. {weighed}, so it ranks models only for this choice of "
+            "perturbations and levels."
         )
     notes += [
         f"{note}; in brackets the 95 % interval of the mean over groups. A stronger attack could do more harm."

@@ -79,10 +79,12 @@ class Differences:
         if self.runs[0].scale is not None:
             return pd.DataFrame()  # there are targets in the place of levels, and no curve over levels
         rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
-        return compare_robustness(rows, self.baseline, higher_is_better=_measure(metric).higher_is_better)
+        averaged = self.runs[0].without_attacks  # runs that are compared have the same perturbations
+        better = _measure(metric).higher_is_better
+        return compare_robustness(rows, self.baseline, averaged=averaged, higher_is_better=better)
 
     def verdicts(self, metric: str | None = None) -> list[str]:
-        """One sentence for each model: what it loses from level 0 on, compared with the baseline.
+        """For each model, what it loses from level 0 on, compared with the baseline, as `robustness_verdicts` says it.
 
         Args:
             metric: one of the metrics, the first by default.

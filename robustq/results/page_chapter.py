@@ -93,6 +93,7 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
                 domains={name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names},
                 rows=own,
                 worst=list(competing(runs)),
+                averaged=len(first.averaged),
             )
         )
     return measures

@@ -11,6 +11,7 @@ from robustq.report.page.verdict import Verdict, comparison_verdicts, turned_sen
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
 from robustq.statistics import compare_robustness
+from robustq.statistics.robustness_differences import ALL
 from robustq.statistics.worst_of_attacks import worst_rows
 
 
@@ -19,8 +20,8 @@ def page_comparisons(
 ) -> tuple[list[Verdict], list[Verdict]]:
     """The verdicts by the first metric that lead a chapter, and those under single perturbations, domains apart.
 
-    The first of a chapter are over all perturbations, and on the worst answers to several attacks. A verdict names the
-    other metrics by which the other of the two models holds better.
+    The first of a chapter are on the mean over perturbations, and on the worst answers to several attacks. A verdict
+    names the other metrics by which the other of the two models holds better.
 
     Args:
         runs: the runs.
@@ -34,12 +35,13 @@ def page_comparisons(
     worst = worst_rows(rows, competing(runs))
     # Which attack was the worst differs between models, and with it seed and parameters.
     worst = worst.assign(seed=None, parameters="{}")
+    averaged = runs[0].without_attacks  # runs side by side have the same perturbations
     first, *others = measures
-    overall, each = _by(first, rows, worst, baseline, whole=True)
+    overall, each = _by(first, rows, worst, baseline, averaged, whole=True)
     by_title = {}
     for measure in others:
         try:
-            leading, single = _by(measure, rows, worst, baseline, whole=False)
+            leading, single = _by(measure, rows, worst, baseline, averaged, whole=False)
         except RequestError:  # two models have no value of this metric in common
             continue
         by_title[measure.title] = {(verdict.where, verdict.model): verdict for verdict in [*leading, *single]}
@@ -63,7 +65,13 @@ def competing(runs: Sequence[Run]) -> Mapping[str, Sequence[str]]:
 
 
 def _by(
-    measure: Levels, rows: pd.DataFrame, worst: pd.DataFrame, baseline: str, *, whole: bool
+    measure: Levels,
+    rows: pd.DataFrame,
+    worst: pd.DataFrame,
+    baseline: str,
+    averaged: Sequence[str],
+    *,
+    whole: bool,
 ) -> tuple[list[Verdict], list[Verdict]]:
     """The verdicts by one metric that lead a chapter, and those under single perturbations.
 
@@ -72,28 +80,40 @@ def _by(
         rows: all rows.
         worst: the rows of the worst answers to several attacks.
         baseline: name of the baseline.
-        whole: whether sentences over all perturbations stand alone.
+        averaged: the perturbations that are no attacks.
+        whole: whether the sentences that lead stand alone.
     """
     leading: list[Verdict] = []
     each: list[Verdict] = []
     for domain, title in measure.domains.items():
-        compared = _compared(measure, rows, baseline, domain if title else None)
+        own = domain if title else None
+        compared = _compared(measure, rows, baseline, averaged, own)
         if compared.empty:
             continue
-        leading += comparison_verdicts(title, compared, measure, whole=whole)
+        lead = _lead(list(compared["perturbation"].unique()), averaged)
+        is_lead = compared["perturbation"] == lead
+        leading += comparison_verdicts(title, compared[is_lead], measure, whole=whole)
         if len(worst):
-            of_worst = _compared(measure, worst, baseline, domain if title else None)
-            leading += _single(of_worst, measure, title)
-        if compared["perturbations"].max() > 1:
-            each += _single(compared, measure, title)
+            leading += _single(_compared(measure, worst, baseline, averaged, own), measure, title)
+        each += _single(compared[~is_lead], measure, title)
     return leading, each
 
 
-def _compared(measure: Levels, rows: pd.DataFrame, baseline: str, domain: str | None) -> pd.DataFrame:
+def _lead(names: Sequence[str], averaged: Sequence[str]) -> str | None:
+    """What leads: the mean over perturbations, else the one that is no attack, else an attack that stands alone."""
+    if ALL in names:
+        return ALL
+    led = [name for name in names if name in averaged] or names
+    return led[0] if len(led) == 1 else None
+
+
+def _compared(
+    measure: Levels, rows: pd.DataFrame, baseline: str, averaged: Sequence[str], domain: str | None
+) -> pd.DataFrame:
     """What `compare_robustness` gives for a metric in a domain, or in all."""
     kept = rows[(rows["metric"] == measure.metric) | (rows["status"] == "failed")]
     own = kept if domain is None else kept[kept["domain"] == domain]
-    return compare_robustness(own, baseline, higher_is_better=measure.higher_is_better)
+    return compare_robustness(own, baseline, averaged=averaged, higher_is_better=measure.higher_is_better)
 
 
 def _single(compared: pd.DataFrame, measure: Levels, title: str) -> list[Verdict]:

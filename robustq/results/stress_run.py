@@ -174,9 +174,15 @@ class Run(Stored):
     @property
     def averaged(self) -> list[str]:
         """The perturbations of which the mean over perturbations is taken: all but attacks; empty if there is one."""
-        names = [name for name in self.asked["perturbations"] if name not in self.asked.get("attacks", {})]
+        names = self.without_attacks
         reached = self.scale is None or self.scale.is_reached
         return names if len(names) > 1 and reached else []
+
+    @property
+    def without_attacks(self) -> list[str]:
+        """The perturbations that were asked for and are no attacks."""
+        attacks = self.asked.get("attacks", {})
+        return [name for name in self.asked["perturbations"] if name not in attacks]
 
     @property
     def draws(self) -> dict[str, int]:

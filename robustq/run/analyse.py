@@ -64,7 +64,8 @@ def analyse(
         check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
         noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
         levels: percent, 0 to 100; level 0 is always computed, and the other levels are compared with it.
-        draws: random realisations of each perturbation at each level (the paper has 100).
+        draws: random realisations of each perturbation at each level (the paper has 100), 2 or more. Checks of clean
+            images alone, such as "certified", make none; then perturbations, levels and draws may be anything.
         seed: seed of the run, as in `robustq.stress`.
         preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
             are. Segmenters and bundles have their own.
@@ -89,7 +90,8 @@ def analyse(
     """
     classes = load_checks(parse_checks(check))
     perturbations = load_perturbations(noise, compat)
-    levels = _checked_levels(levels, perturbations, draws)
+    drawn = [text for text, analyser in classes.items() if analyser.needs_draws]
+    levels = _checked_levels(levels, perturbations, draws, drawn)
     check_batch_size(batch_size)
     settings = DrawSettings(seed, str(choose_device(noise_device)), clip)
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
@@ -98,7 +100,7 @@ def analyse(
     directory = recording.directory
     size = run_batch_size(batch_size, begun_request(directory), subjects.batch_size)
     batches = []
-    if any(analyser.needs_draws for analyser in classes.values()):
+    if drawn:
         draws_of = dict.fromkeys(perturbations, draws)
         batches = plan(list(subjects.entries), draws_of, levels, batch_size=size.largest, clean=False)
     asked = {
@@ -130,19 +132,36 @@ def analyse(
     return analysis
 
 
-def _checked_levels(levels: Sequence[float], perturbations: Mapping[str, object], draws: int) -> list[float]:
+def _checked_levels(
+    levels: Sequence[float], perturbations: Mapping[str, object], draws: int, drawn: Sequence[str]
+) -> list[float]:
     """The levels above 0.
+
+    Args:
+        levels: what was asked, in percent.
+        perturbations: the perturbations by name.
+        draws: number of draws at each level.
+        drawn: the checks that use draws; without any, perturbations, levels and draws are not used.
 
     Raises:
         RequestError: there is none, or nothing is drawn at them, or too few draws.
     """
     above = [level for level in check_levels(levels) if level > 0]
-    if not perturbations or not above:
-        raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
     check_fixed_draws(draws)
+    if not drawn:
+        return above
+    if not perturbations or not above:
+        raise RequestError(
+            f"the {_checks(drawn)} at least one perturbation and at least one level above 0: give --noise and --levels"
+        )
     if draws < 2:
-        raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
+        raise RequestError(f"draws={draws} was asked, but the {_checks(drawn)} 2 draws or more")
     return above
+
+
+def _checks(names: Sequence[str]) -> str:
+    """The subject and the verb of a sentence, as `check taylor needs`."""
+    return f"check{'s' if len(names) > 1 else ''} {', '.join(names)} need{'s' if len(names) == 1 else ''}"
 
 
 def _analysers(

@@ -1,10 +1,12 @@
 """Searches the smallest level at which a model's mean Dice on a case falls below a threshold."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
+import torch
 from torch import nn
 
 from robustq.attack import AbstractAttack, Aimed
@@ -22,6 +24,7 @@ from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
 from robustq.request.draws import check_fixed_draws
 from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
+from robustq.run.batching import check_batch_size
 from robustq.run.draw_counts import search_draws
 from robustq.run.plain_network import model_for_case
 from robustq.scoring.mean_dice import mean_dice
@@ -45,6 +48,7 @@ def minimal_level(
     draws: int | None = None,
     seed: int = 0,
     clip: bool = False,
+    batch_size: int | None = None,
 ) -> MinimalLevel:
     """The smallest level at which mean Dice falls below a threshold, by steps of 10 points and then by bisection.
 
@@ -65,6 +69,8 @@ def minimal_level(
             randomness always has one.
         seed: seed of the run.
         clip: bring perturbed values back into the intensity range.
+        batch_size: images, slices or windows for each forward pass; so many draws are then passed together. By default
+            one draw at a time, in batches of 16 slices or windows of a 2D model, or of 2 windows of a 3D one.
 
     Raises:
         RequestError: a number is out of its range.
@@ -72,6 +78,7 @@ def minimal_level(
         NoAnswerError: the answer to a draw of a level that is tried is not finite; it has no Dice.
     """
     check_search(threshold, resolution, draws)
+    check_batch_size(batch_size)
     if not case.truth.any():
         raise CaseError("the truth shows no label, so that there is no Dice")
     if not isinstance(model, Segmenter):
@@ -85,11 +92,16 @@ def minimal_level(
         DrawSettings(seed, clip=clip),
     )
 
+    # One draw of a volume that is read slice by slice or window by window already fills a batch.
+    whole = case.slice_axis is None and model.spec.preparation.patch is None
+    together = batch_size if whole and batch_size is not None else 1
+    size = batch_size or BATCH[2 if case.slice_axis is not None else case.dims]
+
     @cache
     def scores(level: float) -> list[float]:
-        cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else (case,)
+        cases = (perturber(case, name, level, draw) for draw in range(number)) if level > 0 else iter((case,))
         try:
-            return [_answer_dice(model, perturbed) for perturbed in cases]
+            return [dice for some in _parts(cases, together) for dice in _answers_dice(model, some, size)]
         except NoAnswerError as error:
             raise NoAnswerError(f"at {level:g} % {error}") from error
 
@@ -120,16 +132,22 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
     return MinimalLevel(below, above, False, clean, dice(below))
 
 
-def _answer_dice(model: Segmenter, case: Case) -> float:
-    """Mean Dice of a model's answer over the labels that the case's truth shows; NaN if it shows none."""
-    size = BATCH[2 if case.slice_axis is not None else case.dims]
+def _parts(cases: Iterator[Case], size: int) -> Iterator[list[Case]]:
+    """The cases, so many at a time."""
+    while part := list(islice(cases, size)):
+        yield part
+
+
+def _answers_dice(model: Segmenter, cases: Sequence[Case], batch_size: int) -> list[float]:
+    """Mean Dice of a model's answer to each draw over the labels that its truth shows; NaN if it shows none."""
+    images = torch.stack([case.image for case in cases])
     answers, _ = with_smaller_batches(
-        lambda size: list(predict(model, case.image[None], batch_size=size, axis=case.slice_axis)), size
+        lambda size: list(predict(model, images, batch_size=size, axis=cases[0].slice_axis)), batch_size
     )
-    (answer,) = answers
-    if not answer.finite.all():
+    if not all(answer.finite.all() for answer in answers):
         raise NoAnswerError(NOT_FINITE)
-    return mean_dice(answer.masks.cpu()[0], case)
+    masks = (of_image for answer in answers for of_image in answer.masks.cpu())
+    return [mean_dice(of_image, case) for of_image, case in zip(masks, cases, strict=True)]
 
 
 def check_search(threshold: float, resolution: float, draws: int | None) -> None:

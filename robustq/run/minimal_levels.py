@@ -8,6 +8,7 @@ from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_one
 from robustq.results.minimal_levels import MOST, MinimalLevels
+from robustq.run.batching import check_batch_size
 from robustq.run.draw_counts import begun_request, search_draws
 from robustq.run.minimal_level import check_search
 from robustq.run.minimal_pieces import Searcher
@@ -31,6 +32,7 @@ def minimal_levels(
     preparation: Preparation | None = None,
     split: str = "held-out",
     clip: bool = False,
+    batch_size: int | None = None,
     out: str | os.PathLike[str] | None = None,
     device: str = "auto",
     executor: str = "local",
@@ -51,6 +53,7 @@ def minimal_levels(
             are. Segmenters and bundles have their own.
         split: which cases are used, as in `robustq.stress`.
         clip: bring perturbed values back into the intensity range.
+        batch_size: as in `robustq.minimal_level`; recorded in `minimal.json` if it is given.
         out: the run directory, which may be that of a stress run. A search that was killed there is continued.
             None for a temporary directory, which is removed with the returned result.
         device: device of the models.
@@ -61,10 +64,13 @@ def minimal_levels(
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
     check_search(threshold, resolution, draws)
+    check_batch_size(batch_size)
     name, opened = load_one(perturbation)
     subjects = Subjects.gather(models, data, split=split, device=device, preparation=preparation)
     recording = Recording.of("minimal", subjects, out=out, executor=executor, on_progress=on_progress)
-    draws = search_draws(draws, opened, begun_request(recording.directory))
+    begun = begun_request(recording.directory)
+    draws = search_draws(draws, opened, begun)
+    batch_size = batch_size or begun.get("batch_size")
     asked = {
         "perturbation": name,
         "threshold": threshold,
@@ -73,11 +79,13 @@ def minimal_levels(
         "seed": seed,
         "split": split,
         "clip": clip,
+        # A search of an earlier version has none, and is continued as it began.
+        **({} if batch_size is None else {"batch_size": batch_size}),
     }
     batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
-    settings = {"threshold": threshold, "resolution": resolution, "draws": draws, "seed": seed, "clip": clip}
+    settings = {name: asked[name] for name in ("threshold", "resolution", "draws", "seed", "clip")}
     of_attack = Passes(opened.queries, opened.passes) if isinstance(opened, AbstractAttack) else Passes()
-    searcher = Searcher(subjects, settings, of_attack)
+    searcher = Searcher(subjects, {**settings, "batch_size": batch_size}, of_attack)
     with recording.begun(asked, batches):
         counting = Counting(searcher.most_passes, len(subjects.models), at_most=True)
         recording.compute(batches, searcher, counting, seed=seed)

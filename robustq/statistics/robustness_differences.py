@@ -1,6 +1,6 @@
 """Compares what models lose with what a baseline loses (docs/definitions.md, Robustness of two models compared)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from robustq.statistics.level_curves import audc
 from robustq.statistics.paired_means import paired_means
 
 ALL = "all"
-"""Name in the column `perturbation` for the mean over all perturbations."""
+"""Name in the column `perturbation` for the mean over several perturbations."""
 
 _SIDES = ("value", "baseline_value")
 
@@ -26,6 +26,7 @@ def compare_robustness(
     frame: pd.DataFrame,
     baseline: str,
     *,
+    averaged: Sequence[str] | None = None,
     higher_is_better: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -39,6 +40,7 @@ def compare_robustness(
     Args:
         frame: rows of one metric, as in `robustq.statistics.compare`.
         baseline: name of the model that is subtracted.
+        averaged: the perturbations of which "all" is the mean, such as those that are no attacks; None takes every one.
         higher_is_better: whether a larger value of the metric is a better one.
         resamples: number of bootstrap resamples of the groups.
         seed: seed of the resampling.
@@ -60,7 +62,8 @@ def compare_robustness(
         is_share = higher_is_better and not means["unit"].any()
         samples = {name: curve_samples(means[means["perturbation"] == name]) for name in order}
         samples = {name: sample for name, sample in samples.items() if sample is not None}
-        curves = {name: [name] for name in samples} | ({ALL: list(samples)} if len(samples) > 1 else {})
+        several = [name for name in samples if averaged is None or name in averaged]
+        curves = {name: [name] for name in samples} | ({ALL: several} if len(several) > 1 else {})
         for perturbation, parts in curves.items():
             joined = pd.concat([samples[part] for part in parts], axis=1, join="inner").dropna()
             highest = means.loc[means["perturbation"].isin(parts)].groupby("perturbation")["level"].max().unique()

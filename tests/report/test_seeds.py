@@ -27,7 +27,8 @@ def measure(tmp_path: Path) -> Levels:
 
 
 def test_ranges_that_do_not_overlap_are_told_apart(measure: Levels) -> None:
-    (sentence,) = seed_sentences(measure, {"unet none": ["m2", "m3"], "unet vq": ["m1", "m0"]})
+    families, sentence = seed_sentences(measure, {"unet none": ["m2", "m3"], "unet vq": ["m1", "m0"]})
+    assert families.endswith("in their training seed: unet none is m2 and m3; unet vq is m1 and m0.")
     assert sentence == (
         f"gaussian, over training seeds: lost Dice up to 30{PERCENT}, mean (smallest to largest): "
         "unet vq 0.330 (0.300 to 0.360, 2 seeds); unet none 0.525 (0.450 to 0.600, 2 seeds). "
@@ -37,7 +38,7 @@ def test_ranges_that_do_not_overlap_are_told_apart(measure: Levels) -> None:
 
 
 def test_ranges_that_overlap_leave_it_open(measure: Levels) -> None:
-    (sentence,) = seed_sentences(measure, {"unet none": ["m1", "m3"], "unet vq": ["m2", "m0"]})
+    _, sentence = seed_sentences(measure, {"unet none": ["m1", "m3"], "unet vq": ["m2", "m0"]})
     assert "The ranges of unet vq and of unet none overlap: open." in sentence
     assert "Every seed" not in sentence
 

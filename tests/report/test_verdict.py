@@ -44,7 +44,13 @@ def test_a_settled_verdict_says_what_is_lost_and_where_most_of_it() -> None:
         told.sentence
         == f"loses 0.400 [0.300, 0.500] Dice, from 0.900 at 0{PERCENT} to 0.500 at 30{PERCENT} (10 patients)."
     )
-    assert told.change == f"The largest step is from 10{PERCENT} to 30{PERCENT}."
+    assert told.change == f"Per point of level, most is lost from 10{PERCENT} to 30{PERCENT}."
+
+
+def test_steps_of_unequal_length_are_compared_for_each_point_of_level() -> None:
+    # 0.1 within 10 points is more than 0.15 within 20.
+    told = verdict(measured(drop=[0.0, 0.1, 0.25]))
+    assert told.change == f"Per point of level, most is lost from 0{PERCENT} to 10{PERCENT}."
 
 
 def test_an_open_verdict_says_how_many_patients_would_settle_it() -> None:

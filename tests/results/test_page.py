@@ -205,3 +205,21 @@ def test_500_cases_under_12_perturbations_make_a_page_below_10_mb(tmp_path: Path
     pq.write_table(pa.Table.from_pandas(whole, schema=SCHEMA, preserve_index=False), file)
 
     assert write_page(run).stat().st_size < 10e6
+
+
+def test_each_metric_and_audc_are_explained_before_they_are_used_and_wide_tables_say_that_they_scroll(
+    tmp_path: Path,
+) -> None:
+    made = rows.run("unet", rows.declining(0.01, 0)) + rows.run(
+        "unet", rows.declining(-0.1, 1), metric="hd95", unit="mm"
+    )
+    page = write_page([stored_run(tmp_path, made)]).read_text()
+    body = page[page.index("<main") :]
+    for word, sentence in (
+        ("Dice", "how far answer and truth overlap"),
+        ("hd95", "95 % of each boundary"),
+        ("AUDC", ""),
+    ):
+        assert body.index(word) == body.index(f"{word}: {sentence}")
+    assert '<div class="scroll wide" tabindex="0" role="region" aria-label="Matrix of Dice">' in page
+    assert ".wide::before" in page[page.index("@media (max-width: 30rem)") :]

@@ -8,6 +8,7 @@ import pytest
 
 import rows
 from robustq.report.page.verdict import Verdict
+from robustq.results.differences import compare
 from robustq.results.page import write_page
 from robustq.results.page_chapter import page_chapter
 from robustq.results.stress_overview import stress_overview
@@ -151,3 +152,49 @@ def test_settled_has_the_colour_of_the_text_for_better_and_for_worse(tmp_path: P
     rules = [rule for selectors, rule in re.findall(r"([^{}]+)\{([^{}]+)\}", page) if ".sure" in selectors]
     assert rules
     assert not any("color" in rule for rule in rules)
+
+
+def test_the_comparison_that_leads_is_over_the_perturbations_of_the_row_all(tmp_path: Path) -> None:
+    noises = ("gaussian", "poisson", "pgd")
+    harm = {"gaussian": 0.002, "poisson": 0.004, "pgd": 0.02}
+    made = [
+        row
+        for number, (model, times) in enumerate({"unet": 1, "vq": 2}.items())
+        for name in noises
+        for row in rows.run(model, rows.declining(times * harm[name], number), groups=6, noises=(name,))
+    ]
+    run = Run(stored_run(tmp_path, made, attacks={"pgd": 2}, transfer_from="unet"))
+    frame = run.to_frame().query("perturbation != 'pgd'")
+    means = frame.groupby(["model", "perturbation", "level"])["value"].mean()
+    drop = {
+        model: sum(means[model, name, 0.0] - means[model, name, 30.0] for name in noises[:2]) / 2
+        for model in ("unet", "vq")
+    }
+
+    (verdict,) = lead(run)
+    assert "over 2 perturbations (all)" in verdict.sentence
+    assert verdict.figures["difference"] == pytest.approx(drop["vq"] - drop["unet"])
+    assert "all: mean over 2 perturbations" in [title for title, _ in run.grids()[0].sections]
+    (matrix, *_) = stress_overview(run).grids
+    assert "all: the mean over the 2 perturbations that are no attacks, each counted once." in matrix.notes
+    assert (
+        "<em>all</em> is the mean over the 2 perturbations" in write_page([tmp_path], tmp_path / "p.html").read_text()
+    )
+    differences = compare(run, "unet")
+    averaged = differences.robustness().query("perturbation == 'all'")["perturbations"]
+    assert set(averaged) == {2}
+    assert [sentence.count("over 2 perturbations (all)") for sentence in differences.verdicts()] == [1]
+
+
+def test_one_perturbation_beside_an_attack_leads_alone(tmp_path: Path) -> None:
+    made = [
+        row
+        for number, model in enumerate(("unet", "vq"))
+        for row in rows.run(model, rows.declining(0.01, number), groups=6, noises=("gaussian", "pgd"))
+    ]
+    run = Run(stored_run(tmp_path, made, attacks={"pgd": 2}, transfer_from="unet"))
+    (verdict,) = lead(run)
+    assert "30\N{NO-BREAK SPACE}% gaussian, not settled" in verdict.sentence
+    assert [verdict.where for verdict in page_chapter([run], "unet").verdicts if verdict.compared] == ["pgd"]
+    gaussian, pgd = compare(run, "unet").verdicts()
+    assert ("% gaussian, not" in gaussian, "% pgd, not" in pgd) == (True, True)

@@ -200,8 +200,9 @@ def test_the_summary_is_json(whole: Analysis) -> None:
 
 
 def test_checks_that_need_no_draws_make_none() -> None:
-    found = analyse(check="codebook,occupancy")
+    found = analyse(check="codebook,occupancy", noise=[], levels=[0], draws=1)
     assert found.document["plan"] == []
+    assert found.grids()
     assert set(found.to_frame()["perturbation"]) == {"clean"}
 
 
@@ -229,7 +230,9 @@ def test_a_bad_case_among_good_ones_is_recorded(tmp_path: Path) -> None:
         ({"check": "taylor@lots"}, "percentage"),
         ({"check": "codebook@3"}, "codebook takes no setting, and @3 was given: leave out the @ and what follows"),
         ({"check": ""}, "--check '' names no check: give certified, codebook, .* or all"),
-        ({"draws": 1}, "2 or more"),
+        ({"draws": 1, "check": "codebook,taylor"}, "draws=1 was asked, but the check taylor needs 2 draws or more"),
+        ({"draws": 1, "check": "taylor,failure"}, "the checks taylor, failure need 2 draws or more"),
+        ({"draws": 0, "check": "codebook"}, "1 or more"),
         ({"levels": [0]}, "above 0"),
         ({"noise": []}, "one perturbation"),
         ({"batch_size": 0}, "1 or more"),

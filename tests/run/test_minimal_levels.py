@@ -110,6 +110,16 @@ def test_of_noise_the_mean_over_draws_falls_below_the_threshold() -> None:
     assert found.dice == pytest.approx(mean(found.level))
 
 
+@pytest.mark.parametrize(("batch_size", "passed"), [(None, {1}), (3, {3, 1})])
+def test_so_many_draws_are_passed_together_as_the_batch_size_says(batch_size: int | None, passed: set[int]) -> None:
+    segmenter, sizes = model(), set()
+    segmenter.network.register_forward_hook(lambda _, images, output: sizes.add(len(images[0])))
+    settings = {"threshold": 0.9, "resolution": 0.5, "draws": 4, "seed": 3}
+    found = minimal_level(segmenter, case(0.8), "gaussian", batch_size=batch_size, **settings)
+    assert sizes == passed
+    assert found == minimal_level(model(), case(0.8), "gaussian", **settings)
+
+
 def test_what_never_falls_below_is_censored_at_100() -> None:
     always = replace(case(5.0), image=case(5.0).image)
     assert minimal_level(model(), always, Darker(), draws=1) == MinimalLevel(100, 100, True, 1, 1)
@@ -298,6 +308,7 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_rows(tmp_path: Path) -> 
     assert told[-1] == Progress(done=2, total=2, resumed=1)
     pd.testing.assert_frame_equal(resumed.to_frame(), searched().to_frame())
     pd.testing.assert_frame_equal(MinimalLevels(tmp_path / "killed").to_frame(), resumed.to_frame())
+    assert "batch_size" not in resumed.asked  # as earlier versions wrote it
     with pytest.raises(RequestError, match=r"holds another run \(it differs in threshold"):
         searched(tmp_path / "killed", threshold=0.4)
 
@@ -352,8 +363,13 @@ def test_a_case_without_a_label_is_recorded_and_the_others_are_searched() -> Non
 def test_the_command_line_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = {"data": "phantom:cases=1", "draws": 1, "resolution": 20.0, "split": "all", "json": True}
     words["out"] = str(tmp_path / "run")
-    assert minimal_command(noise="gauss", below=0.4, **words) == 0
+    assert minimal_command(noise="gauss", below=0.4, batch_size=2, **words) == 0
     document = json.loads(capsys.readouterr().out)
+    assert MinimalLevels(tmp_path / "run").asked["batch_size"] == 2
+    assert minimal_command(noise="gauss", below=0.4, **words) == 0  # it goes on with its batch size
+    capsys.readouterr()
+    with pytest.raises(RequestError, match="it differs in batch_size"):
+        minimal_command(noise="gauss", below=0.4, batch_size=3, **words)
     assert document["perturbation"] == "gaussian"
     assert document["threshold"] == 0.4
     assert set(document["models"]) == {"unet", "vq-unet"}

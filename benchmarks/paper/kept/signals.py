@@ -23,6 +23,7 @@ from robustq.statistics.risk_coverage import (
 from robustq_latent.answer_table import UNIT, answer_table
 from robustq_latent.estimate import Estimate
 from robustq_latent.failure_signals import SIGNALS, confidence
+from robustq_latent.failure_tables import failure_rows
 
 THRESHOLD = 0.8
 FIRST = next(iter(SIGNALS))
@@ -74,8 +75,7 @@ Found = tuple[str, float, str, Answers]
 
 def answers_of(analyses: Sequence[Analysis]) -> Iterator[Found]:
     """The answers of every perturbation, level and network."""
-    rows = with_networks(pd.concat([analysis.to_frame() for analysis in analyses], ignore_index=True))
-    rows = rows[rows["metric"].isin(["answer_dice", *SIGNALS])]
+    rows = with_networks(pd.concat([failure_rows(analysis.to_frame()) for analysis in analyses], ignore_index=True))
     for (perturbation, level, network), chosen in rows.groupby(["perturbation", "level", "network"], sort=True):
         tables = [answer_table(of_seed, "answer_dice") for _, of_seed in chosen.groupby("training")]
         yield str(perturbation), float(level), str(network), Answers(tables)

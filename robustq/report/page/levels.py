@@ -21,6 +21,7 @@ class Levels:
         rows: what `robustq.statistics.curve_intervals` gave, with the columns `domain` and `label`; the label is ""
             for the mean over the labels.
         worst: the names under which each image's worst answer to several attacks stands.
+        averaged: the number of perturbations of which the rows called "all" are the mean; 0 if there are no such rows.
     """
 
     metric: str
@@ -31,6 +32,7 @@ class Levels:
     domains: Mapping[str, str]
     rows: pd.DataFrame
     worst: Sequence[str] = ()
+    averaged: int = 0
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from robustq.report.page.chart import charts
 from robustq.report.page.contents import Page
 from robustq.report.page.matrix import matrix
 from robustq.report.page.verdict import SETTLED
+from robustq.report.page.words import words
 
 
 def render(page: Page) -> str:
@@ -31,7 +32,7 @@ def render(page: Page) -> str:
     style, script = (Markup((templates / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
-        page=page, style=style, script=script, digest=digest, settled=SETTLED, charts=charts, matrix=matrix
+        page=page, style=style, script=script, digest=digest, settled=SETTLED, charts=charts, matrix=matrix, words=words
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, listed, number, percent
 from robustq.report.page.levels import Levels
 
 FEWEST = 3
@@ -11,7 +11,8 @@ FEWEST = 3
 
 
 def seed_sentences(measure: Levels, networks: Mapping[str, Sequence[str]]) -> list[str]:
-    """For each perturbation and domain, what the networks of each architecture lose, the one that loses least first.
+    """Which networks form an architecture; then for each perturbation and domain, what those of each architecture lose,
+    the one that loses least first.
 
     Args:
         measure: the metric.
@@ -24,7 +25,12 @@ def seed_sentences(measure: Levels, networks: Mapping[str, Sequence[str]]) -> li
             if drops and all(drops.values()):
                 where = measure.where(perturbation, title)
                 sentences.append(f"{where}, over training seeds: {_compared(drops, measure)}")
-    return sentences
+    return [_families(networks), *sentences] if sentences else []
+
+
+def _families(networks: Mapping[str, Sequence[str]]) -> str:
+    told = "; ".join(f"{name} is {listed(models)}" for name, models in networks.items())
+    return f"Networks of one architecture (network and quantiser) that differ in their training seed: {told}."
 
 
 def _drops(measure: Levels, models: Sequence[str], perturbation: str, domain: str) -> list[float]:

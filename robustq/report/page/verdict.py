@@ -56,7 +56,7 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
 
     Args:
         where: names the perturbation and the domain.
-        compared: what `robustq.statistics.compare_robustness` gave, or its rows of one perturbation.
+        compared: the rows of one perturbation in what `robustq.statistics.compare_robustness` gave, or those of "all".
         measure: the metric.
         whole: whether the sentence stands alone, so that it also says the levels, the sample and the difference at
             level 0.
@@ -64,11 +64,11 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
     sentences = robustness_verdicts(compared, measure.title, measure.unit, higher_is_better=measure.higher_is_better)
     verdicts = []
     for (model, rows), sentence in zip(compared.groupby("model", sort=False), sentences, strict=True):
-        widest = rows[(rows["perturbations"] == rows["perturbations"].max()) & (rows["measure"] == "drop")].iloc[0]
-        figures = {name: float(widest[name]) for name in ("difference", "low", "high")}
-        change = _change(figures["difference"], figures["low"], figures["high"], int(widest["groups"]))
+        drop = rows[rows["measure"] == "drop"].iloc[0]
+        figures = {name: float(drop[name]) for name in ("difference", "low", "high")}
+        change = _change(figures["difference"], figures["low"], figures["high"], int(drop["groups"]))
         settled = _settled(figures["low"], figures["high"])
-        text = sentence if whole else _briefly(str(model), str(widest["baseline"]), figures, measure)
+        text = sentence if whole else _briefly(str(model), str(drop["baseline"]), figures, measure)
         verdicts.append(Verdict(where, str(model), text, change, settled, True, figures))
     return verdicts
 
@@ -125,7 +125,7 @@ def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measur
         unit = f" {measure.unit}" if measure.unit else ""
         what = f"its {measure.title} {'rises' if drop >= 0 else 'falls'} by {amount}{unit}"
     sentence = f"{what}, {ends} ({sample})."
-    change = f"{_largest_step(curve)}{_change(drop, low, high, int(last['groups']))}"
+    change = f"{_steepest(curve)}{_change(drop, low, high, int(last['groups']))}"
     return Verdict(where, model, sentence, change.strip(), _settled(low, high), False, figures)
 
 
@@ -135,15 +135,18 @@ def _between(low: float, high: float, value: float, digits: int) -> str:
     return f"{number(ends[0], digits)}, {number(ends[1], digits)}"
 
 
-def _largest_step(curve: Sequence[Mapping[Any, Any]]) -> str:
-    """Between which levels most is lost; "" with a single level above 0."""
+def _steepest(curve: Sequence[Mapping[Any, Any]]) -> str:
+    """Between which neighbouring levels most is lost for each point of level; "" with a single level above 0."""
     if len(curve) < 3:
         return ""
-    steps = [float(later["drop"]) - float(before["drop"]) for before, later in pairwise(curve)]
-    if not all(map(math.isfinite, steps)) or max(steps) <= 0:
+    slopes = [
+        (float(later["drop"]) - float(before["drop"])) / (float(later["level"]) - float(before["level"]))
+        for before, later in pairwise(curve)
+    ]
+    if not all(map(math.isfinite, slopes)) or max(slopes) <= 0:
         return ""
-    place = steps.index(max(steps))
-    return f"The largest step is from {percent(curve[place]['level'])} to {percent(curve[place + 1]['level'])}. "
+    before, later = list(pairwise(curve))[slopes.index(max(slopes))]
+    return f"Per point of level, most is lost from {percent(before['level'])} to {percent(later['level'])}. "
 
 
 SETTLED = (

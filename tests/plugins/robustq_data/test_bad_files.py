@@ -1,7 +1,10 @@
 """Damaged files in every format: each is a case or is refused in a sentence, quickly and in little memory."""
 
+import gzip
+import re
 import resource
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +18,7 @@ from PIL import Image
 
 from robustq.dataset import Case
 from robustq.errors import CaseError
+from robustq_data import deflated
 from robustq_data.folder import FolderDataset
 from robustq_data.itk_file import read_itk
 
@@ -140,6 +144,41 @@ def test_compressed_values_after_bytes_that_the_header_skips_are_read(tmp_path: 
     stream.write_bytes(bytes(10) + stream.read_bytes())
     header.write_text(header.read_text().replace("DimSize", "HeaderSize = 10\nDimSize"))
     assert np.array_equal(read_itk(header, ".mhd").values[0], values.transpose())
+
+
+@pytest.mark.parametrize("compress", [zlib.compress, gzip.compress])
+def test_a_stream_that_ends_with_the_checksum_of_its_values_is_not_decompressed_twice(
+    tmp_path: Path, compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(3).integers(0, 100, size=(9, 8, 7)).astype(np.int16)
+    _itk(tmp_path / "a.mhd", values)
+    (tmp_path / "a.zraw").write_bytes(compress(values.tobytes()))
+    monkeypatch.setattr(deflated, "_check_stream", lambda *_: pytest.fail("it was decompressed again"))
+    assert np.array_equal(read_itk(tmp_path / "a.mhd", ".mhd").values[0], values.transpose())
+
+
+@pytest.mark.parametrize(
+    ("order", "stored", "rest"), [("False", "<i2", b"more bytes"), ("True", ">i2", b"")], ids=["followed", "big-endian"]
+)
+def test_a_whole_stream_whose_end_is_no_checksum_of_what_was_read_is_read(
+    tmp_path: Path, order: str, stored: str, rest: bytes
+) -> None:
+    values = np.random.default_rng(4).integers(0, 100, size=(9, 8, 7)).astype(np.int16)
+    header, stream = tmp_path / "a.mhd", zlib.compress(values.astype(stored).tobytes())
+    _itk(header, values)
+    (tmp_path / "a.zraw").write_bytes(stream + rest)
+    text = header.read_text().replace("ByteOrderMSB = False", f"ByteOrderMSB = {order}")
+    header.write_text(re.sub(r"(?<=CompressedDataSize = )\d+", str(len(stream)), text))
+    assert np.array_equal(read_itk(header, ".mhd").values[0], values.transpose())
+
+
+def test_a_stream_of_which_the_header_names_a_part_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mhd"
+    _itk(path, np.random.default_rng(4).integers(0, 100, size=(9, 8, 7)).astype(np.int16))
+    path.write_text(re.sub(r"(?<=CompressedDataSize = )\d+", "100", path.read_text()))
+    _itk(tmp_path / "other.mhd", np.zeros((9, 8, 7), np.int16))  # the memory no longer holds the image
+    with pytest.raises(CaseError, match="were not read as a whole"):
+        read_itk(path, ".mhd")
 
 
 @pytest.mark.parametrize("promised", ["7 8 8", "7 8 10"])

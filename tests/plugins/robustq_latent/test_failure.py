@@ -23,6 +23,7 @@ from robustq.run.analyse_pieces import Watcher
 from robustq_latent.failure import Failure
 from robustq_latent.failure_answers import FailureAnswers
 from robustq_latent.failure_signals import (
+    NATS,
     SIGNALS,
     agreement,
     confidence,
@@ -121,7 +122,7 @@ def test_only_the_first_draws_are_measured_and_their_dice_is_that_of_the_answer(
     with torch.no_grad():
         masks = segmenter.masks(segmenter.run(images[3:4]).logits)[0]
     assert measured[3] == pytest.approx(dice(masks[0], clean.mask[0]))
-    assert {finding.metric for finding in found} == {"answer_dice", *SIGNALS} - {"nats"}, "the model has no prior"
+    assert {finding.metric for finding in found} == {"answer_dice", *SIGNALS} - {NATS}, "the model has no prior"
 
 
 @pytest.mark.parametrize(("setting", "spelling"), [("", ""), ("0.80", ""), ("0.50", "0.5"), ("1", "1")])
@@ -141,6 +142,7 @@ def answered(dices: Sequence[float], **signals: Sequence[float]) -> pd.DataFrame
         {
             "model": "m", "dataset": "d", "domain": "", "group": f"p{place}", "case": f"c{place}", "draw": 0,
             "perturbation": "gaussian", "level": 30.0, "metric": metric, "value": values[place], "reason": "",
+            "unit": "",
         }
         for metric, values in {"answer_dice": dices, **signals}.items()
         for place in range(len(dices))
@@ -165,6 +167,17 @@ def test_the_table_and_the_sentence_name_the_signal_that_orders_answers_best() -
     (sentence,) = failure_conclusions(rows, ["m"])
     assert "orders its answers best is entropy" in sentence
     assert "its difference from max probability is settled" in sentence
+
+
+def test_the_nats_of_a_run_of_an_earlier_version_are_read() -> None:
+    values = {"max_probability": [0.9, 0.8, 0.7, 0.6], NATS: [0.1, 0.4, 0.2, 0.3]}
+    rows = answered([0.9, 0.2, 0.6, 0.4], **values)
+    earlier = rows.assign(metric=rows["metric"].replace(NATS, "nats"))
+    # Those of the analyser likelihood, which have a unit, are another figure.
+    of_image = earlier[earlier["metric"] == "nats"].assign(unit="nats", value=9.0)
+    both = pd.concat([of_image, earlier])
+    assert failure_table_figures(both, ["m"]) == failure_table_figures(rows, ["m"])
+    assert NATS in {figure.signal for figure in failure_table_figures(both, ["m"])}
 
 
 def test_the_figures_in_full_precision_are_those_by_hand() -> None:

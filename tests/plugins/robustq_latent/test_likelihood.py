@@ -105,7 +105,13 @@ def test_rows_hold_the_nats_and_the_dice_of_every_draw_and_the_map_of_the_first_
     assert set(rows[rows["metric"] == "nats"]["model"]) == {"m"}
     drawn = rows[(rows["metric"] == "nats") & (rows["level"] == 30)]
     assert set(drawn["draw"]) == {0, 1, 2, 3, 4}
-    assert {"likelihood_dice", "answer_dice", "nats"} <= set(rows[rows["level"] == 30]["metric"])
+    assert {"likelihood_dice", "answer_dice", "nats", "answer_nats"} <= set(rows[rows["level"] == 30]["metric"])
+    one_value = ["model", "case", "perturbation", "level", "draw", "label", "metric"]
+    assert not rows[rows["metric"].isin(["nats", "answer_nats"])].duplicated(one_value).any()
+    assert (rows[rows["metric"].isin(["nats", "answer_nats"])]["unit"] == "nats").all()
+    of_answers = rows[rows["metric"] == "answer_nats"].set_index(["case", "level", "draw"])["value"]
+    of_images = rows[rows["metric"] == "nats"].set_index(["case", "level", "draw"])["value"]
+    assert dict(of_answers) == pytest.approx(dict(of_images[of_answers.index]), abs=1e-5)
     assert "token-nats-m-gaussian" in analysis.figures
     titles = [grid.title for grid in analysis.grids()]
     assert any(title.startswith("Likelihood of codes") for title in titles)
