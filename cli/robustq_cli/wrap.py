@@ -164,7 +164,7 @@ class _Network:
             **settings: settings of `robustq.wrap` and of the architecture.
         """
         from robustq.model.wrap import wrap as wrap_network
-        from robustq.network.output_masks import count_labels, default_answer
+        from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 
         network: Any = self.arch
         dims, in_channels, classes, example = self.dims or 2, self.in_channels or 1, self.classes, None
@@ -175,8 +175,7 @@ class _Network:
         if classes is None:
             classes = 2 if cases.labels is None else len(cases.labels) + (self.answer != "sigmoid")
         answer = self.answer or default_answer(classes)
-        numbers = range(1, count_labels(classes, answer) + 1)
-        labels = cases.labels or tuple((number, str(number)) for number in numbers)
+        labels = cases.labels or numbered_labels(count_labels(classes, answer))
         return wrap_network(
             network,
             quantise,
