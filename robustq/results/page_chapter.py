@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
@@ -81,7 +81,7 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
         own = rows[rows["metric"] == metric]
         if own.empty or not all(metric in run.metrics for run in runs):
             continue
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         names = first.domains.told_apart or [""]
         measures.append(
             Levels(

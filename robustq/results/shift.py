@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.grid import Grid
 from robustq.report.numbers import plain
 from robustq.report.shift_table import ShiftLine, shift_grid, token_grid
@@ -143,7 +143,7 @@ class Shift:
         notes = self.run.sample_notes()
         grids = []
         for metric in self.metrics:
-            (measure,) = parse_metrics(metric).values()
+            measure = parse_metric(metric)
             frame = self._frame
             unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
             grids.append(
@@ -212,7 +212,7 @@ class Shift:
         return self._average([self._values(metric, model, place) for model in models])
 
     def _drop(self, metric: str, models: Sequence[str], home: Place, place: Place) -> Interval:
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         at_home, away = self._of(metric, models, home), self._of(metric, models, place)
         if place.domain == home.domain:  # a simulated shift: the same groups
             groups = [group for group in at_home if group in away]
@@ -225,7 +225,7 @@ class Shift:
     def _difference(
         self, metric: str, models: Sequence[str], others: Sequence[str], home: Place, place: Place
     ) -> Interval:
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         sides = [tuple(self._of(metric, family, where) for where in (home, place)) for family in (models, others)]
         (home_a, away_a), (home_b, away_b) = sides
         if place.domain == home.domain:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.agreement_table import AGREEMENT_NOTE
 from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
@@ -254,7 +254,7 @@ class Run(Stored):
             intervals: whether each mean has its interval, which takes time and only the figure shows.
         """
         metric = metric or self.metrics[0]
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         names: Sequence[str | None] = self.domains.told_apart or [None]
         domains = [self._domain_curves(name, metric, intervals) for name in names]
         units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
@@ -292,7 +292,7 @@ class Run(Stored):
     def _domain_curves(self, domain: str | None, metric: str, intervals: bool) -> DomainCurves:
         frame = self._of(domain)
         means = group_means(frame[frame["metric"] == metric])
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         better = measure.higher_is_better
         if intervals:
             rows = curve_intervals(means, higher_is_better=better)
