@@ -82,7 +82,6 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
         if own.empty or not all(metric in run.metrics for run in runs):
             continue
         measure = parse_metric(metric)
-        names = first.domains.told_apart or [""]
         measures.append(
             Levels(
                 metric=metric,
@@ -90,7 +89,7 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
                 higher_is_better=measure.higher_is_better,
                 models=list(dict.fromkeys(model for run in runs for model in run.models)),
                 perturbations=list(dict.fromkeys(name for run in runs for name in _panels(run))),
-                domains={name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names},
+                domains=first.domains.titles,
                 rows=own,
                 worst=list(competing(runs)),
             )
