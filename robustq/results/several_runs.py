@@ -30,26 +30,7 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
             )
     first, *others = runs
     for other in others:
-        for setting in _SHARED:
-            own, others_own = (run.asked.get(setting, False) for run in (first, other))
-            if own != others_own:
-                raise _refused(first, other, setting, str(own), str(others_own))
-        if AUTO not in (first.asked["draws"], other.asked["draws"]):
-            _check_fixed_draws(first, other)
-        first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
-        differences = first_preparation.differences(other_preparation)
-        if differences:
-            raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
-        first_cases, other_cases = _cases(first), _cases(other)
-        if first_cases != other_cases:
-            identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
-            first_text, other_text = (
-                f"{len(cases)}, image {cases[identity]} as case {identity}"
-                if identity in cases
-                else f"{len(cases)}, no case {identity}"
-                for cases in (first_cases, other_cases)
-            )
-            raise _refused(first, other, "cases", first_text, other_text)
+        _check_paired(first, other)
     shared = shared_draws(runs)
     frames = [run.by_level() if run.level_draws == shared else shared.of_rows(run.by_level()) for run in runs]
     return pd.concat(frames, ignore_index=True)
@@ -58,6 +39,25 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
 def shared_draws(runs: Sequence[Run]) -> LevelDraws:
     """The number of draws that all runs have at each level."""
     return LevelDraws.shared([run.level_draws for run in runs])
+
+
+def _check_paired(first: Run, other: Run) -> None:
+    """Refuse two runs whose rows cannot be paired."""
+    for setting in _SHARED:
+        own, others_own = (run.asked.get(setting, False) for run in (first, other))
+        if own != others_own:
+            raise _refused(first, other, setting, str(own), str(others_own))
+    if AUTO not in (first.asked["draws"], other.asked["draws"]):
+        _check_fixed_draws(first, other)
+    first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
+    differences = first_preparation.differences(other_preparation)
+    if differences:
+        raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
+    first_cases, other_cases = _cases(first), _cases(other)
+    if first_cases != other_cases:
+        identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
+        first_text, other_text = (_with_case(cases, identity) for cases in (first_cases, other_cases))
+        raise _refused(first, other, "cases", first_text, other_text)
 
 
 def _check_fixed_draws(first: Run, other: Run) -> None:
@@ -114,6 +114,12 @@ def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
 def _cases(run: Run) -> dict[str, str]:
     """For each case id, the fingerprint of the image."""
     return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
+
+
+def _with_case(cases: dict[str, str], identity: str) -> str:
+    """How many cases there are, and which image is the case with this id."""
+    image = f"image {cases[identity]} as case {identity}" if identity in cases else f"no case {identity}"
+    return f"{len(cases)}, {image}"
 
 
 def _refused(first: Run, other: Run, setting: str, first_text: str, other_text: str) -> RequestError:
