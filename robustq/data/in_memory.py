@@ -108,7 +108,9 @@ class InMemoryDataset(AbstractDataset):
         spacing = item.spacing or self.spacing
         axes = item.image.ndim - 1
         if spacing is not None and len(spacing) != axes:
-            raise CaseError(f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes")
+            raise CaseError(
+                f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes: give one for each axis"
+            )
         return Case(
             image=item.image,
             mask=item.mask,

@@ -13,6 +13,7 @@ from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import choose_device
 from robustq.model.spec import NO_SITE
+from robustq.report.numbers import percent
 from robustq.request.checks import parse_checks
 from robustq.request.draws import check_fixed_draws
 from robustq.request.levels import check_levels
@@ -138,7 +139,8 @@ def _checked_levels(levels: Sequence[float], perturbations: Mapping[str, object]
     """
     above = [level for level in check_levels(levels) if level > 0]
     if not perturbations or not above:
-        raise RequestError("an analysis needs at least one perturbation and at least one level above 0")
+        asked = f"{', '.join(perturbations) or 'no perturbation'} at {', '.join(map(percent, levels)) or 'no level'}"
+        raise RequestError(f"{asked} was asked: give at least one perturbation, and at least one level above 0")
     check_fixed_draws(draws)
     if draws < 2:
         raise RequestError(f"draws={draws} was asked: give 2 or more, because a variance needs two")
