@@ -1,7 +1,6 @@
 """What PGD, SegPGD and BPDA have in common: settings, cost and parameters of their ascent."""
 
 from dataclasses import dataclass
-from typing import Self
 
 from robustq.attack import AbstractAttack
 from robustq.shapes import IntensityRange
@@ -19,7 +18,7 @@ class AbstractAscentAttack(AbstractAttack):
     ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
 
     @classmethod
-    def parse(cls, setting: str) -> Self:
+    def parse(cls, setting: str) -> "AbstractAscentAttack":
         """Read `l2`, `40`, `l2-40`, or nothing."""
         return cls(Ascent.parse(setting))
 
