@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, StorageError
 from robustq.metric import parse_metrics
 from robustq.one_writer import one_writer
@@ -13,7 +15,6 @@ from robustq.request.study import StudyRequest, read_study, short_name
 from robustq.results.study import Study
 from robustq.results.study_file import Step, StudyFile
 from robustq.run.analyse import analyse
-from robustq.run.progress import Progress
 from robustq.run.shift import shift
 from robustq.run.stress import stress
 from robustq.run.study_data import StudyData
@@ -145,7 +146,7 @@ class _Steps:
         step = Step("train", name, train=training.train, models={training.model.name: training.model.name})
 
         def work(part: Part) -> Step:
-            done = replace(step, directory=self._relative(training.bundle.parent))
+            done = replace(step, directory=training.bundle.parent.relative_to(self._folder).as_posix())
             if training.is_kept:
                 self._on_note(f"{name} was finished before, in {training.bundle.parent}.")
                 return done
@@ -162,53 +163,51 @@ class _Steps:
 
     def _stress(self, chosen: Sequence[StudyTraining], test: str, seed: int) -> tuple[Step, Work]:
         step = Step("stress", f"stress of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
-
-        def work(part: Part) -> Step:
-            models = self._trained(chosen)
-            begun = self._begun(step, models, [test], seed, self._asked.stress)
-            out = self._folder / begun.directory
-            run = stress(
-                _bundles(models),
-                self._data[test],
-                out=out,
-                on_progress=_pieces(part),
-                **self._shared,
-                **self._asked.stress,
-            )
-            run.draw()
-            return begun
-
-        return step, work
+        return step, partial(self._run, step, chosen, [test], seed, self._asked.stress, _stressed)
 
     def _analyse(
         self, chosen: Sequence[StudyTraining], test: str, seed: int, settings: Mapping[str, Any]
     ) -> tuple[Step, Work]:
         step = Step("analyse", f"analysis of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
-
-        def work(part: Part) -> Step:
-            models = self._trained(chosen)
-            begun = self._begun(step, models, [test], seed, settings)
-            out = self._folder / begun.directory
-            dataset = self._data[test]
-            analyse(_bundles(models), dataset, out=out, on_progress=_pieces(part), **self._shared, **settings)
-            return begun
-
-        return step, work
+        return step, partial(self._run, step, chosen, [test], seed, settings, _analysed)
 
     def _shift(self, settings: Mapping[str, Any]) -> tuple[Step, Work]:
-        asked = self._asked
-        sets = list(asked.domains)
-        step = Step("shift", "every model in every domain", train=", ".join(asked.train), test=", ".join(sets))
+        sets = list(self._asked.domains)
+        step = Step("shift", "every model in every domain", train=", ".join(self._asked.train), test=", ".join(sets))
+        return step, partial(self._run, step, self._trainings, sets, None, settings, shift)
 
-        def work(part: Part) -> Step:
-            models = self._trained(self._trainings)
-            begun = self._begun(step, models, sets, None, settings)
-            out = self._folder / begun.directory
-            datasets = [self._data[text] for text in sets]
-            shift(_bundles(models), datasets, out=out, on_progress=_pieces(part), **self._shared, **settings)
-            return begun
+    def _run(
+        self,
+        step: Step,
+        chosen: Sequence[StudyTraining],
+        tests: Sequence[str],
+        seed: int | None,
+        settings: Mapping[str, Any],
+        command: Callable[..., object],
+        part: Part,
+    ) -> Step:
+        """Show the test data to the networks that are trained, with the rows in a directory of the study.
 
-        return step, work
+        Args:
+            step: the step, without its directory.
+            chosen: the trainings of its networks.
+            tests: texts of the test data.
+            seed: the training seed, which is part of the directory's name; None where there are several.
+            settings: settings of the command.
+            command: takes models, a list of datasets, and settings.
+            part: called with how far the step is.
+        """
+        models = self._trained(chosen)
+        begun = self._begun(step, models, tests, seed, settings)
+        command(
+            {name: training.bundle for name, training in models.items()},
+            [self._data[text] for text in tests],
+            out=self._folder / begun.directory,
+            on_progress=lambda progress: part(progress.done, progress.total),
+            **self._shared,
+            **settings,
+        )
+        return begun
 
     def _trained(self, chosen: Sequence[StudyTraining]) -> dict[str, StudyTraining]:
         """The trainings that are finished, by the names of their networks in a run.
@@ -252,16 +251,13 @@ class _Steps:
         names = {name: training.model.name for name, training in models.items()}
         return replace(step, directory=f"runs/{words}", models=names)
 
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+
+def _stressed(models: Mapping[str, Path], data: Sequence[AbstractDataset], **settings: Any) -> None:
+    stress(models, data[0], **settings).draw()
 
 
-def _bundles(models: Mapping[str, StudyTraining]) -> dict[str, Path]:
-    return {name: training.bundle for name, training in models.items()}
-
-
-def _pieces(part: Part) -> Callable[[Progress], object]:
-    return lambda progress: part(progress.done, progress.total)
+def _analysed(models: Mapping[str, Path], data: Sequence[AbstractDataset], **settings: Any) -> None:
+    analyse(models, data[0], **settings)
 
 
 def _places(chosen: Sequence[StudyTraining], test: str) -> str:
