@@ -13,7 +13,7 @@ from robustq.errors import RequestError
 from robustq.report.figure_files import FigureFiles
 from robustq.report.grid import Grid, Sheet
 from robustq.report.in_notebook import in_notebook
-from robustq.report.numbers import count, listed, percent, plain
+from robustq.report.numbers import count, listed, percent, plain_document
 from robustq.request.with_setting import split_setting
 from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
 from robustq.results.stored import Stored
@@ -181,9 +181,7 @@ class Analysis(Stored):
             "failures": self.failures,
             "notes": [*self.answer_notes(), *self.window_notes(), *self.sample_notes()],
         }
-        json_values = plain(document)
-        assert isinstance(json_values, dict)
-        return json_values
+        return plain_document(document)
 
     def draw(self) -> None:
         """Write every figure of every check as PNG and PDF into `figures/`, from the rows in the directory alone.

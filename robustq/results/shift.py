@@ -11,7 +11,7 @@ import pandas as pd
 from robustq.errors import RequestError
 from robustq.metric import parse_metric
 from robustq.report.grid import Grid
-from robustq.report.numbers import plain
+from robustq.report.numbers import plain_document
 from robustq.report.shift_table import ShiftLine, shift_grid, token_grid
 from robustq.results.analysis import Analysis
 from robustq.results.stress_run import Run
@@ -164,9 +164,7 @@ class Shift:
     def summary(self, baseline: str | None = None) -> dict[str, Any]:
         """The lines of every metric as JSON values."""
         lines = {metric: [asdict(line) for line in self.lines(metric, baseline)] for metric in self.metrics}
-        document = plain({"run": str(self.run.directory.path), "baseline": baseline, "lines": lines})
-        assert isinstance(document, dict)
-        return document
+        return plain_document({"run": str(self.run.directory.path), "baseline": baseline, "lines": lines})
 
     @staticmethod
     def _home(trained: str, place: Place) -> Place | None:

@@ -14,7 +14,7 @@ from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import percent, plain
+from robustq.report.numbers import percent, plain_document
 from robustq.report.quality_table import quality_grid
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
@@ -336,9 +336,7 @@ class Run(Stored):
             **self.attacks.summary(self.metrics),
             "notes": [*self.heads, *self.notes()],
         }
-        json_values = plain(document)
-        assert isinstance(json_values, dict)
-        return json_values
+        return plain_document(document)
 
     def _model_entry(self, model: str, codes: CodesInUse) -> dict[str, Any]:
         """What the summary says of a model."""
