@@ -228,12 +228,12 @@ def _noted(grids: Sequence[Grid], notes: Sequence[str]) -> list[Grid]:
 
 def _once(grids: Sequence[Grid]) -> list[Grid]:
     """The tables, each without the notes that stand under a table before it."""
-    said: set[str] = set()
-    told_once = []
+    notes_above: set[str] = set()
+    without_repeats = []
     for grid in grids:
-        told_once.append(replace(grid, notes=[note for note in grid.notes if note not in said]))
-        said.update(grid.notes)
-    return told_once
+        without_repeats.append(replace(grid, notes=[note for note in grid.notes if note not in notes_above]))
+        notes_above.update(grid.notes)
+    return without_repeats
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:

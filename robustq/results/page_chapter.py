@@ -113,10 +113,10 @@ def _networks(runs: Sequence[Run]) -> dict[str, list[str]]:
 
 def _panels(run: Run) -> list[str]:
     """What the models were shown; the names of the worst answers stand before the first attack."""
-    shown, competing = run.shown, run.attacks.competing
+    names_in_rows, competing = run.shown, run.attacks.competing
     attacks = {attack for names in competing.values() for attack in names}
-    first = next((place for place, name in enumerate(shown) if name in attacks), len(shown))
-    return [*shown[:first], *competing, *shown[first:]]
+    first = next((place for place, name in enumerate(names_in_rows) if name in attacks), len(names_in_rows))
+    return [*names_in_rows[:first], *competing, *names_in_rows[first:]]
 
 
 def _facts(runs: Sequence[Run]) -> list[str]:
@@ -155,9 +155,9 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
         failures = run.failures
         if failures:
             cases = len(run.asked["data"]["cases"]) + len(failures)
-            told = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
+            examples = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
             more = f"; and {len(failures) - MOST} more" if len(failures) > MOST else ""
-            reasons = f" {told}{more}." if show_cases else ""
+            reasons = f" {examples}{more}." if show_cases else ""
             alerts.append(f"{len(failures)} of {cases} cases could not be used and are in no figure.{reasons}")
         alerts += run.earlier_notes()
     return list(dict.fromkeys(alerts))
