@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,29 +113,34 @@ def _ended(step: Step, work: Work, part: Part) -> Step:
         return replace(step, reason=f"{type(error).__name__}: {error}")
 
 
+@dataclass(frozen=True)
 class _Steps:
-    """The steps of a study, in their order."""
+    """The steps of a study, in their order.
 
-    def __init__(
-        self,
-        asked: StudyRequest,
-        data: StudyData,
-        trainings: Sequence[StudyTraining],
-        folder: Path,
-        shared: Mapping[str, Any],
-        on_note: Callable[[str], object],
-    ) -> None:
-        self._asked, self._data, self._trainings = asked, data, trainings
-        self._folder, self._shared, self._on_note = folder, shared, on_note
+    Attributes:
+        asked: the study file.
+        data: the datasets that it names.
+        trainings: every model with every seed on every training set.
+        folder: folder of the study.
+        shared: settings of all runs.
+        on_note: called with each sentence on a step.
+    """
+
+    asked: StudyRequest
+    data: StudyData
+    trainings: Sequence[StudyTraining]
+    folder: Path
+    shared: Mapping[str, Any]
+    on_note: Callable[[str], object]
 
     def planned(self) -> list[tuple[Step, Work]]:
         """Each step as it fails, and the work that does it: trainings first, then runs, then the domains."""
-        asked = self._asked
-        steps = [self._train(training) for training in self._trainings]
+        asked = self.asked
+        steps = [self._train(training) for training in self.trainings]
         for train_set in asked.train:
             for test_set in asked.test:
                 for seed in asked.seeds:
-                    chosen = [one for one in self._trainings if (one.train, one.seed) == (train_set, seed)]
+                    chosen = [one for one in self.trainings if (one.train, one.seed) == (train_set, seed)]
                     steps.append(self._stress(chosen, test_set, seed))
                     if asked.analyse is not None:
                         steps.append(self._analyse(chosen, test_set, seed, asked.analyse))
@@ -146,24 +151,24 @@ class _Steps:
         step = Step("train", name, train=training.train, models={training.model.name: training.model.name})
 
         def work(part: Part) -> Step:
-            done = replace(step, directory=training.bundle.parent.relative_to(self._folder).as_posix())
+            done = replace(step, directory=training.bundle.parent.relative_to(self.folder).as_posix())
             if training.is_kept:
-                self._on_note(f"{name} was finished before, in {training.bundle.parent}.")
+                self.on_note(f"{name} was finished before, in {training.bundle.parent}.")
                 return done
             training.note()
 
             def on_epoch(epoch: Epoch) -> None:
                 part(epoch.epoch, training.recipe.epochs)
 
-            dataset = self._data[training.train]
-            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self._on_note)
+            dataset = self.data[training.train]
+            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self.on_note)
             return done
 
         return step, work
 
     def _stress(self, chosen: Sequence[StudyTraining], test: str, seed: int) -> tuple[Step, Work]:
         step = Step("stress", f"stress of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
-        return step, partial(self._run, step, chosen, [test], seed, self._asked.stress, _stressed)
+        return step, partial(self._run, step, chosen, [test], seed, self.asked.stress, _stressed)
 
     def _analyse(
         self, chosen: Sequence[StudyTraining], test: str, seed: int, settings: Mapping[str, Any]
@@ -172,9 +177,9 @@ class _Steps:
         return step, partial(self._run, step, chosen, [test], seed, settings, _analysed)
 
     def _shift(self, settings: Mapping[str, Any]) -> tuple[Step, Work]:
-        sets = list(self._asked.domains)
-        step = Step("shift", "every model in every domain", train=", ".join(self._asked.train), test=", ".join(sets))
-        return step, partial(self._run, step, self._trainings, sets, None, settings, shift)
+        sets = list(self.asked.domains)
+        step = Step("shift", "every model in every domain", train=", ".join(self.asked.train), test=", ".join(sets))
+        return step, partial(self._run, step, self.trainings, sets, None, settings, shift)
 
     def _run(
         self,
@@ -201,10 +206,10 @@ class _Steps:
         begun = self._begun(step, models, tests, seed, settings)
         command(
             {name: training.bundle for name, training in models.items()},
-            [self._data[text] for text in tests],
-            out=self._folder / begun.directory,
+            [self.data[text] for text in tests],
+            out=self.folder / begun.directory,
             on_progress=lambda progress: part(progress.done, progress.total),
-            **self._shared,
+            **self.shared,
             **settings,
         )
         return begun
@@ -243,7 +248,7 @@ class _Steps:
         """The step with its directory, whose name changes when models, data or settings do."""
         known = {
             "models": {name: training.digest for name, training in models.items()},
-            "data": [self._data.digest(text) for text in tests],
+            "data": [self.data.digest(text) for text in tests],
             "settings": dict(settings),
         }
         places = [] if seed is None else [*dict.fromkeys((step.train, step.test)), f"seed{seed}"]
