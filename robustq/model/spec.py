@@ -128,6 +128,11 @@ class Spec:
         return tuple(name for _, name in self.preparation.labels)
 
     @property
+    def training_seed(self) -> int | None:
+        """The seed of the training; None for a model that was not trained here."""
+        return self.seed if self.training else None
+
+    @property
     def remarks_once_trained(self) -> tuple[str, ...]:
         """The remarks that hold after a training: without `CHANGED` if fresh weights were trained with the new code."""
         fresh = self.training is None and self.weights in ("", GIVEN)

@@ -233,7 +233,7 @@ def _rerun(run: Run) -> dict[str, Any]:
         "commands": list(dict.fromkeys(one.line for one in given if one.line)),
         "versions": run.document["versions"],
         "seed_of_the_noise": asked["seed"],
-        "training_seeds": {name: run.spec(name).seed if run.spec(name).training else None for name in run.models},
+        "training_seeds": {name: run.spec(name).training_seed for name in run.models},
         "settings": {name: asked[name] for name in _SETTINGS if name in asked},
         "device": run.document.get("device", ""),
         "hardware": list(dict.fromkeys(one.hardware for one in given if one.hardware)),

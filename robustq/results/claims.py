@@ -123,11 +123,10 @@ def _models(run: Run) -> Iterator[dict[str, Any]]:
     figures = run_figures(run)
     given = commands_given(run.directory)
     for entry in run.asked["models"]:
-        spec = run.spec(entry["name"])
         yield {
             "name": entry["name"],
             "weights": entry["weights"],
-            "training_seed": spec.seed if spec.training else None,
+            "training_seed": run.spec(entry["name"]).training_seed,
             "spec": entry["spec"],
             "commands": list(dict.fromkeys(one.line for one in given if one.line)),
             "versions": run.document["versions"],

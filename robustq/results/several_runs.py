@@ -80,8 +80,8 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         codes = run.codes()
         for model in run.models:
-            training = run.spec(model).training
-            texts = [f"training seed {run.spec(model).seed}"] if training else []
+            seed = run.spec(model).training_seed
+            texts = [f"training seed {seed}"] if seed is not None else []
             texts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
             remark_of[model] = "; ".join([*texts, *run.remarks()[model]])
     notes = [f"{model}: {remark}" for model, remark in remark_of.items() if remark]
@@ -101,11 +101,10 @@ def remarks(runs: Sequence[Run]) -> list[str]:
 
 def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
     """A note on the models that were trained with another seed than the baseline, if there are any."""
-    specs = {model: run.spec(model) for run in runs for model in run.models}
-    seeds = {model: spec.seed for model, spec in specs.items() if spec.training}
-    if baseline not in seeds:
+    seeds = {model: run.spec(model).training_seed for run in runs for model in run.models}
+    if seeds.get(baseline) is None:
         return []
-    others = [model for model, seed in seeds.items() if seed != seeds[baseline]]
+    others = [model for model, seed in seeds.items() if seed not in (None, seeds[baseline])]
     names = ", ".join(others)
     note = f"{names}: trained with another seed than {baseline}, which can cause part of the difference."
     return [note] if others else []

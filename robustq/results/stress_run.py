@@ -343,7 +343,7 @@ class Run(Stored):
         spec = self.spec(model)
         return {
             "quantise": str(spec.quantise),
-            "training_seed": spec.seed if spec.training else None,
+            "training_seed": spec.training_seed,
             "codes": vars(codes),
             "remarks": list(spec.status),
         }
