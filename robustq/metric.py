@@ -101,3 +101,9 @@ def parse_metrics(text: str) -> dict[str, AbstractMetric]:
             raise RequestError(f"metric {entry!r}: {error}") from error
         metrics[prefix + join_setting(name, metric.setting)] = metric
     return metrics
+
+
+def parse_metric(text: str) -> AbstractMetric:
+    """The metric of a text that names one, such as "nsd@2mm"; errors as in `parse_metrics`."""
+    (metric,) = parse_metrics(text).values()
+    return metric

@@ -53,5 +53,5 @@ def card(
 
     from robustq.results.card import card as make_card
 
-    made = make_card(run, case_names=not rename_cases)
-    typer.echo(made.to_json() if json else made.to_markdown(), nl=False)
+    written = make_card(run, case_names=not rename_cases)
+    typer.echo(written.to_json() if json else written.to_markdown(), nl=False)

@@ -8,7 +8,7 @@ from robustq.errors import RequestError, unknown
 from robustq.request.figures import FigureRequest, parse_figures
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
-from robustq_cli.formats import as_format
+from robustq_cli.formats import print_grids
 
 if TYPE_CHECKING:
     from robustq.report.grid import Grid
@@ -105,6 +105,33 @@ def compare(
     output = output or "table"
     if not drawn and output not in FORMATS:
         raise unknown("format", output, FORMATS)
+    _check_together(baseline, by, ranking=ranking, per_label=per_label, drawn=drawn)
+
+    from robustq.results.stress_run import Run
+
+    stress_runs = [Run(path) for path in runs]
+    if ranking:
+        document, grids = _ranked(stress_runs)
+    elif by is not None:
+        document, grids = _by_architecture(stress_runs, baseline, per_label)
+    elif baseline is None:
+        names = ", ".join(model for run in stress_runs for model in run.models)
+        raise RequestError(
+            f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture, or --ranking"
+        )
+    elif request is not None:
+        _draw(stress_runs, baseline, per_label, request)
+        return
+    else:
+        document, grids = _with_baseline(stress_runs, baseline, per_label)
+    if json:
+        console.print_json({"runs": [str(run.directory.path) for run in stress_runs], **document})
+        return
+    print_grids(grids, output)
+
+
+def _check_together(baseline: str | None, by: str | None, *, ranking: bool, per_label: bool, drawn: bool) -> None:
+    """Refuse options that do not go together."""
     if by not in (None, "architecture"):
         raise unknown("summary", str(by), ["architecture"])
     if ranking and (by is not None or baseline is not None):
@@ -113,33 +140,6 @@ def compare(
         raise RequestError("--ranking takes all labels together: leave --per-label out")
     if drawn and (by is not None or ranking):
         raise RequestError("compare draws differences from a baseline: give --baseline NAME alone")
-
-    from robustq.results.stress_run import Run
-
-    stress_runs = [Run(path) for path in runs]
-    if by is None and baseline is None and not ranking:
-        names = ", ".join(model for run in stress_runs for model in run.models)
-        raise RequestError(
-            f"compare needs --baseline NAME, where NAME is one of {names}, or --by architecture, or --ranking"
-        )
-    if request is not None and baseline is not None:
-        _draw(stress_runs, baseline, per_label, request)
-        return
-    document: dict[str, object]
-    if ranking:
-        document, grids = _ranked(stress_runs)
-    elif by is None and baseline is not None:
-        document, grids = _with_baseline(stress_runs, baseline, per_label)
-    else:
-        document, grids = _by_architecture(stress_runs, baseline, per_label)
-    if json:
-        console.print_json({"runs": [str(run.directory.path) for run in stress_runs], **document})
-        return
-    for grid in grids:
-        if output == "table":
-            console.print_table(grid.to_rich())
-        else:
-            typer.echo(as_format(grid, output))
 
 
 def _draw(runs: "list[Run]", baseline: str, per_label: bool, request: FigureRequest) -> None:

@@ -9,7 +9,7 @@ from robustq.request.figures import parse_figures
 from robustq_cli import complete, console, options
 from robustq_cli.command import DATA, OUTPUT, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
-from robustq_cli.formats import as_format
+from robustq_cli.formats import print_grids
 
 WHAT = ("stress", "compare", "analysis")
 FIGURES = (*WHAT, "minimal")
@@ -106,8 +106,4 @@ def show(
     else:
         if output == "table":
             console.print_overview(result.overview())
-        for grid in result.grids():
-            if output == "table":
-                console.print_table(grid.to_rich())
-            else:
-                typer.echo(as_format(grid, output))
+        print_grids(result.grids(), output)

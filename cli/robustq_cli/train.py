@@ -8,6 +8,8 @@ from robustq_cli import bundles, console, options, train_options
 from robustq_cli.command import examples
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from robustq.training.train import Epoch
 
 EXAMPLES = examples(
@@ -84,20 +86,10 @@ def train(
     if not launched(device).is_main:  # the main process prints
         train_model(segmenter, dataset, target, recipe)
         return 0
-    with console.progress() as bars:
-        epoch_bar = bars.add_task("epochs", total=epochs)
-        step_bar = bars.add_task("epoch 1", total=None)
-
-        def on_step(step: int, steps: int) -> None:
-            bars.update(step_bar, completed=step, total=steps)
-
-        def on_epoch(epoch: "Epoch") -> None:
-            bars.console.print(_epoch_line(epoch), soft_wrap=True)
-            bars.update(epoch_bar, completed=epoch.epoch)
-            bars.reset(step_bar, description=f"epoch {epoch.epoch + 1}")
-
+    with console.progress() as progress:
+        bars = _Bars(progress, epochs)
         trained = train_model(
-            segmenter, dataset, target, recipe, on_step=on_step, on_epoch=on_epoch, on_note=console.say
+            segmenter, dataset, target, recipe, on_step=bars.step, on_epoch=bars.epoch, on_note=console.say
         )
     record = (trained.spec.prior if prior == AFTER else trained.spec.training) or {}
     console.say_remarks(dataset.remarks)
@@ -115,6 +107,25 @@ def train(
         }
     )
     return status
+
+
+class _Bars:
+    """The progress of a training: a bar over epochs, a bar over the steps of an epoch, and a line for each epoch."""
+
+    def __init__(self, progress: "Progress", epochs: int) -> None:
+        self._progress = progress
+        self._epochs = progress.add_task("epochs", total=epochs)
+        self._steps = progress.add_task("epoch 1", total=None)
+
+    def step(self, step: int, steps: int) -> None:
+        """Show that a step of an epoch is done."""
+        self._progress.update(self._steps, completed=step, total=steps)
+
+    def epoch(self, epoch: "Epoch") -> None:
+        """Show that an epoch is done."""
+        self._progress.console.print(_epoch_line(epoch), soft_wrap=True)
+        self._progress.update(self._epochs, completed=epoch.epoch)
+        self._progress.reset(self._steps, description=f"epoch {epoch.epoch + 1}")
 
 
 def _epoch_line(epoch: "Epoch") -> str:

@@ -9,7 +9,7 @@ from robustq import registry
 from robustq.errors import RequestError
 from robustq.request import values
 from robustq.request.quantise import Quantise
-from robustq_cli import console, options
+from robustq_cli import console, options, wrap_summary
 from robustq_cli import wrap_options as asked
 from robustq_cli.command import examples
 from robustq_cli.wrap_cases import Cases
@@ -17,6 +17,7 @@ from robustq_cli.wrap_cases import Cases
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from robustq.model.pretrained import Trained
     from robustq.model.segmenter import Segmenter
 
 _OPTIONS = {
@@ -93,12 +94,9 @@ def wrap(
     from robustq.model.bundle_file import check_name, read_spec
     from robustq.model.describe import describe
     from robustq.model.pretrained import open_trained
-    from robustq.model.spec import BOUNDED
     from robustq.model.weights import load_weights
-    from robustq.model.wrap import wrap_trained
     from robustq.training.calibrate import calibrate as calibrate_model
     from robustq.training.seen_cases import seen_in_training
-    from robustq_cli import wrap_summary
 
     by_hand = Path(str(model_file).rpartition(":")[0]).stem
     network_name = f"{framework}-{Path(folder).name}" if folder else arch or by_hand
@@ -108,11 +106,8 @@ def wrap(
     trained = open_trained(arch, trust=trust) if arch is not None else None
     if trained is not None:
         given = {"classes": classes, "answer": answer, "head": head, "weights": weights, **cases.given}
-        _refuse_given(folder, {name: value for name, value in given.items() if name not in trained.unsaid})
-        trained = trained.completed({name: given[name] for name in trained.unsaid})
-        wrap_summary.say_unsaid(folder, [name for name in trained.unsaid if given[name] is None], trained.advice)
-        model = wrap_trained(trained, str(parsed), **cut_settings, **settings)
-        origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(trained.preparation)}
+        model = _wrap_folder(folder, trained, given, str(parsed), **cut_settings, **settings)
+        origin = {"weights": model.spec.weights, **wrap_summary.preparation_line(model.spec.preparation)}
     else:
         in_channels = cases.channels if in_channels is None else in_channels
         network = _Network(arch, model_file, dims, in_channels, classes, answer, values.head(head))
@@ -123,9 +118,7 @@ def wrap(
         origin["weights"] = loaded.text
     if trained_on is not None:
         model.spec = seen_in_training(model.spec, trained_on)
-    for remark in model.spec.remarks:
-        if remark == BOUNDED.format(answer=model.spec.answer):
-            console.say(f"note: {remark}")
+    _say_bounded(model)
     if calibrate is not None:
         dataset = open_dataset(calibrate)
         origin |= wrap_summary.calibration_lines(calibrate_model(model, dataset))
@@ -164,7 +157,7 @@ class _Network:
             **settings: settings of `robustq.wrap` and of the architecture.
         """
         from robustq.model.wrap import wrap as wrap_network
-        from robustq.network.output_masks import count_labels, default_answer
+        from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 
         network: Any = self.arch
         dims, in_channels, classes, example = self.dims or 2, self.in_channels or 1, self.classes, None
@@ -175,8 +168,7 @@ class _Network:
         if classes is None:
             classes = 2 if cases.labels is None else len(cases.labels) + (self.answer != "sigmoid")
         answer = self.answer or default_answer(classes)
-        numbers = range(1, count_labels(classes, answer) + 1)
-        labels = cases.labels or tuple((number, str(number)) for number in numbers)
+        labels = cases.labels or numbered_labels(count_labels(classes, answer))
         return wrap_network(
             network,
             quantise,
@@ -220,6 +212,38 @@ def _check_network(arch: str | None, model_file: str | None) -> tuple[str, str]:
         )
     framework, _, folder = (arch or "").partition(":")
     return ("", "") if not folder or arch in registry.names("architectures") else (framework, folder)
+
+
+def _wrap_folder(
+    folder: str, trained: "Trained", given: Mapping[str, object], quantise: str, **settings: Any
+) -> "Segmenter":
+    """The network that another framework trained and left in a folder, with its quantiser inserted.
+
+    Args:
+        folder: the folder.
+        trained: what it says of its network.
+        given: values of the options that say the same things; None where an option was not given.
+        quantise: text of `--quantise`.
+        **settings: settings of `robustq.wrap` and of the architecture.
+
+    Raises:
+        RequestError: an option was given for what the folder says.
+    """
+    from robustq.model.wrap import wrap_trained
+
+    _refuse_given(folder, {name: value for name, value in given.items() if name not in trained.unsaid})
+    completed = trained.completed({name: given[name] for name in trained.unsaid})
+    wrap_summary.say_unsaid(folder, [name for name in trained.unsaid if given[name] is None], completed.advice)
+    return wrap_trained(completed, quantise, **settings)
+
+
+def _say_bounded(model: "Segmenter") -> None:
+    """Say where the outputs of a network look like probabilities and are not read as such."""
+    from robustq.model.spec import BOUNDED
+
+    remark = BOUNDED.format(answer=model.spec.answer)
+    if remark in model.spec.remarks:
+        console.say(f"note: {remark}")
 
 
 def _refuse_given(folder: str, given: Mapping[str, object]) -> None:

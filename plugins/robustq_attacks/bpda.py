@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 import torch
 
-from robustq.attack import AbstractAttack
 from robustq.dataset import Case
 from robustq.model.segmenter import Segmenter
-from robustq.shapes import Image, IntensityRange
-from robustq_attacks.ascent import Ascent
+from robustq.shapes import Image
+from robustq_attacks.ascent_attack import AbstractAscentAttack
 from robustq_attacks.soft import softened
 
 
 @dataclass(frozen=True)
-class BPDA(AbstractAttack):
+class BPDA(AbstractAscentAttack):
     """PGD with the gradient of a soft choice among the codes, for models with a codebook.
 
     In the backward pass, a soft assignment to the codes replaces the straight-through gradient. The attacked image is
@@ -28,28 +27,7 @@ class BPDA(AbstractAttack):
         ascent: norm and steps; `bpda@40` takes 40 steps, `bpda@l2-40` takes 40 steps in L2.
     """
 
-    ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
-
-    @classmethod
-    def parse(cls, setting: str) -> "BPDA":
-        """Read `l2`, `40`, `l2-40`, or nothing."""
-        return cls(Ascent.parse(setting))
-
-    @property
-    def setting(self) -> str:
-        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
-        return self.ascent.setting
-
-    @property
-    def passes(self) -> int:
-        """One pass for each step."""
-        return self.ascent.steps
-
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
         with softened(model):
             return self.ascent(case, level, generator, model, clip=clip)
-
-    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Parameters of the ball; `steps`, and `step` in radii."""
-        return self.ascent.parameters(level, intensity_range)

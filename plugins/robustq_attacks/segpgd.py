@@ -6,16 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustq.attack import AbstractAttack
 from robustq.dataset import Case
 from robustq.model.segmenter import Segmenter
-from robustq.shapes import Image, IntensityRange
-from robustq_attacks.ascent import Ascent
+from robustq.shapes import Image
+from robustq_attacks.ascent_attack import AbstractAscentAttack
 from robustq_attacks.losses import Loss, Wrong
 
 
 @dataclass(frozen=True)
-class SegPGD(AbstractAttack):
+class SegPGD(AbstractAscentAttack):
     """PGD for segmentation: first turn the voxels that are still right, then weigh all nearly alike.
 
     Step t of T gives rightly classified voxels the weight 1 - λ and wrongly classified voxels the weight λ, where
@@ -29,23 +28,6 @@ class SegPGD(AbstractAttack):
         ascent: norm and steps T; `segpgd@40` takes 40 steps, `segpgd@l2-40` takes 40 steps in L2.
     """
 
-    ascent: Ascent = Ascent()  # noqa: RUF009 - frozen
-
-    @classmethod
-    def parse(cls, setting: str) -> "SegPGD":
-        """Read `l2`, `40`, `l2-40`, or nothing."""
-        return cls(Ascent.parse(setting))
-
-    @property
-    def setting(self) -> str:
-        """Norm and steps where they are not the default: `l2`, `40`, `l2-40`, or nothing."""
-        return self.ascent.setting
-
-    @property
-    def passes(self) -> int:
-        """One pass for each step."""
-        return self.ascent.steps
-
     def loss(self, step: int) -> Loss:
         """The loss that a step increases; 1 is the first step."""
         share = (step - 1) / (2 * self.ascent.steps)
@@ -58,7 +40,3 @@ class SegPGD(AbstractAttack):
     def apply(self, case: Case, level: float, generator: torch.Generator, model: Segmenter, clip: bool) -> Image:
         """The image after the last step."""
         return self.ascent(case, level, generator, model, clip=clip, loss=self.loss)
-
-    def parameters(self, level: float, intensity_range: IntensityRange) -> dict[str, float | list[float]]:
-        """Parameters of the ball; `steps`, and `step` in radii."""
-        return self.ascent.parameters(level, intensity_range)

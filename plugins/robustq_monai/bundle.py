@@ -47,10 +47,10 @@ def read_bundle(folder: Path, *, trust: bool) -> Trained:
     windows, window_remarks = _inferer(configuration, dims)
     fields |= windows
     preparation = Preparation(dims=dims, channels=in_channels, labels=labels, **{"normalise": "none", **fields})
-    said = {*fields, *(("labels",) if labelled else ())}
+    given = {*fields, *(("labels",) if labelled else ())}
     for together in (("size", "spacing"), ("normalise", "window", "mean_std")):
-        if said & set(together):
-            said |= set(together)
+        if given & set(together):
+            given |= set(together)
     return Trained(
         architecture="monai",
         arguments={"net": name, **settings},
@@ -61,7 +61,7 @@ def read_bundle(folder: Path, *, trust: bool) -> Trained:
         preparation=preparation,
         checkpoint=folder / "models" / "model.pt",
         remarks=(*remarks, *window_remarks),
-        unsaid=(*(field for field in FIELDS if field not in said), *(("grey_to_rgb",) if in_channels == RGB else ())),
+        unsaid=(*(field for field in FIELDS if field not in given), *(("grey_to_rgb",) if in_channels == RGB else ())),
     )
 
 

@@ -113,12 +113,12 @@ class Processes(AbstractExecutor):
     def _start(self) -> _Worker:
         # A forked process would share threads and devices that it cannot use, so a new one is started.
         context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
+        own_end, other_end = context.Pipe()
         threads = max(1, cores() // self.number)
-        process = context.Process(target=compute_batches, args=(there, threads), daemon=True)
+        process = context.Process(target=compute_batches, args=(other_end, threads), daemon=True)
         process.start()
-        there.close()
-        return _Worker(process, here)
+        other_end.close()
+        return _Worker(process, own_end)
 
     def _check_death(self, worker: _Worker, number: int, retried: set[int]) -> None:
         """Note that the batch is tried again.

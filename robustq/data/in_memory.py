@@ -108,7 +108,9 @@ class InMemoryDataset(AbstractDataset):
         spacing = item.spacing or self.spacing
         axes = item.image.ndim - 1
         if spacing is not None and len(spacing) != axes:
-            raise CaseError(f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes")
+            raise CaseError(
+                f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes: give one for each axis"
+            )
         return Case(
             image=item.image,
             mask=item.mask,
@@ -136,14 +138,14 @@ class InMemoryDataset(AbstractDataset):
 
     def _named(self, number: int) -> Entry:
         """The entry of an item. Items of a list are looked at; those of other datasets may take long to make."""
-        said = self.items[number] if isinstance(self.items, Sequence) else None
-        told = said if isinstance(said, Mapping) else {}
+        item = self.items[number] if isinstance(self.items, Sequence) else None
+        entries = item if isinstance(item, Mapping) else {}
         values = {
-            what: str(names[number]) if names is not None else str(told.get(what, ""))
+            what: str(names[number]) if names is not None else str(entries.get(what, ""))
             for what, names in self._given.items()
         }
         name = values["id"] or f"{number:04d}"
-        return Entry(name, values["group"] or name, values["domain"], str(told.get("split", "")))
+        return Entry(name, values["group"] or name, values["domain"], str(entries.get("split", "")))
 
 
 def _digest(image: Tensor) -> str:

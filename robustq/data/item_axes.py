@@ -64,7 +64,10 @@ def channels_first(
             return np.moveaxis(image, -1, 0), mask
         if fits(image.shape) == fits(mask.shape):
             return image[None], mask
-    raise CaseError(f"the image has the shape {by(image.shape)}, the mask {by(mask.shape)}: they do not fit")
+    raise CaseError(
+        f"the image has the shape {by(image.shape)}, the mask {by(mask.shape)}, and they do not fit: give a mask with "
+        "the extents of the image, whose channels are its first or its last axis"
+    )
 
 
 def is_one_hot(mask: Shaped[np.ndarray, "..."]) -> bool:

@@ -83,21 +83,12 @@ def survey(dataset: AbstractDataset, on_case: Callable[[int, int], object] = lam
         dict(Counter(entry.domain for entry in entries)),
         dict(Counter(entry.split for entry in entries)),
     )
-    empty: list[str] = []
-    without_mask: list[str] = []
-    far: list[str] = []
-    same_image: dict[str, list[str]] = {}
+    odd_cases = _OddCases()
     for number, entry in enumerate(entries, start=1):
         try:
             case = dataset.read(entry)
             _count(result, case)
-            if _stands_out(case):
-                far.append(entry.id)
-            same_image.setdefault(dataset.fingerprint(entry), []).append(entry.id)
-            if case.mask is None:
-                without_mask.append(entry.id)
-            elif not case.mask.any():
-                empty.append(entry.id)
+            odd_cases.add(case, dataset.fingerprint(entry))
         except CaseError as error:
             result.left_out[entry.id] = str(error)
         on_case(number, len(entries))
@@ -105,18 +96,53 @@ def survey(dataset: AbstractDataset, on_case: Callable[[int, int], object] = lam
         result.labels.setdefault(value, LabelCount()).name = name
     result.odd += _differences(result)
     result.odd += _label_oddities(result, dataset.labels, dataset.ignore)
-    if empty:
-        result.odd.append(f"{len(empty)} masks are empty: {_named(empty)}")
-    if without_mask:
-        result.odd.append(f"{len(without_mask)} cases have no mask and cannot be scored: {_named(without_mask)}")
-    if far:
-        result.odd.append(
-            f"{len(far)} cases have single values far from all others, so a level, which refers to the whole range, is "
-            f"large beside the image: {_named(far)}; give robustq wrap --normalise percentile, or declare a window"
-        )
-    result.odd += [f"the same image stands in several cases: {_named(ids)}" for ids in _repeated(same_image)]
+    result.odd += odd_cases.sentences()
     result.odd += dataset.remarks
     return result
+
+
+@dataclass
+class _OddCases:
+    """The ids of cases that deserve a look.
+
+    Attributes:
+        empty: cases whose mask is empty.
+        without_mask: cases without a mask.
+        far: cases with single values far from all others.
+        same_image: fingerprint of an image -> the cases that hold it.
+    """
+
+    empty: list[str] = field(default_factory=list)
+    without_mask: list[str] = field(default_factory=list)
+    far: list[str] = field(default_factory=list)
+    same_image: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, case: Case, fingerprint: str) -> None:
+        """Look at a case."""
+        if _stands_out(case):
+            self.far.append(case.entry.id)
+        self.same_image.setdefault(fingerprint, []).append(case.entry.id)
+        if case.mask is None:
+            self.without_mask.append(case.entry.id)
+        elif not case.mask.any():
+            self.empty.append(case.entry.id)
+
+    def sentences(self) -> list[str]:
+        """What is odd, one sentence for each kind."""
+        sentences = []
+        if self.empty:
+            sentences.append(f"{len(self.empty)} masks are empty: {_named(self.empty)}")
+        if self.without_mask:
+            names = _named(self.without_mask)
+            sentences.append(f"{len(self.without_mask)} cases have no mask and cannot be scored: {names}")
+        if self.far:
+            sentences.append(
+                f"{len(self.far)} cases have single values far from all others, so a level, which refers to the whole "
+                f"range, is large beside the image: {_named(self.far)}; give robustq wrap --normalise percentile, or "
+                "declare a window"
+            )
+        repeated = [ids for ids in self.same_image.values() if len(ids) > 1]
+        return [*sentences, *(f"the same image stands in several cases: {_named(ids)}" for ids in repeated)]
 
 
 def _count(result: Survey, case: Case) -> None:
@@ -195,10 +221,6 @@ def _label_oddities(result: Survey, declared: Mapping[int, str] | None, ignore: 
         if present[0] < 0:
             sentences.append(f"mask values are below 0: {present[0]}; name one with --ignore, or mend the masks")
     return sentences
-
-
-def _repeated(same_image: Mapping[str, list[str]]) -> list[list[str]]:
-    return [ids for ids in same_image.values() if len(ids) > 1]
 
 
 def _named(ids: list[str]) -> str:

@@ -46,7 +46,7 @@ def severity_levels(severity: Severity, perturber: Perturber, case: Case, pertur
     if severity.quality == DOSE:
         noise = severity.noise or _estimated_noise(case)
         levels = [noise * math.sqrt(1 / dose - 1) for dose in severity.targets]
-        found = [Found(level if level <= 100 else None, None) for level in levels]
+        of_targets = [Found(level if level <= 100 else None, None) for level in levels]
     else:
         known: dict[float, float] = {}
 
@@ -56,8 +56,8 @@ def severity_levels(severity: Severity, perturber: Perturber, case: Case, pertur
                 known[level] = sum(quality(severity.quality, case, draw) for draw in draws) / FIRST
             return known[level]
 
-        found = [_search(mean_quality, target, CLOSE[severity.quality]) for target in severity.targets]
-    return dict(zip(severity.names, found, strict=True))
+        of_targets = [_search(mean_quality, target, CLOSE[severity.quality]) for target in severity.targets]
+    return dict(zip(severity.names, of_targets, strict=True))
 
 
 def _search(mean_quality: Callable[[float], float], target: float, close: float) -> Found:

@@ -45,8 +45,8 @@ def nearest(tokens: Float[Tensor, "n d"], vectors: Float[Tensor, "k d"]) -> Int[
     codes, gaps, roundings = [], [], []
     for block in tokens.split(step):
         centred_tokens = block - centre
-        found, gap = _best_and_gap(torch.addmm(norms, centred_tokens, centred.T, alpha=-2))
-        codes.append(found)
+        nearest_codes, gap = _best_and_gap(torch.addmm(norms, centred_tokens, centred.T, alpha=-2))
+        codes.append(nearest_codes)
         gaps.append(gap)
         roundings.append(4 * tokens.shape[1] * product_error * longest * (centred_tokens.norm(dim=1) + longest))
     code, margin = torch.cat(codes), 2 * torch.cat(roundings)

@@ -61,12 +61,14 @@ class NnunetWindows(AbstractWindows):
         scores: Tensor | None = None
         places = itertools.product(range(len(padded)), corners)
         for batch in self.batches(padded, batch_size=batch_size):
-            shown = batch.to(device)
-            answers = checkpoint(answer, shown, use_reentrant=False) if with_graph else answer(shown)
-            for found, (number, corner) in zip(answers.float().to(images.device), places, strict=False):
+            windows = batch.to(device)
+            answers = checkpoint(answer, windows, use_reentrant=False) if with_graph else answer(windows)
+            for of_window, (number, corner) in zip(answers.float().to(images.device), places, strict=False):
                 if scores is None:
-                    scores = torch.zeros(len(padded), len(found), *padded.shape[2:], dtype=dtype, device=images.device)
-                scores[number][(slice(None), *self._place(corner))] += found * weights
+                    scores = torch.zeros(
+                        len(padded), len(of_window), *padded.shape[2:], dtype=dtype, device=images.device
+                    )
+                scores[number][(slice(None), *self._place(corner))] += of_window * weights
         assert scores is not None, "there is at least one image, and it has at least one window"
         scores = (scores / total).float()
         scores[scores.isinf().flatten(1).any(1)] = math.nan

@@ -1,6 +1,6 @@
 """Predict masks with a segmenter, for images or volumes, in batches that fit memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -58,19 +58,9 @@ def predict(
         with_probabilities: whether the answers hold probabilities.
     """
     if axis is None:
-        device = model.device
         # The windows of one image fill the batches, and its scores alone can fill the memory.
         for batch in images.split(batch_size if model.spec.preparation.patch is None else 1):
-            # Not around the whole generator: between two answers the caller's gradient mode must hold.
-            with torch.no_grad():
-                with autocast(device, precision):
-                    scores, codes = class_scores(model, batch, batch_size=batch_size)
-                scores = scores.float()
-                masks = model.masks(scores)
-                probabilities = model.probabilities(scores) if with_probabilities else None
-                # Minus infinity rules a class out, which is an answer where another class has a finite score.
-                finite = scores.amax(1).isfinite().flatten(1).all(1)
-            yield Answers(masks, codes, probabilities, finite)
+            yield _answers(model, batch, batch_size, precision, with_probabilities)
         return
     for volume in images:
         slices = predict(
@@ -80,14 +70,37 @@ def predict(
             precision=precision,
             with_probabilities=with_probabilities,
         )
-        slice_masks, slice_codes, slice_probabilities, slice_finite = (
-            None if values[0] is None else torch.cat(values) for values in zip(*slices, strict=True)
-        )
-        assert slice_masks is not None, "every answer has masks"
-        assert slice_finite is not None, "every answer says whether it is finite"
-        yield Answers(
-            from_slices(slice_masks, axis)[None],
-            slice_codes,
-            None if slice_probabilities is None else from_slices(slice_probabilities, axis)[None],
-            slice_finite.all()[None],
-        )
+        yield _volume_answers(slices, axis)
+
+
+# Around each batch, not around the generator: between two answers the caller's gradient mode must hold.
+@torch.no_grad()
+def _answers(
+    model: Segmenter, batch: Images, batch_size: int, precision: Precision, with_probabilities: bool
+) -> Answers:
+    """The answers to the images of one batch."""
+    with autocast(model.device, precision):
+        scores, codes = class_scores(model, batch, batch_size=batch_size)
+    scores = scores.float()
+    return Answers(
+        masks=model.masks(scores),
+        codes=codes,
+        probabilities=model.probabilities(scores) if with_probabilities else None,
+        # Minus infinity rules a class out, which is an answer where another class has a finite score.
+        finite=scores.amax(1).isfinite().flatten(1).all(1),
+    )
+
+
+def _volume_answers(slices: Iterable[Answers], axis: int) -> Answers:
+    """The answer to a volume, from those to its slices along an axis."""
+    masks, codes, probabilities, finite = (
+        None if values[0] is None else torch.cat(values) for values in zip(*slices, strict=True)
+    )
+    assert masks is not None, "every answer has masks"
+    assert finite is not None, "every answer says whether it is finite"
+    return Answers(
+        masks=from_slices(masks, axis)[None],
+        codes=codes,
+        probabilities=None if probabilities is None else from_slices(probabilities, axis)[None],
+        finite=finite.all()[None],
+    )

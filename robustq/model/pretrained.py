@@ -14,6 +14,7 @@ from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.model.weights import Loaded, load_weights
 from robustq.network.output_masks import count_labels
+from robustq.network.output_masks import numbered_labels as numbered_labels
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,6 @@ class ReadsFolder(Protocol):
             RequestError: there is no such folder, or it cannot be used.
         """
         ...
-
-
-def numbered_labels(count: int) -> tuple[tuple[int, str], ...]:
-    """Labels for a folder that names none: the mask values from 1, each with its number as its name."""
-    return tuple((number, str(number)) for number in range(1, count + 1))
 
 
 def read_json(file: Path, framework: str) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class CodePrior(nn.Module):
             tokens = self.embed(torch.cat([self._start(flat), flat[:, :-1]], 1)) + self._places(grid)
             for block in self.blocks:
                 tokens, _ = block(tokens)
-            found: Tensor = self._log_probabilities(tokens).unflatten(1, grid)
-            return found
+            log_probabilities: Tensor = self._log_probabilities(tokens).unflatten(1, grid)
+            return log_probabilities
 
     @torch.no_grad()
     def nats(self, codes: Int[Tensor, "b *t"]) -> Float[Tensor, "b *t"]:

@@ -50,6 +50,12 @@ GIVEN = "as they were when the network was given"
 _ENTRIES = {"digest": "code"}
 """Attributes whose entry in the header has another name, so that bundles of earlier versions can be read."""
 
+_ADDED = (
+    *("multiple", "weights", "weights_cases", "weights_validation", "code", "calibration_cases", "fresh", "head"),
+    "prior",
+)
+"""Entries that bundles of the first versions do not have; the defaults hold there."""
+
 _LATER = ("calibration_cases", "fresh", "prior")
 """Entries that are written only where they say something."""
 
@@ -128,6 +134,11 @@ class Spec:
         return tuple(name for _, name in self.preparation.labels)
 
     @property
+    def training_seed(self) -> int | None:
+        """The seed of the training; None for a model that was not trained here."""
+        return self.seed if self.training else None
+
+    @property
     def remarks_once_trained(self) -> tuple[str, ...]:
         """The remarks that hold after a training: without `CHANGED` if fresh weights were trained with the new code."""
         fresh = self.training is None and self.weights in ("", GIVEN)
@@ -194,21 +205,10 @@ class Spec:
         version = document.pop("version", None)
         if version != VERSION:
             raise RequestError(f"its spec has version {version}, this robustq reads {VERSION}: update robustq")
-        entries = {_ENTRIES.get(field.name, field.name) for field in fields(cls)}
-        document = {
-            "multiple": 1,
-            "weights": "",
-            "weights_cases": None,
-            "weights_validation": (),
-            "code": "",
-            "calibration_cases": (),
-            "fresh": "",
-            "head": None,
-            "prior": None,
-            **document,
-        }  # earlier bundles do not have these
-        if set(document) != entries:
-            differing = ", ".join(sorted(set(document) ^ entries))
+        defaults = {_ENTRIES.get(field.name, field.name): field.default for field in fields(cls)}
+        document = {entry: defaults[entry] for entry in _ADDED} | document
+        if set(document) != set(defaults):
+            differing = ", ".join(sorted(set(document) ^ set(defaults)))
             raise RequestError(
                 f"its spec does not have exactly the entries of version {VERSION} (it differs in {differing}): make "
                 "the bundle again"

@@ -1,7 +1,7 @@
 """Load the weights of a network that was trained without robustq."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,38 +87,45 @@ def load_weights(
     tensors = network.state_dict()
     source = _source(file)
     # In a quantised bundle not all names have this prefix, because its bottlenecks stand beside the network.
-    prefix = (
-        "network."
-        if source is not None
-        else max(prefixes(state), key=lambda beginning: sum(name.removeprefix(beginning) in tensors for name in state))
-    )
+    prefix = "network." if source is not None else _best_prefix(state, tensors)
     if prefix:
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
         under = (*under, f"prefix {prefix}")
-    common = [name for name, entry in tensors.items() if name in state and isinstance(entry, Tensor)]
+    common = {name: state[name] for name, entry in tensors.items() if name in state and isinstance(entry, Tensor)}
     if not common:
         raise RequestError(
             f"{file} holds no weight of this network: the file's first names are {', '.join(list(state)[:3])}, the "
             f"network's {', '.join(list(tensors)[:3])}; wrap the architecture that the file was trained with"
         )
-    for name in common:
-        if state[name].shape != tensors[name].shape:
-            raise RequestError(
-                f"{file} has {name} of shape {tuple(state[name].shape)} where this network has "
-                f"{tuple(tensors[name].shape)}: wrap with the settings (classes, channels, width) of its training"
-            )
-    not_finite = first_not_finite(network, {name: state[name] for name in common})
-    if not_finite is not None:
-        raise RequestError(
-            f"{file} holds weights that are NaN or infinite ({not_finite}): its training diverged, train it again"
-        )
+    _check_values(file, common, network)
     missing = tuple(name for name, entry in tensors.items() if name not in state and isinstance(entry, Tensor))
     unused = tuple(name for name in state if name not in tensors)
     needed = [name for name in missing if not name.endswith("num_batches_tracked")]
     if needed and not allow_missing:
         raise RequestError(_refusal(file, len(common), needed, unused))
-    network.load_state_dict({**tensors, **{name: state[name] for name in common}})
+    network.load_state_dict({**tensors, **common})
     return Loaded(file.name, under, tuple(common), missing, unused, source)
+
+
+def _best_prefix(state: Mapping[str, Tensor], tensors: Mapping[str, object]) -> str:
+    """The prefix of the file's names without which most of them are names of the network; "" for none."""
+    return max(prefixes(state), key=lambda beginning: sum(name.removeprefix(beginning) in tensors for name in state))
+
+
+def _check_values(file: Path, weights: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Refuse weights of another shape than those of the network, and weights that are not finite."""
+    tensors = network.state_dict()
+    for name, weight in weights.items():
+        if weight.shape != tensors[name].shape:
+            raise RequestError(
+                f"{file} has {name} of shape {tuple(weight.shape)} where this network has "
+                f"{tuple(tensors[name].shape)}: wrap with the settings (classes, channels, width) of its training"
+            )
+    not_finite = first_not_finite(network, weights)
+    if not_finite is not None:
+        raise RequestError(
+            f"{file} holds weights that are NaN or infinite ({not_finite}): its training diverged, train it again"
+        )
 
 
 def _refusal(file: Path, loaded: int, missing: Sequence[str], unused: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ def first_convolution(network: nn.Module) -> tuple[int | None, int | None]:
     without a convolution."""
     for module in network.modules():
         # TorchScript keeps the name of the class that was compiled.
-        found = _CONVOLUTION.match(str(getattr(module, "original_name", type(module).__name__)))
-        if found is not None:
-            return int(found[1]), int(module.in_channels)  # type: ignore[arg-type]
+        match = _CONVOLUTION.match(str(getattr(module, "original_name", type(module).__name__)))
+        if match is not None:
+            return int(match[1]), int(module.in_channels)  # type: ignore[arg-type]
     return None, None

@@ -35,6 +35,11 @@ def count_labels(classes: int, answer: str) -> int:
     return classes if answer == "sigmoid" or classes == 1 else classes - 1
 
 
+def numbered_labels(count: int) -> tuple[tuple[int, str], ...]:
+    """Labels where nobody has named them: the mask values from 1, each with its number as its name."""
+    return tuple((number, str(number)) for number in range(1, count + 1))
+
+
 def full_resolution(
     output: object, size: Sequence[int], head: int | str | None = None
 ) -> Float[Tensor, "b classes *s"]:

@@ -114,7 +114,7 @@ def _uncopyable(value: object, seen: set[int]) -> Iterator[object]:
         held = list(value)
     else:
         held = list(getattr(value, "__dict__", {}).values())
-    inner = [found for entry in held for found in _uncopyable(entry, seen)]
+    inner = [part for entry in held for part in _uncopyable(entry, seen)]
     yield from inner or [value]
 
 

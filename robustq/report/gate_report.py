@@ -92,10 +92,10 @@ def junit(lines: Sequence[Line], run: str) -> str:
     )
     for line in lines:
         case = ElementTree.SubElement(suite, "testcase", classname="robustq.gate", name=printable(line.name))
-        said = f"{line.reason}; estimate {number(line.estimate)}, bound {number(line.bound)}, {line.groups} patients"
+        details = f"{line.reason}; estimate {number(line.estimate)}, bound {number(line.bound)}, {line.groups} patients"
         if line.outcome == "fail":
-            ElementTree.SubElement(case, "failure", message=printable(said))
+            ElementTree.SubElement(case, "failure", message=printable(details))
         elif line.outcome == "undecided":
-            ElementTree.SubElement(case, "skipped", message=printable(f"not decided: {said}"))
+            ElementTree.SubElement(case, "skipped", message=printable(f"not decided: {details}"))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -30,37 +30,61 @@ def masking_notes(
     attacks = asked.get("attacks", {})
     if not attacks:
         return []
-    notes = _draw_notes(attacks, asked["draws"])
-    if asked["transfer_from"] is not None:
-        notes.insert(
-            0,
-            "ATTACK (from MODEL): the attack made its images for that model, and they are shown to another model. "
-            "Without these words, each model is shown the images that were made for itself.",
-        )
-    ended = [model["name"] for model in asked["models"] if model["spec"]["answer"] == "probabilities"]
-    if ended:
-        notes.append(
-            f"The output of {listed(ended)} is probabilities. Where a probability is rounded to 0 or 1, an attack gets "
-            "no gradient and does little harm, so a model looks more robust than it is: wrap the network without its "
-            "last activation."
-        )
-    if "dice" not in metrics:
-        return [*notes, f"{MASKED} This was not checked: the check needs the metric dice."]
-    if asked["transfer_from"] is None and not any(True for _ in rivals(norms, (), gradient_free)):
-        return [
-            *notes,
-            f"{MASKED} This was not checked: the check needs a second model, or a second attack whose strength is "
-            "measured in the same way.",
-        ]
+    notes = [*_transfer_notes(asked), *_draw_notes(attacks, asked["draws"]), *_probability_notes(asked)]
+    unchecked = _why_unchecked(asked, metrics, norms, gradient_free)
+    if unchecked is not None:
+        return [*notes, f"{MASKED} This was not checked: {unchecked}."]
     if not found:
-        untried = "" if gradient_free else " An attack that follows no gradient was not tried: square is one."
-        return [
-            *notes,
-            f"{MASKED} No sign of this was found: at the same level, over the cases of all domains together, no other "
-            "attack that may change the image as much or less, made for this model or for another, leaves a Dice more "
-            f"than {MATTERS:g} below the Dice under the model's own attack. This is no proof: a better attack could "
-            f"still do more harm.{untried}",
-        ]
+        return [*notes, f"{MASKED} {_no_sign(gradient_free)}"]
+    return [*notes, MASKED, *_sentences(found, norms, gradient_free)]
+
+
+def _transfer_notes(asked: Mapping[str, Any]) -> list[str]:
+    """A note on how transferred attacks are named."""
+    if asked["transfer_from"] is None:
+        return []
+    return [
+        "ATTACK (from MODEL): the attack made its images for that model, and they are shown to another model. "
+        "Without these words, each model is shown the images that were made for itself."
+    ]
+
+
+def _probability_notes(asked: Mapping[str, Any]) -> list[str]:
+    """A note on the models whose outputs are probabilities, which can hide the gradient."""
+    ended = [model["name"] for model in asked["models"] if model["spec"]["answer"] == "probabilities"]
+    if not ended:
+        return []
+    return [
+        f"The output of {listed(ended)} is probabilities. Where a probability is rounded to 0 or 1, an attack gets "
+        "no gradient and does little harm, so a model looks more robust than it is: wrap the network without its "
+        "last activation."
+    ]
+
+
+def _why_unchecked(
+    asked: Mapping[str, Any], metrics: Sequence[str], norms: Mapping[str, str], gradient_free: Collection[str]
+) -> str | None:
+    """Why nothing was looked for; None where the run has what the check needs."""
+    if "dice" not in metrics:
+        return "the check needs the metric dice"
+    if asked["transfer_from"] is None and not any(True for _ in rivals(norms, (), gradient_free)):
+        return "the check needs a second model, or a second attack whose strength is measured in the same way"
+    return None
+
+
+def _no_sign(gradient_free: Collection[str]) -> str:
+    """What the check says where it found nothing."""
+    untried = "" if gradient_free else " An attack that follows no gradient was not tried: square is one."
+    return (
+        "No sign of this was found: at the same level, over the cases of all domains together, no other "
+        "attack that may change the image as much or less, made for this model or for another, leaves a Dice more "
+        f"than {MATTERS:g} below the Dice under the model's own attack. This is no proof: a better attack could "
+        f"still do more harm.{untried}"
+    )
+
+
+def _sentences(found: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[str]:
+    """One sentence for each model whose gradients are masked, then one for each attack that is too weak."""
     beaten = overruled(found, norms, gradient_free)
     sentences = [
         _overruled_sentence(model, [suspect for suspect in beaten if suspect.model == model])
@@ -69,7 +93,7 @@ def masking_notes(
     for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in found):
         levels = [suspect for suspect in found if (suspect.attack, suspect.model) == (attack, model)]
         sentences.append(_sentence(model, attack, [suspect for suspect in levels if suspect.certain] or levels))
-    return [*notes, MASKED, *sentences]
+    return sentences
 
 
 def _draw_notes(attacks: Mapping[str, Draws], asked: Draws) -> list[str]:

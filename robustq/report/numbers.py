@@ -1,7 +1,8 @@
 """Formats figures in the same way for every table and note."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -84,12 +85,17 @@ def span(counts: Collection[int]) -> str:
 def plain(value: object) -> object:
     """The values of a JSON document: NaN becomes null, infinity becomes "inf"."""
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return plain_document(value)
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return value
+
+
+def plain_document(entries: Mapping[Any, object]) -> dict[str, Any]:
+    """The entries of a JSON document, their values as `plain` gives them."""
+    return {str(key): plain(entry) for key, entry in entries.items()}
 
 
 def significant(value: float | None, digits: int = 3) -> str:

@@ -44,13 +44,13 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
         notes: printed under the last table.
         details: whether the verdicts on single perturbations are given even if there are many.
     """
-    told = [_sentence(verdict) for verdict in chapter.comparisons]
+    verdicts = [_sentence(verdict) for verdict in chapter.comparisons]
     if details or len(chapter.verdicts) <= FEW:
         places = list(dict.fromkeys(verdict.where for verdict in chapter.verdicts))
-        told += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
-    told = list(dict.fromkeys(told))  # the worst of several attacks can stand in both
-    settled = [SETTLED] if told else []
-    sentences = [*metric_words(chapter.measures), *chapter.alerts, *chapter.seeds, *told, *settled]
+        verdicts += map(_sentence, sorted(chapter.verdicts, key=lambda verdict: places.index(verdict.where)))
+    verdicts = list(dict.fromkeys(verdicts))  # the worst of several attacks can stand in both
+    settled = [SETTLED] if verdicts else []
+    sentences = [*metric_words(chapter.measures), *chapter.alerts, *chapter.seeds, *verdicts, *settled]
     grids = [
         _grid(measure, data, draws, notes if measure is chapter.measures[-1] else ()) for measure in chapter.measures
     ]
@@ -61,8 +61,8 @@ def overview(chapter: Chapter, data: str, draws: str, notes: Sequence[str], *, d
 def _sentence(verdict: Verdict) -> str:
     who = [verdict.where] if verdict.compared else [verdict.where, verdict.model]
     badge = "settled" if verdict.settled else "open"
-    said = " ".join(filter(None, (verdict.sentence, *verdict.turned, verdict.change)))
-    return f"{', '.join(filter(None, (*who, badge)))}: {said}"
+    text = " ".join(filter(None, (verdict.sentence, *verdict.turned, verdict.change)))
+    return f"{', '.join(filter(None, (*who, badge)))}: {text}"
 
 
 def _grid(measure: Levels, data: str, draws: str, notes: Sequence[str]) -> Grid:

@@ -23,7 +23,6 @@ def robustness_grid(
     caption: str,
     higher_is_better: bool = True,
     distance: bool = False,
-    notes: Sequence[str] = (),
     heads: Sequence[str] = (),
 ) -> Grid:
     """Drop, retention and AUDC of each model and of the baseline, with the difference; a section for each measure.
@@ -35,7 +34,6 @@ def robustness_grid(
         caption: names the runs in the title.
         higher_is_better: whether a larger value of the metric is a better one.
         distance: whether the policy for missed structures applies to the metric.
-        notes: notes on models and sample.
         heads: sentences above the table.
     """
     baseline = str(compared["baseline"].iloc[0])
@@ -68,7 +66,7 @@ def robustness_grid(
     what = f"{metric} [{unit}]" if unit else metric
     header = ["perturbation", baseline, "model", "difference [95 % interval]", "groups"]
     title = f"Robustness in {what}, compared with {baseline}, {caption}"
-    return Grid(title, header, sections, [*reading_notes, *notes], heads)
+    return Grid(title, header, sections, reading_notes, heads)
 
 
 def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, higher_is_better: bool = True) -> list[str]:

@@ -44,6 +44,9 @@ class Criterion:
         margin: the largest loss against the baseline that is accepted.
         looks: how often the criterion is looked at in all, when cases are added afterwards.
         accept_small: accept bounds of means from fewer than 50 groups.
+
+    Raises:
+        RequestError: the kind does not exist, or an entry is missing that it needs, or does not go with it.
     """
 
     metric: str
@@ -61,6 +64,10 @@ class Criterion:
     looks: int = 1
     accept_small: bool = False
 
+    def __post_init__(self) -> None:
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        _check_together(f"the criterion on {self.metric}", given)
+
     @classmethod
     def parse(cls, entries: Mapping[str, Any], place: str) -> "Criterion":
         """The criterion that the entries of a table describe.
@@ -77,21 +84,7 @@ class Criterion:
             if name not in names:
                 raise RequestError(f"{place}: {unknown('entry', name, names)}")
             _check(place, name, value)
-        missing = [name for name in ("metric", "kind") if name not in entries]
-        kind = entries.get("kind")
-        if not missing and kind not in KINDS:
-            raise RequestError(f"{place}: {unknown('kind', str(kind), KINDS)}")
-        missing += [name for name in _NEEDED.get(str(kind), ()) if name not in entries]
-        if missing:
-            raise RequestError(
-                f"{place} has no {' and no '.join(missing)}: add {'it' if len(missing) == 1 else 'them'}"
-            )
-        if kind in ("share", "mean") and ("min" in entries) == ("max" in entries):
-            raise RequestError(f"{place} needs either min or max: give one of them")
-        if kind == "difference" and {"min", "max"} & set(entries):
-            raise RequestError(f"{place} is a difference, which has a margin: leave min and max out")
-        if kind == "retention" and "max" in entries:
-            raise RequestError(f"{place} is a retention, of which higher is better: leave max out")
+        _check_together(place, entries)
         values: dict[str, Any] = {name: float(value) if name in _NUMBERS else value for name, value in entries.items()}
         return cls(**values)
 
@@ -129,3 +122,25 @@ def _check(place: str, name: str, value: object) -> None:
         raise RequestError(f"{place} has {name} = {value!r}: give {kind}")
     if name == "margin" and isinstance(value, int | float) and value < 0:
         raise RequestError(f"{place} has margin = {value!r}: give the loss that is accepted, 0 or more")
+
+
+def _check_together(place: str, entries: Mapping[str, Any]) -> None:
+    """Refuse entries that do not make a criterion together.
+
+    Args:
+        place: what the message calls the criterion.
+        entries: the entries that were given.
+    """
+    missing = [name for name in ("metric", "kind") if name not in entries]
+    kind = entries.get("kind")
+    if not missing and kind not in KINDS:
+        raise RequestError(f"{place}: {unknown('kind', str(kind), KINDS)}")
+    missing += [name for name in _NEEDED.get(str(kind), ()) if name not in entries]
+    if missing:
+        raise RequestError(f"{place} has no {' and no '.join(missing)}: add {'it' if len(missing) == 1 else 'them'}")
+    if kind in ("share", "mean") and ("min" in entries) == ("max" in entries):
+        raise RequestError(f"{place} needs either min or max: give one of them")
+    if kind == "difference" and {"min", "max"} & set(entries):
+        raise RequestError(f"{place} is a difference, which has a margin: leave min and max out")
+    if kind == "retention" and "max" in entries:
+        raise RequestError(f"{place} is a retention, of which higher is better: leave max out")

@@ -13,7 +13,7 @@ from robustq.errors import RequestError
 from robustq.report.figure_files import FigureFiles
 from robustq.report.grid import Grid, Sheet
 from robustq.report.in_notebook import in_notebook
-from robustq.report.numbers import count, listed, percent, plain
+from robustq.report.numbers import count, listed, percent, plain_document
 from robustq.request.with_setting import split_setting
 from robustq.results.rows import FIGURE, NO_ANSWER, SMALLER
 from robustq.results.stored import Stored
@@ -181,9 +181,7 @@ class Analysis(Stored):
             "failures": self.failures,
             "notes": [*self.answer_notes(), *self.window_notes(), *self.sample_notes()],
         }
-        json_values = plain(document)
-        assert isinstance(json_values, dict)
-        return json_values
+        return plain_document(document)
 
     def draw(self) -> None:
         """Write every figure of every check as PNG and PDF into `figures/`, from the rows in the directory alone.
@@ -230,12 +228,12 @@ def _noted(grids: Sequence[Grid], notes: Sequence[str]) -> list[Grid]:
 
 def _once(grids: Sequence[Grid]) -> list[Grid]:
     """The tables, each without the notes that stand under a table before it."""
-    said: set[str] = set()
-    told_once = []
+    notes_above: set[str] = set()
+    without_repeats = []
     for grid in grids:
-        told_once.append(replace(grid, notes=[note for note in grid.notes if note not in said]))
-        said.update(grid.notes)
-    return told_once
+        without_repeats.append(replace(grid, notes=[note for note in grid.notes if note not in notes_above]))
+        notes_above.update(grid.notes)
+    return without_repeats
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:

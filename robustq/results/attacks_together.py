@@ -60,10 +60,10 @@ class AttacksTogether:
 
         A name with a single attack and a single draw is left out. Empty without the metric dice.
         """
-        shown = self.frame[(self.frame["metric"] == "dice") & (self.frame["level"] > 0)]
-        answers = shown[["perturbation", "draw"]].drop_duplicates()
-        found = competitors(self.norms, self.models, set(answers["perturbation"]))
-        return {name: attacks for name, attacks in found.items() if answers["perturbation"].isin(attacks).sum() > 1}
+        attacked = self.frame[(self.frame["metric"] == "dice") & (self.frame["level"] > 0)]
+        answers = attacked[["perturbation", "draw"]].drop_duplicates()
+        competing = competitors(self.norms, self.models, set(answers["perturbation"]))
+        return {name: attacks for name, attacks in competing.items() if answers["perturbation"].isin(attacks).sum() > 1}
 
     def worst_means(self, frame: pd.DataFrame, metric: str, *, by_label: bool = False) -> pd.DataFrame:
         """What `group_means` says of each image's worst answer to the attacks, under the names of `competing`.

@@ -9,7 +9,7 @@ from robustq import registry
 from robustq.model.spec import Spec
 from robustq.report.card_evidence import ATTACKS, EXTERNAL, NOTICE, SOURCES, evidence_for
 from robustq.report.card_markdown import card_markdown
-from robustq.report.numbers import plain
+from robustq.report.numbers import plain_document
 from robustq.request.names import LINK, is_transferred
 from robustq.results.analysis import Analysis
 from robustq.results.card_failures import known_failures
@@ -90,9 +90,7 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
         "not_tried": {"evidence_for": evidence_for("not_tried"), **_not_tried(opened)},
         "rerun": {"evidence_for": evidence_for("rerun"), **_rerun(opened)},
     }
-    json_values = plain(document)
-    assert isinstance(json_values, dict)
-    return Card(json_values)
+    return Card(plain_document(document))
 
 
 def _data(run: Run, case_names: bool) -> dict[str, Any]:
@@ -235,7 +233,7 @@ def _rerun(run: Run) -> dict[str, Any]:
         "commands": list(dict.fromkeys(one.line for one in given if one.line)),
         "versions": run.document["versions"],
         "seed_of_the_noise": asked["seed"],
-        "training_seeds": {name: run.spec(name).seed if run.spec(name).training else None for name in run.models},
+        "training_seeds": {name: run.spec(name).training_seed for name in run.models},
         "settings": {name: asked[name] for name in _SETTINGS if name in asked},
         "device": run.document.get("device", ""),
         "hardware": list(dict.fromkeys(one.hardware for one in given if one.hardware)),

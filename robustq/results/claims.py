@@ -11,7 +11,7 @@ import yaml
 
 from robustq.errors import RequestError
 from robustq.report.claims_table import Line
-from robustq.report.numbers import plain
+from robustq.report.numbers import plain_document
 from robustq.results.commands_given import commands_given
 from robustq.results.data_fingerprint import data_fingerprint
 from robustq.results.run_figures import run_figures
@@ -62,7 +62,7 @@ def write_claims(runs: AnyRun | Sequence[AnyRun], out: str | PathLike[str]) -> P
     """
     opened = _opened(runs)
     target = Path(out)
-    document = plain(_claims(opened))
+    document = plain_document(_claims(opened))
     with whole_file(target) as partial:
         partial.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return target
@@ -80,8 +80,7 @@ def check_claims(runs: AnyRun | Sequence[AnyRun], claims: str | PathLike[str]) -
     """
     path = Path(claims)
     claimed, opened = _read(path), _opened(runs)
-    measured = plain(_claims(opened))
-    assert isinstance(measured, dict)
+    measured = plain_document(_claims(opened))
     for part in ("data", "settings"):
         for name, value in claimed[part].items():
             if measured[part].get(name) != value:
@@ -124,11 +123,10 @@ def _models(run: Run) -> Iterator[dict[str, Any]]:
     figures = run_figures(run)
     given = commands_given(run.directory)
     for entry in run.asked["models"]:
-        spec = run.spec(entry["name"])
         yield {
             "name": entry["name"],
             "weights": entry["weights"],
-            "training_seed": spec.seed if spec.training else None,
+            "training_seed": run.spec(entry["name"]).training_seed,
             "spec": entry["spec"],
             "commands": list(dict.fromkeys(one.line for one in given if one.line)),
             "versions": run.document["versions"],

@@ -32,6 +32,11 @@ class Domains:
         """The names of the domains if there are several; empty if there is one."""
         return self.names if len(self.names) > 1 else []
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """For the name of each domain, its title; a single entry without name and title if there is one domain."""
+        return {name: f"domain {name}" if name else "no domain" for name in self.told_apart} or {"": ""}
+
     def cases(self, domain: str) -> int:
         """Number of cases of a domain that were scored."""
         return len(self._cases[domain])

@@ -13,7 +13,7 @@ from robustq.results.analysis import Analysis
 from robustq.results.differences import Differences, compare
 from robustq.results.directory import RunDirectory
 from robustq.results.gallery import FOLDER, read_level_pictures
-from robustq.results.likely_baseline import likely_baseline
+from robustq.results.likely_baseline import baseline_of
 from robustq.results.minimal_levels import MinimalLevels
 from robustq.results.stress_run import Run
 from robustq.storage.run_path import RunPath, run_path
@@ -90,10 +90,7 @@ def _of_metric(run: Run, metric: str) -> "dict[str, Figure]":
 
 def _of_comparison(directory: RunPath, baseline: str | None) -> list[Maker]:
     run = Run(directory)
-    chosen = baseline or likely_baseline([run])
-    if chosen is None:
-        raise RequestError(f"{directory} has a single model: there is nothing to compare")
-    return of_differences(compare(run, chosen))
+    return of_differences(compare(run, baseline_of(run, baseline)))
 
 
 def _of_analysis(directory: RunPath, baseline: str | None) -> list[Maker]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from robustq.errors import RequestError
 from robustq.results.stress_run import Run
 
 
@@ -16,3 +17,18 @@ def likely_baseline(runs: Sequence[Run]) -> str | None:
     plain = [(model, run) for model, run in models if run.codes()[model].used is None]
     matched = [(model, run) for model, run in plain if run.spec(model).quantise.name != "none"]
     return next(iter([*matched, *plain, *models]))[0]
+
+
+def baseline_of(run: Run, named: str | None) -> str:
+    """The model of a run that the others are compared with: the named one, else the likely baseline.
+
+    Raises:
+        RequestError: the run has a single model.
+    """
+    baseline = named or likely_baseline([run])
+    if baseline is None:
+        raise RequestError(
+            f"{run.directory.path} has a single model, so there is nothing to compare: stress it in one run with its "
+            "baseline, or give several runs to robustq compare"
+        )
+    return baseline

@@ -11,7 +11,7 @@ import pandas as pd
 
 from robustq.report.grid import Grid
 from robustq.report.in_notebook import in_notebook
-from robustq.report.numbers import count, draws_per_level, number, percent, plain
+from robustq.report.numbers import count, draws_per_level, number, percent, plain_document
 from robustq.report.sign_test_table import sign_test_grid
 from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
@@ -210,9 +210,7 @@ class MinimalLevels(Stored):
             "no_answer": self._unanswered[["model", "case", "reason"]].to_dict("records"),
             "notes": self.notes(),
         }
-        json_values = plain(document)
-        assert isinstance(json_values, dict)
-        return json_values
+        return plain_document(document)
 
 
 def _described(groups: pd.DataFrame) -> dict[str, Any]:

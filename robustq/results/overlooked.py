@@ -21,9 +21,9 @@ def overlooked(run: Run) -> Grid:
         for model in run.models:
             cells = [
                 text
-                for rows, told in ((scored, _missed), (absent, _invented))
+                for rows, cell_of in ((scored, _missed), (absent, _invented))
                 for level in ends
-                for text in [told(_at(rows, model, perturbation, level))]
+                for text in [cell_of(_at(rows, model, perturbation, level))]
             ]
             if any(cell != "–" for cell in cells):
                 lines.append([model, *cells])

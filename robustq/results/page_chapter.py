@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.grid import Grid
 from robustq.report.numbers import count, percent
 from robustq.report.page.contents import Chapter
@@ -81,8 +81,7 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
         own = rows[rows["metric"] == metric]
         if own.empty or not all(metric in run.metrics for run in runs):
             continue
-        (measure,) = parse_metrics(metric).values()
-        names = first.domains.told_apart or [""]
+        measure = parse_metric(metric)
         measures.append(
             Levels(
                 metric=metric,
@@ -90,7 +89,7 @@ def page_measures(runs: Sequence[Run]) -> list[Levels]:
                 higher_is_better=measure.higher_is_better,
                 models=list(dict.fromkeys(model for run in runs for model in run.models)),
                 perturbations=list(dict.fromkeys(name for run in runs for name in _panels(run))),
-                domains={name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names},
+                domains=first.domains.titles,
                 rows=own,
                 worst=list(competing(runs)),
                 averaged=len(first.averaged),
@@ -115,10 +114,10 @@ def _networks(runs: Sequence[Run]) -> dict[str, list[str]]:
 
 def _panels(run: Run) -> list[str]:
     """What the models were shown; the names of the worst answers stand before the first attack."""
-    shown, competing = run.shown, run.attacks.competing
+    names_in_rows, competing = run.shown, run.attacks.competing
     attacks = {attack for names in competing.values() for attack in names}
-    first = next((place for place, name in enumerate(shown) if name in attacks), len(shown))
-    return [*shown[:first], *competing, *shown[first:]]
+    first = next((place for place, name in enumerate(names_in_rows) if name in attacks), len(names_in_rows))
+    return [*names_in_rows[:first], *competing, *names_in_rows[first:]]
 
 
 def _facts(runs: Sequence[Run]) -> list[str]:
@@ -157,9 +156,9 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
         failures = run.failures
         if failures:
             cases = len(run.asked["data"]["cases"]) + len(failures)
-            told = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
+            examples = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
             more = f"; and {len(failures) - MOST} more" if len(failures) > MOST else ""
-            reasons = f" {told}{more}." if show_cases else ""
+            reasons = f" {examples}{more}." if show_cases else ""
             alerts.append(f"{len(failures)} of {cases} cases could not be used and are in no figure.{reasons}")
         alerts += run.earlier_notes()
     return list(dict.fromkeys(alerts))

@@ -7,14 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from robustq.errors import RequestError
 from robustq.report.grid import Grid
 from robustq.report.numbers import plain
 from robustq.report.overview import Overview
 from robustq.results.analysis import Analysis
 from robustq.results.differences import Differences, compare
 from robustq.results.directory import RunDirectory
-from robustq.results.likely_baseline import likely_baseline
+from robustq.results.likely_baseline import baseline_of
 from robustq.results.stress_overview import stress_overview
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
@@ -75,9 +74,7 @@ def _tidy_stress(run: Run) -> pd.DataFrame:
 
 def _compare(directory: RunPath, baseline: str | None) -> Shown:
     run = Run(directory)
-    baseline = baseline or likely_baseline([run])
-    if baseline is None:
-        raise RequestError(f"{directory} has a single model: there is nothing to compare")
+    baseline = baseline_of(run, baseline)
     differences = compare(run, baseline)
     return Shown(
         grids=lambda: [grid for metric in differences.metrics for grid in differences.grids(metric)],

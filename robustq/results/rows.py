@@ -101,4 +101,4 @@ def blank_row(dataset: AbstractDataset, entry: Entry | None) -> Row:
 
 def of_model(name: str, model: Segmenter) -> dict[str, Any]:
     """The columns of a row that identify its model: its name in the run, and its training seed if it is trained."""
-    return {"model": name, "training_seed": model.spec.seed if model.spec.training else None}
+    return {"model": name, "training_seed": model.spec.training_seed}

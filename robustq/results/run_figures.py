@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.results.stress_run import Run
 from robustq.results.tidy_curves import tidy_curves
 from robustq.statistics import group_means, paired_ratio, worst_level
@@ -31,7 +31,7 @@ def run_figures(run: Run) -> list[dict[str, Any]]:
     records = []
     for key, curve in single.groupby(_CURVE, sort=False):
         model, domain, metric, perturbation = map(str, key)
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         unit = str(curve["unit"].iloc[0])
         is_share = not unit and measure.higher_is_better
         rows = frame[(frame["model"] == model) & (frame["metric"] == metric) & (frame["perturbation"] == perturbation)]

@@ -30,26 +30,7 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
             )
     first, *others = runs
     for other in others:
-        for setting in _SHARED:
-            own, others_own = (run.asked.get(setting, False) for run in (first, other))
-            if own != others_own:
-                raise _refused(first, other, setting, str(own), str(others_own))
-        if AUTO not in (first.asked["draws"], other.asked["draws"]):
-            _check_fixed_draws(first, other)
-        first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
-        differences = first_preparation.differences(other_preparation)
-        if differences:
-            raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
-        first_cases, other_cases = _cases(first), _cases(other)
-        if first_cases != other_cases:
-            identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
-            first_text, other_text = (
-                f"{len(cases)}, image {cases[identity]} as case {identity}"
-                if identity in cases
-                else f"{len(cases)}, no case {identity}"
-                for cases in (first_cases, other_cases)
-            )
-            raise _refused(first, other, "cases", first_text, other_text)
+        _check_paired(first, other)
     shared = shared_draws(runs)
     frames = [run.by_level() if run.level_draws == shared else shared.of_rows(run.by_level()) for run in runs]
     return pd.concat(frames, ignore_index=True)
@@ -58,6 +39,25 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
 def shared_draws(runs: Sequence[Run]) -> LevelDraws:
     """The number of draws that all runs have at each level."""
     return LevelDraws.shared([run.level_draws for run in runs])
+
+
+def _check_paired(first: Run, other: Run) -> None:
+    """Refuse two runs whose rows cannot be paired."""
+    for setting in _SHARED:
+        own, others_own = (run.asked.get(setting, False) for run in (first, other))
+        if own != others_own:
+            raise _refused(first, other, setting, str(own), str(others_own))
+    if AUTO not in (first.asked["draws"], other.asked["draws"]):
+        _check_fixed_draws(first, other)
+    first_preparation, other_preparation = (run.spec(run.models[0]).preparation for run in (first, other))
+    differences = first_preparation.differences(other_preparation)
+    if differences:
+        raise _refused(first, other, "preparation", *differences[0].split(" against ", 1))
+    first_cases, other_cases = _cases(first), _cases(other)
+    if first_cases != other_cases:
+        identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
+        first_text, other_text = (_with_case(cases, identity) for cases in (first_cases, other_cases))
+        raise _refused(first, other, "cases", first_text, other_text)
 
 
 def _check_fixed_draws(first: Run, other: Run) -> None:
@@ -80,8 +80,8 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         codes = run.codes()
         for model in run.models:
-            training = run.spec(model).training
-            texts = [f"training seed {run.spec(model).seed}"] if training else []
+            seed = run.spec(model).training_seed
+            texts = [f"training seed {seed}"] if seed is not None else []
             texts += [f"{codes[model].text} codes in use"] if codes[model].used is not None else []
             remark_of[model] = "; ".join([*texts, *run.remarks()[model]])
     notes = [f"{model}: {remark}" for model, remark in remark_of.items() if remark]
@@ -101,11 +101,10 @@ def remarks(runs: Sequence[Run]) -> list[str]:
 
 def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
     """A note on the models that were trained with another seed than the baseline, if there are any."""
-    specs = {model: run.spec(model) for run in runs for model in run.models}
-    seeds = {model: spec.seed for model, spec in specs.items() if spec.training}
-    if baseline not in seeds:
+    seeds = {model: run.spec(model).training_seed for run in runs for model in run.models}
+    if seeds.get(baseline) is None:
         return []
-    others = [model for model, seed in seeds.items() if seed != seeds[baseline]]
+    others = [model for model, seed in seeds.items() if seed not in (None, seeds[baseline])]
     names = ", ".join(others)
     note = f"{names}: trained with another seed than {baseline}, which can cause part of the difference."
     return [note] if others else []
@@ -114,6 +113,12 @@ def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
 def _cases(run: Run) -> dict[str, str]:
     """For each case id, the fingerprint of the image."""
     return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
+
+
+def _with_case(cases: dict[str, str], identity: str) -> str:
+    """How many cases there are, and which image is the case with this id."""
+    image = f"image {cases[identity]} as case {identity}" if identity in cases else f"no case {identity}"
+    return f"{len(cases)}, {image}"
 
 
 def _refused(first: Run, other: Run, setting: str, first_text: str, other_text: str) -> RequestError:

@@ -73,21 +73,20 @@ class SeverityScale:
             for place, (name, target) in enumerate(
                 zip(self.severity.names, self.severity.targets, strict=True), start=1
             ):
-                notes.append(
-                    f"{perturbation}, {self.texts[place]}: {_told([case[name] for case in cases.values()], target)}."
-                )
+                of_cases = [case[name] for case in cases.values()]
+                notes.append(f"{perturbation}, {self.texts[place]}: {_in_words(of_cases, target)}.")
         return notes
 
 
-def _told(found: Sequence[Sequence[float | None]], target: float) -> str:
+def _in_words(found: Sequence[Sequence[float | None]], target: float) -> str:
     """What was found for a target: pairs of a level and the quality reached, of each case."""
     levels = [level for level, _ in found if level is not None]
     ends = [percent(round(end, 2)) for end in (min(levels), max(levels))] if levels else []
-    told = f"levels from {ends[0]} to {ends[1]}" if len(set(ends)) > 1 else f"level {ends[0]}" if ends else "no level"
+    text = f"levels from {ends[0]} to {ends[1]}" if len(set(ends)) > 1 else f"level {ends[0]}" if ends else "no level"
     missing = len(found) - len(levels)
     if missing:
-        told += f"; out of reach for {count(missing, 'case')} of {len(found)}, which have no rows there"
+        text += f"; out of reach for {count(missing, 'case')} of {len(found)}, which have no rows there"
     differences = [abs(reached - target) for level, reached in found if level is not None and reached is not None]
     if differences and max(differences) > 0.01 * abs(target):
-        told += f"; the quality differs from the target by up to {max(differences):.2g}, because it changes in steps"
-    return told
+        text += f"; the quality differs from the target by up to {max(differences):.2g}, because it changes in steps"
+    return text

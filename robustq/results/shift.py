@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.grid import Grid
-from robustq.report.numbers import plain
+from robustq.report.numbers import plain_document
 from robustq.report.shift_table import ShiftLine, shift_grid, token_grid
 from robustq.results.analysis import Analysis
 from robustq.results.stress_run import Run
@@ -107,43 +107,43 @@ class Shift:
         names = list(dict.fromkeys(name for name, _ in self.architectures))
         if baseline is not None and baseline not in names:
             raise RequestError(f"{baseline!r} is no architecture of this run: choose from {', '.join(names)}")
-        lines = []
-        for (name, trained), models in self.architectures.items():
-            for place in self.places(trained):
-                home = self._home(trained, place)
-                networks = [self._values(metric, model, place) for model in models]
-                means = describe(np.array([_mean(network) for network in networks]))
-                within = describe(np.array(list(networks[0].values())))
-                several = len(models) > 1
-                drop, against = None, None
-                if home is not None and place != home:
-                    drop = self._drop(metric, models, home, place)
-                    others = self.architectures.get((baseline or "", trained), ())
-                    if others and name != baseline:
-                        against = self._difference(metric, models, others, home, place)
-                lines.append(
-                    ShiftLine(
-                        architecture=name,
-                        trained=trained,
-                        tested=place.text,
-                        in_domain=place == Place(trained),
-                        seeds=len(models),
-                        groups=len(self._average(networks)),
-                        mean=means.mean,
-                        sd=means.sd if several else within.sd,
-                        drop=drop,
-                        against=against,
-                        counts=self._counts(metric, models, place),
-                    )
-                )
-        return lines
+        return [
+            self._line(metric, name, trained, place, baseline)
+            for name, trained in self.architectures
+            for place in self.places(trained)
+        ]
+
+    def _line(self, metric: str, name: str, trained: str, place: Place, baseline: str | None) -> ShiftLine:
+        models, home = self.architectures[name, trained], self._home(trained, place)
+        networks = [self._values(metric, model, place) for model in models]
+        means = describe(np.array([_mean(network) for network in networks]))
+        within = describe(np.array(list(networks[0].values())))
+        drop, against = None, None
+        if home is not None and place != home:
+            drop = self._drop(metric, models, home, place)
+            others = self.architectures.get((baseline or "", trained), ())
+            if others and name != baseline:
+                against = self._difference(metric, models, others, home, place)
+        return ShiftLine(
+            architecture=name,
+            trained=trained,
+            tested=place.text,
+            in_domain=place == Place(trained),
+            seeds=len(models),
+            groups=len(_average(networks)),
+            mean=means.mean,
+            sd=means.sd if len(models) > 1 else within.sd,
+            drop=drop,
+            against=against,
+            counts=self._counts(metric, models, place),
+        )
 
     def grids(self, baseline: str | None = None) -> list[Grid]:
         """A table for each metric, and one of tokens beyond the radius and beyond the margin of their code."""
         notes = self.run.sample_notes()
         grids = []
         for metric in self.metrics:
-            (measure,) = parse_metrics(metric).values()
+            measure = parse_metric(metric)
             frame = self._frame
             unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
             grids.append(
@@ -164,9 +164,7 @@ class Shift:
     def summary(self, baseline: str | None = None) -> dict[str, Any]:
         """The lines of every metric as JSON values."""
         lines = {metric: [asdict(line) for line in self.lines(metric, baseline)] for metric in self.metrics}
-        document = plain({"run": str(self.run.directory.path), "baseline": baseline, "lines": lines})
-        assert isinstance(document, dict)
-        return document
+        return plain_document({"run": str(self.run.directory.path), "baseline": baseline, "lines": lines})
 
     @staticmethod
     def _home(trained: str, place: Place) -> Place | None:
@@ -200,49 +198,50 @@ class Shift:
         return dict(zip(rows["group"].astype(str), rows["value"].astype(float), strict=True))
 
     def _counts(self, metric: str, models: Sequence[str], place: Place) -> tuple[int, int]:
-        rows = [self._rows(metric, model, place) for model in models]
-        return int(sum(r["missed"].sum() for r in rows)), int(sum(r["unanswered"].sum() for r in rows))
+        rows = pd.concat([self._rows(metric, model, place) for model in models])
+        return int(rows["missed"].sum()), int(rows["unanswered"].sum())
 
-    def _average(self, networks: Sequence[GroupValues]) -> GroupValues:
-        """For each group that all networks have, the mean over the networks."""
-        groups = [group for group in networks[0] if all(group in network for network in networks)]
-        return {group: float(np.mean([network[group] for network in networks])) for group in groups}
-
-    def _of(self, metric: str, models: Sequence[str], place: Place) -> GroupValues:
-        return self._average([self._values(metric, model, place) for model in models])
+    def _over_seeds(self, metric: str, models: Sequence[str], place: Place) -> GroupValues:
+        return _average([self._values(metric, model, place) for model in models])
 
     def _drop(self, metric: str, models: Sequence[str], home: Place, place: Place) -> Interval:
-        (measure,) = parse_metrics(metric).values()
-        at_home, away = self._of(metric, models, home), self._of(metric, models, place)
+        """What an architecture loses from its home to a place."""
+        at_home, away = (self._over_seeds(metric, models, where) for where in (home, place))
         if place.domain == home.domain:  # a simulated shift: the same groups
-            groups = [group for group in at_home if group in away]
-            first, second = (np.array([side[group] for group in groups]) for side in (at_home, away))
-            drop = paired_difference(first, second)
-        else:
-            drop = domain_drop(np.array(list(at_home.values())), np.array(list(away.values())))
-        return drop if measure.higher_is_better else _negative(drop)
+            return _as_loss(metric, paired_difference(*_paired(at_home, away)))
+        return _as_loss(metric, domain_drop(np.array(list(at_home.values())), np.array(list(away.values()))))
 
     def _difference(
         self, metric: str, models: Sequence[str], others: Sequence[str], home: Place, place: Place
     ) -> Interval:
-        (measure,) = parse_metrics(metric).values()
-        sides = [tuple(self._of(metric, family, where) for where in (home, place)) for family in (models, others)]
-        (home_a, away_a), (home_b, away_b) = sides
+        """The drop of an architecture minus that of another one."""
+        own, of_others = (
+            (self._over_seeds(metric, family, home), self._over_seeds(metric, family, place))
+            for family in (models, others)
+        )
         if place.domain == home.domain:
-            groups = [group for group in home_a if all(group in side for side in (away_a, home_b, away_b))]
-            first, second = (
-                np.array([at_home[group] - away[group] for group in groups])
-                for at_home, away in ((home_a, away_a), (home_b, away_b))
-            )
-            difference = paired_difference(first, second)
-        else:
-            difference = drop_difference((home_a, away_a), (home_b, away_b))
-        return difference if measure.higher_is_better else _negative(difference)
+            own_home, own_away, others_home, others_away = _paired(*own, *of_others)
+            return _as_loss(metric, paired_difference(own_home - own_away, others_home - others_away))
+        return _as_loss(metric, drop_difference(own, of_others))
 
 
-def _negative(interval: Interval) -> Interval:
-    """The interval of the rise, where a smaller value is the better one."""
-    return Interval(interval.groups, -interval.estimate, -interval.high, -interval.low)
+def _average(networks: Sequence[GroupValues]) -> GroupValues:
+    """For each group that all networks have, the mean over the networks."""
+    groups = [group for group in networks[0] if all(group in network for network in networks)]
+    return {group: float(np.mean([network[group] for network in networks])) for group in groups}
+
+
+def _paired(*samples: GroupValues) -> list[np.ndarray]:
+    """The values of the groups that all samples have, in one order."""
+    groups = [group for group in samples[0] if all(group in sample for sample in samples)]
+    return [np.array([sample[group] for group in groups]) for sample in samples]
+
+
+def _as_loss(metric: str, fall: Interval) -> Interval:
+    """The interval of a loss, from that of a fall: where a smaller value is the better one, a loss is a rise."""
+    if parse_metric(metric).higher_is_better:
+        return fall
+    return Interval(fall.groups, -fall.estimate, -fall.high, -fall.low)
 
 
 def _mean(values: GroupValues) -> float:

@@ -18,14 +18,14 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
         details: whether the verdicts on single perturbations are given even if there are many, and all tables follow.
     """
     chapter = page_chapter([run], likely_baseline([run]))
-    said = " ".join(chapter.alerts)
+    alerts = " ".join(chapter.alerts)
     worst = [f"{note}." for note in worst_notes(run.attacks.competing)]
     notes = [*worst, *_missed_notes(run), *run.memory_notes(), *run.level_draws.notes, *run.sample_notes()]
     first = overview(
         chapter,
         run.asked["data"]["name"],
         run.level_draws.text,
-        [note for note in notes if note not in said],
+        [note for note in notes if note not in alerts],
         details=details,
     )
     if run.scale is not None:

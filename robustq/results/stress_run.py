@@ -8,13 +8,13 @@ import pandas as pd
 import pyarrow as pa
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.agreement_table import AGREEMENT_NOTE
 from robustq.report.figure_files import FigureFiles
 from robustq.report.in_notebook import in_notebook
 from robustq.report.invented_notes import invented_notes
 from robustq.report.masking_notes import masking_notes
-from robustq.report.numbers import percent, plain
+from robustq.report.numbers import percent, plain_document
 from robustq.report.quality_table import quality_grid
 from robustq.report.raised_notes import raised_notes
 from robustq.report.stress_curves import DomainCurves, StressCurves
@@ -61,15 +61,13 @@ class Run(Stored):
         """The figures that only a run without labels has; None for every other run."""
         if not self.without_labels:
             return None
-        names = self.domains.told_apart or [""]
-        titles = {name: f"domain {name}" if name else "no domain" if len(names) > 1 else "" for name in names}
         return AgreementFigures(
             rows=self._frame,
             data=self.asked["data"]["name"],
             models=self.models,
             metrics=self.metrics,
             perturbations=self.asked["perturbations"],
-            domains=titles,
+            domains=self.domains.titles,
             level_text=self.level_text,
         )
 
@@ -84,8 +82,8 @@ class Run(Stored):
         """
         if self.without_labels:
             raise RequestError(
-                f"{self.directory.path} is a run without labels, and {purpose} by the truth: a model that always "
-                "answers the same has perfect agreement"
+                f"{self.directory.path} is a run without labels, and {purpose} by the truth, because a model that "
+                "always answers the same has perfect agreement: stress cases that have masks"
             )
 
     def require_levels(self, purpose: str) -> None:
@@ -252,6 +250,18 @@ class Run(Stored):
         reasons = self._frame["reason"]
         return [f"Some rows were {reason}." for reason in reasons[reasons.str.startswith(SMALLER)].unique()]
 
+    def notes(self) -> list[str]:
+        """The notes under every table: on attacks, on figures that look too good, on memory, draws and the sample."""
+        return [
+            *self.attack_notes(),
+            *self.raised_notes(),
+            *self.invented_notes(),
+            *self.memory_notes(),
+            *self.level_draws.notes,
+            *self.severity_notes(),
+            *self.sample_notes(),
+        ]
+
     def curves(self, metric: str | None = None, *, intervals: bool = False) -> StressCurves:
         """What the table and the figure of a metric show.
 
@@ -260,9 +270,11 @@ class Run(Stored):
             intervals: whether each mean has its interval, which takes time and only the figure shows.
         """
         metric = metric or self.metrics[0]
-        (measure,) = parse_metrics(metric).values()
+        measure = parse_metric(metric)
         names: Sequence[str | None] = self.domains.told_apart or [None]
-        domains = [self._domain_curves(name, metric, intervals) for name in names]
+        domains = [
+            self._domain_curves(name, metric, intervals, higher_is_better=measure.higher_is_better) for name in names
+        ]
         units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
         attacks = self.asked.get("attacks", {})
         asked = self.asked["perturbations"]
@@ -283,29 +295,24 @@ class Run(Stored):
             domains=domains,
             notes=[
                 *(f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks),
-                *self.attack_notes(),
-                *self.raised_notes(),
-                *self.invented_notes(),
-                *self.memory_notes(),
-                *self.level_draws.notes,
-                *self.severity_notes(),
-                *self.sample_notes(),
+                *self.notes(),
             ],
             level_names={} if self.scale is None else self.scale.texts,
             heads=self.heads,
         )
 
-    def _domain_curves(self, domain: str | None, metric: str, intervals: bool) -> DomainCurves:
+    def _domain_curves(
+        self, domain: str | None, metric: str, intervals: bool, *, higher_is_better: bool
+    ) -> DomainCurves:
         frame = self._of(domain)
         means = group_means(frame[frame["metric"] == metric])
-        (measure,) = parse_metrics(metric).values()
-        better = measure.higher_is_better
         if intervals:
-            rows = curve_intervals(means, higher_is_better=better)
+            rows = curve_intervals(means, higher_is_better=higher_is_better)
         else:
             rows = summarise(pd.concat([means, over_perturbations(means, self.averaged)]))
             if self.attacks.competing:
-                worst = curve_intervals(self.attacks.worst_means(frame, metric), higher_is_better=better)
+                worst_means = self.attacks.worst_means(frame, metric)
+                worst = curve_intervals(worst_means, higher_is_better=higher_is_better)
                 rows = pd.concat([rows, worst], ignore_index=True)
         return DomainCurves(
             name=domain,
@@ -317,54 +324,49 @@ class Run(Stored):
 
     def summary(self) -> dict[str, Any]:
         """The figures of the table as JSON values."""
-        codes = {model: vars(used) for model, used in self.codes().items()}
+        codes = self.codes()
         document: dict[str, Any] = {
             "run": str(self.directory.path),
             "data": self.asked["data"]["name"],
             "cases": len(self.asked["data"]["cases"]),
             "draws": self.asked["draws"],
             **({"level_draws": self.level_draws.numbers} if self.asked["draws"] == AUTO else {}),
-            "models": {
-                model: {
-                    "quantise": str(self.spec(model).quantise),
-                    "training_seed": self.spec(model).seed if self.spec(model).training else None,
-                    "codes": codes[model],
-                    "remarks": list(self.remarks()[model]),
-                }
-                for model in self.models
-            },
+            "models": {model: self._model_entry(model, codes[model]) for model in self.models},
             **({} if self.scale is None else {"severities": self.scale.texts}),
-            "curves": curve_records(self.summary_frame(), of_levels=self.scale is None),
-            "domains": [
-                {
-                    "domain": domain,
-                    "about": self.domains.about(domain),
-                    "trained": self.domains.trained(domain),
-                    "cases": self.domains.cases(domain),
-                    "codes": {model: vars(used) for model, used in self.codes(domain).items()},
-                    "curves": curve_records(self.summary_frame(domain), of_levels=self.scale is None),
-                }
-                for domain in self.domains.told_apart
-            ],
+            "curves": self._curve_records(),
+            "domains": [self._domain_entry(domain) for domain in self.domains.told_apart],
             "failures": self.failures,
             "masked_gradients": [suspect._asdict() for suspect in self.masked_gradients()],
             "invented": [answers._asdict() for answers in self.invented],
             **({} if self.agreement is None else self.agreement.document()),
             **self.attacks.summary(self.metrics),
-            "notes": [
-                *self.heads,
-                *self.attack_notes(),
-                *self.raised_notes(),
-                *self.invented_notes(),
-                *self.memory_notes(),
-                *self.level_draws.notes,
-                *self.severity_notes(),
-                *self.sample_notes(),
-            ],
+            "notes": [*self.heads, *self.notes()],
         }
-        json_values = plain(document)
-        assert isinstance(json_values, dict)
-        return json_values
+        return plain_document(document)
+
+    def _model_entry(self, model: str, codes: CodesInUse) -> dict[str, Any]:
+        """What the summary says of a model."""
+        spec = self.spec(model)
+        return {
+            "quantise": str(spec.quantise),
+            "training_seed": spec.training_seed,
+            "codes": vars(codes),
+            "remarks": list(spec.status),
+        }
+
+    def _domain_entry(self, domain: str) -> dict[str, Any]:
+        """What the summary says of a domain."""
+        return {
+            "domain": domain,
+            "about": self.domains.about(domain),
+            "trained": self.domains.trained(domain),
+            "cases": self.domains.cases(domain),
+            "codes": {model: vars(codes) for model, codes in self.codes(domain).items()},
+            "curves": self._curve_records(domain),
+        }
+
+    def _curve_records(self, domain: str | None = None) -> list[dict[str, Any]]:
+        return curve_records(self.summary_frame(domain), of_levels=self.scale is None)
 
     def table(self, metric: str | None = None) -> "Sheet":
         """The models side by side, one section for each perturbation and domain: a rich table (`rich.print` shows it).

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.results.stress_run import Run
 from robustq.statistics import curve_intervals, group_means
 from robustq.statistics.over_perturbations import over_perturbations
@@ -25,7 +25,7 @@ def tidy_curves(run: Run) -> pd.DataFrame:
     for domain in names:
         rows = frame if domain is None else frame[frame["domain"] == domain]
         for metric in run.metrics:
-            (measure,) = parse_metrics(metric).values()
+            measure = parse_metric(metric)
             of_metric = rows[rows["metric"] == metric]
             for by_label in (False, True):
                 if of_metric.empty or (by_label and of_metric["label"].nunique() < 2):

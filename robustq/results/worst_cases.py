@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.results.stress_run import Run
 
 
@@ -37,7 +37,7 @@ def worst_cases(run: Run, frame: pd.DataFrame, most: int) -> list[WorstCase]:
     highest = float(rows["level"].max()) if len(rows) else 0.0
     if not highest > 0:
         return []
-    (measure,) = parse_metrics(metric).values()
+    measure = parse_metric(metric)
     keys = ["case", "perturbation"]
     means = rows[rows["level"] == highest].groupby(keys)["value"].mean().dropna().reset_index()
     means = means.sort_values("value", ascending=measure.higher_is_better, kind="stable").drop_duplicates("case")

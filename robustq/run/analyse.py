@@ -13,6 +13,7 @@ from robustq.draws.seeds import draw_generator, seeded_globals
 from robustq.errors import RequestError
 from robustq.model.device import choose_device
 from robustq.model.spec import NO_SITE
+from robustq.report.numbers import percent
 from robustq.request.checks import parse_checks
 from robustq.request.draws import check_fixed_draws
 from robustq.request.levels import check_levels
@@ -151,8 +152,10 @@ def _checked_levels(
     if not drawn:
         return above
     if not perturbations or not above:
+        asked = f"{', '.join(perturbations) or 'no perturbation'} at {', '.join(map(percent, levels)) or 'no level'}"
         raise RequestError(
-            f"the {_checks(drawn)} at least one perturbation and at least one level above 0: give --noise and --levels"
+            f"{asked} was asked, but the {_checks(drawn)} at least one perturbation and one level above 0: "
+            "give --noise and --levels"
         )
     if draws < 2:
         raise RequestError(f"draws={draws} was asked, but the {_checks(drawn)} 2 draws or more")

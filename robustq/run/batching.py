@@ -91,24 +91,24 @@ def fastest(
     if most < PASSES * len(formats) * (1 if cut_short else 1 + 2):
         return None
     times: dict[Batching, float] = {}
-    size, found = 1, None
+    size, quickest = 1, None
     while True:
         ways = [Batching(size, memory_format) for memory_format in formats]
         if PASSES * sum(way.batch_size for way in [*times, *ways]) > most:
-            return found if cut_short else None
+            return quickest if cut_short else None
         times.update((way, seconds(way)) for way in ways)
-        before, found = found, _quickest(times)
-        if math.isinf(times[found]):
+        before, quickest = quickest, _quickest(times)
+        if math.isinf(times[quickest]):
             return None
-        if size == largest or (before is not None and found.batch_size < size):
-            return found
-        formats = formats if before is None else [found.memory_format]
+        if size == largest or (before is not None and quickest.batch_size < size):
+            return quickest
+        formats = formats if before is None else [quickest.memory_format]
         size = min(largest, 2 * size)
 
 
 def _quickest(times: Mapping[Batching, float]) -> Batching:
     """The first way that no later one beats by more than the margin."""
-    found, *others = times
+    quickest, *others = times
     for way in others:
-        found = way if times[way] < (1 - MARGIN) * times[found] else found
-    return found
+        quickest = way if times[way] < (1 - MARGIN) * times[quickest] else quickest
+    return quickest

@@ -11,6 +11,7 @@ from torch import Tensor
 from robustq.data.slices import slice_axis
 from robustq.dataset import Case
 from robustq.model.predict import predict
+from robustq.model.segmenter import Segmenter
 from robustq.report.numbers import number
 from robustq.report.page.gallery import AGREES, CONFUSED, INVENTED, MISSED
 from robustq.results.gallery import STACKS, Kept, keep_picture
@@ -48,17 +49,7 @@ def keep_gallery(run: Run, draw_maker: DrawMaker, answerer: Answerer) -> None:
         perturbed, marks, scores, stacks = [], [], [], []
         for name, model in subjects.models.items():
             cases = [clean, *(draw_maker.first(name, clean, perturbation, above) for above in levels[1:])]
-            answers = [
-                masks
-                for answer in predict(
-                    model,
-                    torch.stack([case.image for case in cases]),
-                    batch_size=answerer.batch_size,
-                    axis=clean.slice_axis,
-                    precision=answerer.precision,
-                )
-                for masks in answer.masks.cpu()
-            ]
+            answers = _answered(model, cases, answerer)
             perturbed.append(slices.grey(cases[-1]))
             ends = (answers[0], clean), (answers[-1], cases[-1])
             marks.append([slices.marks(answer, case) for answer, case in ends])
@@ -68,13 +59,13 @@ def keep_gallery(run: Run, draw_maker: DrawMaker, answerer: Answerer) -> None:
             run.directory.path,
             place,
             Kept(
-                case_id,
-                perturbation,
-                level,
-                list(subjects.models),
-                [(of_model[0], of_model[-1]) for of_model in scores],
-                levels,
-                scores,
+                case=case_id,
+                perturbation=perturbation,
+                level=level,
+                models=list(subjects.models),
+                scores=[(of_model[0], of_model[-1]) for of_model in scores],
+                levels=levels,
+                level_scores=scores,
             ),
             clean=slices.grey(clean),
             truth=slices.truth,
@@ -82,6 +73,18 @@ def keep_gallery(run: Run, draw_maker: DrawMaker, answerer: Answerer) -> None:
             marks=np.array(marks, np.uint8),
             stacks=dict(zip(STACKS, map(np.stack, zip(*stacks, strict=True)), strict=True)),
         )
+
+
+def _answered(model: Segmenter, cases: Sequence[Case], answerer: Answerer) -> list[Bool[Tensor, "l *s"]]:
+    """The masks with which a model answers cases of one shape."""
+    batches = predict(
+        model,
+        torch.stack([case.image for case in cases]),
+        batch_size=answerer.batch_size,
+        axis=cases[0].slice_axis,
+        precision=answerer.precision,
+    )
+    return [masks for answers in batches for masks in answers.masks.cpu()]
 
 
 def _scores(

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,46 +81,77 @@ def open_models(
     Raises:
         RequestError: no model is given, or the models cannot be compared.
     """
+    named = _by_name(models, dataset)
+    copies: dict[int, Any] = {}  # models that share a module go on to share it
+    opened = {name: _opened(name, model, copies, dataset, preparation) for name, model in named.items()}
+    windows_of(next(iter(opened.values())).spec.preparation)  # refuses a missing library before any case is read
+    plain = {name for name, model in named.items() if _is_plain(model)}
+    _check_prepared_alike(opened, plain)
+    return opened
+
+
+def _by_name(models: Models | None, dataset: AbstractDataset) -> Mapping[str, nn.Module | str | os.PathLike[str]]:
+    """The models by name, not opened yet.
+
+    Raises:
+        RequestError: no model is given, or two of them would have the same name.
+    """
     if models is None:
         if dataset.name != "phantom":
             raise RequestError(
                 f"no model was named, and the bundled pair was trained for the phantom, not for {dataset.name}: "
                 "name one or more bundles"
             )
-        models = demonstration_pair()
+        return demonstration_pair()
     if isinstance(models, nn.Module):
-        models = {"model": models}
-    if not isinstance(models, Mapping):
-        models = _by_class_or_file(models)
-    if not models:
+        return {"model": models}
+    named = models if isinstance(models, Mapping) else _by_class_or_file(models)
+    if not named:
         raise RequestError("no model was given: name one or more bundles")
-    opened = {}
-    copies: dict[int, Any] = {}
-    for name, model in models.items():
-        if isinstance(model, Segmenter):
-            segmenter = separate_copy(model, copies, share=True)
-        elif isinstance(model, nn.Module):
-            segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
-        else:
-            segmenter = load(model)
-        segmenter.spec = adopt_labels(as_known(segmenter.spec, segmenter.state_dict()), dataset)
-        opened[name] = segmenter
-    plain = {
-        name for name, model in models.items() if isinstance(model, nn.Module) and not isinstance(model, Segmenter)
-    }
-    first, *others = opened.items()
-    windows_of(first[1].spec.preparation)  # refuses a missing library before any case is read
+    return named
+
+
+def _opened(
+    name: str,
+    model: nn.Module | str | os.PathLike[str],
+    copies: dict[int, Any],
+    dataset: AbstractDataset,
+    preparation: Preparation | None,
+) -> Segmenter:
+    """A segmenter of its own for a segmenter, a plain network or a bundle, with the labels of the dataset."""
+    if isinstance(model, Segmenter):
+        segmenter = separate_copy(model, copies, share=True)
+    elif isinstance(model, nn.Module):
+        segmenter = model_of(separate_copy(model, copies), name, dataset, preparation)
+    else:
+        segmenter = load(model)
+    segmenter.spec = adopt_labels(as_known(segmenter.spec, segmenter.state_dict()), dataset)
+    return segmenter
+
+
+def _is_plain(model: object) -> bool:
+    return isinstance(model, nn.Module) and not isinstance(model, Segmenter)
+
+
+def _check_prepared_alike(models: Mapping[str, Segmenter], plain: Container[str]) -> None:
+    """Refuse models that are not shown the same prepared cases.
+
+    Args:
+        models: the models by name.
+        plain: the names of those that were given as plain networks.
+    """
+    (first_name, first), *others = models.items()
     for name, model in others:
-        differences = first[1].spec.preparation.differences(model.spec.preparation)
-        if differences:
-            way_out = "stress each in a separate run"
-            if len({first[0], name} & plain) == 1:
-                way_out = (
-                    "give preparation=model.spec.preparation for the plain network, or wrap the other one with "
-                    "preparation=robustq.Preparation(..., normalise='none')"
-                )
-            raise RequestError(
-                f"{first[0]} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
-                f"cannot be compared: {way_out}"
+        differences = first.spec.preparation.differences(model.spec.preparation)
+        if not differences:
+            continue
+        way_out = "stress each in a separate run"
+        if (first_name in plain) != (name in plain):
+            way_out = (
+                "give preparation=model.spec.preparation for the plain network, or wrap the other one with "
+                "preparation=robustq.Preparation(..., normalise='none')"
             )
-    return opened
+        raise RequestError(
+            f"{first_name} and {name} prepare their cases differently ({'; '.join(differences)}), so their figures "
+            f"cannot be compared: {way_out}"
+        )

@@ -14,7 +14,7 @@ from robustq.model.segmenter import Segmenter
 from robustq.model.windows import windows_of
 from robustq.model.wrap import wrap
 from robustq.network.first_convolution import first_convolution
-from robustq.network.output_masks import count_labels, default_answer, full_resolution
+from robustq.network.output_masks import count_labels, default_answer, full_resolution, numbered_labels
 from robustq.network.plain_module import require_values
 from robustq.network.run_network import run_plain
 
@@ -49,8 +49,8 @@ def model_of(network: nn.Module, name: str, dataset: AbstractDataset, preparatio
     _refuse_grey(network, example)
     if preparation is None:
         classes = full_resolution(run_plain(network, example), example.shape[2:]).shape[1]
-        numbers = range(1, count_labels(classes, default_answer(classes)) + 1)
-        prepared_alike = replace(prepared_alike, labels=tuple((number, str(number)) for number in numbers))
+        labels = numbered_labels(count_labels(classes, default_answer(classes)))
+        prepared_alike = replace(prepared_alike, labels=labels)
     return wrap(network, "none", example=example, preparation=prepared_alike, copy=False)
 
 

@@ -63,14 +63,14 @@ def compute(
     on_progress(Progress(done, total, resumed))
     needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
     passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
-    begun, made = monotonic(), Passes()
+    begun, passed = monotonic(), Passes()
     for number, computed in executor.results(work, waiting):
         with stopwatch.stage("write"):
             directory.write(number, computed.rows)
         done += len(waiting[number])
         of_batch = Passes(*map(sum, zip(*(counting.of(piece) for piece in waiting[number]), strict=True)))
         spent.add_batch(computed, of_batch.plain)
-        made = Passes(*map(sum, zip(made, of_batch, strict=True)))
+        passed = Passes(*map(sum, zip(passed, of_batch, strict=True)))
         seconds = monotonic() - begun
-        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / made.cost, counting.what)
+        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / passed.cost, counting.what)
         on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))

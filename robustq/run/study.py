@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError, StorageError
 from robustq.metric import parse_metrics
 from robustq.one_writer import one_writer
@@ -13,7 +15,6 @@ from robustq.request.study import StudyRequest, read_study, short_name
 from robustq.results.study import Study
 from robustq.results.study_file import Step, StudyFile
 from robustq.run.analyse import analyse
-from robustq.run.progress import Progress
 from robustq.run.shift import shift
 from robustq.run.stress import stress
 from robustq.run.study_data import StudyData
@@ -112,29 +113,34 @@ def _ended(step: Step, work: Work, part: Part) -> Step:
         return replace(step, reason=f"{type(error).__name__}: {error}")
 
 
+@dataclass(frozen=True)
 class _Steps:
-    """The steps of a study, in their order."""
+    """The steps of a study, in their order.
 
-    def __init__(
-        self,
-        asked: StudyRequest,
-        data: StudyData,
-        trainings: Sequence[StudyTraining],
-        folder: Path,
-        shared: Mapping[str, Any],
-        on_note: Callable[[str], object],
-    ) -> None:
-        self._asked, self._data, self._trainings = asked, data, trainings
-        self._folder, self._shared, self._on_note = folder, shared, on_note
+    Attributes:
+        asked: the study file.
+        data: the datasets that it names.
+        trainings: every model with every seed on every training set.
+        folder: folder of the study.
+        shared: settings of all runs.
+        on_note: called with each sentence on a step.
+    """
+
+    asked: StudyRequest
+    data: StudyData
+    trainings: Sequence[StudyTraining]
+    folder: Path
+    shared: Mapping[str, Any]
+    on_note: Callable[[str], object]
 
     def planned(self) -> list[tuple[Step, Work]]:
         """Each step as it fails, and the work that does it: trainings first, then runs, then the domains."""
-        asked = self._asked
-        steps = [self._train(training) for training in self._trainings]
+        asked = self.asked
+        steps = [self._train(training) for training in self.trainings]
         for train_set in asked.train:
             for test_set in asked.test:
                 for seed in asked.seeds:
-                    chosen = [one for one in self._trainings if (one.train, one.seed) == (train_set, seed)]
+                    chosen = [one for one in self.trainings if (one.train, one.seed) == (train_set, seed)]
                     steps.append(self._stress(chosen, test_set, seed))
                     if asked.analyse is not None:
                         steps.append(self._analyse(chosen, test_set, seed, asked.analyse))
@@ -145,70 +151,68 @@ class _Steps:
         step = Step("train", name, train=training.train, models={training.model.name: training.model.name})
 
         def work(part: Part) -> Step:
-            done = replace(step, directory=self._relative(training.bundle.parent))
+            done = replace(step, directory=training.bundle.parent.relative_to(self.folder).as_posix())
             if training.is_kept:
-                self._on_note(f"{name} was finished before, in {training.bundle.parent}.")
+                self.on_note(f"{name} was finished before, in {training.bundle.parent}.")
                 return done
             training.note()
 
             def on_epoch(epoch: Epoch) -> None:
                 part(epoch.epoch, training.recipe.epochs)
 
-            dataset = self._data[training.train]
-            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self._on_note)
+            dataset = self.data[training.train]
+            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self.on_note)
             return done
 
         return step, work
 
     def _stress(self, chosen: Sequence[StudyTraining], test: str, seed: int) -> tuple[Step, Work]:
         step = Step("stress", f"stress of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
-
-        def work(part: Part) -> Step:
-            models = self._trained(chosen)
-            begun = self._begun(step, models, [test], seed, self._asked.stress)
-            out = self._folder / begun.directory
-            run = stress(
-                _bundles(models),
-                self._data[test],
-                out=out,
-                on_progress=_pieces(part),
-                **self._shared,
-                **self._asked.stress,
-            )
-            run.draw()
-            return begun
-
-        return step, work
+        return step, partial(self._run, step, chosen, [test], seed, self.asked.stress, _stressed)
 
     def _analyse(
         self, chosen: Sequence[StudyTraining], test: str, seed: int, settings: Mapping[str, Any]
     ) -> tuple[Step, Work]:
         step = Step("analyse", f"analysis of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
-
-        def work(part: Part) -> Step:
-            models = self._trained(chosen)
-            begun = self._begun(step, models, [test], seed, settings)
-            out = self._folder / begun.directory
-            dataset = self._data[test]
-            analyse(_bundles(models), dataset, out=out, on_progress=_pieces(part), **self._shared, **settings)
-            return begun
-
-        return step, work
+        return step, partial(self._run, step, chosen, [test], seed, settings, _analysed)
 
     def _shift(self, settings: Mapping[str, Any]) -> tuple[Step, Work]:
-        asked = self._asked
-        sets = list(asked.domains)
-        step = Step("shift", "every model in every domain", train=", ".join(asked.train), test=", ".join(sets))
+        sets = list(self.asked.domains)
+        step = Step("shift", "every model in every domain", train=", ".join(self.asked.train), test=", ".join(sets))
+        return step, partial(self._run, step, self.trainings, sets, None, settings, shift)
 
-        def work(part: Part) -> Step:
-            models = self._trained(self._trainings)
-            begun = self._begun(step, models, sets, None, settings)
-            out = self._folder / begun.directory
-            datasets = [self._data[text] for text in sets]
-            shift(_bundles(models), datasets, out=out, on_progress=_pieces(part), **self._shared, **settings)
-            return begun
+    def _run(
+        self,
+        step: Step,
+        chosen: Sequence[StudyTraining],
+        tests: Sequence[str],
+        seed: int | None,
+        settings: Mapping[str, Any],
+        command: Callable[..., object],
+        part: Part,
+    ) -> Step:
+        """Show the test data to the networks that are trained, with the rows in a directory of the study.
 
-        return step, work
+        Args:
+            step: the step, without its directory.
+            chosen: the trainings of its networks.
+            tests: texts of the test data.
+            seed: the training seed, which is part of the directory's name; None where there are several.
+            settings: settings of the command.
+            command: takes models, a list of datasets, and settings.
+            part: called with how far the step is.
+        """
+        models = self._trained(chosen)
+        begun = self._begun(step, models, tests, seed, settings)
+        command(
+            {name: training.bundle for name, training in models.items()},
+            [self.data[text] for text in tests],
+            out=self.folder / begun.directory,
+            on_progress=lambda progress: part(progress.done, progress.total),
+            **self.shared,
+            **settings,
+        )
+        return begun
 
     def _trained(self, chosen: Sequence[StudyTraining]) -> dict[str, StudyTraining]:
         """The trainings that are finished, by the names of their networks in a run.
@@ -244,7 +248,7 @@ class _Steps:
         """The step with its directory, whose name changes when models, data or settings do."""
         known = {
             "models": {name: training.digest for name, training in models.items()},
-            "data": [self._data.digest(text) for text in tests],
+            "data": [self.data.digest(text) for text in tests],
             "settings": dict(settings),
         }
         places = [] if seed is None else [*dict.fromkeys((step.train, step.test)), f"seed{seed}"]
@@ -252,16 +256,13 @@ class _Steps:
         names = {name: training.model.name for name, training in models.items()}
         return replace(step, directory=f"runs/{words}", models=names)
 
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+
+def _stressed(models: Mapping[str, Path], data: Sequence[AbstractDataset], **settings: Any) -> None:
+    stress(models, data[0], **settings).draw()
 
 
-def _bundles(models: Mapping[str, StudyTraining]) -> dict[str, Path]:
-    return {name: training.bundle for name, training in models.items()}
-
-
-def _pieces(part: Part) -> Callable[[Progress], object]:
-    return lambda progress: part(progress.done, progress.total)
+def _analysed(models: Mapping[str, Path], data: Sequence[AbstractDataset], **settings: Any) -> None:
+    analyse(models, data[0], **settings)
 
 
 def _places(chosen: Sequence[StudyTraining], test: str) -> str:

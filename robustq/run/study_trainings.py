@@ -14,7 +14,7 @@ from robustq.errors import RequestError
 from robustq.model.segmenter import Segmenter
 from robustq.model.spec import adopt_labels
 from robustq.model.wrap import wrap
-from robustq.network.output_masks import count_labels, default_answer
+from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 from robustq.request.study_model import StudyModel
 from robustq.run.study_data import StudyData
 from robustq.training.code_version import TRAINING_CODE
@@ -66,8 +66,8 @@ class StudyTraining:
         arguments, prepared = dict(self.model.wrap), dict(self.model.prepared)
         dims, channels = arguments.setdefault("dims", 2), arguments.setdefault("in_channels", 1)
         classes = arguments.setdefault("classes", 2)
-        numbers = range(1, count_labels(classes, arguments.get("answer") or default_answer(classes)) + 1)
-        prepared.setdefault("labels", tuple((number, str(number)) for number in numbers))
+        answer = arguments.get("answer") or default_answer(classes)
+        prepared.setdefault("labels", numbered_labels(count_labels(classes, answer)))
         preparation = Preparation(dims=dims, channels=channels, **prepared)
         settings = self.model.settings
         return wrap(self.model.network, preparation=preparation, seed=self.seed, **arguments, **settings)

@@ -71,14 +71,14 @@ class Trial:
             planned: number of cases that each model will be shown.
             largest: largest number of images in a pass.
         """
-        found = {}
+        ways = {}
         with kept_generators():
             for name, model in self.models.items():
                 most = int(SHARE * planned * self.images(model))
                 way = self._fastest(model, largest, most)
                 if way is not None:
-                    found[name] = way
-        return found
+                    ways[name] = way
+        return ways
 
     def images(self, model: Segmenter) -> int:
         """Number of images, slices or windows that the model is shown of the case."""
@@ -116,15 +116,15 @@ class Trial:
     @torch.no_grad()
     def _timed(self, model: Segmenter, images: Images, passes: int) -> tuple[float, Tensor]:
         """Seconds for an image, and what the last pass gives for the first image."""
-        best, shown = math.inf, images
+        best, output = math.inf, images
         for _ in range(passes):
             _finish(model.device)
             begun = perf_counter()
             with autocast(model.device, self.precision):
-                shown = self.show(model, images)
+                output = self.show(model, images)
             _finish(model.device)
             best = min(best, perf_counter() - begun)
-        return best / len(images), shown[0].float()
+        return best / len(images), output[0].float()
 
     def _fastest(self, model: Segmenter, largest: int, most: int) -> Batching | None:
         """The fastest way for one model, whose weights are left as they are stored."""
@@ -139,8 +139,8 @@ class Trial:
             answers.append(answer)
             return time
 
-        found = fastest(seconds, largest, most, cut_short=model.device.type == "cpu")
-        return found if all(self._alike(answers[0], answer) for answer in answers) else None
+        way = fastest(seconds, largest, most, cut_short=model.device.type == "cpu")
+        return way if all(self._alike(answers[0], answer) for answer in answers) else None
 
     def _alike(self, one: Tensor, other: Tensor) -> bool:
         """Whether two answers differ by no more than rounding at most voxels; a code may change at a few."""
@@ -181,11 +181,11 @@ def choose_batchings(
     if ENTRY not in document:
         cost = sum(counting.of(piece).cost for batch in batches for piece in batch)
         with recording.subjects.cases.stopwatch.stage("trial"):
-            found = trial.fastest(cost / counting.networks, batch_size.largest)
-        document = {ENTRY: {name: asdict(way) for name, way in found.items()}}
+            ways = trial.fastest(cost / counting.networks, batch_size.largest)
+        document = {ENTRY: {name: asdict(way) for name, way in ways.items()}}
         recording.directory.add(document)
-        if found:
-            on_note(in_words(found))
+        if ways:
+            on_note(in_words(ways))
     chosen = {name: Batching(**way) for name, way in document[ENTRY].items()}
     for name, way in chosen.items():
         trial.models[name].lay_out(way.memory_format)

@@ -1,5 +1,7 @@
 """Compares models with a baseline, paired by group (docs/definitions.md, Comparing two models)."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,7 @@ from robustq.statistics.group_means import describe
 from robustq.statistics.paired_means import paired_means
 from robustq.statistics.paired_tests import (
     INFINITE,
+    Interval,
     SignedRank,
     holm,
     paired_difference,
@@ -71,34 +74,43 @@ def compare(
 def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confidence: float) -> pd.DataFrame:
     """One row for each test of one metric; p-values are corrected over their families."""
     keys = ["unit", "perturbation", "level", *(["label"] if by_label else [])]
-    rows = []
     # If one distance is infinite, the whole table of this metric prints medians, and none of its rows has a test.
     infinite = bool(np.isinf(means[["value", "baseline_value"]].to_numpy(float)).any())
+    rows = []
     for key, pairs in means.groupby(keys, sort=False):
         sides = [pairs[column].to_numpy(float) for column in ("value", "baseline_value")]
         difference = paired_difference(*sides, resamples=resamples, seed=seed, confidence=confidence)
         test = SignedRank(np.nan, INFINITE) if infinite else signed_rank(*sides)
-        described = [describe(values) for values in sides]
+        differing = 0 if infinite else int(np.count_nonzero(np.nan_to_num(sides[0] - sides[1])))
         rows.append(
-            {
-                **dict(zip(keys, key, strict=True)),
-                "groups": difference.groups,
-                **{column: getattr(described[0], column) for column in _SIDE},
-                "missed": pairs["missed"].sum(),
-                "unanswered": pairs["unanswered"].sum(),
-                **{f"baseline_{column}": getattr(described[1], column) for column in _SIDE},
-                "baseline_missed": pairs["baseline_missed"].sum(),
-                "baseline_unanswered": pairs["baseline_unanswered"].sum(),
-                "difference": difference.estimate,
-                "low": difference.low,
-                "high": difference.high,
-                "p": test.p,
-                "p_holm": np.nan,
-                "differing": int(np.count_nonzero(np.nan_to_num(sides[0] - sides[1]))) if not infinite else 0,
-                "note": _join(test.reason, _dropped(len(pairs), difference.groups)),
-            }
+            {**dict(zip(keys, key, strict=True)), **_described(pairs, difference, test), "differing": differing}
         )
-    tests = pd.DataFrame(rows)
+    tests = _corrected(pd.DataFrame(rows), by_label)
+    return tests.drop(columns="differing")
+
+
+def _described(pairs: pd.DataFrame, difference: Interval, test: SignedRank) -> dict[str, Any]:
+    """What a row says of both sides, of their difference and of its test; `p_holm` is filled in later."""
+    own, of_baseline = (describe(pairs[column].to_numpy(float)) for column in ("value", "baseline_value"))
+    return {
+        "groups": difference.groups,
+        **{column: getattr(own, column) for column in _SIDE},
+        "missed": pairs["missed"].sum(),
+        "unanswered": pairs["unanswered"].sum(),
+        **{f"baseline_{column}": getattr(of_baseline, column) for column in _SIDE},
+        "baseline_missed": pairs["baseline_missed"].sum(),
+        "baseline_unanswered": pairs["baseline_unanswered"].sum(),
+        "difference": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+        "p": test.p,
+        "p_holm": np.nan,
+        "note": _join(test.reason, _dropped(len(pairs), difference.groups)),
+    }
+
+
+def _corrected(tests: pd.DataFrame, by_label: bool) -> pd.DataFrame:
+    """The tests with Holm's p, and a note where it cannot be small. Level 0 is a family for each perturbation."""
     clean = tests["level"] == 0
     families = [tests.index[~clean], *(same.index for _, same in tests[clean].groupby("perturbation"))]
     for family in families:
@@ -114,7 +126,7 @@ def _tests(means: pd.DataFrame, by_label: bool, resamples: int, seed: int, confi
                     f"differ, p (Holm) cannot fall below {limit:.3g}, however large the difference is."
                 )
                 tests.loc[row, "note"] = _join(str(tests.loc[row, "note"]), limited)
-    return tests.drop(columns="differing")
+    return tests
 
 
 def _dropped(groups: int, paired: int) -> str:

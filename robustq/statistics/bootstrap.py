@@ -60,16 +60,11 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def bootstrap_intervals(
-    samples: Float[np.ndarray, "n k"], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+def bootstrap_intervals(samples: Float[np.ndarray, "n k"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """The intervals of k column means, as `bootstrap_interval` gives them one by one, but all from one resampling.
 
     Args:
         samples: one row for each group; all values are finite.
-        resamples: number of resamples, R.
-        seed: seed of the resampling.
-        confidence: nominal coverage.
 
     Returns:
         Low and high end for each column; NaN for fewer than two samples.
@@ -77,16 +72,16 @@ def bootstrap_intervals(
     n, columns = samples.shape
     if n < 2 or columns == 0:
         return np.full(columns, np.nan), np.full(columns, np.nan)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     step = max(1, _CHUNK // n)
-    estimates = np.empty((resamples, columns))
-    for start in range(0, resamples, step):
-        chosen = generator.integers(n, size=(min(step, resamples - start), n))
+    estimates = np.empty((RESAMPLES, columns))
+    for start in range(0, RESAMPLES, step):
+        chosen = generator.integers(n, size=(min(step, RESAMPLES - start), n))
         # How often each resample holds each group; a matrix product is much faster than to gather the values.
         times = np.zeros(chosen.shape)
         np.add.at(times, (np.arange(len(chosen))[:, None], chosen), 1)
         estimates[start : start + len(chosen)] = times @ samples / n
-    low, high = np.quantile(estimates, bootstrap_ends(n, confidence), axis=0)
+    low, high = np.quantile(estimates, bootstrap_ends(n, CONFIDENCE), axis=0)
     return low, high
 
 

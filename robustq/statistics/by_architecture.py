@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.statistics.group_means import _CURVE, describe, group_means, summarise
+from robustq.statistics.group_means import CURVE, describe, group_means, summarise
 from robustq.statistics.same_cases import check_alike, without_transfers
 
 FEWEST_SEEDS = 3
@@ -46,7 +46,7 @@ def summarise_by_architecture(
         _check_seeds(str(name), rows_of_architecture)
     networks = summarise(group_means(frame, by_label=by_label))
     networks = networks.assign(architecture=networks["model"].map(dict(architecture_of)))
-    curve = ["architecture", *_CURVE[2:], *(["label"] if by_label else [])]
+    curve = ["architecture", *CURVE[2:], *(["label"] if by_label else [])]
     rows = []
     for key, sample in networks.groupby(curve, dropna=False):
         described = describe(sample["mean"].to_numpy(float))

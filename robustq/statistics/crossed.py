@@ -39,7 +39,7 @@ class Crossed:
     one_sign: bool
 
 
-def crossed_mean(differences: Float[np.ndarray, "s p"], *, confidence: float = CONFIDENCE) -> Crossed:
+def crossed_mean(differences: Float[np.ndarray, "s p"]) -> Crossed:
     """The grand mean of differences of which each belongs to one seed and one patient.
 
     Seeds and patients are two samples that cross: every seed is measured on every patient. Its variance is estimated
@@ -48,14 +48,15 @@ def crossed_mean(differences: Float[np.ndarray, "s p"], *, confidence: float = C
 
     Args:
         differences: one row for each seed, one column for each patient; all finite.
-        confidence: nominal coverage of the interval.
 
     Raises:
         RequestError: the table is empty or holds a value that is not finite.
     """
     seeds, groups = differences.shape
     if not differences.size or not np.isfinite(differences).all():
-        raise RequestError("differences by seed and patient must be finite, and there must be some")
+        raise RequestError(
+            "differences by seed and patient must be finite, and there must be some: leave out what has no value"
+        )
     estimate = float(differences.mean())
     by_seed, by_group = differences.mean(1), differences.mean(0)
     one_sign = bool((by_seed > 0).all() or (by_seed < 0).all())
@@ -74,6 +75,6 @@ def crossed_mean(differences: Float[np.ndarray, "s p"], *, confidence: float = C
     error = math.sqrt(combined / (seeds * groups))
     if error == 0:
         return Crossed(seeds, groups, estimate, estimate, estimate, math.nan, math.nan, one_sign)
-    reach = error * float(stats.t.ppf((1 + confidence) / 2, freedom))
+    reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
     p = 2 * float(stats.t.sf(abs(estimate) / error, freedom))
     return Crossed(seeds, groups, estimate, estimate - reach, estimate + reach, p, freedom, one_sign)

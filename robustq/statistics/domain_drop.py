@@ -12,9 +12,7 @@ from robustq.statistics.paired_tests import Interval
 Values = Float[np.ndarray, " _"]
 
 
-def domain_drop(
-    first: Values, second: Values, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> Interval:
+def domain_drop(first: Values, second: Values, *, resamples: int = RESAMPLES) -> Interval:
     """Mean of `first` minus mean of `second`, whose groups (patients) are not the same.
 
     The groups of both domains are resampled apart; the ends of the interval are expanded as those of
@@ -24,8 +22,6 @@ def domain_drop(
         first: one value for each group of the first domain; NaN values are left out.
         second: likewise, of the second domain.
         resamples: number of bootstrap resamples.
-        seed: seed of the resampling.
-        confidence: nominal coverage of the interval.
 
     Returns:
         The difference and its interval, with the groups of both domains counted; no estimate if a value is infinite or
@@ -38,10 +34,9 @@ def domain_drop(
     estimate = float(first.mean() - second.mean())
     if min(len(first), len(second)) < 2:
         return Interval(groups, estimate, math.nan, math.nan)
-    estimates = (
-        resampled_means(first[:, None], resamples, seed) - resampled_means(second[:, None], resamples, seed + 1)
-    )[:, 0]
-    low, high = np.quantile(estimates, bootstrap_ends(min(len(first), len(second)), confidence))
+    # With one seed for both, groups at the same places would be drawn together.
+    estimates = (resampled_means(first[:, None], resamples, 0) - resampled_means(second[:, None], resamples, 1))[:, 0]
+    low, high = np.quantile(estimates, bootstrap_ends(min(len(first), len(second)), CONFIDENCE))
     return Interval(groups, estimate, float(low), float(high))
 
 

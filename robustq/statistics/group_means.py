@@ -13,7 +13,8 @@ UNANSWERED = ("no-answer", "failed")
 
 _COUNTS = ("missed", "unanswered")
 
-_CURVE = ("model", "training_seed", "perturbation", "level", "metric", "unit")
+CURVE = ("model", "training_seed", "perturbation", "level", "metric", "unit")
+"""The columns that identify a point of a curve."""
 
 
 class Description(NamedTuple):
@@ -44,12 +45,12 @@ def group_means(frame: pd.DataFrame, *, by_label: bool = False) -> pd.DataFrame:
         are sorted; `value`, NaN if no row has a value and infinite if one is infinite; `missed`, the number of rows in
         which the label was missed; `unanswered`, the number of rows without an answer, which are part of no mean.
     """
-    curve = [*_CURVE, "label"] if by_label else list(_CURVE)
+    curve = [*CURVE, "label"] if by_label else list(CURVE)
     # Sums of floats depend on their order, and a resumed run stores its rows in another order.
     rows = scores(frame).sort_values("draw", kind="stable")
     rows = rows.assign(missed=rows["status"] == "missed", unanswered=rows["status"].isin(UNANSWERED))
-    per_label = _reduce(rows, [*_CURVE, "label", *GROUP, "case"])
-    per_case = per_label if by_label else _reduce(per_label, [*_CURVE, *GROUP, "case"])
+    per_label = _reduce(rows, [*CURVE, "label", *GROUP, "case"])
+    per_case = per_label if by_label else _reduce(per_label, [*CURVE, *GROUP, "case"])
     return _reduce(per_case, [*curve, *GROUP])
 
 

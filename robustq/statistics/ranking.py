@@ -58,11 +58,15 @@ def rank_models(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 
     samples = {name: audc_samples(rows[name]) for name in names}
     perturbations = tuple(dict.fromkeys(str(column) for sample in samples.values() for column in sample))
     if not perturbations:
-        raise RequestError("the runs have level 0 alone, so there is no curve and no area under it")
+        raise RequestError(
+            "the runs have level 0 alone, so there is no curve and no area under it: stress the models above 0 too"
+        )
     overall = pd.DataFrame({name: sample.mean(axis=1, skipna=False) for name, sample in samples.items()})
     complete = overall.dropna()
     if complete.empty:
-        raise RequestError("no patient has a value for every model at every level")
+        raise RequestError(
+            "no patient has a value for every model at every level: robustq show RUN says where values are missing"
+        )
     pairs, reason = _pairs(complete, resamples, seed)
     places = {name: _place(name, complete, pairs) for name in names}
     models = pd.DataFrame(

@@ -23,13 +23,13 @@ def competitors(norms: Mapping[str, str], models: Sequence[str], shown: Containe
         models: names of the models.
         shown: the names in the rows.
     """
-    found = {}
+    by_name = {}
     for measure, worst in WORST.items():
         if measure in norms.values():
             attacks = [attack for attack, norm in norms.items() if norm in WITHIN[measure]]
             names = [name for attack in attacks for name in (attack, *(transferred(attack, model) for model in models))]
-            found[worst] = [name for name in names if name in shown]
-    return found
+            by_name[worst] = [name for name in names if name in shown]
+    return by_name
 
 
 def worst_rows(frame: pd.DataFrame, competing: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -45,8 +45,8 @@ def worst_rows(frame: pd.DataFrame, competing: Mapping[str, Sequence[str]]) -> p
         Rows as in `frame`, of all metrics, with the name of `WORST` as perturbation and 0 as draw.
     """
     parts = []
-    for name, shown in competing.items():
-        rows = frame[frame["perturbation"].isin(shown)]
+    for name, attacks in competing.items():
+        rows = frame[frame["perturbation"].isin(attacks)]
         dice = rows[rows["metric"] == "dice"]
         unanswered = dice["status"].isin(UNANSWERED)
         harm = dice.assign(value=dice["value"].astype(float).mask(unanswered, float("-inf")))

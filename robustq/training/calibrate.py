@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,12 +77,7 @@ def calibrate(
     Raises:
         RequestError: the quantiser has no codebook that could be set, or there are fewer tokens than codes.
     """
-    vectors = None if model.quantiser is None else model.quantiser.vectors
-    if vectors is None or len(vectors) > 1 or len(model.bottlenecks) > 1:
-        raise RequestError(
-            f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, "
-            "such as that of vq:KxD"
-        )
+    vectors = _only_codebook(model)
     dataset = as_dataset(data)
     spec = adopt_labels(as_known(model.spec, model.state_dict()), dataset)
     cases = PreparedCases(dataset, spec.preparation)
@@ -98,15 +94,13 @@ def calibrate(
                 f"{len(fitted)} cases give {len(tokens)} tokens for {size} codes: give more cases, or wrap with "
                 "fewer codes"
             )
-        mean = tokens.mean(0)
-        _, singular, components = np.linalg.svd(np.cov(tokens.T), hermitian=True)
-        leading_components = components[:dimension]
+        axes = _principal_axes(tokens, dimension)
         embeddings = np.zeros((len(tokens), dimension))
-        embeddings[:, : len(leading_components)] = (tokens - mean) @ leading_components.T
+        embeddings[:, : len(axes.directions)] = (tokens - axes.mean) @ axes.directions.T
         kmeans = MiniBatchKMeans(size, random_state=spec.seed, batch_size=max(1024, size), n_init=3)
         kmeans.fit(embeddings)
         # The model changes only from here on, after everything that can be refused.
-        _set_projections(bottleneck, torch.from_numpy(leading_components), torch.from_numpy(mean))
+        _set_projections(bottleneck, axes)
         bottleneck.quantiser.start_from(torch.from_numpy(kmeans.cluster_centers_)[None])
         after, counts = validate(model, cases, held_out, batch_size=batch_size)
     assert counts is not None, "the model has a codebook"
@@ -119,12 +113,27 @@ def calibrate(
     return Calibration(
         tokens=len(tokens),
         cases=len(fitted),
-        explained=float(singular[:dimension].sum() / singular.sum()),
+        explained=axes.explained,
         before=before,
         after=after,
         codes_in_use=int((counts > 0).sum()),
         validation=len(held_out),
     )
+
+
+def _only_codebook(model: Segmenter) -> Tensor:
+    """The vectors (1, K, D) of the model's codebook.
+
+    Raises:
+        RequestError: it has no codebook of vectors, or several.
+    """
+    vectors = None if model.quantiser is None else model.quantiser.vectors
+    if vectors is None or len(vectors) > 1 or len(model.bottlenecks) > 1:
+        raise RequestError(
+            f"{model.spec.quantise} cannot be calibrated: k-means sets one codebook of vectors at the bottleneck, "
+            "such as that of vq:KxD"
+        )
+    return vectors
 
 
 @torch.no_grad()
@@ -153,13 +162,34 @@ def _gather(model: Segmenter, cases: PreparedCases, entries: Sequence[Entry], ba
     return np.concatenate(tokens_of_cases)
 
 
+class _PrincipalAxes(NamedTuple):
+    """The directions in which tokens vary most.
+
+    Attributes:
+        mean: mean of the tokens, (C).
+        directions: unit vectors, (min(C, D), C), the direction of the largest variance first.
+        explained: share of the variance in these directions.
+    """
+
+    mean: np.ndarray
+    directions: np.ndarray
+    explained: float
+
+
+def _principal_axes(tokens: np.ndarray, dimension: int) -> _PrincipalAxes:
+    """The D directions in which tokens (N, C) vary most; C directions if C is smaller."""
+    _, variances, directions = np.linalg.svd(np.cov(tokens.T), hermitian=True)
+    explained = float(variances[:dimension].sum() / variances.sum())
+    return _PrincipalAxes(tokens.mean(0), directions[:dimension], explained)
+
+
 @torch.no_grad()
-def _set_projections(bottleneck: Bottleneck, components: Tensor, mean: Tensor) -> None:
+def _set_projections(bottleneck: Bottleneck, axes: _PrincipalAxes) -> None:
     """Set e = P (x - m) before the quantiser and x = Pᵀ e + m after it; channels of e beyond those of x stay 0."""
     spatial = bottleneck.project_in.weight.shape[2:]
-    component_count = len(components)
+    mean = torch.from_numpy(axes.mean)
     matrix = torch.zeros(bottleneck.project_in.weight.shape[:2], dtype=torch.float64)
-    matrix[:component_count] = components
+    matrix[: len(axes.directions)] = torch.from_numpy(axes.directions)
     bottleneck.project_in.weight.copy_(matrix.view(*matrix.shape, *spatial))
     bottleneck.project_out.weight.copy_(matrix.T.reshape(*matrix.T.shape, *spatial))
     for projection, bias in ((bottleneck.project_in, -matrix @ mean), (bottleneck.project_out, mean)):

@@ -82,6 +82,6 @@ def validation_nats(
     with evaluation_mode(model):
         for entry in entries[processes.rank :: processes.count]:
             case = cases(entry)
-            found = latent(model, case.image[None], batch_size=batch_size, axis=case.slice_axis)
-            own_means.append(code_nats(model.prior, found, model.spec.dims, batch_size=batch_size).mean())
+            case_latent = latent(model, case.image[None], batch_size=batch_size, axis=case.slice_axis)
+            own_means.append(code_nats(model.prior, case_latent, model.spec.dims, batch_size=batch_size).mean())
     return float(torch.stack(processes.of_all([mean.cpu() for mean in own_means])).mean())

@@ -10,7 +10,7 @@ import robustq
 from robustq.errors import RequestError
 from robustq.model import pretrained as trained
 from robustq.model.bundle_file import read_spec
-from robustq.model.wrap import build_architecture
+from robustq.network.build import build_architecture
 from robustq_cli.wrap import wrap
 
 SETTINGS = {"width": 4, "scales": 2, "groups": 2}

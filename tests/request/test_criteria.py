@@ -45,6 +45,13 @@ def test_a_wrong_criterion_is_refused_with_its_place(changes: dict[str, object],
     assert str(refused.value).startswith("c.toml, criterion 2")
 
 
+def test_a_criterion_made_in_python_is_refused_for_the_same_reasons() -> None:
+    with pytest.raises(RequestError, match="criterion on dice needs either min or max"):
+        Criterion("dice", "mean")
+    with pytest.raises(RequestError, match="criterion on hd95 has no share: add it"):
+        Criterion("hd95", "share", max=5)
+
+
 @pytest.mark.parametrize(
     "content", ["", "criteria = 3", "[criteria]\nmetric = 1", "[[other]]\na = 1", "not toml", "\x00"]
 )

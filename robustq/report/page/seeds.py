@@ -42,13 +42,13 @@ def _drops(measure: Levels, models: Sequence[str], perturbation: str, domain: st
 
 def _compared(drops: Mapping[str, Sequence[float]], measure: Levels) -> str:
     ordered = sorted(drops, key=lambda name: sum(drops[name]) / len(drops[name]))
-    told = "; ".join(f"{name} {_spread(drops[name], measure.digits)}" for name in ordered)
+    spreads = "; ".join(f"{name} {_spread(drops[name], measure.digits)}" for name in ordered)
     first, others = ordered[0], ordered[1:]
     unit = f" {measure.unit}" if measure.unit else ""
     loss = f"lost {measure.title}" if measure.higher_is_better else f"rise of {measure.title}{unit}"
     beyond = [name for name in others if max(drops[first]) < min(drops[name])]
     overlapping = [name for name in others if name not in beyond]
-    parts = [f"{loss} up to {percent(measure.levels[-1])}, mean (smallest to largest): {told}."]
+    parts = [f"{loss} up to {percent(measure.levels[-1])}, mean (smallest to largest): {spreads}."]
     if beyond:
         parts.append(f"Every seed of {first} loses less than every seed of {' and of '.join(beyond)}.")
     if overlapping:
