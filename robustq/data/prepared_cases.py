@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from robustq.data.case_digest import case_digest
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
@@ -20,12 +21,14 @@ class PreparedCases:
         dataset: the dataset that the cases are read from.
         preparation: the preparation of each case.
         failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
+        digests: case id -> the `case_digest` of each case that was read.
         stopwatch: measures the stages of the run that uses the cases.
     """
 
     dataset: AbstractDataset
     preparation: Preparation
     failures: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict, repr=False)
     stopwatch: Stopwatch = field(default_factory=Stopwatch, repr=False)
     _kept: dict[str, Case] = field(default_factory=dict, repr=False)
     _bytes: int = field(default=0, repr=False)
@@ -40,6 +43,8 @@ class PreparedCases:
             return self._kept[entry.id]
         with self.stopwatch.stage("read"):
             stored = self.dataset.read(entry)
+            if entry.id not in self.digests:
+                self.digests[entry.id] = case_digest(stored)
         with self.stopwatch.stage("prepare"):
             case = self.preparation(stored)
         size = sum(part.nbytes for part in (case.image, case.mask, case.ignored) if part is not None)

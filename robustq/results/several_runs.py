@@ -6,6 +6,7 @@ import pandas as pd
 
 from robustq.errors import RequestError
 from robustq.request.draws import AUTO
+from robustq.results.directory import changed_cases
 from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
@@ -50,6 +51,12 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
                 for cases in (first_cases, other_cases)
             )
             raise _refused(first, other, "cases", first_text, other_text)
+        changed = changed_cases(first.document, other.document)
+        if changed:
+            raise RequestError(
+                f"{first.directory.path} and {other.directory.path} differ in {changed[0]}, so their rows cannot be "
+                "paired: stress the models again with the same data"
+            )
     shared = shared_draws(runs)
     frames = [run.by_level() if run.level_draws == shared else shared.of_rows(run.by_level()) for run in runs]
     return pd.concat(frames, ignore_index=True)
