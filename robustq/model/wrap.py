@@ -23,7 +23,13 @@ from robustq.network.code_digest import code_digest
 from robustq.network.image_sizes import find_multiple, probe
 from robustq.network.intervention import reaches_answer
 from robustq.network.named_site import features_at
-from robustq.network.output_masks import count_labels, default_answer, full_resolution, require_one_answer
+from robustq.network.output_masks import (
+    count_labels,
+    default_answer,
+    full_resolution,
+    require_batch,
+    require_one_answer,
+)
 from robustq.network.plain_module import plain_copy, plain_itself, plain_name, require_values
 from robustq.network.run_network import run_plain, takes_dict
 from robustq.network.site_search import find_bottleneck, find_sites, times_called
@@ -214,7 +220,9 @@ def _with_numbers(network: nn.Module, example: Tensor, head: int | str | None) -
     """
     noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)).to(example)
     for images in (example, noise):
-        if not full_resolution(run_plain(network, images), images.shape[2:], head).isnan().any():
+        scores = full_resolution(run_plain(network, images), images.shape[2:], head)
+        require_batch(scores, images)
+        if not scores.isnan().any():
             return images
     raise RequestError(
         "the network's answer holds NaN, for the example and for noise: look for the layer that makes it"
