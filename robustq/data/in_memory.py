@@ -1,5 +1,6 @@
 """Cases that are in memory already: arrays, tensors, or what another library's dataset gives."""
 
+import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol, runtime_checkable
@@ -73,7 +74,7 @@ class InMemoryDataset(AbstractDataset):
                 raise RequestError(f"{len(given)} {what} were given for {len(items)} cases: give one for each")
         self.items = items
         self.name = name
-        self.spacing = None if spacing is None else tuple(map(float, spacing))
+        self.spacing = None if spacing is None else _checked_spacing(spacing)
         self.labels = labels
         self.ignore = ignore
         self._given = {"id": ids, "group": groups, "domain": domains}
@@ -108,7 +109,11 @@ class InMemoryDataset(AbstractDataset):
         spacing = item.spacing or self.spacing
         axes = item.image.ndim - 1
         if spacing is not None and len(spacing) != axes:
-            raise CaseError(f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes")
+            raise CaseError(
+                f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes: give one for each axis"
+            )
+        if spacing is not None and not all(0 < step < math.inf for step in spacing):
+            raise CaseError(f"the spacing {spacing} has an entry that is not above 0: give millimetres for each axis")
         return Case(
             image=item.image,
             mask=item.mask,
@@ -157,3 +162,14 @@ def is_in_memory(data: object) -> bool:
     if isinstance(data, AbstractDataset | str | torch.Tensor | np.ndarray | Mapping | pd.DataFrame):
         return False
     return isinstance(data, Items)
+
+
+def _checked_spacing(spacing: Sequence[float]) -> tuple[float, ...]:
+    """The spacing of all items, one number above 0 for each axis."""
+    try:
+        steps = tuple(map(float, spacing))
+    except TypeError as error:
+        raise RequestError(f"spacing={spacing!r} is not a list of numbers: give one for each axis") from error
+    if not all(0 < step < math.inf for step in steps):
+        raise RequestError(f"spacing={steps} has an entry that is not above 0: give millimetres for each axis")
+    return steps

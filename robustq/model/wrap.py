@@ -96,6 +96,8 @@ def wrap(
     arguments = json_arguments(arguments)
     if isinstance(example, Mapping):
         raise takes_dict(next(iter(example), "image"))
+    if example is not None:
+        _check_example(example)
     if isinstance(network, str) and (trained := open_trained(network, trust=trust)) is not None:
         return wrap_trained(trained, quantise, at=at, skips=skips, preparation=preparation, seed=seed, **arguments)
     if isinstance(network, nn.Module) and example is None:
@@ -188,6 +190,21 @@ def wrap(
     else:
         model.spec = spec.but(fresh=weights_digest(model.state_dict()))
     return model
+
+
+def _check_example(example: Tensor) -> None:
+    """Refuse an example that is no tensor of real numbers (B, C, *S)."""
+    if not isinstance(example, Tensor):
+        raise RequestError(f"the example is a {type(example).__name__}: give a tensor, as torch.as_tensor makes it")
+    if not example.is_floating_point():
+        raise RequestError(
+            f"the example is of {example.dtype}: give it as the network takes it, such as example.float()"
+        )
+    if example.ndim not in (4, 5):
+        raise RequestError(
+            f"the example has the shape {tuple(example.shape)}: give images (B, C, *S) with two or three axes *S, such "
+            "as image[None]"
+        )
 
 
 def _uncut(network: nn.Module, *, copy: bool) -> nn.Module:

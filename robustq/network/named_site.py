@@ -18,7 +18,7 @@ def find_site(network: nn.Module, at: str) -> nn.Module:
     """
     sites: dict[str, nn.Module] = dict(network.named_modules())
     if not at or at not in sites:
-        near = get_close_matches(at, sites, n=3, cutoff=0.5)
+        near = get_close_matches(at, filter(None, sites), n=3, cutoff=0.5)
         raise unknown("site", at, near or (name for name in sites if name and "." not in name))
     if isinstance(sites[at], torch.jit.ScriptModule):
         raise RequestError(

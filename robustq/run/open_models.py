@@ -81,6 +81,11 @@ def open_models(
     Raises:
         RequestError: no model is given, or the models cannot be compared.
     """
+    if preparation is not None and not isinstance(preparation, Preparation):
+        raise RequestError(
+            f"preparation is a {type(preparation).__name__}: give robustq.Preparation(...), as in "
+            "robustq.Preparation(size=(64, 64))"
+        )
     if models is None:
         if dataset.name != "phantom":
             raise RequestError(
@@ -91,9 +96,18 @@ def open_models(
     if isinstance(models, nn.Module):
         models = {"model": models}
     if not isinstance(models, Mapping):
+        if isinstance(models, str | os.PathLike):
+            models = [models]
         models = _by_class_or_file(models)
     if not models:
         raise RequestError("no model was given: name one or more bundles")
+    for name, model in models.items():
+        if not isinstance(model, nn.Module | str | os.PathLike):
+            what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+            raise RequestError(
+                f"{name} is {what}, not a model: give a network (an nn.Module with its weights loaded), a segmenter or "
+                "the path of a bundle"
+            )
     opened = {}
     copies: dict[int, Any] = {}
     for name, model in models.items():

@@ -1,6 +1,7 @@
 """Masks, windows and spacings that change between two runs of the same images."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from robustq.results.directory import RunDirectory
 TRUTH = np.zeros((24, 20), np.uint8)
 TRUTH[4:12, 5:15] = 1
 CORRECTED = np.roll(TRUTH, 2, 0)
-ASKED = {"levels": [0, 20], "draws": 1, "preparation": robustq.Preparation()}
+ASKED: dict[str, Any] = {"levels": [0, 20], "draws": 1, "preparation": robustq.Preparation()}
 
 
 class Bright(nn.Module):
