@@ -21,6 +21,9 @@ BY_ARRAY_ORDER = (
 NAMED = 5
 """At most this many cases are named in a sentence."""
 
+READ_TWICE = 5
+"""So many items of another library's dataset are read twice at first, to see whether its transforms are random."""
+
 
 @runtime_checkable
 class Items(Protocol):
@@ -79,6 +82,7 @@ class InMemoryDataset(AbstractDataset):
         self.ignore = ignore
         self._given = {"id": ids, "group": groups, "domain": domains}
         self._fingerprints: dict[str, str] = {}
+        self._masks: dict[str, str] = {}
         self._by_array_order: set[str] = set()
         named = [self._named(number) for number in range(len(items))]
         if len({entry.id for entry in named}) < len(named):
@@ -99,11 +103,10 @@ class InMemoryDataset(AbstractDataset):
             RequestError: the item is another one each time it is read.
         """
         item = self._item(entry)
-        digest = _digest(item.image)
-        if self._fingerprints.setdefault(entry.id, digest) != digest:
-            raise RequestError(
-                f"case {entry.id} is another image each time it is read: take random transforms out of the dataset"
-            )
+        # A list holds its items; another library's dataset may make them anew, by random transforms.
+        twice = entry.id not in self._masks and len(self._masks) < READ_TWICE and not isinstance(self.items, Sequence)
+        for read in (item, self._item(entry)) if twice else (item,):
+            self._check_as_before(entry, read)
         if item.by_array_order:
             self._by_array_order.add(entry.id)
         spacing = item.spacing or self.spacing
@@ -122,6 +125,20 @@ class InMemoryDataset(AbstractDataset):
             unit="px" if spacing is None else "mm",
             entry=entry,
         )
+
+    def _check_as_before(self, entry: Entry, item: Item) -> None:
+        """Refuse an item that is not what it was when it was read before."""
+        image, mask = _digest(item.image), "" if item.mask is None else _digest(item.mask)
+        changed = [
+            what
+            for what, seen, digest in (("image", self._fingerprints, image), ("mask", self._masks, mask))
+            if seen.setdefault(entry.id, digest) != digest
+        ]
+        if changed:
+            raise RequestError(
+                f"case {entry.id} is another {' and another '.join(changed)} each time it is read: take random "
+                "transforms out of the dataset"
+            )
 
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the image's values."""

@@ -113,7 +113,7 @@ class Recording:
                 "plan": batches,
                 "device": str(self.subjects.device),
                 "versions": versions(),
-                "data_remarks": list(self.subjects.cases.dataset.remarks),
+                "data_remarks": self.subjects.cases.remarks,
                 **entries,
             }
         )

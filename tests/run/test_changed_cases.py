@@ -26,9 +26,8 @@ class Bright(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Conv2d(1, 1, 1)
+        self.body = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.ones_(self.body.weight)
-        nn.init.zeros_(self.body.bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         bright = self.body(images) - 0.5
@@ -97,3 +96,14 @@ def test_a_digest_depends_on_mask_range_and_spacing_and_not_on_the_image(folder:
     assert case_digest(open_dataset(f"folder:{folder},window=0..200").read(entry)) != digest
     correct(folder)
     assert case_digest(open_dataset(str(folder)).read(entry)) != digest
+
+
+def test_an_image_of_one_value_is_named_because_its_levels_are_empty() -> None:
+    mask = torch.from_numpy(TRUTH.astype(np.int64))
+    pairs = [(torch.full((1, *TRUTH.shape), 0.7), mask), (mask[None].float(), mask)]
+    run = robustq.stress({"m": Bright()}, pairs, levels=[30], draws=2)
+    (remark,) = run.data_remarks
+    assert "one value everywhere" in remark
+    assert remark.endswith(": 1 (0000)")
+    answers = run.to_frame().query("case == '0000'")["value"]
+    assert answers.nunique() == 1, "no draw changes it"
