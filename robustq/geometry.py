@@ -111,6 +111,11 @@ def uniformity(codebook: Tensor) -> float:
 
 
 def _check(codebook: Tensor, embeddings: Tensor | None = None) -> None:
+    for vectors in (codebook, embeddings):
+        if vectors is not None and not isinstance(vectors, Tensor):
+            raise RequestError(
+                f"vectors were given as a {type(vectors).__name__}: give tensors, as torch.as_tensor makes"
+            )
     if codebook.ndim != 2 or not codebook.numel():
         raise RequestError(f"a codebook of shape {tuple(codebook.shape)} was given: give (K, D), one vector or more")
     if embeddings is not None and (embeddings.ndim != 2 or embeddings.shape[1] != codebook.shape[1]):

@@ -123,6 +123,7 @@ def _as_mask(array: AnyMask, name: str) -> Bool[np.ndarray, "..."]:
     if isinstance(array, Tensor):
         # NumPy has no bfloat16.
         array = (array.double() if array.is_floating_point() else array).detach().cpu().numpy()
+    array = np.asarray(array)
     if array.dtype == bool:
         return array
     mask: np.ndarray = array == 1

@@ -1,9 +1,12 @@
 """Sets how the help of a command looks: panels, flags without a type, and examples at the end."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
+
+from robustq.errors import RequestError
 
 MODELS = "Models"
 DATA = "Data"
@@ -26,6 +29,29 @@ class Command(TyperCommand):
         for param in params:
             param.hidden = getattr(param, "hidden", False) or "--help" in param.opts
         return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command.
+
+        Raises:
+            RequestError: an option that takes one value is given two different ones, of which one would be lost.
+        """
+        if not ctx.resilient_parsing:  # then a shell completes words
+            for param in self.get_params(ctx):
+                if param.param_type_name == "option" and not param.multiple and not param.is_flag:
+                    _check_given_once(args, param.opts)
+        return super().parse_args(ctx, args)
+
+
+def _check_given_once(args: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse two different values of an option, whose names these are."""
+    values = [following for word, following in pairwise(args) if word in names]
+    values += [value for name, equals, value in (word.partition("=") for word in args) if equals and name in names]
+    if len({*values}) > 1:
+        raise RequestError(
+            f"{names[-1]} was given {len(values)} times ({', '.join(values)}): give it once; where it takes several "
+            "values, separate them by commas"
+        )
 
 
 class Group(TyperGroup):

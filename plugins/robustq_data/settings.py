@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from robustq.errors import RequestError
 
+_NEXT = re.compile(r",\s*\d+=")
+"""What begins a further label where a comma separates labels, as in `--labels` of robustq wrap."""
+
 
 def parse_labels(labels: Mapping[int, str] | str | None) -> Mapping[int, str] | None:
     """The mask values and names of a text such as `1=lung|5=heart`; other values are returned as they are."""
     if not isinstance(labels, str):
         return labels
     pairs = [pair.partition("=") for pair in labels.split("|")]
-    if not all(re.fullmatch(r"\d+", value) and name for value, _, name in pairs):
+    if not all(re.fullmatch(r"\d+", value) and name and not _NEXT.search(name) for value, _, name in pairs):
         raise RequestError(
             f"labels={labels} is not a list of labels: write VALUE=NAME|VALUE=NAME, as in 1=lung|5=heart"
         )
@@ -63,7 +66,7 @@ def group_of(identity: str, pattern: str | None) -> str:
     """The patient in a case id: the first group of a regular expression, or else its whole match.
 
     Raises:
-        RequestError: the pattern is not a regular expression, or does not match.
+        RequestError: the pattern is not a regular expression, or does not match, or matches an empty text.
     """
     if pattern is None:
         return identity
@@ -73,4 +76,9 @@ def group_of(identity: str, pattern: str | None) -> str:
         raise RequestError(f"group={pattern} is not a regular expression: {error}") from error
     if match is None:
         raise RequestError(f"group={pattern} matches nothing in the case id {identity!r}: correct it, or leave it out")
-    return match[1] if match.groups() and match[1] is not None else match[0]
+    patient = match[1] if match.groups() and match[1] is not None else match[0]
+    if not patient:  # all such cases would be one patient
+        raise RequestError(
+            f"group={pattern} matches an empty text in the case id {identity!r}: correct it, as in (patient\\d+)"
+        )
+    return str(patient)

@@ -1,5 +1,6 @@
 """Cases that are in memory already: arrays, tensors, or what another library's dataset gives."""
 
+import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol, runtime_checkable
@@ -19,6 +20,9 @@ BY_ARRAY_ORDER = (
 )
 NAMED = 5
 """At most this many cases are named in a sentence."""
+
+READ_TWICE = 5
+"""So many items of another library's dataset are read twice at first, to see whether its transforms are random."""
 
 
 @runtime_checkable
@@ -73,11 +77,12 @@ class InMemoryDataset(AbstractDataset):
                 raise RequestError(f"{len(given)} {what} were given for {len(items)} cases: give one for each")
         self.items = items
         self.name = name
-        self.spacing = None if spacing is None else tuple(map(float, spacing))
+        self.spacing = None if spacing is None else _checked_spacing(spacing)
         self.labels = labels
         self.ignore = ignore
         self._given = {"id": ids, "group": groups, "domain": domains}
         self._fingerprints: dict[str, str] = {}
+        self._masks: dict[str, str] = {}
         self._by_array_order: set[str] = set()
         named = [self._named(number) for number in range(len(items))]
         if len({entry.id for entry in named}) < len(named):
@@ -98,11 +103,10 @@ class InMemoryDataset(AbstractDataset):
             RequestError: the item is another one each time it is read.
         """
         item = self._item(entry)
-        digest = _digest(item.image)
-        if self._fingerprints.setdefault(entry.id, digest) != digest:
-            raise RequestError(
-                f"case {entry.id} is another image each time it is read: take random transforms out of the dataset"
-            )
+        # A list holds its items; another library's dataset may make them anew, by random transforms.
+        twice = entry.id not in self._masks and len(self._masks) < READ_TWICE and not isinstance(self.items, Sequence)
+        for read in (item, self._item(entry)) if twice else (item,):
+            self._check_as_before(entry, read)
         if item.by_array_order:
             self._by_array_order.add(entry.id)
         spacing = item.spacing or self.spacing
@@ -111,6 +115,8 @@ class InMemoryDataset(AbstractDataset):
             raise CaseError(
                 f"the spacing {spacing} has {len(spacing)} entries for an image of {axes} axes: give one for each axis"
             )
+        if spacing is not None and not all(0 < step < math.inf for step in spacing):
+            raise CaseError(f"the spacing {spacing} has an entry that is not above 0: give millimetres for each axis")
         return Case(
             image=item.image,
             mask=item.mask,
@@ -119,6 +125,20 @@ class InMemoryDataset(AbstractDataset):
             unit="px" if spacing is None else "mm",
             entry=entry,
         )
+
+    def _check_as_before(self, entry: Entry, item: Item) -> None:
+        """Refuse an item that is not what it was when it was read before."""
+        image, mask = _digest(item.image), "" if item.mask is None else _digest(item.mask)
+        changed = [
+            what
+            for what, seen, digest in (("image", self._fingerprints, image), ("mask", self._masks, mask))
+            if seen.setdefault(entry.id, digest) != digest
+        ]
+        if changed:
+            raise RequestError(
+                f"case {entry.id} is another {' and another '.join(changed)} each time it is read: take random "
+                "transforms out of the dataset"
+            )
 
     def fingerprint(self, entry: Entry) -> str:
         """A hash of the image's values."""
@@ -159,3 +179,14 @@ def is_in_memory(data: object) -> bool:
     if isinstance(data, AbstractDataset | str | torch.Tensor | np.ndarray | Mapping | pd.DataFrame):
         return False
     return isinstance(data, Items)
+
+
+def _checked_spacing(spacing: Sequence[float]) -> tuple[float, ...]:
+    """The spacing of all items, one number above 0 for each axis."""
+    try:
+        steps = tuple(map(float, spacing))
+    except TypeError as error:
+        raise RequestError(f"spacing={spacing!r} is not a list of numbers: give one for each axis") from error
+    if not all(0 < step < math.inf for step in steps):
+        raise RequestError(f"spacing={steps} has an entry that is not above 0: give millimetres for each axis")
+    return steps

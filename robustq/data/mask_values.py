@@ -1,7 +1,7 @@
 """Turns the values of a stored mask into one boolean mask for each label."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Bool
@@ -51,6 +51,11 @@ def check_labels(labels: Labels, ignore: int | None) -> None:
         RequestError: no label is given; two labels have the same name or the same mask value; or a mask value is the
             background, or is the value that is ignored.
     """
+    if not all(isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2 for pair in labels):
+        raise RequestError(
+            f"labels={labels!r} is not a sequence of mask values with names: give pairs, as in "
+            "labels=((1, 'lung'), (5, 'heart'))"
+        )
     values = [union(value) for value, _ in labels]
     numbers = [number for value in values for number in value]
     if not numbers or not all(values):

@@ -1,6 +1,7 @@
 """Opens the dataset that the text of `--data` names."""
 
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -14,8 +15,8 @@ from robustq.data.in_memory import InMemoryDataset, Items, is_in_memory
 from robustq.dataset import AbstractDataset
 from robustq.errors import RequestError
 
-Data = AbstractDataset | Items | str
-"""What commands take as data: a dataset, data in memory (see `InMemoryDataset`), or the text of `--data`."""
+Data = AbstractDataset | Items | str | os.PathLike[str]
+"""What commands take as data: a dataset, data in memory (see `InMemoryDataset`), the text of `--data`, or a path."""
 
 
 UNMASKED = "unmasked"
@@ -35,7 +36,7 @@ def as_dataset(data: object, *, unmasked: bool = False) -> AbstractDataset:
     """
     if isinstance(data, AbstractDataset):
         return data
-    if isinstance(data, str):
+    if isinstance(data, str | os.PathLike):
         return open_dataset(data, unmasked=unmasked)
     if unmasked and isinstance(data, Tensor | np.ndarray):
         return InMemoryDataset(_images(data))
@@ -57,7 +58,7 @@ def _images(batch: Tensor | np.ndarray) -> list[Tensor | np.ndarray]:
     return list(batch)
 
 
-def open_dataset(text: str, *, unmasked: bool = False) -> AbstractDataset:
+def open_dataset(text: str | os.PathLike[str], *, unmasked: bool = False) -> AbstractDataset:
     """The dataset that `--data` names.
 
     Args:
@@ -68,6 +69,7 @@ def open_dataset(text: str, *, unmasked: bool = False) -> AbstractDataset:
     Raises:
         RequestError: the text is neither a path nor a name, or the dataset refuses its settings.
     """
+    text = os.fspath(text)
     path = Path(text)
     name, colon, rest = text.partition(":")
     if name in registry.names("datasets") and (colon or not path.exists()):

@@ -1,7 +1,7 @@
 """Prepares a case for a model, with settings that the model's bundle holds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -107,6 +107,10 @@ class Preparation:
             extents = getattr(self, name)
             if extents is None:
                 continue
+            if not isinstance(extents, Sequence) or isinstance(extents, str):
+                raise RequestError(
+                    f"{name}={extents!r} is not a {name}: give {self.dims} numbers, as in {name}=(64, 64)"
+                )
             whole = name == "spacing" or all(extent % 1 == 0 for extent in extents)
             if len(extents) != self.dims or not all(0 < extent < math.inf for extent in extents) or not whole:
                 raise RequestError(

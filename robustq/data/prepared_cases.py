@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
+
+from robustq.data.case_digest import case_digest
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
@@ -10,6 +13,13 @@ from robustq.stopwatch import Stopwatch
 
 MEMORY = 4 * 2**30
 """Bytes of prepared cases that are kept in memory. Further cases are read again each time they are needed."""
+
+NAMED = 5
+"""At most this many cases are named in a sentence."""
+
+FLAT = (
+    "cases whose image has one value everywhere, so that levels, which refer to the intensity range, hardly change them"
+)
 
 
 @dataclass
@@ -20,12 +30,16 @@ class PreparedCases:
         dataset: the dataset that the cases are read from.
         preparation: the preparation of each case.
         failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
+        digests: case id -> the `case_digest` of each case that was read.
+        flat: ids of the cases that were read whose intensity range is empty.
         stopwatch: measures the stages of the run that uses the cases.
     """
 
     dataset: AbstractDataset
     preparation: Preparation
     failures: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict, repr=False)
+    flat: list[str] = field(default_factory=list, repr=False)
     stopwatch: Stopwatch = field(default_factory=Stopwatch, repr=False)
     _kept: dict[str, Case] = field(default_factory=dict, repr=False)
     _bytes: int = field(default=0, repr=False)
@@ -40,6 +54,10 @@ class PreparedCases:
             return self._kept[entry.id]
         with self.stopwatch.stage("read"):
             stored = self.dataset.read(entry)
+            if entry.id not in self.digests:
+                self.digests[entry.id] = case_digest(stored)
+                if torch.equal(stored.intensity_range[:, 0], stored.intensity_range[:, 1]):
+                    self.flat.append(entry.id)
         with self.stopwatch.stage("prepare"):
             case = self.preparation(stored)
         size = sum(part.nbytes for part in (case.image, case.mask, case.ignored) if part is not None)
@@ -47,6 +65,13 @@ class PreparedCases:
             self._kept[entry.id] = case
             self._bytes += size
         return case
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is worth saying about the cases that were read, in sentences."""
+        flat = self.flat
+        named = f"{', '.join(flat[:NAMED])}{', ...' if len(flat) > NAMED else ''}"
+        return [*self.dataset.remarks, *([f"{FLAT}: {len(flat)} ({named})"] if flat else [])]
 
     def __getstate__(self) -> dict[str, object]:
         """What another process gets: it reads the cases that it needs again."""

@@ -81,6 +81,8 @@ def _check(batch: Tensor, level: float) -> None:
     if isinstance(level, bool) or not isinstance(level, int | float):
         raise RequestError(f"level {level!r} is not a number: give a percentage from 0 to 100")
     check_level(level)
+    if not isinstance(batch, Tensor):
+        raise RequestError(f"images were given as a {type(batch).__name__}: give a tensor or an array (B, C, *S)")
     if batch.ndim not in (4, 5):
         raise RequestError(
             f"images of shape {tuple(batch.shape)} were given: give (B, C, *S) with two or three axes *S"

@@ -18,7 +18,7 @@ from robustq.network.bounded_answer import gives_probabilities
 from robustq.network.build import build_architecture, declared_site
 from robustq.network.image_sizes import find_multiple, probe
 from robustq.network.intervention import reaches_answer
-from robustq.network.output_masks import full_resolution, require_one_answer
+from robustq.network.output_masks import full_resolution, require_batch, require_one_answer
 from robustq.network.plain_module import plain_copy, plain_itself, require_values
 from robustq.network.run_network import run_plain
 from robustq.network.site_search import times_called
@@ -56,16 +56,19 @@ class UncutNetwork:
             copy: whether the network is copied; otherwise it is itself the one that is cut.
 
         Raises:
-            RequestError: the network cannot be copied or cut, does not run on the example, or its answer cannot be read
-                or holds NaN.
+            RequestError: the example is no tensor of images, or the network cannot be copied or cut, does not run on
+                the example, or its answer cannot be read or holds NaN.
         """
+        _check_example(example)
         network = _uncut(network, copy=copy)
         if head is None:
             require_one_answer(run_plain(network, example), example.shape[2:], classes)
         noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)).to(example)
         for images in (example, noise):
             uncut = cls(network, images, head)
-            if not uncut.scores().isnan().any():
+            scores = uncut.scores()
+            require_batch(scores, images)
+            if not scores.isnan().any():
                 return uncut
         raise RequestError(
             "the network's answer holds NaN, for the example and for noise: look for the layer that makes it"
@@ -177,6 +180,21 @@ class UncutNetwork:
             elif not steady.alone:
                 remarks.append(MIXING)
         return remarks
+
+
+def _check_example(example: Tensor) -> None:
+    """Refuse an example that is no tensor of real numbers (B, C, *S)."""
+    if not isinstance(example, Tensor):
+        raise RequestError(f"the example is a {type(example).__name__}: give a tensor, as torch.as_tensor makes it")
+    if not example.is_floating_point():
+        raise RequestError(
+            f"the example is of {example.dtype}: give it as the network takes it, such as example.float()"
+        )
+    if example.ndim not in (4, 5):
+        raise RequestError(
+            f"the example has the shape {tuple(example.shape)}: give images (B, C, *S) with two or three axes *S, such "
+            "as image[None]"
+        )
 
 
 def _uncut(network: nn.Module, *, copy: bool) -> nn.Module:

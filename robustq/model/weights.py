@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from robustq.errors import RequestError
 from robustq.model.bundle_file import read_spec
 from robustq.model.spec import Spec
-from robustq.network.checkpoint import prefixes, read_checkpoint, unnest
+from robustq.network.checkpoint import prefixes, read_checkpoint, same_names_beside, unnest
 from robustq.network.state import first_not_finite
 
 
@@ -26,6 +26,7 @@ class Loaded:
         missing: names of the network's tensors that the file lacks; they keep their fresh values.
         unused: names of the file's tensors that the network lacks.
         source: spec of the bundle, if the file is one.
+        beside: entries of the file with tensors of the same names, such as averaged weights, which were not loaded.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Loaded:
     missing: tuple[str, ...]
     unused: tuple[str, ...]
     source: Spec | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -54,6 +56,8 @@ class Loaded:
         for kind, names in (("fresh", self.missing), ("unused", self.unused)):
             if names:
                 line += f"; {kind}: {_first(names)}"
+        if self.beside:
+            line += f"; not taken: other weights of the same names under {', '.join(self.beside)}"
         if self.source is not None and self.source.weights:
             line += f"; before that, {self.source.weights}"
             line += ", on which cases is not known" if self.source.weights_cases is None else ""
@@ -81,7 +85,9 @@ def load_weights(
             another shape.
     """
     file = Path(path)
-    state, under = unnest(read_checkpoint(file))
+    document = read_checkpoint(file)
+    state, under = unnest(document)
+    beside = same_names_beside(document, state, under)
     if translate is not None:
         state = translate(state)
     tensors = network.state_dict()
@@ -104,7 +110,7 @@ def load_weights(
     if needed and not allow_missing:
         raise RequestError(_refusal(file, len(common), needed, unused))
     network.load_state_dict({**tensors, **common})
-    return Loaded(file.name, under, tuple(common), missing, unused, source)
+    return Loaded(file.name, under, tuple(common), missing, unused, source, beside)
 
 
 def _best_prefix(state: Mapping[str, Tensor], tensors: Mapping[str, object]) -> str:
@@ -120,6 +126,11 @@ def _check_values(file: Path, weights: Mapping[str, Tensor], network: nn.Module)
             raise RequestError(
                 f"{file} has {name} of shape {tuple(weight.shape)} where this network has "
                 f"{tuple(tensors[name].shape)}: wrap with the settings (classes, channels, width) of its training"
+            )
+        if tensors[name].is_floating_point() and not weight.is_floating_point():
+            raise RequestError(
+                f"{file} has {name} in {weight.dtype}, so its weights are quantised numbers without their scale: give "
+                "the weights from before the quantisation"
             )
     not_finite = first_not_finite(network, weights)
     if not_finite is not None:

@@ -2,7 +2,7 @@
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,29 @@ def unnest(document: object) -> tuple[dict[str, Tensor], tuple[str, ...]]:
                 return tensors, entries
             break
         document, entries = document[inner], (*entries, inner)
-    raise RequestError(
-        "the file holds no state dict: save model.state_dict(), either alone or in an entry named state_dict"
+    held = (
+        f"the entries {', '.join(map(str, list(document)[:5]))}"
+        if isinstance(document, Mapping) and document
+        else (f"a {type(document).__name__}")
     )
+    raise RequestError(
+        f"the file holds no state dict, but {held}: save model.state_dict(), either alone or in an entry named "
+        "state_dict"
+    )
+
+
+def same_names_beside(document: object, state: Mapping[str, Tensor], entries: Sequence[str]) -> tuple[str, ...]:
+    """The entries of a checkpoint that hold tensors of the same names as its state dict, such as averaged weights.
+
+    Args:
+        document: what the checkpoint holds.
+        state: the state dict in it.
+        entries: the names of the entries around the state dict, the outermost first.
+    """
+    if not entries or not isinstance(document, Mapping):
+        return ()
+    others = ((str(name), value) for name, value in document.items() if name != entries[0])
+    return tuple(name for name, value in others if isinstance(value, Mapping) and set(state) <= {*map(str, value)})
 
 
 def prefixes(state: Mapping[str, Tensor]) -> list[str]:

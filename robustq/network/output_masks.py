@@ -54,7 +54,7 @@ def full_resolution(
             `head` says, because deep supervision may be on in training alone.
 
     Raises:
-        RequestError: the output holds no such tensor.
+        RequestError: the output holds no such tensor, or one of booleans or complex numbers.
     """
     if head is not None:
         return full_resolution(_entry(output, size, head), size)
@@ -70,11 +70,11 @@ def full_resolution(
         if output.ndim == len(size) + 3:
             output = output[:, 0]
         if output.ndim == len(size) + 2 and output.shape[2:] == tuple(size):
-            return output
+            return _real(output)
     elif isinstance(output, Sequence):
         for entry in output:
             if isinstance(entry, Tensor) and entry.shape[2:] == tuple(size):
-                return entry
+                return _real(entry)
     shape = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"type {type(output).__name__}"
     raise RequestError(
         f"the network's output has {shape}, and its scores should be (B, classes, {', '.join(map(str, size))}): "
@@ -135,12 +135,50 @@ def require_one_answer(output: object, size: Sequence[int], classes: int | None)
     Raises:
         RequestError: several entries of the output could be the answer.
     """
+    _refuse_axis_of_one(output, size, classes)
     places = rivals(output, size, classes)
     if places:
         raise RequestError(
             f"the network gives {len(places)} answers of the size of the image (entries {', '.join(map(str, places))} "
             "of its output), as with deep supervision, and it is not known which one is to be scored: turn deep "
             "supervision off, or give robustq.wrap(..., head=NUMBER) (--head NUMBER); -1 is the last"
+        )
+
+
+def _refuse_axis_of_one(output: object, size: Sequence[int], classes: int | None) -> None:
+    """Refuse (B, N, 1, *S), which may be N heads of one class each, or N classes with an axis of extent 1."""
+    if not isinstance(output, Tensor) or output.ndim != len(size) + 3 or classes == 1:
+        return
+    if output.shape[1] > 1 and output.shape[2] == 1:
+        raise RequestError(
+            f"the network's output has shape {tuple(output.shape)}: its axis {output.shape[1]} may hold classes, or "
+            "answers of one class each. If it holds classes, put the network into a module whose forward(self, images) "
+            "returns network(images)[:, :, 0]; else say which answer is scored with robustq.wrap(..., head=NUMBER) "
+            "(--head NUMBER)"
+        )
+
+
+def _real(scores: Tensor) -> Tensor:
+    """The scores, refused if they are no real numbers."""
+    if scores.dtype == torch.bool or scores.is_complex():
+        raise RequestError(
+            f"the network's output has the type {scores.dtype}: put the network into a module whose "
+            "forward(self, images) returns its scores as real numbers, from before it thresholds them"
+        )
+    return scores
+
+
+def require_batch(scores: Tensor, images: Tensor) -> None:
+    """Refuse scores that are not one answer for each image.
+
+    Raises:
+        RequestError: the number of answers is not that of the images.
+    """
+    if len(scores) != len(images):
+        raise RequestError(
+            f"the network gives {len(scores)} answers for {len(images)} images (shape {tuple(scores.shape)}), and its "
+            "scores should be (B, classes, *S): put the network into a module whose forward(self, images) returns them "
+            "so, such as network(images).transpose(0, 1)"
         )
 
 

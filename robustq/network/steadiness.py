@@ -31,7 +31,7 @@ class Steadiness(NamedTuple):
 
 @torch.no_grad()
 def steadiness(network: nn.Module, example: Tensor, head: int | str | None = None) -> Steadiness:
-    """Show a network noise: one image, another, the first again, then both in a batch.
+    """Show a network noise: one image, another of other brightness, the first again, then both in a batch.
 
     Args:
         network: a network, in whose evaluation mode its answers are compared.
@@ -42,7 +42,9 @@ def steadiness(network: nn.Module, example: Tensor, head: int | str | None = Non
         Steady in both ways where the network does not take one of these inputs.
     """
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(2, *example.shape[1:], generator=generator).to(example)
+    noise = torch.randn(2, *example.shape[1:], generator=generator)
+    noise[1] = 2 * noise[1] + 1  # a network that normalises a batch by its extremes sees other ones with it
+    noise = noise.to(example)
 
     def answer(images: Tensor) -> Tensor:
         output = network(own_copy(images).to(main_dtype(network) or images.dtype))

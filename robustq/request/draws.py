@@ -1,5 +1,6 @@
 """Reads and checks the number of draws of a run, from the command line or from Python."""
 
+from numbers import Integral
 from typing import Literal
 
 from robustq.errors import RequestError
@@ -32,12 +33,16 @@ def parse_draws(text: str) -> Draws:
 
 
 def check_draws(draws: Draws | None) -> None:
-    """Refuse a number of draws below 1.
+    """Refuse a number of draws that is not whole, or below 1.
 
     Raises:
-        RequestError: the number is below 1.
+        RequestError: the number is not whole, or below 1.
     """
-    if draws is not None and draws != AUTO and draws < 1:
+    if draws is None or draws == AUTO:
+        return
+    if isinstance(draws, bool) or not isinstance(draws, Integral):
+        raise RequestError(f"draws={draws!r} is not a whole number: give one, such as 10")
+    if draws < 1:
         raise RequestError(f"draws={draws} was asked: give 1 or more")
 
 

@@ -25,12 +25,21 @@ def parse_levels(text: str) -> tuple[float, ...]:
         raise RequestError(f"--levels {text!r} has an entry that is not a number: {ACCEPTED}") from error
 
 
-def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+def check_levels(levels: Sequence[float] | str) -> tuple[float, ...]:
     """The levels in growing order, each once. Level 0 is added if it is missing.
+
+    Args:
+        levels: a list or an array of numbers, or the text of `--levels`.
 
     Raises:
         RequestError: a level is not a percentage, or no level is given.
     """
+    if isinstance(levels, str):
+        return parse_levels(levels)
+    try:
+        levels = [float(level) for level in levels]
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"levels={levels!r} is not a list of numbers: {ACCEPTED}, as in levels=[0, 10]") from error
     if not levels:
         raise RequestError(f"no level was given: {ACCEPTED}")
     for level in levels:

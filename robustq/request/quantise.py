@@ -41,6 +41,8 @@ class Quantise:
         Raises:
             RequestError: the text does not follow the grammar, or the quantiser does not exist.
         """
+        if not isinstance(text, str):
+            raise RequestError(f"quantise={text!r} is not a text: write {ACCEPTED}")
         if text.strip().lower() == "none":
             return cls("none")
         head, *options = (item.strip() for item in text.split(","))

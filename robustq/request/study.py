@@ -14,6 +14,7 @@ from robustq.request import study_keys
 from robustq.request.checks import parse_checks
 from robustq.request.draws import check_draws, check_fixed_draws, most_draws, parse_draws
 from robustq.request.levels import check_levels, parse_levels
+from robustq.request.listed import listed
 from robustq.request.names import asked_perturbations, canonical_attack
 from robustq.request.study_model import StudyModel, read_recipe
 
@@ -165,7 +166,7 @@ def _drawn(given: dict[str, Any]) -> dict[str, Any]:
     if "draws" in given:
         given["draws"] = parse_draws(str(given["draws"]))
     if "metrics" in given:
-        given["metrics"] = ",".join(study_keys.listed(given["metrics"]))
+        given["metrics"] = ",".join(listed(given["metrics"]))
     return given
 
 
@@ -174,13 +175,13 @@ def _named(given: dict[str, Any]) -> dict[str, Any]:
     noise, preset = given.pop("noise", None), given.pop("preset", None)
     if noise is None and preset is None:
         return given
-    return {**given, "noise": asked_perturbations(None if noise is None else study_keys.listed(noise), preset)}
+    return {**given, "noise": asked_perturbations(None if noise is None else listed(noise), preset)}
 
 
 def _stress(document: Document) -> dict[str, Any]:
     given = _named(_drawn(study_keys.checked(document, study_keys.STRESS, "[stress]")))
     if "attack" in given:
-        given["attack"] = [canonical_attack(name) for name in study_keys.listed(given["attack"])]
+        given["attack"] = [canonical_attack(name) for name in listed(given["attack"])]
     check_draws(given.get("draws"))
     most_draws(given.get("draws"), given.get("max_draws"))
     return given
@@ -189,7 +190,7 @@ def _stress(document: Document) -> dict[str, Any]:
 def _analyse(document: Document) -> dict[str, Any]:
     given = _named(_drawn(study_keys.checked(document, study_keys.ANALYSE, "[analyse]")))
     if "check" in given:
-        given["check"] = ",".join(parse_checks(",".join(study_keys.listed(given["check"]))))
+        given["check"] = ",".join(parse_checks(",".join(listed(given["check"]))))
     check_fixed_draws(given.get("draws"))
     return given
 

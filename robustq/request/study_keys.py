@@ -1,6 +1,6 @@
 """The words that a study file may hold, and of which kind their values are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from robustq.errors import RequestError, unknown
@@ -92,9 +92,3 @@ def checked(document: Mapping[str, Any], keys: Keys, where: str) -> dict[str, An
             raise RequestError(f"{where} has {written} = {value!r}: give {words}")
         values[key] = value
     return values
-
-
-def listed(value: str | Sequence[str]) -> list[str]:
-    """The texts of a list, or of one text that separates them by commas."""
-    entries = value.split(",") if isinstance(value, str) else value
-    return [entry.strip() for entry in entries if entry.strip()]

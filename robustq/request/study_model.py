@@ -8,6 +8,7 @@ from robustq import registry
 from robustq.errors import RequestError
 from robustq.request import study_keys, values
 from robustq.request.augment_noise import AugmentNoise
+from robustq.request.listed import listed
 from robustq.request.quantise import Quantise
 
 _PREPARED = ("size", "spacing", "crop", "patch", "normalise", "window", "mean_std", "labels", "ignore", "grey_to_rgb")
@@ -80,7 +81,7 @@ def read_recipe(document: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     recipe = study_keys.checked(document, study_keys.RECIPE, where)
     if "freeze" in recipe:
-        recipe["freeze"] = tuple(study_keys.listed(recipe["freeze"]))
+        recipe["freeze"] = tuple(listed(recipe["freeze"]))
     if "augment_noise" in recipe:
         recipe["augment_noise"] = str(AugmentNoise.parse(recipe["augment_noise"]))
     return recipe

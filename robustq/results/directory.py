@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -71,8 +71,8 @@ class RunDirectory:
         """Start a run, or continue the run that began here; within this context no other process writes here.
 
         Args:
-            document: contents of the request file (`run.json`, ...). A run that began here is the same if its entry
-                `asked` is the same.
+            document: contents of the request file (`run.json`, ...). A run that began here is the same if its entries
+                `asked` and `case_digests` are the same; runs of earlier versions have no `case_digests`.
 
         Raises:
             RequestError: the directory holds another run or other files, cannot be written, or another process writes
@@ -95,8 +95,9 @@ class RunDirectory:
         """Refuse a directory that holds another run or other files."""
         if self.exists:
             # To JSON and back, as the document on disk was.
-            asked, begun = json.loads(json.dumps(document["asked"])), self.read()["asked"]
-            differing = [key for key, value in asked.items() if begun.get(key) != value]
+            asked, begun = json.loads(json.dumps(document["asked"])), self.read()
+            differing = [key for key, value in asked.items() if begun["asked"].get(key) != value]
+            differing = differing or changed_cases(begun, document)
             if differing:
                 raise RequestError(
                     f"{self.path} holds another run (it differs in {', '.join(differing)}): give another --out, or "
@@ -194,6 +195,14 @@ class RunDirectory:
     def _write(self, name: str, document: dict[str, Any]) -> None:
         with whole_file(self.path / name) as partial:
             partial.write_text(json.dumps(document, indent=1))
+
+
+def changed_cases(begun: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What differs in the cases that two request files share by name, in words; empty where nothing is known to."""
+    digests, others = (document.get("case_digests", {}) for document in (begun, other))
+    changed = sorted(case for case in digests.keys() & others.keys() if digests[case] != others[case])
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return [f"the mask, intensity range or spacing of case {changed[0]}{more}"] if changed else []
 
 
 def versions() -> dict[str, str]:

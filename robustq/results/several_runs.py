@@ -6,6 +6,7 @@ import pandas as pd
 
 from robustq.errors import RequestError
 from robustq.request.draws import AUTO
+from robustq.results.directory import changed_cases
 from robustq.results.level_draws import LevelDraws
 from robustq.results.stress_run import Run
 
@@ -58,6 +59,12 @@ def _check_paired(first: Run, other: Run) -> None:
         identity = min({*first_cases.items()} ^ {*other_cases.items()})[0]
         first_text, other_text = (_with_case(cases, identity) for cases in (first_cases, other_cases))
         raise _refused(first, other, "cases", first_text, other_text)
+    changed = changed_cases(first.document, other.document)
+    if changed:
+        raise RequestError(
+            f"{first.directory.path} and {other.directory.path} differ in {changed[0]}, so their rows cannot be "
+            "paired: stress the models again with the same data"
+        )
 
 
 def _check_fixed_draws(first: Run, other: Run) -> None:

@@ -17,6 +17,7 @@ from robustq.report.numbers import percent
 from robustq.request.checks import parse_checks
 from robustq.request.draws import check_fixed_draws
 from robustq.request.levels import check_levels
+from robustq.request.listed import as_text, listed
 from robustq.request.with_setting import split_setting
 from robustq.results.analysis import Analysis, measured
 from robustq.results.directory import RunDirectory
@@ -37,7 +38,7 @@ def analyse(
     models: Models | None = None,
     data: Data | None = None,
     *,
-    check: str = "all",
+    check: str | Sequence[str] = "all",
     noise: Sequence[str] = ("gaussian",),
     levels: Sequence[float] = (1, 10, 20, 30),
     draws: int = 100,
@@ -62,8 +63,9 @@ def analyse(
             their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; by default as in `robustq.stress`. Figures that depend on the
             domain are given for each domain.
-        check: names of analysers, separated by commas, or "all"; a setting follows an @, as in "taylor@90".
-        noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
+        check: names of analysers, a list or separated by commas, or "all"; a setting follows an @, as in "taylor@90".
+        noise: perturbations by name, as in `robustq.stress`; a chain such as "gaussian+blur" applies its members in
+            this order at one level.
         levels: percent, 0 to 100; level 0 is always computed, and the other levels are compared with it.
         draws: random realisations of each perturbation at each level (the paper has 100), 2 or more. Checks of clean
             images alone, such as "certified", make none; then perturbations, levels and draws may be anything.
@@ -89,8 +91,8 @@ def analyse(
     Raises:
         RequestError: a name or number is wrong, the models cannot be compared, or no case can be used.
     """
-    classes = load_checks(parse_checks(check))
-    perturbations = load_perturbations(noise, compat)
+    classes = load_checks(parse_checks(as_text(check)))
+    perturbations = load_perturbations(listed(noise), compat)
     drawn = [text for text, analyser in classes.items() if analyser.needs_draws]
     levels = _checked_levels(levels, perturbations, draws, drawn)
     check_batch_size(batch_size)

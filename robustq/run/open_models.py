@@ -81,6 +81,11 @@ def open_models(
     Raises:
         RequestError: no model is given, or the models cannot be compared.
     """
+    if preparation is not None and not isinstance(preparation, Preparation):
+        raise RequestError(
+            f"preparation is a {type(preparation).__name__}: give robustq.Preparation(...), as in "
+            "robustq.Preparation(size=(64, 64))"
+        )
     named = _by_name(models, dataset)
     copies: dict[int, Any] = {}  # models that share a module go on to share it
     opened = {name: _opened(name, model, copies, dataset, preparation) for name, model in named.items()}
@@ -94,7 +99,7 @@ def _by_name(models: Models | None, dataset: AbstractDataset) -> Mapping[str, nn
     """The models by name, not opened yet.
 
     Raises:
-        RequestError: no model is given, or two of them would have the same name.
+        RequestError: no model is given, something else is, or two of them would have the same name.
     """
     if models is None:
         if dataset.name != "phantom":
@@ -105,9 +110,18 @@ def _by_name(models: Models | None, dataset: AbstractDataset) -> Mapping[str, nn
         return demonstration_pair()
     if isinstance(models, nn.Module):
         return {"model": models}
+    if isinstance(models, str | os.PathLike):
+        models = [models]
     named = models if isinstance(models, Mapping) else _by_class_or_file(models)
     if not named:
         raise RequestError("no model was given: name one or more bundles")
+    for name, model in named.items():
+        if not isinstance(model, nn.Module | str | os.PathLike):
+            what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+            raise RequestError(
+                f"{name} is {what}, not a model: give a network (an nn.Module with its weights loaded), a segmenter or "
+                "the path of a bundle"
+            )
     return named
 
 

@@ -91,7 +91,8 @@ class Recording:
     def begun(
         self, asked: dict[str, Any], batches: Sequence[Sequence[Piece]], **entries: Any
     ) -> AbstractContextManager[None]:
-        """Write the request, the plan, the device, the versions and the dataset's remarks; or continue the same run.
+        """Write the request, digests of the cases, the plan, the device, the versions and the dataset's remarks; or
+        continue the same run.
 
         Within the context that is returned, no other process writes into the directory.
 
@@ -108,10 +109,11 @@ class Recording:
         return self.directory.writing(
             {
                 "asked": {**asked, **self.subjects.describe()},
+                "case_digests": {entry.id: self.subjects.cases.digests[entry.id] for entry in self.subjects.good},
                 "plan": batches,
                 "device": str(self.subjects.device),
                 "versions": versions(),
-                "data_remarks": list(self.subjects.cases.dataset.remarks),
+                "data_remarks": self.subjects.cases.remarks,
                 **entries,
             }
         )

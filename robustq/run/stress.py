@@ -46,7 +46,7 @@ def stress(
     draws: Draws | None = None,
     max_draws: int | None = None,
     seed: int = 0,
-    metrics: str = "dice",
+    metrics: str | Sequence[str] = "dice",
     missing: str = "diagonal",
     preparation: Preparation | None = None,
     split: str = "held-out",
@@ -73,8 +73,8 @@ def stress(
             their files and networks by their classes; or one network. None for the bundled demonstration pair.
         data: a dataset or the text of `--data`; the built-in phantom by default. For the demonstration pair,
             these are cases of the phantom that took no part in its training.
-        noise: perturbations by name; a chain such as "gaussian+blur" applies its members in this order at one level.
-            The default is Gaussian noise if no attack is named.
+        noise: perturbations by name, a list or separated by commas; a chain such as "gaussian+blur" applies its members
+            in this order at one level. The default is Gaussian noise if no attack is named.
         attack: attacks by name; a setting follows an @, as in "pgd@l2". Each model is attacked.
         transfer_from: the source model of transfers: its attacks are also shown to all other models, and theirs to it.
             The default is the first matched baseline, else the first model without codebook, else the first model.
@@ -85,7 +85,7 @@ def stress(
             without randomness always has one. "auto" gives each level as many as its means need.
         max_draws: largest number that "auto" gives a level, 100 by default.
         seed: seed of the run. The seed of a draw follows from it, the case, the perturbation and the draw's number.
-        metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm".
+        metrics: metrics as in `--metrics`, for example "dice,hd95,nsd@2mm", or a list of them.
         missing: policy for the distance to a missed structure: "diagonal", "inf" or "drop".
         preparation: what is done to a case before plain networks see it; by default data in memory are taken as they
             are. Segmenters and bundles have their own.

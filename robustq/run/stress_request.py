@@ -14,6 +14,7 @@ from robustq.model.device import Precision, choose_device
 from robustq.perturbation import AbstractPerturbation
 from robustq.request.decode import NEAREST, check_decode
 from robustq.request.draws import AUTO, Draws, check_draws, most_draws
+from robustq.request.listed import as_text, listed
 from robustq.request.severity import Severity, parse_severity
 from robustq.run.asked_metrics import asked_metrics
 from robustq.run.batching import check_batch_size
@@ -74,7 +75,7 @@ class StressRequest:
         draws: Draws | None,
         max_draws: int | None,
         seed: int,
-        metrics: str,
+        metrics: str | Sequence[str],
         missing: str,
         split: str,
         compat: str | None,
@@ -91,7 +92,9 @@ class StressRequest:
         Raises:
             RequestError: a name or number is wrong, or two arguments exclude each other.
         """
-        perturbations = load_perturbations(noise if noise is not None else () if attack else ("gaussian",), compat)
+        attack = listed(attack)
+        asked_noise = listed(noise) if noise is not None else () if attack else ("gaussian",)
+        perturbations = load_perturbations(asked_noise, compat)
         attacks = load_attacks(attack)
         _check_names(perturbations, attacks, transfer_from)
         targets = None if severity is None else parse_severity(severity)
@@ -111,7 +114,7 @@ class StressRequest:
             severity=targets,
             draws=draws,
             most_draws=most,
-            metrics=asked_metrics(metrics, attack, without_labels=without_labels),
+            metrics=asked_metrics(as_text(metrics), attack, without_labels=without_labels),
             decode=check_decode(decode),
             settings=DrawSettings(seed, str(choose_device(noise_device)), clip),
             missing=cast(Missing, missing),

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from commands import robustq
 from robustq_cli.wrong_value import in_words
 
 
@@ -33,3 +35,11 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     )
     assert in_words(error, "No such option: --bacth") == "No such option: --bacth"
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."
+
+
+def test_an_option_with_two_different_values_is_refused_because_one_would_be_lost(tmp_path: Path) -> None:
+    done = robustq("stress", "--levels", "10", "--levels=20", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--levels was given 2 times (10, 20): give it once" in " ".join(done.stderr.split())
+    again = robustq("stress", "--levels", "200", "--levels", "200", cwd=tmp_path)
+    assert "level 200 is not a percentage" in again.stderr, "the same value twice loses nothing"

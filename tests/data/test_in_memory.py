@@ -241,8 +241,17 @@ def test_a_dataset_that_gives_another_image_each_time_is_refused() -> None:
             return torch.rand(1, 6, 5), torch.tensor(FLAT)
 
     data = as_dataset(Random())
-    data.read(data.entries[0])
-    with pytest.raises(RequestError, match="random transforms"):
+    with pytest.raises(RequestError, match="another image each time it is read: take random transforms out"):
+        data.read(data.entries[0])
+
+
+def test_a_dataset_that_gives_another_mask_each_time_is_refused() -> None:
+    class RandomMask(TorchPairs):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.tensor(GREY)[None], torch.randint(2, (6, 5))
+
+    data = as_dataset(RandomMask())
+    with pytest.raises(RequestError, match="0000 is another mask each time it is read"):
         data.read(data.entries[0])
 
 

@@ -98,6 +98,29 @@ class Touch:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.parametrize("beside", [{"ema": 2}, {"state_dict_ema": 2}])
+def test_averaged_weights_beside_the_ones_that_are_loaded_are_named(beside: dict[str, int], tmp_path: Path) -> None:
+    others = {name: network(seed).state_dict() for name, seed in beside.items()}
+    torch.save({"state_dict": network(1).state_dict(), "epoch": 3, **others}, tmp_path / "c.pt")
+    filled = network(0)
+    loaded = load_weights(filled, tmp_path / "c.pt")
+    assert equal(filled, network(1))
+    assert f"not taken: other weights of the same names under {next(iter(others))}" in loaded.text
+
+
+def test_quantised_weights_without_their_scale_are_refused(tmp_path: Path) -> None:
+    state = {name: (100 * value).to(torch.int8) for name, value in network(1).state_dict().items()}
+    torch.save(state, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match=r"in torch.int8, so its weights are quantised numbers without their scale"):
+        load_weights(network(0), tmp_path / "c.pt")
+
+
+def test_a_checkpoint_without_weights_says_what_it_holds(tmp_path: Path) -> None:
+    torch.save({"student": network(1).state_dict(), "epoch": 3}, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match="holds no state dict, but the entries student, epoch"):
+        load_weights(network(0), tmp_path / "c.pt")
+
+
 def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     torch.save({"state_dict": network().state_dict(), "hook": Touch(tmp_path / "ran")}, tmp_path / "evil.pt")
     with pytest.raises(RequestError, match="could run code"):

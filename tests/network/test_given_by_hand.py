@@ -158,6 +158,11 @@ class OverTheBatch(Net):
         return super().forward((images - images.mean()) / images.std())
 
 
+class BetweenTheExtremesOfTheBatch(Net):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(8 * (images - images.min()) / (images.max() - images.min()) - 4)
+
+
 @pytest.mark.parametrize(
     ("make", "remarks", "expected"),
     [
@@ -165,6 +170,7 @@ class OverTheBatch(Net):
         (NumpyNoise, (VARYING,), Steadiness(repeats=False, alone=False)),
         (Remembering, (VARYING,), Steadiness(repeats=False, alone=False)),
         (OverTheBatch, (MIXING,), Steadiness(repeats=True, alone=False)),
+        (BetweenTheExtremesOfTheBatch, (MIXING,), Steadiness(repeats=True, alone=False)),
         (Net, (), Steadiness(repeats=True, alone=True)),
     ],
 )

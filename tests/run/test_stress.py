@@ -445,6 +445,15 @@ def test_a_run_is_read_again_from_its_directory(tmp_path: Path) -> None:
         Run(tmp_path)
 
 
+def test_runs_without_a_common_metric_are_not_compared() -> None:
+    runs = [
+        robustq.stress({name: model()}, "phantom:cases=1,domain=A", levels=[0], metrics=metric)
+        for name, metric in (("a", "dice"), ("b", "hd95"))
+    ]
+    with pytest.raises(RequestError, match=r"no metric in common \(.*: dice; .*: hd95\).*the same --metrics"):
+        robustq.compare(runs, "a").verdicts()
+
+
 def test_runs_of_other_cases_or_levels_are_not_joined_and_it_is_said_where() -> None:
     runs = [
         robustq.stress({name: model()}, f"phantom:cases={cases},domain=A", levels=levels, draws=1)

@@ -204,3 +204,17 @@ def test_a_mask_without_an_image_is_named_in_an_nnunet_folder_too(tmp_path: Path
     root = nnunet(tmp_path, {"lung": 1}, {"a": ("_0000",)})
     picture(root / "labelsTr" / "b.png")
     assert remarks(root) == [f"masks without an image of the same name, {PASSED_OVER}: 1 (labelsTr/b.png)"]
+
+
+@pytest.mark.parametrize("pattern", [r"(p\d+)?", r"\d*", "^"])
+def test_a_pattern_that_matches_nothing_of_a_name_makes_no_patient(tmp_path: Path, pattern: str) -> None:
+    pair(tmp_path, "case")
+    with pytest.raises(RequestError, match="matches an empty text in the case id 'case'"):
+        open_dataset(f"folder:{tmp_path},group={pattern}")
+
+
+def test_labels_that_commas_separate_are_not_one_name(tmp_path: Path) -> None:
+    pair(tmp_path, "case")
+    with pytest.raises(RequestError, match=r"labels=1=lung,5=heart is not a list of labels: write VALUE=NAME\|"):
+        open_dataset(f"folder:{tmp_path},labels=1=lung,5=heart")
+    assert open_dataset(f"folder:{tmp_path},labels=1=lung, left|5=heart").labels == {1: "lung, left", 5: "heart"}
