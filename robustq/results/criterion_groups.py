@@ -38,15 +38,15 @@ class CriterionGroups:
         self.missed = _groups(at_level[at_level["status"] == "missed"])
         self.unit = str(next(iter(self._rows["unit"]), ""))
 
-    def at_level(self) -> "pd.Series[float]":
+    def at_level(self) -> pd.Series:
         """The value of each group that has one at the level of the criterion, by group."""
         return self._values(self._rows[self._rows["level"] == self._level])
 
-    def clean(self) -> "pd.Series[float]":
+    def clean(self) -> pd.Series:
         """The value of each group that has one at level 0, by group."""
         return self._values(self._rows[self._rows["level"] == 0])
 
-    def _values(self, rows: pd.DataFrame) -> "pd.Series[float]":
+    def _values(self, rows: pd.DataFrame) -> pd.Series:
         means = group_means(rows, by_label=self._by_label)
         return pd.Series(means["value"].to_numpy(float), index=pd.Index(_keys(means), tupleize_cols=False)).dropna()
 

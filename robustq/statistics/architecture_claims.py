@@ -128,7 +128,7 @@ def _mean(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return mean
 
 
-def _estimate(of_seeds: Sequence["pd.Series[float]"]) -> dict[str, object]:
+def _estimate(of_seeds: Sequence[pd.Series]) -> dict[str, object]:
     """Over the groups that have a finite value for every seed."""
     table = pd.concat(of_seeds, axis=1, join="inner").replace([np.inf, -np.inf], np.nan).dropna()
     if table.empty:
