@@ -160,7 +160,9 @@ class _Network:
         from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 
         network: Any = self.arch
-        dims, in_channels, classes, example = self.dims or 2, self.in_channels or 1, self.classes, None
+        dims = 2 if self.dims is None else self.dims
+        in_channels = 1 if self.in_channels is None else self.in_channels
+        classes, example = self.classes, None
         if self.model_file is not None:
             network = _executed(self.model_file)
             example, read = self._read_off(network, cases)

@@ -281,3 +281,9 @@ def test_trained_weights_are_measured_next_and_a_codebook_that_does_not_fit_them
         wrap(quantise=quantise, **given, **options)
         printed = " ".join(capsys.readouterr().out.split())
         assert f"next robustq {next_word}" in printed
+
+
+def test_no_channel_at_all_is_refused_and_not_taken_for_the_default(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="channels=0 was given: an image has 1 channel or more"):
+        wrap(arch="unet", in_channels=0, out=tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
