@@ -13,7 +13,12 @@ from robustq.model.segmenter import Segmenter
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"width": 8, "scales": 4},
     "transunet": {"width": 8, "scales": 4, "blocks": 2, "heads": 4},
-    "hf": {"depths": (1, 1, 1, 1), "hidden_sizes": (8, 8, 16, 16), "decoder_hidden_size": 16},
+    "hf": {
+        "depths": (1, 1, 1, 1),
+        "hidden_sizes": (8, 8, 16, 16),
+        "num_attention_heads": (1, 1, 2, 2),
+        "decoder_hidden_size": 16,
+    },
     "monai": {"features": (8, 8, 16, 16, 32, 8)},
     "monai:unet": {"channels": (8, 16, 32), "strides": (2, 2)},
     "monai:attentionunet": {"channels": (8, 16, 32), "strides": (2, 2)},
