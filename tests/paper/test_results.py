@@ -14,6 +14,8 @@ PAPER = Path(__file__).parents[2] / "benchmarks" / "paper"
     [
         ("montgomery", "**Trainings on Montgomery**"),
         pytest.param("montgomery-narrow", "**Trainings, narrow networks on Montgomery**", marks=pytest.mark.long),
+        pytest.param("ablations-narrow", "**Clean Dice, and Dice lost at 30 %: mean", marks=pytest.mark.long),
+        pytest.param("acdc-narrow", "**Trainings, narrow networks on cardiac MRI**", marks=pytest.mark.long),
     ],
 )
 def test_every_table_of_the_results_is_printed_from_the_kept_rows(

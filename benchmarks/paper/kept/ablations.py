@@ -10,19 +10,25 @@ from robustq.results.study import Study
 HIGHEST = 30.0
 
 
+def clean_and_lost(study: Study) -> tuple[pd.Series, pd.DataFrame]:
+    """Dice at level 0, and the Dice lost at the highest level under each noise, by network and training seed."""
+    seeds = domain_means(study.runs, "dice").groupby(["network", "training", "perturbation", "level"]).mean()
+    clean = seeds.xs(0.0, level="level")
+    lost = (clean - seeds.xs(HIGHEST, level="level")).unstack("perturbation")
+    networks = dict.fromkeys(name for step in study.steps if step.kind == "stress" for name in step.models.values())
+    return clean.groupby(["network", "training"]).mean().reindex(networks, level="network"), lost
+
+
 def ablations_grid(study: Study, where: str) -> Grid:
     """For each network its clean Dice, what it loses under each noise, and the codes it uses, over training seeds."""
-    seeds = domain_means(study.runs, "dice").groupby(["network", "training", "perturbation", "level"]).mean()
-    clean = seeds.xs(0.0, level="level").groupby(["network", "training"]).mean()
-    lost = (seeds.xs(0.0, level="level") - seeds.xs(HIGHEST, level="level")).unstack("perturbation")
-    lost["mean"] = lost.mean(axis=1)
+    clean, lost = clean_and_lost(study)
     codes = _codes_in_use(study)
-    networks = dict.fromkeys(name for step in study.steps if step.kind == "stress" for name in step.models.values())
     lines = []
-    for network in networks:
-        losses = [_cell(lost.loc[network, column]) for column in lost]
-        lines.append([network, _cell(clean[network]), *losses, codes.get(network, "–")])
-    header = ["network", "Dice at 0 %", *(f"lost, {column}" for column in lost), "codes in use"]
+    for network in clean.index.unique("network"):
+        under = lost.loc[network]
+        losses = [_cell(under[noise]) for noise in under]
+        lines.append([network, _cell(clean[network]), *losses, _cell(under.mean(axis=1)), codes.get(network, "–")])
+    header = ["network", "Dice at 0 %", *(f"lost, {noise}" for noise in lost), "lost, mean", "codes in use"]
     title = f"Clean Dice, and Dice lost at {HIGHEST:.0f} %: mean ± sd over training seeds, {where}"
     return Grid(title, header, [("", lines)], [])
 
