@@ -50,6 +50,12 @@ def say(text: str) -> None:
     err().print(Text(printable(text)), soft_wrap=True)
 
 
+def say_lines(text: str) -> None:
+    """Print prose of several lines."""
+    for line in text.splitlines():
+        say(line)
+
+
 def say_remarks(remarks: Iterable[str]) -> None:
     """Print what a dataset says about its cases."""
     for sentence in remarks:

@@ -96,13 +96,14 @@ def show(
     if output not in FORMATS:
         raise unknown("format", output, FORMATS)
 
+    from robustq.report.csv_text import csv_of
     from robustq.results.results_shown import shown
 
     result = shown(run, what, baseline)
     if output == "json":
         console.print_json(result.document())
     elif output == "csv":
-        typer.echo(result.frame().to_csv(index=False), nl=False)
+        typer.echo(csv_of(result.frame()), nl=False)
     else:
         if output == "table":
             console.print_overview(result.overview())

@@ -251,7 +251,7 @@ def stress(
             decode=decode,
             images=not without_images,
             on_note=console.say,
-            on_profile=(lambda found: console.say(str(found))) if profile else None,
+            on_profile=(lambda found: console.say_lines(str(found))) if profile else None,
             on_progress=on_progress,
         )
     if json:

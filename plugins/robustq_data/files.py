@@ -35,7 +35,7 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
     Raises:
         CaseError: it cannot be used; the message says why.
     """
-    mask = None if files.mask is None else read(files.mask, mask=True)
+    mask = None if files.mask is None else _read_mask(files.mask)
     beside = None if mask is None else mask.values.shape[1:]
     first, *others = (read(path, beside=beside) for path in files.images)
     array_orders = []
@@ -63,6 +63,14 @@ def read_case(entry: Entry, files: Files, window: tuple[float, float] | None, no
         entry=entry,
         orientation="" if first.grid is None else first.grid.orientation[: len(first.spacing)],
     )
+
+
+def _read_mask(path: Path) -> Stored:
+    """The mask. Its file often has the name of the image, so a message says which of the two it means."""
+    try:
+        return read(path, mask=True)
+    except CaseError as error:
+        raise CaseError(f"in {path.parent.name}/, {error}") from error
 
 
 def _placed(other: Stored, image: Stored, name: str = "the mask") -> tuple[Stored, bool]:

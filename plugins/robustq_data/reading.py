@@ -42,6 +42,8 @@ def read(path: Path, *, mask: bool = False, beside: tuple[int, ...] | None = Non
         raise CaseError(
             f"{path.name} is a link to {os.readlink(path)}, which is not there: fetch the file it stands for"
         )
+    if path.is_file() and not path.stat().st_size:
+        raise CaseError(f"{path.name} is empty (0 bytes): fetch it or write it again")
     try:
         if path.is_dir():
             stored = read_dicom(path)

@@ -15,7 +15,7 @@ from rich.measure import measure_renderables
 from rich.table import Table
 from rich.text import Text
 
-from robustq.report.printable import in_markdown, printable
+from robustq.report.printable import in_markdown, in_spreadsheet, printable
 
 _UNBOUNDED = 10_000
 """Width, in characters, that no table needs."""
@@ -143,9 +143,9 @@ class Grid:
         text = io.StringIO()
         text.writelines(f"# {printable(line)}\n" for line in (self.title, *self.heads, *self.notes))
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["section", *map(_no_formula, self.header)])
+        writer.writerow(["section", *map(in_spreadsheet, self.header)])
         for section, rows in self.sections:
-            writer.writerows(map(_no_formula, [section, *row]) for row in rows)
+            writer.writerows(map(in_spreadsheet, [section, *row]) for row in rows)
         return text.getvalue()
 
 
@@ -155,12 +155,6 @@ def _text(text: str, style: str = "") -> Text:
 
 def _bar(cells: Sequence[str]) -> str:
     return "| " + " | ".join(map(in_markdown, cells)) + " |"
-
-
-def _no_formula(cell: str) -> str:
-    """A cell that a spreadsheet does not compute: it takes a cell that begins with one of these for a formula."""
-    text = printable(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?![\d.∞])", text) else text
 
 
 def _tex_row(cells: Sequence[str]) -> str:
@@ -194,7 +188,9 @@ _MINUS = re.compile(r"(?<![\w.])-(?=[\d∞])")
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in _MINUS.sub("−", printable(text)))
+    written = "".join(_TEX.get(character, character) for character in _MINUS.sub("−", printable(text)))
+    # After \\ or \item, LaTeX would take a bracket or a star for an argument.
+    return f"{{{written[0]}}}{written[1:]}" if written.startswith(("[", "*")) else written
 
 
 def _slug(title: str) -> str:

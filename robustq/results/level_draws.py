@@ -87,12 +87,12 @@ class LevelDraws:
         chosen = listed([f"{span(at[level])} at {percent(level)}" for level in levels])
         note = (
             f"--draws auto: the number of draws is {chosen}. It is the same for all cases and models, and so large "
-            "that the draws add at most 1 % to the variance of a mean over groups."
+            "that the draws add at most 1 % to the variance of a mean over groups"
         )
         capped = [f"{name} at {percent(level)}" for name, of in drawn.items() for level in of if of[level] == self.most]
-        if capped:
-            note += (
-                f" {self.most} is the largest number that was allowed: for {listed(capped)}, the draws may add more; "
-                "--max-draws allows a larger number."
-            )
-        return [note]
+        if not capped:
+            return [f"{note}."]
+        return [
+            f"{note}, but for {listed(capped)}: {self.most} draws are the most that were allowed, so they may add "
+            "more; --max-draws allows a larger number."
+        ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from robustq.errors import RequestError, unknown
 from robustq.report.page.contents import Chapter, Explanation, Page
 from robustq.report.page.render import render
+from robustq.report.printable import lines_of
 from robustq.results.analysis import Analysis
 from robustq.results.directory import RunDirectory
 from robustq.results.gallery import read_gallery
@@ -67,7 +68,7 @@ def write_page(
         raise RequestError("no run was given to make a page of: give a run directory")
     beside = directories[0] / NAME if len(directories) == 1 else Path(NAME)
     target = beside if out is None else run_path(out)
-    html = render(make_page(directories, PageOptions(baseline, images, case_names)))
+    html = lines_of(render(make_page(directories, PageOptions(baseline, images, case_names))))
     with whole_file(target) as partial:
         partial.write_text(html, encoding="utf-8")
     return target

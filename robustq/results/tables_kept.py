@@ -1,6 +1,7 @@
 """Keeps every table of a run directory in it, as text and as CSV: the folder `tables/`."""
 
 from robustq.errors import RequestError
+from robustq.report.csv_text import csv_of
 from robustq.results.results_shown import shown
 from robustq.storage.run_path import RunPath
 from robustq.whole_file import whole_file
@@ -22,4 +23,4 @@ def keep_tables(directory: RunPath, *results: str) -> None:
         with whole_file(folder / f"{what}.txt") as partial:
             partial.write_text("\n".join(grid.to_text() for grid in result.grids()), encoding="utf-8")
         with whole_file(folder / f"{what}.csv") as partial:
-            result.frame().to_csv(partial, index=False)
+            partial.write_text(csv_of(result.frame()), encoding="utf-8")

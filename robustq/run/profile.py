@@ -49,7 +49,7 @@ class Profile:
         total = self.wall * self.processes
         idle = max(0.0, total - sum(self.seconds.values()))
         seconds = {**{stage: self.seconds.get(stage, 0.0) for stage in STAGES}, "idle": idle}
-        together = f", {self.processes} processes, whose times are added up" if self.processes > 1 else ""
+        together = f" by the clock; below, {self.processes} processes added up" if self.processes > 1 else ""
         return "\n".join(
             [
                 f"Where the time went ({self.wall:.2f} s{together}):",

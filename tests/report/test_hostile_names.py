@@ -3,13 +3,15 @@
 import csv
 import io
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from robustq.report.csv_text import csv_of
 from robustq.report.grid import Grid
-from robustq.report.printable import printable
+from robustq.report.printable import lines_of, printable
 
 TERMINAL = "lung\x1b[31m\x07"
 TURNED = "a\N{RIGHT-TO-LEFT OVERRIDE}gnp.b"
@@ -58,3 +60,23 @@ def test_markdown_makes_no_tag_and_no_link_of_a_name() -> None:
 
 def test_latex_runs_no_command_of_a_name() -> None:
     assert r"\input" not in _grid(r"\input{/etc/passwd}").to_latex()
+
+
+@pytest.mark.parametrize("name", ["[x] a", "*"])
+def test_latex_takes_no_name_for_an_argument(name: str) -> None:
+    text = _grid(name).to_latex()
+
+    assert f"\n{{{name[0]}}}{name[1:]} &" in text
+    assert not [line for line in text.splitlines() if line.startswith(("[", "*"))]
+
+
+@pytest.mark.parametrize("name", [*FORMULAS, TERMINAL])
+def test_rows_as_csv_hold_names_as_text_and_numbers_as_numbers(name: str) -> None:
+    text = csv_of(pd.DataFrame({"model": [name], "value": [-0.003], "draw": pd.array([None], pd.Int64Dtype())}))
+
+    ((_, cells)) = list(csv.reader(text.splitlines()))
+    assert cells == [printable(name) if name == TERMINAL else f"'{name}", "-0.003", ""]
+
+
+def test_a_page_keeps_its_lines_but_no_other_control() -> None:
+    assert lines_of("a\n\tb\x1b[31m\x9fש") == "a\n\tb\\x1b[31m\\x9fש"

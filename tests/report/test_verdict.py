@@ -63,6 +63,13 @@ def test_an_open_verdict_says_how_many_patients_would_settle_it() -> None:
     assert far.change.endswith("more than 1000 patients.")
 
 
+def test_where_a_few_patients_decide_no_number_of_patients_is_promised() -> None:
+    # By the rule 4 patients would do, and 10 did not.
+    told = verdict(measured(drop=[0.0, 0.0, 0.2], drop_low=[0, -0.02, -0.01], drop_high=[0, 0.02, 0.23]))
+
+    assert told.change.endswith("The interval contains 0.")
+
+
 def test_a_gain_has_its_interval_turned_round() -> None:
     told = verdict(measured(drop=[0.0, -0.1, -0.2], drop_low=[0, -0.2, -0.3], drop_high=[0, 0.0, -0.1]))
 

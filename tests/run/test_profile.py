@@ -27,7 +27,7 @@ def test_the_stages_of_a_run_fill_no_more_than_its_time(executor: str) -> None:
 
 def test_a_profile_is_printed_in_seconds_and_shares_and_the_rest_is_idle() -> None:
     lines = str(Profile({"read": 1.0, "forward": 6.0}, wall=5.0, processes=2, passes=12, bare=5.5)).splitlines()
-    assert lines[0] == "Where the time went (5.00 s, 2 processes, whose times are added up):"
+    assert lines[0] == "Where the time went (5.00 s by the clock; below, 2 processes added up):"
     assert [" ".join(line.split()) for line in lines if "forward" in line or "idle" in line] == [
         "forward 6.00 s 60.0%",
         "idle 3.00 s 30.0%",

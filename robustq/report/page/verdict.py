@@ -166,6 +166,8 @@ def _change(value: float, low: float, high: float, groups: int) -> str:
     if value == 0 or half == 0:
         return "The interval contains 0."
     needed = math.ceil(groups * (half / abs(value)) ** 2)
+    if needed <= groups:  # a few patients differ much from the others, so the rule, for a bell curve, does not hold
+        return "The interval contains 0."
     # Far beyond what was measured, the rule says no more than: very many.
     many = f"about {needed}" if needed <= 100 * groups else f"more than {100 * groups}"
     return f"The interval contains 0. To settle a difference of this size would take {many} patients."
