@@ -18,7 +18,8 @@ NAMED = 5
 """At most this many cases are named in a sentence."""
 
 FLAT = (
-    "cases whose image has one value everywhere, so that levels, which refer to the intensity range, hardly change them"
+    "cases whose image has one value everywhere, so that it shows nothing, and levels, which refer to the intensity "
+    "range, may not change it"
 )
 
 
@@ -31,7 +32,7 @@ class PreparedCases:
         preparation: the preparation of each case.
         failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
         digests: case id -> the `case_digest` of each case that was read.
-        flat: ids of the cases that were read whose intensity range is empty.
+        flat: ids of the cases that were read whose image has one value.
         stopwatch: measures the stages of the run that uses the cases.
     """
 
@@ -56,7 +57,7 @@ class PreparedCases:
             stored = self.dataset.read(entry)
             if entry.id not in self.digests:
                 self.digests[entry.id] = case_digest(stored)
-                if torch.equal(stored.intensity_range[:, 0], stored.intensity_range[:, 1]):
+                if torch.equal(stored.image.amin(), stored.image.amax()):
                     self.flat.append(entry.id)
         with self.stopwatch.stage("prepare"):
             case = self.preparation(stored)
