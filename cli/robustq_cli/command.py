@@ -34,13 +34,18 @@ class Command(TyperCommand):
         """Read the words of the command.
 
         Raises:
-            RequestError: an option that takes one value is given two different ones, of which one would be lost.
+            RequestError: an option that takes several values in one text, or data, is given two different texts, of
+                which one would be lost. Of two numbers, names or files the last one counts, as in other programs.
         """
         if not ctx.resilient_parsing:  # then a shell completes words
             for param in self.get_params(ctx):
-                if param.param_type_name == "option" and not param.multiple and not param.is_flag:
+                if param.param_type_name == "option" and not param.multiple and _takes_several(str(param.metavar)):
                     _check_given_once(args, param.opts)
         return super().parse_args(ctx, args)
+
+
+def _takes_several(metavar: str) -> bool:
+    return metavar in ("NUMBERS", "NAMES", "TARGETS", "PARTS", "DATA") or "," in metavar
 
 
 def _check_given_once(args: Sequence[str], names: Sequence[str]) -> None:

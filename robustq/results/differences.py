@@ -48,13 +48,14 @@ class Differences:
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
+        rows = join(self.runs)
         if not self.metrics:
             measured = "; ".join(f"{run.directory.path}: {', '.join(run.metrics)}" for run in self.runs)
             raise RequestError(
                 f"the runs have no metric in common ({measured}), so nothing can be compared: stress the models with "
                 "the same --metrics"
             )
-        return join(self.runs)
+        return rows
 
     @property
     def heads(self) -> list[str]:

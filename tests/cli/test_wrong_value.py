@@ -37,9 +37,13 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."
 
 
-def test_an_option_with_two_different_values_is_refused_because_one_would_be_lost(tmp_path: Path) -> None:
+def test_an_option_of_several_values_is_refused_if_it_is_given_two_lists_of_which_one_would_be_lost(
+    tmp_path: Path,
+) -> None:
     done = robustq("stress", "--levels", "10", "--levels=20", cwd=tmp_path)
     assert done.returncode == 2
     assert "--levels was given 2 times (10, 20): give it once" in " ".join(done.stderr.split())
     again = robustq("stress", "--levels", "200", "--levels", "200", cwd=tmp_path)
     assert "level 200 is not a percentage" in again.stderr, "the same value twice loses nothing"
+    last = robustq("stress", "--draws", "2", "--draws", "0", cwd=tmp_path)
+    assert "draws=0" in last.stderr, "of two numbers the last one counts"
