@@ -37,7 +37,7 @@ def test_messages_of_earlier_versions_of_the_library_are_understood_and_others_a
     assert in_words(ValueError(), "'1.5' is not a valid integer.") == "'1.5' is not a valid integer."
 
 
-def test_an_option_of_several_values_is_refused_if_it_is_given_two_lists_of_which_one_would_be_lost(
+def test_two_lists_of_one_option_are_refused_because_one_would_be_lost(
     tmp_path: Path,
 ) -> None:
     done = robustq("stress", "--levels", "10", "--levels=20", cwd=tmp_path)
