@@ -45,8 +45,8 @@ def montgomery() -> Iterator[Grid]:
     yield Shift(Run(last), Analysis(last)).grids(None)[-1]
 
 
-def narrow(name: str, where: str) -> Iterator[Grid]:
-    """The tables of a study of narrow networks, and of what after_study.py measured with them.
+def noise(name: str, where: str) -> Iterator[Grid]:
+    """The tables of a study's trainings, and of its networks under noise.
 
     Args:
         name: folder of the study.
@@ -62,6 +62,12 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
     if CONSTANT in {name for step in study.steps for name in step.models.values()}:
         yield control_grid(study)
     yield drop_grid(study.runs)
+
+
+def narrow(name: str, where: str) -> Iterator[Grid]:
+    """The tables of `noise`, and of what the study and after_study.py measured besides; arguments as there."""
+    yield from noise(name, where)
+    study = Study(RESULTS / name)
     if study.shift is not None:
         yield shift_grid([study.shift.run], "dice", 3)
         yield shift_grid([study.shift.run], "hd95", 1)
@@ -82,11 +88,19 @@ def ablations(name: str, where: str) -> Iterator[Grid]:
     yield pathways_grid(study.analyses, where)
 
 
+def in_3d() -> Iterator[Grid]:
+    """The tables of the hippocampi: noise, and the pathways of some patients."""
+    name, where = "hippocampus-narrow", "narrow networks on hippocampus MRI in 3D"
+    yield from noise(name, where)
+    yield pathways_grid([Analysis(RESULTS / name / "after" / "pathways-seed0")], f"{where}, 24 patients")
+
+
 STUDIES = {
     "montgomery": montgomery,
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
     "ablations-narrow": partial(ablations, "ablations-narrow", "narrow networks on Montgomery"),
     "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on cardiac MRI"),
+    "hippocampus-narrow": in_3d,
 }
 
 

@@ -15,6 +15,9 @@ PAPER = Path(__file__).parents[2] / "benchmarks" / "paper"
         ("montgomery", "**Trainings on Montgomery**"),
         pytest.param("montgomery-narrow", "**Trainings, narrow networks on Montgomery**", marks=pytest.mark.long),
         pytest.param("ablations-narrow", "**Clean Dice, and Dice lost at 30 %: mean", marks=pytest.mark.long),
+        pytest.param(
+            "hippocampus-narrow", "**Trainings, narrow networks on hippocampus MRI in 3D**", marks=pytest.mark.long
+        ),
         pytest.param("acdc-narrow", "**Trainings, narrow networks on cardiac MRI**", marks=pytest.mark.long),
     ],
 )
