@@ -10,8 +10,8 @@ from robustq.data.mask_values import Labels
 from robustq.data.patches import check_windows
 from robustq.data.preparation import RGB, Preparation
 from robustq.errors import RequestError
-from robustq.model.pretrained import Trained, numbered_labels, read_json, whole_number
-from robustq.network.output_masks import count_labels, default_answer
+from robustq.model.pretrained import Trained, read_json, whole_number
+from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 from robustq_monai.classes import network_class
 from robustq_monai.configuration import Configuration
 from robustq_monai.transforms import translated

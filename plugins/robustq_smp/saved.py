@@ -9,8 +9,8 @@ from torch import nn
 
 from robustq.data.preparation import RGB, Preparation
 from robustq.errors import RequestError, unknown
-from robustq.model.pretrained import Trained, numbered_labels, read_json, whole_number
-from robustq.network.output_masks import count_labels, default_answer
+from robustq.model.pretrained import Trained, read_json, whole_number
+from robustq.network.output_masks import count_labels, default_answer, numbered_labels
 from robustq_smp.architecture import SmpArchitecture
 
 DECODERS = {model.__name__: name for name, model in smp.MODEL_ARCHITECTURES_MAPPING.items()}

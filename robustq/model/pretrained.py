@@ -13,8 +13,7 @@ from robustq import registry
 from robustq.data.preparation import Preparation
 from robustq.errors import RequestError
 from robustq.model.weights import Loaded, load_weights
-from robustq.network.output_masks import count_labels
-from robustq.network.output_masks import numbered_labels as numbered_labels
+from robustq.network.output_masks import count_labels, numbered_labels
 
 
 @dataclass(frozen=True)
