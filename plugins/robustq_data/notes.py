@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-NAMED = 5
-"""At most this many cases are named in a sentence."""
+from robustq.data.case_names import with_cases
 
 BY_ARRAY_ORDER = (
     "cases matched by the order of their arrays, because the file of the image or of the mask states no orientation"
@@ -33,9 +32,4 @@ class Notes:
     @property
     def sentences(self) -> list[str]:
         """For each text: the number of cases, and the names of some."""
-        return [_sentence(text, sorted(cases)) for text, cases in sorted(self._cases.items())]
-
-
-def _sentence(text: str, cases: list[str]) -> str:
-    more = ", ..." if len(cases) > NAMED else ""
-    return f"{text}: {len(cases)} ({', '.join(cases[:NAMED])}{more})"
+        return [with_cases(text, sorted(cases)) for text, cases in sorted(self._cases.items())]

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from robustq.data.case_names import with_cases
 from robustq.data.item import Item, read_item
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
@@ -18,9 +19,6 @@ BY_ARRAY_ORDER = (
     "cases matched by the order of their arrays, because the affine of the image or of the mask is missing, or is the "
     "identity"
 )
-NAMED = 5
-"""At most this many cases are named in a sentence."""
-
 READ_TWICE = 5
 """So many items of another library's dataset are read twice at first, to see whether its transforms are random."""
 
@@ -150,8 +148,7 @@ class InMemoryDataset(AbstractDataset):
     def remarks(self) -> Sequence[str]:
         """Which cases were matched by array order only, if there are such."""
         cases = sorted(self._by_array_order)
-        more = ", ..." if len(cases) > NAMED else ""
-        return [f"{BY_ARRAY_ORDER}: {len(cases)} ({', '.join(cases[:NAMED])}{more})"] if cases else []
+        return [with_cases(BY_ARRAY_ORDER, cases)] if cases else []
 
     def _item(self, entry: Entry) -> Item:
         return read_item(self.items[self._numbers[entry.id]])

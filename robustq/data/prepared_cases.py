@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from robustq.data.case_digest import case_digest
+from robustq.data.case_names import with_cases
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
@@ -13,9 +14,6 @@ from robustq.stopwatch import Stopwatch
 
 MEMORY = 4 * 2**30
 """Bytes of prepared cases that are kept in memory. Further cases are read again each time they are needed."""
-
-NAMED = 5
-"""At most this many cases are named in a sentence."""
 
 FLAT = (
     "cases whose image has one value everywhere, so that it shows nothing, and levels, which refer to the intensity "
@@ -70,9 +68,7 @@ class PreparedCases:
     @property
     def remarks(self) -> list[str]:
         """What is worth saying about the cases that were read, in sentences."""
-        flat = self.flat
-        named = f"{', '.join(flat[:NAMED])}{', ...' if len(flat) > NAMED else ''}"
-        return [*self.dataset.remarks, *([f"{FLAT}: {len(flat)} ({named})"] if flat else [])]
+        return [*self.dataset.remarks, *([with_cases(FLAT, self.flat)] if self.flat else [])]
 
     def __getstate__(self) -> dict[str, object]:
         """What another process gets: it reads the cases that it needs again."""

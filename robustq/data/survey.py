@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 
 import torch
 
+from robustq.data.case_names import first_names
 from robustq.dataset import AbstractDataset, Case, own_range
 from robustq.errors import CaseError
 from robustq.shapes import by
-
-NAMED = 5
-"""At most this many cases are named in a sentence."""
 
 FAR = 20
 """An intensity range stands out if it is this many times wider than the range of the middle 99 % of the values."""
@@ -131,18 +129,18 @@ class _OddCases:
         """What is odd, one sentence for each kind."""
         sentences = []
         if self.empty:
-            sentences.append(f"{len(self.empty)} masks are empty: {_named(self.empty)}")
+            sentences.append(f"{len(self.empty)} masks are empty: {first_names(self.empty)}")
         if self.without_mask:
-            names = _named(self.without_mask)
+            names = first_names(self.without_mask)
             sentences.append(f"{len(self.without_mask)} cases have no mask and cannot be scored: {names}")
         if self.far:
             sentences.append(
                 f"{len(self.far)} cases have single values far from all others, so a level, which refers to the whole "
-                f"range, is large beside the image: {_named(self.far)}; give robustq wrap --normalise percentile, or "
-                "declare a window"
+                f"range, is large beside the image: {first_names(self.far)}; give robustq wrap --normalise percentile, "
+                "or declare a window"
             )
         repeated = [ids for ids in self.same_image.values() if len(ids) > 1]
-        return [*sentences, *(f"the same image stands in several cases: {_named(ids)}" for ids in repeated)]
+        return [*sentences, *(f"the same image stands in several cases: {first_names(ids)}" for ids in repeated)]
 
 
 def _count(result: Survey, case: Case) -> None:
@@ -213,15 +211,10 @@ def _label_oddities(result: Survey, declared: Mapping[int, str] | None, ignore: 
     elif present not in ([], [255]):
         gaps = sorted(set(range(1, min(present[-1], 255))) - set(present))
         if gaps:
-            more = " ..." if len(gaps) > NAMED else ""
             sentences.append(
-                f"mask values have gaps ({', '.join(map(str, gaps[:NAMED]))}{more} do not occur): name the values with "
+                f"mask values have gaps ({first_names([*map(str, gaps)])} do not occur): name the values with "
                 "robustq wrap --labels"
             )
         if present[0] < 0:
             sentences.append(f"mask values are below 0: {present[0]}; name one with --ignore, or mend the masks")
     return sentences
-
-
-def _named(ids: list[str]) -> str:
-    return f"{', '.join(ids[:NAMED])}{', ...' if len(ids) > NAMED else ''}"
