@@ -1,4 +1,4 @@
-"""What a study file cannot ask: fits priors to the codes of the trained networks of a study, then measures with them.
+"""Fits priors to the codes of the trained networks of a study without [prior], then measures with them.
 
     .venv/bin/python benchmarks/paper/after_study.py runs/montgomery-narrow --attacked montgomery-attacked.csv
 

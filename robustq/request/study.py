@@ -32,6 +32,7 @@ class StudyRequest:
         models: the models.
         seeds: training seeds; each draws weights and trains one network of each model.
         baseline: name of the model that the others are compared with; None for no comparison.
+        prior: keywords of the `Recipe` that fits a prior to the codes of every trained network; None for no priors.
         stress: keywords of `robustq.stress`.
         analyse: keywords of `robustq.analyse`; None for no analysis.
         shift: keywords of `robustq.shift`; None for no table of domains.
@@ -44,6 +45,7 @@ class StudyRequest:
     models: tuple[StudyModel, ...]
     seeds: tuple[int, ...]
     baseline: str | None
+    prior: Document | None
     stress: Document
     analyse: Document | None
     shift: Document | None
@@ -62,7 +64,8 @@ class StudyRequest:
         if not train:
             raise RequestError("the study names no training set: write train in [data], or give --set data.train=DATA")
         shared = study_keys.checked(given.get("wrap", {}), study_keys.WRAP, "[wrap]")
-        recipe = read_recipe(given.get("recipe", {}), "[recipe]")
+        recipe = read_recipe(given.get("recipe", {}), study_keys.RECIPE, "[recipe]")
+        prior = read_recipe(given["prior"], study_keys.PRIOR, "[prior]") if "prior" in given else None
         entries = enumerate(given.get("models", []), 1)
         models = tuple(StudyModel.parse(entry, shared, recipe, number) for number, entry in entries)
         if not models:
@@ -88,6 +91,7 @@ class StudyRequest:
             models=models,
             seeds=tuple(seeds),
             baseline=baseline,
+            prior=prior,
             stress=_stress(given.get("stress", {})),
             analyse=_analyse(given["analyse"]) if "analyse" in given else None,
             shift=shift,

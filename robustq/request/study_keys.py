@@ -32,13 +32,13 @@ WORD: Kind = ("a text or a whole number", lambda value: isinstance(value, str) o
 Keys = Mapping[str, Kind]
 
 DATA: Keys = {"train": NAMES, "test": NAMES}
-RECIPE: Keys = {
+PRIOR: Keys = {
     **dict.fromkeys(("epochs", "patience", "batch_size", "split_seed"), WHOLE),
     **dict.fromkeys(("learning_rate", "weight_decay", "validation"), NUMBER),
     "augmentation": FLAG,
-    "freeze": NAMES,
-    **dict.fromkeys(("precision", "loss", "schedule", "augment_noise", "prior"), TEXT),
+    **dict.fromkeys(("precision", "schedule", "augment_noise"), TEXT),
 }
+RECIPE: Keys = {**PRIOR, "freeze": NAMES, **dict.fromkeys(("loss", "prior"), TEXT)}
 WRAP: Keys = {
     **dict.fromkeys(("arch", "quantise", "skips", "at", "answer"), TEXT),
     **dict.fromkeys(("size", "spacing", "crop", "patch", "normalise", "window", "mean_std", "labels"), TEXT),
@@ -65,7 +65,7 @@ STUDY: Keys = {
     "baseline": TEXT,
     "seeds": ("a list of whole numbers", lambda value: isinstance(value, list) and all(map(WHOLE[1], value))),
     "models": ("a list of tables, [[models]]", lambda value: isinstance(value, list) and all(map(TABLE[1], value))),
-    **dict.fromkeys(("data", "wrap", "recipe", "stress", "analyse", "shift"), TABLE),
+    **dict.fromkeys(("data", "wrap", "recipe", "prior", "stress", "analyse", "shift"), TABLE),
 }
 
 

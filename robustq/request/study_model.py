@@ -68,18 +68,23 @@ class StudyModel:
             wrap["classes"] = len(prepared["labels"]) + (given.get("answer") != "sigmoid")
         if "in_channels" not in wrap and (channels := _channels(prepared)) is not None:
             wrap["in_channels"] = channels
-        own_recipe = read_recipe(own.get("recipe", {}), f"the recipe of model {number}")
+        own_recipe = read_recipe(own.get("recipe", {}), study_keys.RECIPE, f"the recipe of model {number}")
         name = own.get("name", f"{given['arch']} {quantise}")
         return cls(name, network, settings, wrap, prepared, {**recipe, **own_recipe})
 
 
-def read_recipe(document: Mapping[str, Any], where: str) -> dict[str, Any]:
+def read_recipe(document: Mapping[str, Any], keys: study_keys.Keys, where: str) -> dict[str, Any]:
     """The keywords of `Recipe` in a table of a study file.
+
+    Args:
+        document: the table.
+        keys: the names that it may hold.
+        where: the table in words, for messages.
 
     Raises:
         RequestError: a name is unknown, or a value is not written as its option requires.
     """
-    recipe = study_keys.checked(document, study_keys.RECIPE, where)
+    recipe = study_keys.checked(document, keys, where)
     if "freeze" in recipe:
         recipe["freeze"] = tuple(listed(recipe["freeze"]))
     if "augment_noise" in recipe:

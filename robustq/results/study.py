@@ -52,8 +52,9 @@ class Study:
 
     @property
     def bundles(self) -> dict[str, Path]:
-        """The trained bundles by the name of their step."""
-        return {step.name: self._of(step) / "model.safetensors" for step in self._done("train")}
+        """The trained bundles, and those with a prior, by the name of their step."""
+        trained = (*self._done("train"), *self._done("prior"))
+        return {step.name: self._of(step) / "model.safetensors" for step in trained}
 
     @cached_property
     def runs(self) -> list[Run]:

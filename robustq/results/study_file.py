@@ -16,7 +16,7 @@ class Step:
     """A step of a study.
 
     Attributes:
-        kind: "train", "stress", "analyse" or "shift".
+        kind: "train", "prior", "stress", "analyse" or "shift".
         name: the step in words; no other step has it.
         directory: folder of its files, relative to the folder of the study; "" if it could not be begun.
         reason: why it failed; "" if it is done.

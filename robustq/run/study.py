@@ -15,11 +15,14 @@ from robustq.request.study import StudyRequest, read_study, short_name
 from robustq.results.study import Study
 from robustq.results.study_file import Step, StudyFile
 from robustq.run.analyse import analyse
+from robustq.run.kept_training import digest_of
 from robustq.run.shift import shift
 from robustq.run.stress import stress
 from robustq.run.study_data import StudyData
+from robustq.run.study_priors import StudyPrior
 from robustq.run.study_progress import StudyProgress
-from robustq.run.study_trainings import StudyTraining, digest_of
+from robustq.run.study_trainings import StudyTraining
+from robustq.training.recipe import AFTER, Recipe
 from robustq.training.train import Epoch, train
 from robustq.whole_file import in_words
 
@@ -28,6 +31,9 @@ Part = Callable[[int, int], object]
 
 Work = Callable[[Part], Step]
 """Does a step, and says how it ended."""
+
+Network = StudyTraining | StudyPrior
+"""A network of a study, with a prior that is fitted to its codes or without one."""
 
 
 def study(
@@ -77,11 +83,12 @@ def study(
     ]
     for training in trainings[: len(asked.models)]:  # what no training could do is refused before the first one
         training.check()
+    networks = trainings if asked.prior is None else _with_priors(trainings, asked.prior, len(asked.models), on_note)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise in_words(folder, error) from error
-    steps = _Steps(asked, data, trainings, folder, {"device": device, "executor": executor}, on_note)
+    steps = _Steps(asked, data, trainings, networks, folder, {"device": device, "executor": executor}, on_note)
     with one_writer(folder):
         record = StudyFile(asked.name, asked.baseline, [])
         planned = steps.planned()
@@ -95,6 +102,34 @@ def study(
             record.write(folder)
         on_progress(StudyProgress(len(planned), len(planned), "tables and page"))
         return Study(folder)
+
+
+def _with_priors(
+    trainings: Sequence[StudyTraining],
+    keywords: Mapping[str, Any],
+    models: int,
+    on_note: Callable[[str], object],
+) -> list[Network]:
+    """The networks of a study, with a prior wherever one can be fitted.
+
+    Args:
+        trainings: the trainings; the first ones are those of the models, one each.
+        keywords: keywords of the `Recipe` of a prior.
+        models: number of models.
+        on_note: called with a sentence on each model that gets no prior.
+
+    Raises:
+        RequestError: no model can have a prior, or the recipe cannot be used.
+    """
+    Recipe(**keywords, prior=AFTER)  # refuses what no training could do
+    priors = [StudyPrior(training, keywords) for training in trainings]
+    refusals = {prior.model.name: prior.refusal for prior in priors[:models]}
+    if all(refusals.values()):
+        raise RequestError("no model of the study can have a prior fitted to its codes: leave out [prior]")
+    for name, refusal in refusals.items():
+        if refusal:
+            on_note(f"No prior is fitted to the codes of {name}: {refusal}.")
+    return [prior.training if refusals[prior.model.name] else prior for prior in priors]
 
 
 def _reporting(at: StudyProgress, on_progress: Callable[[StudyProgress], object]) -> Part:
@@ -121,6 +156,7 @@ class _Steps:
         asked: the study file.
         data: the datasets that it names.
         trainings: every model with every seed on every training set.
+        networks: for each training, what is shown to the test data: its network, or that with a prior.
         folder: folder of the study.
         shared: settings of all runs.
         on_note: called with each sentence on a step.
@@ -129,49 +165,53 @@ class _Steps:
     asked: StudyRequest
     data: StudyData
     trainings: Sequence[StudyTraining]
+    networks: Sequence[Network]
     folder: Path
     shared: Mapping[str, Any]
     on_note: Callable[[str], object]
 
     def planned(self) -> list[tuple[Step, Work]]:
-        """Each step as it fails, and the work that does it: trainings first, then runs, then the domains."""
+        """Each step as it fails, and the work that does it: trainings and priors first, then runs, then the domains."""
         asked = self.asked
-        steps = [self._train(training) for training in self.trainings]
+        priors = [network for network in self.networks if isinstance(network, StudyPrior)]
+        trained: list[Network] = [*self.trainings, *priors]
+        steps = [self._train(network) for network in trained]
         for train_set in asked.train:
             for test_set in asked.test:
                 for seed in asked.seeds:
-                    chosen = [one for one in self.trainings if (one.train, one.seed) == (train_set, seed)]
+                    chosen = [one for one in self.networks if (one.train, one.seed) == (train_set, seed)]
                     steps.append(self._stress(chosen, test_set, seed))
                     if asked.analyse is not None:
                         steps.append(self._analyse(chosen, test_set, seed, asked.analyse))
         return steps if asked.shift is None else [*steps, self._shift(asked.shift)]
 
-    def _train(self, training: StudyTraining) -> tuple[Step, Work]:
-        name = f"training {training.model.name} of seed {training.seed} on {training.train}"
-        step = Step("train", name, train=training.train, models={training.model.name: training.model.name})
+    def _train(self, network: Network) -> tuple[Step, Work]:
+        kind, name = ("train", "training ") if isinstance(network, StudyTraining) else ("prior", "")
+        step = Step(kind, name + network.name, train=network.train, models={network.model.name: network.model.name})
 
         def work(part: Part) -> Step:
-            done = replace(step, directory=training.bundle.parent.relative_to(self.folder).as_posix())
-            if training.is_kept:
-                self.on_note(f"{name} was finished before, in {training.bundle.parent}.")
+            kept, recipe = network.kept, network.recipe
+            done = replace(step, directory=kept.bundle.parent.relative_to(self.folder).as_posix())
+            if kept.is_done:
+                self.on_note(f"{step.name} was finished before, in {kept.bundle.parent}.")
                 return done
-            training.note()
+            fresh = network.fresh()
+            kept.note()
 
             def on_epoch(epoch: Epoch) -> None:
-                part(epoch.epoch, training.recipe.epochs)
+                part(epoch.epoch, recipe.epochs)
 
-            dataset = self.data[training.train]
-            train(training.fresh(), dataset, training.bundle, training.recipe, on_epoch=on_epoch, on_note=self.on_note)
+            train(fresh, self.data[network.train], kept.bundle, recipe, on_epoch=on_epoch, on_note=self.on_note)
             return done
 
         return step, work
 
-    def _stress(self, chosen: Sequence[StudyTraining], test: str, seed: int) -> tuple[Step, Work]:
+    def _stress(self, chosen: Sequence[Network], test: str, seed: int) -> tuple[Step, Work]:
         step = Step("stress", f"stress of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
         return step, partial(self._run, step, chosen, [test], seed, self.asked.stress, _stressed)
 
     def _analyse(
-        self, chosen: Sequence[StudyTraining], test: str, seed: int, settings: Mapping[str, Any]
+        self, chosen: Sequence[Network], test: str, seed: int, settings: Mapping[str, Any]
     ) -> tuple[Step, Work]:
         step = Step("analyse", f"analysis of seed {seed}, {_places(chosen, test)}", train=chosen[0].train, test=test)
         return step, partial(self._run, step, chosen, [test], seed, settings, _analysed)
@@ -179,12 +219,12 @@ class _Steps:
     def _shift(self, settings: Mapping[str, Any]) -> tuple[Step, Work]:
         sets = list(self.asked.domains)
         step = Step("shift", "every model in every domain", train=", ".join(self.asked.train), test=", ".join(sets))
-        return step, partial(self._run, step, self.trainings, sets, None, settings, shift)
+        return step, partial(self._run, step, self.networks, sets, None, settings, shift)
 
     def _run(
         self,
         step: Step,
-        chosen: Sequence[StudyTraining],
+        chosen: Sequence[Network],
         tests: Sequence[str],
         seed: int | None,
         settings: Mapping[str, Any],
@@ -202,10 +242,10 @@ class _Steps:
             command: takes models, a list of datasets, and settings.
             part: called with how far the step is.
         """
-        models = self._trained(chosen)
+        models = self._finished(chosen)
         begun = self._begun(step, models, tests, seed, settings)
         command(
-            {name: training.bundle for name, training in models.items()},
+            {name: network.kept.bundle for name, network in models.items()},
             [self.data[text] for text in tests],
             out=self.folder / begun.directory,
             on_progress=lambda progress: part(progress.done, progress.total),
@@ -214,23 +254,23 @@ class _Steps:
         )
         return begun
 
-    def _trained(self, chosen: Sequence[StudyTraining]) -> dict[str, StudyTraining]:
-        """The trainings that are finished, by the names of their networks in a run.
+    def _finished(self, chosen: Sequence[Network]) -> dict[str, Network]:
+        """The networks that are finished, by their names in a run.
 
         Raises:
             RequestError: none is finished.
         """
-        several_sets = len({training.train for training in chosen}) > 1
+        several_sets = len({network.train for network in chosen}) > 1
         models = {}
-        for training in chosen:
+        for network in chosen:
             words = [
-                training.model.name,
-                *([short_name(training.train)] if several_sets else []),
-                f"seed{training.seed}",
+                network.model.name,
+                *([short_name(network.train)] if several_sets else []),
+                f"seed{network.seed}",
             ]
             try:
-                if training.is_kept:
-                    models[" ".join(words)] = training
+                if network.kept.is_done:
+                    models[" ".join(words)] = network
             except RequestError:  # the network cannot be made, which its training says
                 continue
         if not models:
@@ -240,20 +280,20 @@ class _Steps:
     def _begun(
         self,
         step: Step,
-        models: Mapping[str, StudyTraining],
+        models: Mapping[str, Network],
         tests: Sequence[str],
         seed: int | None,
         settings: Mapping[str, Any],
     ) -> Step:
         """The step with its directory, whose name changes when models, data or settings do."""
         known = {
-            "models": {name: training.digest for name, training in models.items()},
+            "models": {name: network.kept.digest for name, network in models.items()},
             "data": [self.data.digest(text) for text in tests],
             "settings": dict(settings),
         }
         places = [] if seed is None else [*dict.fromkeys((step.train, step.test)), f"seed{seed}"]
         words = "-".join(map(short_name, [step.kind, *places, digest_of(known)[:8]]))
-        names = {name: training.model.name for name, training in models.items()}
+        names = {name: network.model.name for name, network in models.items()}
         return replace(step, directory=f"runs/{words}", models=names)
 
 
@@ -265,6 +305,6 @@ def _analysed(models: Mapping[str, Path], data: Sequence[AbstractDataset], **set
     analyse(models, data[0], **settings)
 
 
-def _places(chosen: Sequence[StudyTraining], test: str) -> str:
+def _places(chosen: Sequence[Network], test: str) -> str:
     train_set = chosen[0].train
     return f"trained and tested on {test}" if train_set == test else f"trained on {train_set}, tested on {test}"

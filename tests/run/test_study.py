@@ -3,16 +3,19 @@
 import json
 from copy import deepcopy
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
+import torch
 
 import robustq
 from commands import robustq as command
 from robustq.errors import RequestError
 from robustq.request.study import read_study
-from robustq.run import study_trainings
+from robustq.run import kept_training
 from robustq.run.study_data import StudyData
+from robustq.run.study_priors import StudyPrior
 from robustq.run.study_progress import StudyProgress
 from robustq.run.study_trainings import StudyTraining
 
@@ -107,7 +110,7 @@ def digest(document: dict[str, Any]) -> str:
     request = read_study(document)
     data = StudyData(request.train)
     first = StudyTraining(request.models[0], request.train[0], request.seeds[0], data, Path(), "cpu")
-    return first.digest
+    return first.kept.digest
 
 
 @pytest.mark.parametrize(
@@ -138,8 +141,57 @@ def test_what_does_not_determine_a_training_keeps_its_name() -> None:
 
 def test_changed_training_code_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest(SMALL)
-    monkeypatch.setattr(study_trainings, "TRAINING_CODE", 0)
+    monkeypatch.setattr(kept_training, "TRAINING_CODE", 0)
     assert digest(SMALL) != before
+
+
+def test_a_prior_is_fitted_to_every_network_with_codes(whole: robustq.Study, tmp_path: Path) -> None:
+    entries = {"prior": {"epochs": 1, "batch_size": 2}, "seeds": [0], "analyse": {"check": "likelihood", "draws": 2}}
+    copytree(whole.path, tmp_path, dirs_exist_ok=True)
+    notes: list[str] = []
+    study = robustq.study(changed(**entries), out=tmp_path, on_note=notes.append)
+    assert study.failures == {}
+    assert [step.kind for step in study.steps] == ["train", "train", "prior", "stress", "analyse"]
+    assert any(
+        note.startswith("No prior is fitted to the codes of matched: identity:4 has no codebook") for note in notes
+    )
+    fitted = study.bundles[f"prior of vq of seed 0 on {TRAIN}"]
+    network = study.bundles[f"training vq of seed 0 on {TRAIN}"]
+    assert robustq.load(fitted).prior is not None
+    assert robustq.load(network).prior is None
+    weights = robustq.load(network).state_dict()
+    assert all(torch.equal(robustq.load(fitted).state_dict()[name], weights[name]) for name in weights)
+    (analysis,) = study.analyses
+    assert analysis.models == ["matched seed0", "vq seed0"]
+    assert rows(study)[0] == rows(whole)[0]
+    before = fitted.stat().st_mtime_ns
+    assert robustq.study(changed(**entries), out=tmp_path).steps == study.steps
+    assert fitted.stat().st_mtime_ns == before
+
+
+def test_another_recipe_fits_another_prior_to_the_same_network(tmp_path: Path) -> None:
+    request = read_study(SMALL)
+    training = StudyTraining(request.models[1], TRAIN, 0, StudyData(request.train), tmp_path, "cpu")
+    digests = {StudyPrior(training, {"epochs": epochs}).kept.digest for epochs in (1, 2)}
+    assert len(digests | {training.kept.digest}) == 3
+    with pytest.raises(RequestError, match="its network is not trained"):
+        StudyPrior(training, {}).fresh()
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ({"prior": {"epochs": 0}}, "epochs=0"),
+        ({"prior": {"freeze": "encoder"}}, "unknown entry of .prior. 'freeze'"),
+        ({"prior": {}, "models": SMALL["models"][:1]}, "no model of the study can have a prior"),
+        ({"prior": {}, "recipe": {"prior": "joint"}, "models": SMALL["models"][1:]}, "no model of the study"),
+    ],
+)
+def test_a_prior_that_no_network_can_have_is_refused(entries: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    without_baseline = {name: entry for name, entry in changed(**entries).items() if name != "baseline"}
+    with pytest.raises(RequestError, match=sentence):
+        robustq.study(without_baseline, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_step_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
