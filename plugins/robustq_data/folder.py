@@ -32,7 +32,7 @@ class FolderDataset(AbstractDataset):
     """A folder with images in images/ and masks of the same names in masks/ or labels/.
 
     The suffixes of image and mask may differ. A folder of such folders is one dataset, and each inner folder is a
-    domain. If all of them have names such as train, val and test, they are splits.
+    domain. If all of them have names such as train, val and test, they are splits; so are the folders in one images/.
 
     Args:
         path: path of the folder.
@@ -75,18 +75,18 @@ class FolderDataset(AbstractDataset):
                 f"{root} has no folder {IMAGES}/, it holds {first_names(root)}: give a folder with {IMAGES}/ and "
                 "masks/ in it, or a CSV that lists the files"
             )
-        are_splits = all(inner.lower() in SPLITS for inner in domains)
         self._files: dict[str, Files] = {}
-        self._entries = []
         for inner, folder in domains.items():
             for name, files in _pair(folder, root, self._notes, without_masks).items():
-                identity = f"{inner}/{name}" if inner else name
-                self._files[identity] = files
-                split = SPLITS[inner.lower()] if are_splits else ""
-                self._entries.append(
-                    Entry(identity, group_of(identity, group), domain if are_splits else inner or domain, split)
-                )
-        self._entries.sort(key=lambda entry: entry.id)
+                self._files[f"{inner}/{name}" if inner else name] = files
+        # The first folder of an id is the inner folder of the dataset, or that of images/ where there is only one.
+        first_folders = {identity: identity.rpartition("/")[0].partition("/")[0] for identity in self._files}
+        are_splits = all(first.lower() in SPLITS for first in first_folders.values())
+        self._entries = []
+        for identity, first in sorted(first_folders.items()):
+            split = SPLITS[first.lower()] if are_splits else ""
+            own_domain = domain if are_splits or "" in domains else first
+            self._entries.append(Entry(identity, group_of(identity, group), own_domain, split))
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -86,6 +86,23 @@ def test_inner_folders_named_train_val_and_test_are_splits(tmp_path: Path) -> No
     assert entries == {"Train/a": ("B", "train"), "test/a": ("B", "test"), "valid/a": ("B", "val")}
 
 
+def test_folders_named_train_and_val_in_images_are_splits_and_the_case_ids_say_so(tmp_path: Path) -> None:
+    for name in ("train/a", "train/more/b", "val/a"):
+        picture(tmp_path / "images" / f"{name}.png")
+        picture(tmp_path / "labels" / f"{name}.png")
+    dataset = open_dataset(f"folder:{tmp_path},domain=B")
+    entries = {entry.id: (entry.domain, entry.split) for entry in dataset.entries}
+    assert entries == {"train/a": ("B", "train"), "train/more/b": ("B", "train"), "val/a": ("B", "val")}
+
+
+@pytest.mark.parametrize("beside", ["c", "siemens/c"])
+def test_a_case_beside_train_and_val_makes_them_folders_like_others(beside: str, tmp_path: Path) -> None:
+    for name in ("train/a", "val/b", beside):
+        picture(tmp_path / "images" / f"{name}.png")
+        picture(tmp_path / "labels" / f"{name}.png")
+    assert {entry.split for entry in open_dataset(str(tmp_path)).entries} == {""}
+
+
 def test_inner_folders_of_other_names_are_domains_and_those_without_images_are_named(tmp_path: Path) -> None:
     for name in ("train", "siemens"):
         pair(tmp_path / name, "a")
