@@ -33,7 +33,9 @@ def architecture_claims(
     rows = rows[(rows["metric"] == metric) | (rows["status"] == "failed")]
     measure = next(iter(parse_metrics(metric).values()))
     named = architectures(runs) if names is None else names
-    return claims_about_architectures(rows, named, baseline, higher_is_better=measure.higher_is_better)
+    averaged = runs[0].without_attacks  # runs that are joined have the same perturbations
+    better = measure.higher_is_better
+    return claims_about_architectures(rows, named, baseline, averaged=averaged, higher_is_better=better)
 
 
 def architecture_claims_grid(

@@ -20,7 +20,12 @@ HOLDS, DEPENDS = "holds", "depends"
 
 
 def claims_about_architectures(
-    frame: pd.DataFrame, architecture_of: Mapping[str, str], baseline: str, *, higher_is_better: bool = True
+    frame: pd.DataFrame,
+    architecture_of: Mapping[str, str],
+    baseline: str,
+    *,
+    averaged: Sequence[str] | None = None,
+    higher_is_better: bool = True,
 ) -> pd.DataFrame:
     """The difference of each architecture from a baseline, as an estimate over seeds and patients.
 
@@ -31,6 +36,7 @@ def claims_about_architectures(
         frame: rows of one metric, with the columns of `robustq.results.rows.Row`.
         architecture_of: for the name of a model, the name of its architecture; models without an entry are left out.
         baseline: name of the architecture that the others are compared with.
+        averaged: the perturbations of which "all" is the mean, such as those that are no attacks; None takes every one.
         higher_is_better: whether a larger value of the metric is a better one.
 
     Returns:
@@ -49,7 +55,7 @@ def claims_about_architectures(
         {"architecture": architecture, "baseline": baseline, **claim}
         for architecture, of_seed in networks.items()
         if architecture != baseline
-        for claim in _claims(frame, architecture, of_seed, networks[baseline], higher_is_better)
+        for claim in _claims(frame, architecture, of_seed, networks[baseline], averaged, higher_is_better)
     ]
     if not claims:
         raise RequestError(f"{baseline!r} is the only architecture in these rows: give a run of another one")
@@ -82,6 +88,7 @@ def _claims(
     architecture: str,
     of_seed: Mapping[int, str],
     baseline_of_seed: Mapping[int, str],
+    averaged: Sequence[str] | None,
     higher_is_better: bool,
 ) -> list[dict[str, object]]:
     seeds = sorted(set(of_seed) & set(baseline_of_seed))
@@ -102,7 +109,8 @@ def _claims(
             if sample is not None:
                 samples.setdefault(name, []).append(_differences(sample, higher_is_better))
     complete = {name: frames for name, frames in samples.items() if len(frames) == len(seeds)}
-    whole = {ALL: [_mean(parts) for parts in zip(*complete.values(), strict=True)]} if len(complete) > 1 else {}
+    several = [frames for name, frames in complete.items() if averaged is None or name in averaged]
+    whole = {ALL: [_mean(parts) for parts in zip(*several, strict=True)]} if len(several) > 1 else {}
     measures = ("clean", "drop", "audc") if is_share else ("clean", "drop")
     return [
         {"perturbation": name, "measure": measure, **_estimate([frame[measure] for frame in frames])}

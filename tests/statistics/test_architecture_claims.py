@@ -48,6 +48,23 @@ def test_a_claim_is_the_crossed_mean_of_each_seeds_paired_differences() -> None:
     assert claims.loc[("all", "drop")]["difference"] == pytest.approx(np.mean(parts))
 
 
+def test_the_mean_over_perturbations_leaves_out_those_that_are_not_to_be_averaged() -> None:
+    table, architecture_of = rows(3)
+    attack = table[table["perturbation"] == "gaussian"].assign(perturbation="pgd")
+    attack["value"] /= 1 + attack["level"]
+    attacked = pd.concat([table, attack], ignore_index=True)
+    noises = ["gaussian", "poisson"]
+    claims = claims_about_architectures(attacked, architecture_of, "plain", averaged=noises)
+    without = claims_about_architectures(table, architecture_of, "plain")
+    keys = ["perturbation", "measure"]
+    figures = ["difference", "low", "high", "p"]
+    assert "pgd" in set(claims["perturbation"])
+    whole, expected = (one[one["perturbation"] == "all"].set_index(keys)[figures] for one in (claims, without))
+    pd.testing.assert_frame_equal(whole, expected)
+    alone = claims_about_architectures(attacked, architecture_of, "plain", averaged=["gaussian"])
+    assert "all" not in set(alone["perturbation"])
+
+
 def test_holm_counts_every_line() -> None:
     claims = claims_about_architectures(*rows(3), "plain")
     assert len(claims) == 9
