@@ -24,9 +24,10 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 """EXIF orientation -> what viewers do before they show the picture; every other orientation is upright."""
 
-_BITS, _SAMPLE_FORMAT = 258, 339
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO = 0
 _UNSIGNED, _SIGNED = 1, 2
-"""Tags of a TIFF, and what the second one says."""
+"""Tags of a TIFF, and what the second and the third one say."""
 
 
 def read_picture(path: Path, mask: bool) -> Stored:
@@ -54,6 +55,8 @@ def read_picture(path: Path, mask: bool) -> Stored:
             values = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
         else:
             values = _typed(np.asarray(picture), picture)
+            if not mask and values.dtype == np.uint16 and _is_white_zero(picture):
+                values = np.iinfo(np.uint16).max - values  # which Pillow does for up to 8 bits
         # Pillow turns a TIFF itself when it loads the values, and then forgets the orientation.
         upright = _UPRIGHT.get(picture.getexif().get(Base.Orientation, 1))
     values = values if upright is None else upright(values)
@@ -72,6 +75,11 @@ def _typed(values: np.ndarray, picture: Pictures.Image) -> np.ndarray:
         (tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0], tags.get(_BITS, (1,))[0])
     )
     return values if kind is None else values.view(kind)
+
+
+def _is_white_zero(picture: Pictures.Image) -> bool:
+    """Whether a TIFF stores white as 0, as a radiograph that is MONOCHROME1."""
+    return bool(getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _wide_colours(path: Path, kind: str, turned: bool) -> np.ndarray:

@@ -175,7 +175,7 @@ def test_a_metaimage_that_runs_the_other_way_is_flipped_to_its_image(
     assert np.array_equal(only(root)[0].mask, mask)
 
 
-def tiff(path: Path, array: np.ndarray, kind: int, orientation: int = 1) -> None:
+def tiff(path: Path, array: np.ndarray, kind: int, orientation: int = 1, *, white_is_zero: bool = False) -> None:
     """A TIFF of one strip; `kind` is 1 for unsigned, 2 for signed, 3 for floating point."""
     order = {"<": "<", ">": ">"}.get(array.dtype.byteorder, "<")
     height, width = array.shape
@@ -184,7 +184,7 @@ def tiff(path: Path, array: np.ndarray, kind: int, orientation: int = 1) -> None
         (257, height),
         (258, array.dtype.itemsize * 8),
         (259, 1),
-        (262, 1),
+        (262, int(not white_is_zero)),
         (273, 0),
         (274, orientation),
     ]
@@ -212,6 +212,19 @@ def test_the_values_of_a_tiff_keep_their_sign_and_their_width(
     tiff(root / "masks" / "a.tif", values(6, 9), 1, orientation)
     case, _ = only(root)
     assert np.array_equal(case.image[0].double(), upright.astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", ["<u1", "<u2"])
+def test_an_image_that_stores_white_as_zero_is_turned_so_that_white_is_the_highest_value(
+    root: Path, dtype: str
+) -> None:
+    stored = np.frombuffer(RNG.bytes(54 * np.dtype(dtype).itemsize), dtype).reshape(6, 9)
+    tiff(root / "images" / "a.tif", stored, 1, white_is_zero=True)
+    mask = values(6, 9)
+    tiff(root / "masks" / "a.tif", mask.astype("<u2"), 1, white_is_zero=True)
+    case, _ = only(root)
+    assert np.array_equal(case.image[0].double(), np.iinfo(dtype).max - stored.astype(np.float64))
+    assert np.array_equal(case.mask, mask)  # the numbers of labels stand for themselves
 
 
 def npz(root: Path, image: dict[str, np.ndarray], mask: dict[str, np.ndarray]) -> None:
