@@ -1,10 +1,9 @@
-"""Prints the figures of RESULTS.md from the rows that are kept beside it.
+"""Prints the tables of a study of RESULTS.md from the rows that are kept in `results/`.
 
-    .venv/bin/python benchmarks/paper/results.py montgomery
-    .venv/bin/python benchmarks/paper/results.py montgomery-narrow
+    .venv/bin/python benchmarks/paper/results.py montgomery > benchmarks/paper/results/montgomery/tables.md
 
-The rows are those of `results/montgomery`, a study without its bundles and one run of `robustq shift` for each training
-seed; and of `results/montgomery-narrow`, a study and what after_study.py measured with its networks.
+A folder in `results/` is a study without its bundles, and what else was measured with its networks: one run of
+`robustq shift` for each training seed in `montgomery`, what after_study.py writes in the others.
 """
 
 import argparse
@@ -105,7 +104,7 @@ STUDIES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print the tables of RESULTS.md from the rows beside it.")
+    parser = argparse.ArgumentParser(description="Print the tables of a study from its kept rows.")
     parser.add_argument("study", choices=STUDIES, help="which study")
     name = parser.parse_args().study
     for grid in STUDIES[name]():
