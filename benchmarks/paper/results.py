@@ -18,7 +18,7 @@ from kept.control import CONSTANT, control_grid
 from kept.decoded import decoded_grid
 from kept.likelihood import likelihood_grid
 from kept.losses import drop_grid, shift_grid
-from kept.pathways import pathways_grid
+from kept.pathways import pathways_grid, skips_grid
 from kept.signals import signals_grids
 from kept.trainings import trainings_grid
 from robustq.report.grid import Grid
@@ -28,6 +28,8 @@ from robustq.results.stress_run import Run
 from robustq.results.study import Study
 
 RESULTS = Path(__file__).parent / "results"
+SHIFTED = {"dice": 3, "hd95": 1}
+"""The metrics of shifts, and their decimal places."""
 
 
 def montgomery() -> Iterator[Grid]:
@@ -37,9 +39,9 @@ def montgomery() -> Iterator[Grid]:
     for tables in study.tables.values():
         yield from tables
     yield drop_grid(study.runs)
-    shifts = [Run(path) for path in sorted(study.path.glob("measured/shift-seed*"))]
-    yield shift_grid(shifts, "dice", 3)
-    yield shift_grid(shifts, "hd95", 1)
+    runs = [Run(path) for path in sorted(study.path.glob("measured/shift-seed*"))]
+    for metric, digits in SHIFTED.items():
+        yield shift_grid(runs, metric, digits, home="montgomery", away="shenzhen")
     last = study.path / "measured" / "shift-seed2"
     yield Shift(Run(last), Analysis(last)).grids(None)[-1]
 
@@ -63,13 +65,18 @@ def noise(name: str, where: str) -> Iterator[Grid]:
     yield drop_grid(study.runs)
 
 
+def shifts(study: Study, home: str, away: str) -> Iterator[Grid]:
+    """The tables of a study's shift, where it has one."""
+    if study.shift is not None:
+        for metric, digits in SHIFTED.items():
+            yield shift_grid([study.shift.run], metric, digits, home=home, away=away)
+
+
 def narrow(name: str, where: str) -> Iterator[Grid]:
     """The tables of `noise`, and of what the study and after_study.py measured besides; arguments as there."""
     yield from noise(name, where)
     study = Study(RESULTS / name)
-    if study.shift is not None:
-        yield shift_grid([study.shift.run], "dice", 3)
-        yield shift_grid([study.shift.run], "hd95", 1)
+    yield from shifts(study, "montgomery", "shenzhen")
     yield pathways_grid(study.analyses, where)
     yield conformal_grid(study.analyses, where)
     signals = [Analysis(path) for path in sorted(study.path.glob("after/signals-seed*"))]
@@ -87,11 +94,20 @@ def ablations(name: str, where: str) -> Iterator[Grid]:
     yield pathways_grid(study.analyses, where)
 
 
-def in_3d() -> Iterator[Grid]:
-    """The tables of the hippocampi: noise, and the pathways of some patients."""
-    name, where = "hippocampus-narrow", "narrow networks on hippocampus MRI in 3D"
+def other_direction(name: str, where: str) -> Iterator[Grid]:
+    """The tables of a study that was trained on Shenzhen; arguments as in `noise`."""
     yield from noise(name, where)
-    yield pathways_grid([Analysis(RESULTS / name / "after" / "pathways-seed0")], f"{where}, 24 patients")
+    study = Study(RESULTS / name)
+    yield from shifts(study, "shenzhen", "montgomery")
+    yield pathways_grid(study.analyses, where)
+
+
+def in_3d(name: str, where: str) -> Iterator[Grid]:
+    """The tables of the hippocampi: noise, and the pathways of some patients; arguments as in `noise`."""
+    yield from noise(name, where)
+    analyses = [Analysis(path) for path in sorted((RESULTS / name / "after").glob("skips-seed*"))]
+    yield pathways_grid(analyses, f"{where}, 24 patients")
+    yield skips_grid(analyses, f"{where}, 24 patients")
 
 
 STUDIES = {
@@ -99,7 +115,8 @@ STUDIES = {
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
     "ablations-narrow": partial(ablations, "ablations-narrow", "narrow networks on Montgomery"),
     "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on cardiac MRI"),
-    "hippocampus-narrow": in_3d,
+    "hippocampus-narrow": partial(in_3d, "hippocampus-narrow", "narrow networks on hippocampus MRI in 3D"),
+    "shenzhen-narrow": partial(other_direction, "shenzhen-narrow", "narrow networks on Shenzhen"),
 }
 
 

@@ -10,7 +10,6 @@ from robustq.report.numbers import mean_sd
 from robustq.results.stress_run import Run
 from robustq.statistics.domain_drop import domain_drop
 
-HOME, AWAY = "montgomery", "shenzhen"
 _BY = ["network", "training", "domain", "perturbation", "level", "group"]
 
 
@@ -26,27 +25,36 @@ def drop_grid(runs: Sequence[Run]) -> Grid:
     return Grid("Loss of Dice from 0 to 30 %, each trained network", header, [("", lines)], [])
 
 
-def shift_grid(runs: Sequence[Run], metric: str, digits: int) -> Grid:
-    """Clean answers in both domains, and the drop with the interval of `robustq shift`."""
+def shift_grid(runs: Sequence[Run], metric: str, digits: int, *, home: str, away: str) -> Grid:
+    """Clean answers in both domains, and the drop with the interval of `robustq shift`.
+
+    Args:
+        runs: runs of `robustq shift`.
+        metric: the metric.
+        digits: decimal places.
+        home: the domain of the training cases.
+        away: the other domain.
+    """
     means = domain_means(runs, metric).xs(0.0, level="level")
     lines = []
     for network, of_network in means.groupby("network"):
         of_seeds = of_network.groupby(["training", "domain"]).mean().unstack("domain")
         patients = of_network.groupby(["domain", "group"]).mean()
-        first, second = (patients[domain].to_numpy(float) for domain in (HOME, AWAY))
+        first, second = (patients[domain].to_numpy(float) for domain in (home, away))
         sign = 1 if metric == "dice" else -1
         drop = domain_drop(first, second)
         low, high = sorted((sign * drop.low, sign * drop.high))
         words = f"{sign * drop.estimate:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-        sides = [mean_sd(of_seeds[domain].mean(), of_seeds[domain].std(), digits) for domain in (HOME, AWAY)]
-        by_seed = sign * (of_seeds[HOME] - of_seeds[AWAY])
+        sides = [mean_sd(of_seeds[domain].mean(), of_seeds[domain].std(), digits) for domain in (home, away)]
+        by_seed = sign * (of_seeds[home] - of_seeds[away])
         lines.append([str(network), *sides, words, f"{by_seed.std():.{digits}f}"])
     groups = means.reset_index().groupby("domain")["group"].nunique()
     title = (
-        f"{metric} of clean images, trained on Montgomery: {groups[HOME]} patients there, {groups[AWAY]} of Shenzhen, "
+        f"{metric} of clean images, trained on {home.title()}: {groups[home]} patients there, {groups[away]} of "
+        f"{away.title()}, "
         f"{means.index.unique('training').size} training seeds"
     )
-    header = ["network", "Montgomery", "Shenzhen", "drop [95 % interval over patients]", "its sd over seeds"]
+    header = ["network", home.title(), away.title(), "drop [95 % interval over patients]", "its sd over seeds"]
     return Grid(title, header, [("", lines)], [])
 
 

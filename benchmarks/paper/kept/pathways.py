@@ -14,6 +14,16 @@ COLUMNS = {
 }
 
 
+SKIPS = {f"restorable_by_skip_{scale}": f"skips of scale {scale}" for scale in range(1, 5)}
+
+
+def skips_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """What each part of a network restores when it is held clean alone; `where` ends the title."""
+    columns = {"pathway_loss": COLUMNS["pathway_loss"], **SKIPS, "restorable": "bottleneck"}
+    means = patient_means([analysis.to_frame() for analysis in analyses], list(columns))
+    return metrics_grid(f"Dice restored by a part that is held clean, {where}", means, columns, [])
+
+
 def pathways_grid(analyses: Sequence[Analysis], where: str) -> Grid:
     """The loss of Dice and its two parts, for each network, noise and level; `where` ends the title."""
     means = patient_means([analysis.to_frame() for analysis in analyses], list(COLUMNS))
