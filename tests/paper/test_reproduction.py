@@ -157,6 +157,23 @@ def test_table_2_has_the_drop_of_the_paper_and_ours(
     assert cells["Dice: NIH alone", "VQ-UNet", "mean"][0] == "0.970"
 
 
+def test_table_2_knows_a_set_that_stands_in_the_shift_alone_and_one_that_is_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Path(reproduce.__file__).parent / "results" / "montgomery-narrow"
+    _, rows = shown(f"table-2 --study {kept}", tmp_path, capsys)
+    lines = {(section, model, figure): cells for section, model, figure, *cells in rows}
+    shift = robustq.Study(kept).shift
+    assert shift is not None
+    frame = shift.run.to_frame()
+    frame = frame[(frame["metric"] == "dice") & frame["model"].str.startswith("vq seed")]
+    means = frame.groupby(frame["domain"].str.rsplit("/").str[-1])["value"].mean()
+    section = "Dice: NIH (ours: montgomery.csv) to JSRT (ours: shenzhen)"
+    _, ours, _, seeds, patients = lines[section, "VQ-UNet", "mean"]
+    assert (ours.split()[0], seeds, patients) == (f"{means['shenzhen']:.3f}", "3", "300")
+    assert lines[section, "VQ-UNet", "drop"][1] == f"{means['montgomery'] - means['shenzhen']:.3f}"
+
+
 def test_latent_variance_stands_beside_the_reading_of_the_papers_code(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

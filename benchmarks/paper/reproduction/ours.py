@@ -56,7 +56,7 @@ class Ours:
         matched = {MATCHED: MATCHED} if MATCHED in trained and MATCHED not in (unet, vq) else {}
         self.roles = {UNET: unet, **matched, VQ: vq}
         texts = [text for step in self._steps("stress") for text in (step.train, step.test)]
-        self.data = _stand_ins(list(dict.fromkeys(texts)), stand_ins or {})
+        self.data = _stand_ins([*dict.fromkeys(texts), *self._shifted_alone(texts)], stand_ins or {})
 
     def section(self, data: str) -> str:
         """The name of a data set in a table: that of the paper's, and that of the set that stands in for it."""
@@ -117,15 +117,23 @@ class Ours:
 
     def domain(self, data: str) -> str:
         """The domain that is a data set of the tables in `shift`; "?" where there is none."""
-        text = self.data.get(data, "?")
-        own_names = {short_name(text).lower(), text.partition(":")[0].lower()}
-        domains = [] if self.shift is None else self.shift.run.domains.names
-        return next((name for name in domains if short_name(name.partition("/")[0]).lower() in own_names), "?")
+        names = _names(self.data.get(data, "?"))
+        return next((domain for domain in self._domains if _data_set(domain) in names), "?")
 
     def folder(self, step: Step) -> str:
         """The run directory of a step."""
         assert self.study is not None, "a step is one of a study"
         return str(self.study.path / step.directory)
+
+    @property
+    def _domains(self) -> list[str]:
+        return [] if self.shift is None else self.shift.run.domains.names
+
+    def _shifted_alone(self, texts: list[str]) -> list[str]:
+        """The names of the data sets of `shift` that are none of these texts, if it has several sets."""
+        known = {name for text in texts for name in _names(text)}
+        sets = dict.fromkeys(domain.partition("/")[0] for domain in self._domains if "/" in domain)
+        return [name for name in sets if name.lower() not in known]
 
     def _in_domain(self, kind: str, data: str) -> list[Step]:
         text = self.data.get(data)
@@ -134,6 +142,17 @@ class Ours:
     def _steps(self, kind: str) -> list[Step]:
         steps = [] if self.study is None else self.study.steps
         return [step for step in steps if step.kind == kind and not step.reason]
+
+
+def _names(text: str) -> set[str]:
+    """The names that the data set of a text of `--data` can have in a run."""
+    last = short_name(text).lower()
+    return {last, last.removesuffix(".csv"), text.partition(":")[0].lower()}
+
+
+def _data_set(domain: str) -> str:
+    """The name of the data set of a domain in a run over several sets."""
+    return short_name(domain.partition("/")[0]).lower()
 
 
 def _known(text: str) -> str:
