@@ -18,6 +18,7 @@ from kept.control import CONSTANT, control_grid
 from kept.decoded import decoded_grid
 from kept.likelihood import likelihood_grid
 from kept.losses import drop_grid, shift_grid
+from kept.paper_claims import paper_claims_grid
 from kept.pathways import pathways_grid, skips_grid
 from kept.signals import signals_grids
 from kept.trainings import trainings_grid
@@ -110,7 +111,20 @@ def in_3d(name: str, where: str) -> Iterator[Grid]:
     yield skips_grid(analyses, f"{where}, 24 patients")
 
 
+def claims() -> Iterator[Grid]:
+    """The paper's claims, on every data set."""
+    places = {
+        "montgomery": "Montgomery, the paper's width",
+        "montgomery-narrow": "Montgomery",
+        "shenzhen-narrow": "Shenzhen",
+        "acdc-narrow": "cardiac MRI",
+        "hippocampus-narrow": "hippocampus in 3D",
+    }
+    yield paper_claims_grid({where: Study(RESULTS / name) for name, where in places.items()})
+
+
 STUDIES = {
+    "claims": claims,
     "montgomery": montgomery,
     "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
     "ablations-narrow": partial(ablations, "ablations-narrow", "narrow networks on Montgomery"),
@@ -126,7 +140,8 @@ def main() -> None:
     name = parser.parse_args().study
     for grid in STUDIES[name]():
         print(Grid(grid.title, grid.header, grid.sections, [], names=grid.names).to_markdown())
-    for analysis in Study(RESULTS / name).analyses:
+    analyses = Study(RESULTS / name).analyses if (RESULTS / name / "study.json").exists() else []
+    for analysis in analyses:
         for verdict in analysis.verdicts():
             print(f"- {verdict}")
 

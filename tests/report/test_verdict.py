@@ -77,7 +77,7 @@ def test_a_gain_has_its_interval_turned_round() -> None:
 
 
 def test_a_distance_rises_in_its_unit_and_an_infinite_one_has_no_difference() -> None:
-    assert verdict(measured("hd95", "mm")).sentence.startswith("its hd95 rises by 0.40 [0.30, 0.50] mm, from 0.90")
+    assert verdict(measured("hd95", "mm")).sentence.startswith("its HD95 rises by 0.40 [0.30, 0.50] mm, from 0.90")
     told = verdict(measured("hd95", "mm", mean=[1.0, 2.0, np.inf], drop=[0.0, 1.0, np.inf]))
     assert "to ∞ at 30" in told.sentence
     assert "there is no finite difference" in told.sentence

@@ -217,7 +217,7 @@ def test_each_metric_and_audc_are_explained_before_they_are_used_and_wide_tables
     body = page[page.index("<main") :]
     for word, sentence in (
         ("Dice", "how far answer and truth overlap"),
-        ("hd95", "95 % of each boundary"),
+        ("HD95", "95 % of each boundary"),
         ("AUDC", ""),
     ):
         assert body.index(word) == body.index(f"{word}: {sentence}")

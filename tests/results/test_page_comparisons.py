@@ -66,8 +66,8 @@ def test_a_metric_by_which_the_other_model_holds_better_is_named_with_the_amount
     means = run.to_frame().query("metric == 'hd95'").groupby(["model", "level", "group"])["value"].mean()
     rise = {model: (means[model, 30.0] - means[model, 0.0]).mean() for model in ("vq", "unet")}
     (turn,) = verdict.turned
-    assert turn.startswith("By hd95 it is the other way round, and that is settled: vq holds better.")
-    assert f"The hd95 of vq rises by {rise['unet'] - rise['vq']:.2f} [" in turn
+    assert turn.startswith("By HD95 it is the other way round, and that is settled: vq holds better.")
+    assert f"The HD95 of vq rises by {rise['unet'] - rise['vq']:.2f} [" in turn
     assert turn.endswith("] mm less than that of unet.")
 
 
@@ -76,7 +76,7 @@ def test_the_baseline_is_the_winner_where_the_model_holds_better_by_the_first_me
     (verdict,) = page_chapter([run], "vq").comparisons
     assert " less Dice than vq " in verdict.sentence
     (turn,) = verdict.turned
-    assert "vq holds better. The hd95 of unet rises by" in turn
+    assert "vq holds better. The HD95 of unet rises by" in turn
 
 
 def test_a_turn_whose_interval_holds_0_is_called_open(tmp_path: Path) -> None:

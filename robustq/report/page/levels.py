@@ -6,6 +6,13 @@ from functools import cached_property
 
 import pandas as pd
 
+_WRITTEN = {
+    **{name: name.title() for name in ("brier", "dice", "hausdorff")},
+    **{name: name.upper() for name in ("ace", "assd", "ece", "hd95", "nll", "nsd")},
+    "iou": "IoU",
+}
+"""For names of metrics, how papers write them."""
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -36,13 +43,14 @@ class Levels:
 
     @property
     def name(self) -> str:
-        """The metric as a reader writes it, with its unit: `Dice`, `hd95 [mm]`."""
+        """The metric as a reader writes it, with its unit: `Dice`, `HD95 [mm]`."""
         return f"{self.title} [{self.unit}]" if self.unit else self.title
 
     @property
     def title(self) -> str:
         """The metric as a reader writes it, without its unit."""
-        return {"dice": "Dice", "iou": "IoU"}.get(self.metric, self.metric)
+        name, at, setting = self.metric.partition("@")
+        return f"{_WRITTEN.get(name, name)}{at}{setting}"
 
     @property
     def is_share(self) -> bool:
