@@ -16,6 +16,7 @@ from kept.attacked import attacked_grid
 from kept.conformal import conformal_grid
 from kept.control import CONSTANT, control_grid
 from kept.decoded import decoded_grid
+from kept.latents import criteria_grid, variances_grid
 from kept.likelihood import likelihood_grid
 from kept.losses import drop_grid, shift_grid
 from kept.paper_claims import paper_claims_grid
@@ -87,6 +88,14 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
     yield attacked_grid([Run(path) for path in sorted(study.path.glob("after/attacked-seed*"))], where)
 
 
+def narrow_with_latents(name: str, where: str) -> Iterator[Grid]:
+    """The tables of `narrow`, and of what noise does to the latents; arguments as in `noise`."""
+    yield from narrow(name, where)
+    analyses = Study(RESULTS / name).analyses
+    yield variances_grid(analyses, where)
+    yield criteria_grid(analyses, where)
+
+
 def ablations(name: str, where: str) -> Iterator[Grid]:
     """The tables of a study whose networks differ in one thing."""
     study = Study(RESULTS / name)
@@ -126,7 +135,7 @@ def claims() -> Iterator[Grid]:
 STUDIES = {
     "claims": claims,
     "montgomery": montgomery,
-    "montgomery-narrow": partial(narrow, "montgomery-narrow", "narrow networks on Montgomery"),
+    "montgomery-narrow": partial(narrow_with_latents, "montgomery-narrow", "narrow networks on Montgomery"),
     "ablations-narrow": partial(ablations, "ablations-narrow", "narrow networks on Montgomery"),
     "acdc-narrow": partial(narrow, "acdc-narrow", "narrow networks on cardiac MRI"),
     "hippocampus-narrow": partial(in_3d, "hippocampus-narrow", "narrow networks on hippocampus MRI in 3D"),

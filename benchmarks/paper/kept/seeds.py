@@ -43,7 +43,9 @@ def cell(means: pd.DataFrame, digits: int = 3) -> str:
     return f"{interval} ±\N{NO-BREAK SPACE}{number(float(values.mean(0).std(ddof=1)), digits)}"
 
 
-def metrics_grid(title: str, means: pd.DataFrame, columns: Mapping[str, str], notes: Sequence[str]) -> Grid:
+def metrics_grid(
+    title: str, means: pd.DataFrame, columns: Mapping[str, str], notes: Sequence[str], *, digits: int = 3
+) -> Grid:
     """A section for each perturbation, a line for each network and level, a column for each metric.
 
     Args:
@@ -51,11 +53,12 @@ def metrics_grid(title: str, means: pd.DataFrame, columns: Mapping[str, str], no
         means: what `patient_means` gave.
         columns: names of metrics and their headers.
         notes: notes, after `NOTE`.
+        digits: decimal places.
     """
     sections = []
     for perturbation, under in means.groupby("perturbation", sort=False):
         lines = [
-            [network, percent(level), *(cell(chosen[chosen["metric"] == metric]) for metric in columns)]
+            [network, percent(level), *(cell(chosen[chosen["metric"] == metric], digits) for metric in columns)]
             for (network, level), chosen in under.groupby(["network", "level"])
         ]
         sections.append((str(perturbation), lines))

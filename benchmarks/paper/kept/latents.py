@@ -1,0 +1,49 @@
+"""How far noise moves the latents, and whether the radii of the codes foretell which codes change."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kept.seeds import metrics_grid, patient_means, with_networks
+from robustq.report.grid import Grid
+from robustq.report.numbers import number, percent
+from robustq.results.analysis import Analysis
+
+VARIANCES = {
+    "raw": "variance, raw",
+    "min-max": "min-max",
+    "relative": "relative",
+    "flip_rate": "share of codes that change",
+}
+
+CRITERIA = {"r": "r", "r_k": "r of the own code", "margin": "exact margin"}
+
+
+def variances_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """The latent variance in its three readings, for each network, noise and level; `where` ends the title."""
+    means = patient_means([analysis.to_frame() for analysis in analyses], list(VARIANCES))
+    return metrics_grid(f"Latent variance over draws, {where}", means, VARIANCES, [], digits=5)
+
+
+def criteria_grid(analyses: Sequence[Analysis], where: str) -> Grid:
+    """For each criterion, the share of tokens that it calls safe, and of these the share that change their code."""
+    rows = with_networks(pd.concat([analysis.to_frame() for analysis in analyses], ignore_index=True))
+    counts = rows[rows["metric"].str.contains(":", regex=False)].pivot_table(
+        index=["perturbation", "network", "level"], columns="metric", values="value", aggfunc="sum", sort=False
+    )
+    sections = []
+    for perturbation, under in counts.groupby("perturbation", sort=False):
+        lines = []
+        for (_, network, level), count in under.iterrows():
+            cells = [
+                cell
+                for criterion in CRITERIA
+                for cell in (
+                    number(count[f"safe:{criterion}"] / (count[f"safe:{criterion}"] + count[f"unsafe:{criterion}"])),
+                    number(count[f"safe_flipped:{criterion}"] / count[f"safe:{criterion}"]),
+                )
+            ]
+            lines.append([network, percent(level), *cells])
+        sections.append((str(perturbation), lines))
+    header = [words for criterion in CRITERIA.values() for words in (f"safe by {criterion}", "of these changed")]
+    return Grid(f"Tokens that a criterion calls safe, {where}", ["network", "level", *header], sections, [], names=2)
