@@ -66,7 +66,7 @@ def hausdorff(
     """The larger of the two directed percentiles of the boundary distances; at 100 it is Hausdorff's distance.
 
     Raises:
-        RequestError: as `hd95`; the percentile is not above 0 and at most 100.
+        RequestError: as `hd95`; the percentile is not from 1 to 100.
     """
     return _score("hausdorff", _compare(prediction, truth, spacing, missing), float(percentile))
 

@@ -1,5 +1,6 @@
 """Reads a DICOM series: a folder that holds one `.dcm` file for each slice."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
@@ -21,6 +22,14 @@ SAME_PLACE = 1e-3
 
 _PATIENT, _ORIENTATION, _SPACINGS = "0010|0020", "0020|0037", ("0028|0030", "0018|1164")
 """Tags of the patient's ID, of the directions of an image, and of the distance between its pixels."""
+
+_PHOTOMETRIC, _LOW_IS_WHITE = "0028|0004", "MONOCHROME1"
+"""Tag of what the values mean, and what it says if the lowest value is shown white. SimpleITK inverts such values."""
+
+INVERTED = (
+    "cases whose DICOM files say that low values are white (MONOCHROME1), so their values were inverted as viewers "
+    "show them"
+)
 
 
 def dicom_files(folder: Path) -> list[Path]:
@@ -62,12 +71,20 @@ def read_dicom(folder: Path) -> Stored:
     reader = SimpleITK.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileNames(names)
-    return stored_image(
+    if len({header.GetPixelID() for header in headers.values()}) > 1:
+        # Each slice has its own rescale slope, and SimpleITK would force all values into the type of the first slice.
+        reader.SetOutputPixelType(SimpleITK.sitkFloat64)
+    stored = stored_image(
         reader.Execute(),
         folder.name,
         in_mm=any(first.HasMetaDataKey(tag) for tag in _SPACINGS),
         states_directions=first.HasMetaDataKey(_ORIENTATION),
     )
+    return replace(stored, guess=INVERTED) if _low_is_white(first) else stored
+
+
+def _low_is_white(header: SimpleITK.ImageFileReader) -> bool:
+    return bool(header.HasMetaDataKey(_PHOTOMETRIC) and header.GetMetaData(_PHOTOMETRIC).strip() == _LOW_IS_WHITE)
 
 
 def _header(path: Path) -> SimpleITK.ImageFileReader:
@@ -95,6 +112,8 @@ def _check_stack(series: str, headers: dict[str, SimpleITK.ImageFileReader]) -> 
     directions = {name: np.array(header.GetDirection()).reshape(3, 3) for name, header in headers.items()}
     first, *others = headers
     for name in others:
+        if _low_is_white(headers[name]) != _low_is_white(headers[first]):
+            raise CaseError(f"{series}: low values are white in only one of {first} and {name}: mend the series")
         if planes[name][0] != planes[first][0] or not (
             np.allclose(planes[name][1], planes[first][1], rtol=1e-3)
             and np.allclose(directions[name], directions[first], atol=1e-3)

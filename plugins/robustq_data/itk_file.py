@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from robustq.errors import CaseError
 from robustq_data.deflated import check_deflated
 from robustq_data.itk_image import stored_image
 from robustq_data.promised import check_promise
@@ -17,6 +18,15 @@ ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _READERS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 """SimpleITK chooses a reader by the suffix, but does not know suffixes in capitals."""
 
+_MILLIMETRES = {
+    "nm": 1e-6, "nanometer": 1e-6, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "micrometer": 1e-3, "mm": 1.0,
+    "millimeter": 1.0, "cm": 10.0, "centimeter": 10.0, "m": 1000.0, "meter": 1000.0,
+}  # fmt: skip
+"""Unit of length in a header -> millimetres."""
+
+_UNSAID = ("", "?", "???", "none", "unknown")
+"""What headers hold in place of a unit; lengths are then taken as mm."""
+
 _HEADER = 2**16
 """The text of a header ends within this many bytes."""
 
@@ -25,15 +35,40 @@ def read_itk(path: Path, suffix: str) -> Stored:
     """The content of an NRRD or MetaImage file.
 
     Raises:
-        CaseError: it has another number of axes, or its compressed values are damaged.
+        CaseError: it has another number of axes, an unknown unit of length, or compressed values that are damaged.
     """
     _check_promise(path, suffix)
+    millimetres = _unit(path)
     image = SimpleITK.ReadImage(str(path), imageIO=_READERS[suffix])
     if re.search(rb"^CompressedData\s*=\s*True", _head(path), re.MULTILINE | re.IGNORECASE):
         _check_compressed(path, SimpleITK.GetArrayViewFromImage(image))
     # These formats write a spacing of 1 where none was given, also along an axis that is dropped.
-    in_mm = any(step != 1 for step in (image.GetSpacing()[:2] if _flat(image) else image.GetSpacing()))
+    steps = image.GetSpacing()[:2] if _flat(image) else image.GetSpacing()
+    in_mm = millimetres != 1 or any(step != 1 for step in steps)
+    if millimetres != 1:  # SimpleITK takes every length as mm
+        image.SetSpacing([step * millimetres for step in image.GetSpacing()])
+        image.SetOrigin([place * millimetres for place in image.GetOrigin()])
     return stored_image(image, path.name, in_mm=in_mm, states_directions=_states_directions(path))
+
+
+def _unit(path: Path) -> float:
+    """The unit of length of a header in mm: `space units` or `units` of NRRD, `DistanceUnits` of MetaImage.
+
+    Raises:
+        CaseError: it is no unit of length, or the axes have different ones.
+    """
+    head = re.split(rb"\r?\n\r?\n|ElementDataFile", _head(path))[0]
+    found = re.search(rb"^(?:space units:|units:|DistanceUnits\s*=)([^\r\n]*)", head, re.MULTILINE)
+    text = found[1].decode(errors="replace") if found else ""
+    words = {word.strip('" ').lower() for word in re.findall(r'"[^"]*"', text) or [text]} - {*_UNSAID}
+    if not words:
+        return 1.0
+    length, *others = {_MILLIMETRES.get(word.replace("metre", "meter").removesuffix("s")) for word in words}
+    if length is None or others:
+        raise CaseError(
+            f"{path.name} has lengths in {', '.join(sorted(words))}: write one unit for all axes, such as mm, um or cm"
+        )
+    return length
 
 
 def _flat(image: SimpleITK.Image) -> bool:

@@ -11,6 +11,7 @@ from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
 from robustq_data.files import Files, fingerprint, read_case
 from robustq_data.image_files import image_files
+from robustq_data.nnunet_listing import compare_with_listing
 from robustq_data.notes import WITHOUT_IMAGE, WITHOUT_MASK, Notes
 from robustq_data.reading import without_suffix
 from robustq_data.settings import WAY_WITHOUT_MASKS, group_of, parse_switch, parse_window
@@ -21,10 +22,11 @@ _FOLDERS = {"imagesTr": "labelsTr", "imagesTs": "labelsTs"}
 class NnunetDataset(AbstractDataset):
     """A folder of nnU-Net or of the Medical Segmentation Decathlon, with its dataset.json.
 
-    `dataset.json` holds the labels. Images are in `imagesTr/` and masks in `labelsTr/`. Images in `imagesTs/` are used
-    if their masks are in `labelsTs/`; these cases have the split "test". If a name stands in both folders, the test
-    case has the id `imagesTs/NAME`. nnU-Net stores each channel in its own file (`case_0000.nii.gz`,
-    `case_0001.nii.gz`); the Decathlon stores channels as a fourth axis.
+    `dataset.json` holds the labels. Images are in `imagesTr/` and masks in `labelsTr/`, under the same names; where
+    `dataset.json` lists the cases, its list is compared with them. Images in `imagesTs/` are used if their masks are in
+    `labelsTs/`; these cases have the split "test". If a name stands in both folders, the test case has the id
+    `imagesTs/NAME`. nnU-Net stores each channel in its own file (`case_0000.nii.gz`, `case_0001.nii.gz`); the Decathlon
+    stores channels as a fourth axis.
 
     Args:
         path: path of the folder.
@@ -33,7 +35,8 @@ class NnunetDataset(AbstractDataset):
         unmasked: "yes" to take images without a mask too, as those of `imagesTs/` often are.
 
     Raises:
-        RequestError: the folder does not have this form, or images have no masks.
+        RequestError: the folder does not have this form, images have no masks, or `dataset.json` lists other masks for
+            them.
     """
 
     def __init__(
@@ -62,6 +65,9 @@ class NnunetDataset(AbstractDataset):
                 identity = f"{images}/{name}" if name in self._files else name
                 self._files[identity] = files
                 self._entries.append(Entry(identity, group_of(identity, group), "", split))
+        compare_with_listing(
+            described, {entry.id: self._files[entry.id] for entry in self._entries if not entry.split}, self._notes
+        )
         if not self._entries:
             raise RequestError(
                 f"{root} holds no case with a mask: it needs imagesTr/ and labelsTr/; {WAY_WITHOUT_MASKS}"

@@ -126,8 +126,6 @@ def _percentage(setting: str) -> float:
         share = float(setting or SHARE)
     except ValueError:
         share = -1.0
-    if not 0 < share <= 100:
-        raise RequestError(
-            f"taylor@{setting} has no share of tokens: give a percentage above 0 and at most 100, as in taylor@95"
-        )
+    if not 1 <= share <= 100:
+        raise RequestError(f"taylor@{setting} has no share of tokens: give a percentage from 1 to 100, as in taylor@95")
     return share

@@ -17,7 +17,7 @@ class Hausdorff(AbstractMetric):
     larger of the two counts.
 
     Attributes:
-        percentile: percentile, above 0 and at most 100; 100 is Hausdorff's distance itself.
+        percentile: percentile, from 1 to 100; 100 is Hausdorff's distance itself.
 
     Raises:
         RequestError: the percentile is outside these bounds.
@@ -29,8 +29,8 @@ class Hausdorff(AbstractMetric):
     higher_is_better: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.percentile <= 100:
-            raise RequestError(f"{self.percentile:g} is not a percentile: give a number above 0 and at most 100")
+        if not 1 <= self.percentile <= 100:
+            raise RequestError(f"{self.percentile:g} is not a percentile: give a number from 1 to 100")
 
     @classmethod
     def parse(cls, setting: str) -> "Hausdorff":
@@ -41,7 +41,7 @@ class Hausdorff(AbstractMetric):
             return cls(float(setting))
         except ValueError as error:
             raise RequestError(
-                f"{setting!r} is not a percentile: give a number above 0 and at most 100, as in hausdorff@99"
+                f"{setting!r} is not a percentile: give a number from 1 to 100, as in hausdorff@99"
             ) from error
 
     @property

@@ -19,6 +19,8 @@ BY_ARRAY_ORDER = (
     "cases matched by the order of their arrays, because the affine of the image or of the mask is missing, or is the "
     "identity"
 )
+SPLITS = ("", "train", "val", "test")
+
 READ_TWICE = 5
 """So many items of another library's dataset are read twice at first, to see whether its transforms are random."""
 
@@ -53,7 +55,7 @@ class InMemoryDataset(AbstractDataset):
         domains: scanner or hospital of each item.
 
     Raises:
-        RequestError: there is no item, or a list has another length than the items.
+        RequestError: there is no item, a list has another length than the items, or an item has an unknown split.
     """
 
     def __init__(
@@ -161,8 +163,10 @@ class InMemoryDataset(AbstractDataset):
             what: str(names[number]) if names is not None else str(entries.get(what, ""))
             for what, names in self._given.items()
         }
-        name = values["id"] or f"{number:04d}"
-        return Entry(name, values["group"] or name, values["domain"], str(entries.get("split", "")))
+        name, split = values["id"] or f"{number:04d}", str(entries.get("split", ""))
+        if split not in SPLITS:
+            raise RequestError(f"case {name} has the split {split!r}: give train, val or test, or leave it out")
+        return Entry(name, values["group"] or name, values["domain"], split)
 
 
 def _digest(image: Tensor) -> str:

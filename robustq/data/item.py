@@ -69,6 +69,8 @@ def _array(values: Any, what: str) -> np.ndarray:
         # NumPy has no bfloat16.
         values = values.float() if values.dtype == torch.bfloat16 else values
         values = np.asarray(values.as_subclass(Tensor).numpy())
+    if np.ma.is_masked(values):
+        raise CaseError(f"the {what} is a masked array, and no value can be left out of it: give values.filled(...)")
     if not isinstance(values, np.ndarray):
         raise CaseError(f"the {what} is a {type(values).__name__}: give an array or a tensor, such as np.asarray(it)")
     if values.dtype.kind not in "buif" or values.size == 0:

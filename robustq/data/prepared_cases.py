@@ -7,6 +7,7 @@ import torch
 
 from robustq.data.case_digest import case_digest
 from robustq.data.case_names import with_cases
+from robustq.data.narrow_values import values_are_narrow
 from robustq.data.preparation import Preparation
 from robustq.dataset import AbstractDataset, Case, Entry
 from robustq.errors import CaseError, RequestError
@@ -20,6 +21,11 @@ FLAT = (
     "range, may not change it"
 )
 
+NARROW = (
+    "cases most of whose values fill less than a twentieth of the intensity range, so that a level, which refers to "
+    "this range, is large beside the image (robustq wrap --normalise percentile or --window narrows it)"
+)
+
 
 @dataclass
 class PreparedCases:
@@ -31,6 +37,7 @@ class PreparedCases:
         failures: case id -> reason, for the cases that `check` found unusable, such as a case without a mask.
         digests: case id -> the `case_digest` of each case that was read.
         flat: ids of the cases that were read whose image has one value.
+        narrow: ids of those whose prepared values fill only a small part of the intensity range.
         stopwatch: measures the stages of the run that uses the cases.
     """
 
@@ -39,6 +46,7 @@ class PreparedCases:
     failures: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict, repr=False)
     flat: list[str] = field(default_factory=list, repr=False)
+    narrow: list[str] = field(default_factory=list, repr=False)
     stopwatch: Stopwatch = field(default_factory=Stopwatch, repr=False)
     _kept: dict[str, Case] = field(default_factory=dict, repr=False)
     _bytes: int = field(default=0, repr=False)
@@ -53,12 +61,15 @@ class PreparedCases:
             return self._kept[entry.id]
         with self.stopwatch.stage("read"):
             stored = self.dataset.read(entry)
-            if entry.id not in self.digests:
+            first = entry.id not in self.digests
+            if first:
                 self.digests[entry.id] = case_digest(stored)
                 if torch.equal(stored.image.amin(), stored.image.amax()):
                     self.flat.append(entry.id)
         with self.stopwatch.stage("prepare"):
             case = self.preparation(stored)
+            if first and values_are_narrow(case):
+                self.narrow.append(entry.id)
         size = sum(part.nbytes for part in (case.image, case.mask, case.ignored) if part is not None)
         if self._bytes + size <= MEMORY:
             self._kept[entry.id] = case
@@ -68,7 +79,8 @@ class PreparedCases:
     @property
     def remarks(self) -> list[str]:
         """What is worth saying about the cases that were read, in sentences."""
-        return [*self.dataset.remarks, *([with_cases(FLAT, self.flat)] if self.flat else [])]
+        noted = ((FLAT, self.flat), (NARROW, self.narrow))
+        return [*self.dataset.remarks, *(with_cases(text, ids) for text, ids in noted if ids)]
 
     def __getstate__(self) -> dict[str, object]:
         """What another process gets: it reads the cases that it needs again."""

@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 import torch
 
 from robustq.data.case_names import first_names
+from robustq.data.narrow_values import values_are_narrow
 from robustq.dataset import AbstractDataset, Case, own_range
 from robustq.errors import CaseError
 from robustq.shapes import by
-
-FAR = 20
-"""An intensity range stands out if it is this many times wider than the range of the middle 99 % of the values."""
-
-_MIDDLE = torch.tensor([0.005, 0.995], dtype=torch.float64)
-
-SAMPLED = 100_000
-"""About so many values of an image show the range of most of them."""
 
 
 @dataclass
@@ -106,7 +99,7 @@ class _OddCases:
     Attributes:
         empty: cases whose mask is empty.
         without_mask: cases without a mask.
-        far: cases with single values far from all others.
+        far: cases with values far from all others.
         same_image: fingerprint of an image -> the cases that hold it.
     """
 
@@ -117,7 +110,7 @@ class _OddCases:
 
     def add(self, case: Case, fingerprint: str) -> None:
         """Look at a case."""
-        if _stands_out(case):
+        if values_are_narrow(case):
             self.far.append(case.entry.id)
         self.same_image.setdefault(fingerprint, []).append(case.entry.id)
         if case.mask is None:
@@ -135,7 +128,7 @@ class _OddCases:
             sentences.append(f"{len(self.without_mask)} cases have no mask and cannot be scored: {names}")
         if self.far:
             sentences.append(
-                f"{len(self.far)} cases have single values far from all others, so a level, which refers to the whole "
+                f"{len(self.far)} cases have values far from all others, so a level, which refers to the whole "
                 f"range, is large beside the image: {first_names(self.far)}; give robustq wrap --normalise percentile, "
                 "or declare a window"
             )
@@ -166,14 +159,6 @@ def _count(result: Survey, case: Case) -> None:
             label = result.labels.setdefault(value, LabelCount())
             label.cases += 1
             label.voxels += count
-
-
-def _stands_out(case: Case) -> bool:
-    """Whether the intensity range of a channel is much wider than the range of most of its values."""
-    values = case.image.flatten(1)
-    low, high = torch.quantile(values[:, :: 1 + values.shape[1] // SAMPLED].double(), _MIDDLE, dim=1)
-    width = case.intensity_range[:, 1] - case.intensity_range[:, 0]
-    return bool(((high > low) & (width > FAR * (high - low))).any())
 
 
 def _differences(result: Survey) -> list[str]:

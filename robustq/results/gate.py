@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from robustq.errors import RequestError, unknown
 from robustq.metric import parse_metric
@@ -71,6 +72,8 @@ def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | P
     opened.require_truth("the gate decides")
     opened.require_levels("the gate decides")
     rows, missing = opened.to_frame(), opened.asked["missing"]
+    for criterion in asked:
+        _check_bound(rows, criterion)
     criteria_of_run = [filled for criterion in asked for filled in _filled(opened, criterion)]
     decisions = [decide(rows, criterion, missing=missing) for criterion in criteria_of_run]
     corrected = holm(np.array([decision.acceptance.p_fail for decision in decisions]))
@@ -128,6 +131,25 @@ def _check_direction(criterion: Criterion) -> None:
     elif getattr(criterion, wrong) is not None:
         better = "higher" if higher_is_better else "lower"
         raise RequestError(f"{criterion.metric} has {wrong}, and {better} is better: give {right}")
+
+
+def _check_bound(rows: pd.DataFrame, criterion: Criterion) -> None:
+    """Refuse a bound above 1 on a metric whose values lie between 0 and 1: it is meant in percent.
+
+    Raises:
+        RequestError: the bound is above 1, and the values of its metric are not.
+    """
+    of_metric = rows[rows["metric"] == criterion.metric]
+    values = of_metric["value"].dropna()
+    if values.empty or (of_metric["unit"] != "").any() or not values.between(0, 1).all():
+        return
+    for name in ("min", "max", "margin"):
+        bound = getattr(criterion, name)
+        if bound is not None and bound > 1:
+            raise RequestError(
+                f"{criterion.metric} lies between 0 and 1, and {name} = {bound:g} was given: write {bound:g} % as "
+                f"{bound / 100:g}"
+            )
 
 
 def words(criterion: Criterion) -> str:

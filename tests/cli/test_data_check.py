@@ -78,7 +78,7 @@ def test_one_voxel_far_from_all_others_is_odd_and_a_declared_window_mends_it(tmp
         if "far from all others" in sentence
     ]
     assert len(sentences) == 1
-    assert "1 cases have single values" in sentences[0]
+    assert "1 cases have values far" in sentences[0]
     assert ": far; give" in sentences[0]
 
 

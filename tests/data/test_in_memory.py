@@ -201,6 +201,8 @@ def test_a_case_without_a_mask_is_read_without_one() -> None:
         ((GREY, FLAT[:5]), "they do not fit"),
         ((np.zeros((5, 5, 5)), np.zeros((5, 5), int)), "channels may come first or last"),
         ((GREY, FLAT + 0.5), "not whole numbers"),
+        ((np.ma.masked_greater(GREY, GREY.mean()), FLAT), "the image is a masked array"),
+        ((GREY, np.ma.masked_equal(FLAT, 1)), "the mask is a masked array"),
         ((np.full((6, 5), np.nan), FLAT), "NaN or infinite"),
         ({"picture": GREY}, "none is named image"),
         (7, "give a pair"),
@@ -228,6 +230,7 @@ def test_an_item_that_cannot_be_used_is_named_with_the_reason(item: Any, words: 
         ([], {}, "holds no case"),
         ([(GREY, FLAT)], {"ids": ["a", "b"]}, "2 ids were given for 1 cases"),
         ([(GREY, FLAT)] * 2, {"ids": ["a", "a"]}, "the same id"),
+        ([{"image": GREY, "label": FLAT, "split": "Test"}], {}, "case 0000 has the split 'Test': give train, val"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused(items: list[Any], settings: dict[str, Any], words: str) -> None:

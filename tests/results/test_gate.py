@@ -114,6 +114,12 @@ def test_looks_at_later_patients_cost_a_part_of_the_error(tmp_path: Path) -> Non
         ({"level": 7.0}, "level 7 is not in this run"),
         ({"label": "heart"}, "unknown label"),
         ({"model": "nobody"}, "unknown model"),
+        ({"min": 50}, "dice lies between 0 and 1, and min = 50 was given: write 50 % as 0.5"),
+        ({"kind": "retention", "min": 90}, "min = 90 was given: write 90 % as 0.9"),
+        (
+            {"kind": "difference", "min": None, "baseline": "twin", "margin": 2},
+            "margin = 2 was given: write 2 % as 0.02",
+        ),
         ({"min": None, "max": 0.9}, "dice has max, and higher is better: give min"),
     ],
 )

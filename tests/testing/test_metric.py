@@ -90,6 +90,7 @@ def test_the_name_in_a_column_can_be_given_again(text):
         ("nsd@²mm", "'²mm' is not a tolerance"),
         ("hausdorff@x", "'x' is not a percentile"),
         ("hausdorff@0", "'0' is not a percentile"),
+        ("hausdorff@0.95", "'0.95' is not a percentile: give a number from 1 to 100"),
         ("hausdorff@nan", "'nan' is not a percentile"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+import torch
 
 from dicom_files import volume, write_series
 from robustq.data.open_dataset import open_dataset
@@ -118,3 +119,38 @@ def test_the_fingerprint_depends_on_every_slice(root: Path) -> None:
 def test_loose_dicom_files_beside_pictures_are_passed_over_as_before(root: Path) -> None:
     (root / "images" / "p1" / "003.dcm").rename(root / "images" / "loose.dcm")
     assert any("loose.dcm" in remark for remark in open_dataset(str(root)).remarks)
+
+
+def change(root: Path, place: int, **tags: object) -> None:
+    """Write other tags into the file of one slice."""
+    path = sorted((root / "images" / "p1").iterdir())[place]
+    file = pydicom.dcmread(path)
+    for tag, value in tags.items():
+        setattr(file, tag, value)
+    file.save_as(path)
+
+
+def test_slices_with_a_rescale_slope_of_their_own_keep_their_fractions(root: Path) -> None:
+    slopes = {0: 1.0, 1: 0.25, 2: 0.1, 3: 100.0}
+    for place, slope in slopes.items():
+        change(root, place, RescaleSlope=slope, RescaleIntercept=0)
+    files = (pydicom.dcmread(path) for path in (root / "images" / "p1").iterdir())
+    slices = sorted(files, key=lambda file: float(file.ImagePositionPatient[2]))
+    expected = np.stack([pydicom.pixels.apply_rescale(file.pixel_array, file).T for file in slices], axis=-1)
+    assert np.allclose(read(root).image[0], expected)
+
+
+def test_values_of_which_low_ones_are_white_are_inverted_and_that_is_said(root: Path) -> None:
+    before = read(root).image
+    for place in range(4):
+        change(root, place, PhotometricInterpretation="MONOCHROME1")
+    dataset = open_dataset(str(root))
+    image = dataset.read(dataset.entries[0]).image
+    assert torch.equal(image - image.min(), before.max() - before)
+    assert any("MONOCHROME1" in remark and "p1" in remark for remark in dataset.remarks)
+
+
+def test_a_series_in_which_low_values_are_white_on_some_slices_is_refused(root: Path) -> None:
+    change(root, 2, PhotometricInterpretation="MONOCHROME1")
+    with pytest.raises(CaseError, match="low values are white in only one of"):
+        read(root)

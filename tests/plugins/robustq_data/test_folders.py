@@ -223,6 +223,42 @@ def test_a_mask_without_an_image_is_named_in_an_nnunet_folder_too(tmp_path: Path
     assert remarks(root) == [f"masks without an image of the same name, {PASSED_OVER}: 1 (labelsTr/b.png)"]
 
 
+def listing(root: Path, **entries: Any) -> Path:
+    """An nnU-Net folder with the cases a and b, whose dataset.json lists cases too."""
+    nnunet(root, {"lung": 1}, {"a": ("_0000",), "b": ("_0000",)})
+    (root / "dataset.json").write_text(json.dumps({"labels": {"lung": 1}, **entries}))
+    return root
+
+
+def listed(image: str, label: str) -> dict[str, str]:
+    return {"image": f"./imagesTr/{image}.png", "label": f"./labelsTr/{label}.png"}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"training": [listed("a", "b"), listed("b", "a")]},
+        {"training": [listed("b", "b")], "validation": [listed("a_0000", "b")]},
+        {"dataset": {"case": {"images": ["imagesTr/a_0000.png"], "label": "labelsTr/b.png"}}},
+    ],
+)
+def test_a_list_that_gives_an_image_the_mask_of_another_name_is_refused(tmp_path: Path, entries: Any) -> None:
+    with pytest.raises(RequestError, match=r"lists the image a(_0000)? with the mask b, and .* takes a"):
+        open_dataset(str(listing(tmp_path, **entries)))
+
+
+@pytest.mark.parametrize("end", ["", "_0000"])
+def test_a_list_of_the_cases_that_are_there_is_not_mentioned(tmp_path: Path, end: str) -> None:
+    root = listing(tmp_path, training=[listed(f"a{end}", "a"), listed(f"b{end}", "b")], test=["./imagesTs/c.png"])
+    assert remarks(root) == []
+
+
+def test_cases_that_stand_only_in_the_list_or_only_in_the_folder_are_named(tmp_path: Path) -> None:
+    more, missing = remarks(listing(tmp_path, training=[listed("a", "a"), listed("c", "c")]))
+    assert missing.endswith("lists and whose files are not there: 1 (c)")
+    assert more.endswith("does not list, which are used all the same: 1 (b)")
+
+
 @pytest.mark.parametrize("pattern", [r"(p\d+)?", r"\d*", "^"])
 def test_a_pattern_that_matches_nothing_of_a_name_makes_no_patient(tmp_path: Path, pattern: str) -> None:
     pair(tmp_path, "case")

@@ -314,3 +314,41 @@ def test_a_mask_is_the_same_in_every_form_of_a_png(root: Path, mode: str) -> Non
     picture.save(root / "masks" / "a.png")
     Image.fromarray(values(6, 9, high=200)).save(root / "images" / "a.png")
     assert np.array_equal(only(root)[0].mask, mask)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line", "millimetres"),
+    [
+        (".nrrd", b'space units: "um" "um" "um"', 1e-3),
+        (".nrrd", b'space units: "Microns" "Microns" "Microns"', 1e-3),
+        (".nrrd", b'space units: "mm" "mm" "mm"', 1.0),
+        (".nrrd", b'space units: "" "" ""', 1.0),
+        (".mha", b"DistanceUnits = cm", 10.0),
+        (".mha", b"DistanceUnits = ?", 1.0),
+    ],
+)
+def test_a_nrrd_or_metaimage_header_with_another_unit_of_length_is_brought_to_millimetres(
+    root: Path, suffix: str, line: bytes, millimetres: float
+) -> None:
+    for folder in ("images", "masks"):
+        with_line(root / folder / f"a{suffix}", line)
+    case, _ = only(root)
+    assert case.spacing == pytest.approx([500 * millimetres, 700 * millimetres, 900 * millimetres])
+
+
+@pytest.mark.parametrize("line", [b'space units: "inch" "inch" "inch"', b'space units: "um" "um" "mm"'])
+def test_a_unit_that_is_no_length_or_not_that_of_all_axes_leaves_the_case_out(root: Path, line: bytes) -> None:
+    for folder in ("images", "masks"):
+        with_line(root / folder / "a.nrrd", line)
+    with pytest.raises(CaseError, match="write one unit for all axes"):
+        only(root)
+
+
+def with_line(path: Path, line: bytes) -> None:
+    """Write a volume with a further line in its header."""
+    image = SimpleITK.GetImageFromArray(values(4, 5, 6))
+    image.SetSpacing((500, 700, 900))
+    SimpleITK.WriteImage(image, str(path))
+    content = path.read_bytes()
+    head, following, rest = content.partition(b"\n\n" if path.suffix == ".nrrd" else b"\nElementDataFile")
+    path.write_bytes(head + b"\n" + line + following + rest)

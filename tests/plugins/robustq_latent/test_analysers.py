@@ -419,6 +419,12 @@ def test_a_model_without_codebook_has_shifts_and_no_criteria() -> None:
     assert not [name for name in found if "safe" in name or "flip" in name]
 
 
+@pytest.mark.parametrize("setting", ["0.9", "0", "101", "most"])
+def test_a_share_of_tokens_that_is_no_percentage_is_refused(setting: str) -> None:
+    with pytest.raises(RequestError, match="give a percentage from 1 to 100"):
+        Taylor(small(), setting)
+
+
 @pytest.mark.parametrize(("setting", "largest"), [("", 10.0), ("90", 20.0), ("99.9", 0.0)])
 def test_the_largest_safe_level_ends_at_the_first_level_that_is_not_safe(setting: str, largest: float) -> None:
     analyser = Taylor(small(), setting)
