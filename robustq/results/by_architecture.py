@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.architecture_table import architecture_grid
 from robustq.report.grid import Grid
 from robustq.report.sample_notes import ONE_NETWORK
@@ -43,7 +43,7 @@ def by_architecture_grids(runs: Sequence[Run], table: pd.DataFrame) -> list[Grid
     notes, draws = notes_on(runs), shared_draws(runs).text
     grids = []
     for metric in shared_metrics(runs):
-        distance = next(iter(parse_metrics(metric).values())).measures_distance
+        distance = parse_metric(metric).measures_distance
         caption = ", ".join(filter(None, (runs[0].asked["data"]["name"], draws)))
         if distance:
             caption = f"{caption}, missed structures by {runs[0].asked['missing']}"

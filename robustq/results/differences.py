@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import AbstractMetric, parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
@@ -87,7 +87,7 @@ class Differences:
             return pd.DataFrame()  # there are targets in the place of levels, and no curve over levels
         rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
         averaged = self.runs[0].without_attacks  # runs that are compared have the same perturbations
-        better = _measure(metric).higher_is_better
+        better = parse_metric(metric).higher_is_better
         return compare_robustness(rows, self.baseline, averaged=averaged, higher_is_better=better)
 
     def verdicts(self, metric: str | None = None) -> list[str]:
@@ -97,7 +97,7 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
-        better, robustness = _measure(metric).higher_is_better, self.robustness(metric)
+        better, robustness = parse_metric(metric).higher_is_better, self.robustness(metric)
         if robustness.empty:
             return []
         return robustness_verdicts(robustness, metric, self._unit(metric), higher_is_better=better)
@@ -109,7 +109,7 @@ class Differences:
             metric: one of the metrics, the first by default. The verdicts stand above its first table.
         """
         metric = metric or self.metrics[0]
-        measure, unit, robustness = _measure(metric), self._unit(metric), self.robustness(metric)
+        measure, unit, robustness = parse_metric(metric), self._unit(metric), self.robustness(metric)
         caption = self._caption(metric)
         levels = comparison_grid(
             self._levels,
@@ -156,7 +156,7 @@ class Differences:
         rows, unit = self._levels[self._levels["metric"] == metric], self._unit(metric)
         name = f"{metric} [{unit}]" if unit else metric
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
-        better = _measure(metric).higher_is_better
+        better = parse_metric(metric).higher_is_better
         scale = self.runs[0].scale
         return difference_figure(
             rows,
@@ -178,7 +178,9 @@ class Differences:
         """The data, the draws, and for a distance how missed structures count."""
         asked = self.runs[0].asked
         caption = ", ".join(filter(None, (asked["data"]["name"], shared_draws(self.runs).text)))
-        return f"{caption}, missed structures by {asked['missing']}" if _measure(metric).measures_distance else caption
+        return (
+            f"{caption}, missed structures by {asked['missing']}" if parse_metric(metric).measures_distance else caption
+        )
 
 
 def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool = False) -> Differences:
@@ -199,7 +201,3 @@ def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool =
     differences = Differences([run if isinstance(run, Run) else Run(run) for run in several], baseline, per_label)
     differences.to_frame()  # what cannot be compared is refused here, and not when a table is asked for
     return differences
-
-
-def _measure(metric: str) -> AbstractMetric:
-    return next(iter(parse_metrics(metric).values()))
