@@ -1,10 +1,9 @@
 """The table that says whether agreement tells the loss of Dice, and the notes of a run without labels."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, number, percent, with_interval
 from robustq.statistics.agreement_and_loss import AgreementAndLoss
 
 AGREEMENT_NOTE = (
@@ -49,5 +48,4 @@ def agreement_grid(
 
 
 def _cell(one: AgreementAndLoss) -> str:
-    interval = "" if math.isnan(one.low) else f" [{number(one.low, 2)}, {number(one.high, 2)}]"
-    return f"{number(one.correlation, 2)}{interval}"
+    return with_interval(number(one.correlation, 2), one.low, one.high, 2)

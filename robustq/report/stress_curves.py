@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from robustq.report.numbers import percent
+from robustq.report.numbers import percent, with_unit
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ class StressCurves:
     @property
     def label(self) -> str:
         """The metric with its unit, as in `hd95 [mm]`."""
-        return f"{self.metric} [{self.unit}]" if self.unit else self.metric
+        return with_unit(self.metric, self.unit)

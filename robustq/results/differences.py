@@ -12,6 +12,7 @@ from robustq.errors import RequestError
 from robustq.metric import parse_metric
 from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
+from robustq.report.numbers import with_unit
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
 from robustq.results.several_runs import join, remarks, seed_notes, shared_draws, shared_heads
 from robustq.results.stress_run import Run
@@ -154,7 +155,7 @@ class Differences:
 
         metric = metric or self.metrics[0]
         rows, unit = self._levels[self._levels["metric"] == metric], self._unit(metric)
-        name = f"{metric} [{unit}]" if unit else metric
+        name = with_unit(metric, unit)
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
         better = parse_metric(metric).higher_is_better
         scale = self.runs[0].scale

@@ -6,6 +6,8 @@ from functools import cached_property
 
 import pandas as pd
 
+from robustq.report.numbers import digits_of, with_unit
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -37,7 +39,7 @@ class Levels:
     @property
     def name(self) -> str:
         """The metric as a reader writes it, with its unit: `Dice`, `hd95 [mm]`."""
-        return f"{self.title} [{self.unit}]" if self.unit else self.title
+        return with_unit(self.title, self.unit)
 
     @property
     def title(self) -> str:
@@ -52,7 +54,7 @@ class Levels:
     @property
     def digits(self) -> int:
         """Number of decimals."""
-        return 2 if self.unit else 3
+        return digits_of(self.unit)
 
     @property
     def levels(self) -> Sequence[float]:
