@@ -10,7 +10,8 @@ from robustq.model.spec import Spec
 from robustq.report.card_evidence import ATTACKS, EXTERNAL, NOTICE, SOURCES, evidence_for
 from robustq.report.card_markdown import card_markdown
 from robustq.report.numbers import plain_document
-from robustq.request.names import LINK, is_transferred
+from robustq.request.names import LINK, is_transferred, not_transferred
+from robustq.request.with_setting import without_setting
 from robustq.results.analysis import Analysis
 from robustq.results.card_failures import known_failures
 from robustq.results.commands_given import commands_given
@@ -157,7 +158,7 @@ def _training(spec: Spec) -> dict[str, Any] | None:
 
 
 def _perturbation(run: Run, name: str) -> dict[str, Any]:
-    attack = name.partition(" (from ")[0]
+    attack = not_transferred(name)
     is_attack = attack in run.asked.get("attacks", {})
     kind = "transferred attack" if is_transferred(name) else "attack" if is_attack else "perturbation"
     numbers = run.level_draws.numbers.get(attack, {})
@@ -209,9 +210,9 @@ def _not_tried(run: Run) -> dict[str, Any]:
     """What is registered here or known of the models, and is not part of the run."""
     directory = run.directory.path
     asked = {part for name in run.asked["perturbations"] for part in name.split(LINK)}
-    attacks = {name.partition("@")[0] for name in run.asked.get("attacks", {})}
+    attacks = set(map(without_setting, run.asked.get("attacks", {})))
     checks = Analysis(directory).asked["checks"] if RunDirectory(directory, "analyse").exists else []
-    done = {check.partition("@")[0] for check in checks}
+    done = set(map(without_setting, checks))
     domains = {case["domain"] for case in run.asked["data"]["cases"]}
     training = run.document.get("training_domains", {})
     trained = {domain for counts in training.values() for domain, number in counts.items() if number}
