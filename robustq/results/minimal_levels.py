@@ -13,6 +13,7 @@ from robustq.report.grid import Grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import count, draws_per_level, number, percent, plain_document
 from robustq.report.sign_test_table import sign_test_grid
+from robustq.request.levels import HIGHEST
 from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
 from robustq.results.stored import Stored
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
 METRIC = "minimal_level"
 """Metric of the rows of a search."""
 
-MOST = 100.0
-"""The largest level, in percent; a search goes no further."""
-
-MORE = f"> {MOST:g}"
+MORE = f"> {HIGHEST:g}"
 """Stands for a level above the largest one."""
 
-STEPS = tuple(MOST * step / 10 for step in range(1, 11))
+STEPS = tuple(HIGHEST * step / 10 for step in range(1, 11))
 """Levels tried before bisection, because Dice can rise again with the level, as under JPEG-like compression."""
 
 
@@ -102,7 +100,7 @@ class MinimalLevels(Stored):
         infinite = cases.assign(level=_fallen(cases))
         medians = infinite.groupby(["model", "group"], sort=False)["level"].median().reset_index()
         censored = np.isinf(medians["level"])
-        return medians.assign(level=medians["level"].where(~censored, MOST), censored=censored)
+        return medians.assign(level=medians["level"].where(~censored, HIGHEST), censored=censored)
 
     def pairs(self) -> pd.DataFrame:
         """For each pair of models, in how many groups each one holds up to a larger level, and the exact sign test.
@@ -184,7 +182,7 @@ class MinimalLevels(Stored):
             f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
             f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level([self.asked['draws']])}.",
             "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
-            f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. It is only "
+            f"never: number of cases in which Dice is below the threshold at no step up to {percent(HIGHEST)}. It is only "
             "known that their level is larger, and figures that depend on this are marked ≥ (at least).",
             *aimed,
             *(moved if absent else []),
