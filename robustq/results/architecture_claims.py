@@ -42,7 +42,7 @@ def architecture_claims_grid(
     """The claims as a table; arguments as in `architecture_claims`, and `notes` on models and sample."""
     claims, first = architecture_claims(runs, baseline, metric, names), runs[0]
     measure = parse_metric(metric)
-    caption = ", ".join(filter(None, (first.asked["data"]["name"], shared_draws(runs).text)))
+    caption = ", ".join(filter(None, (first.data, shared_draws(runs).text)))
     frame = first.to_frame()
     unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
     better = measure.higher_is_better

@@ -44,7 +44,7 @@ def by_architecture_grids(runs: Sequence[Run], table: pd.DataFrame) -> list[Grid
     grids = []
     for metric in shared_metrics(runs):
         distance = parse_metric(metric).measures_distance
-        caption = ", ".join(filter(None, (runs[0].asked["data"]["name"], draws)))
+        caption = ", ".join(filter(None, (runs[0].data, draws)))
         if distance:
             caption = f"{caption}, missed structures by {runs[0].asked['missing']}"
         grids.append(architecture_grid(table, metric, caption=caption, notes=notes, distance=distance))

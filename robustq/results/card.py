@@ -66,7 +66,7 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
     attacks = opened.asked.get("attacks", {})
     document = {
         "schema": SCHEMA,
-        "title": f"Robustness card: {', '.join(opened.models)} on {opened.asked['data']['name']}",
+        "title": f"Robustness card: {', '.join(opened.models)} on {opened.data}",
         "notice": NOTICE,
         "finished": not opened.missing_batches,
         "sources": SOURCES,
@@ -95,11 +95,11 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
 
 
 def _data(run: Run, case_names: bool) -> dict[str, Any]:
-    cases = run.asked["data"]["cases"]
+    cases = run.cases
     first = run.spec(run.models[0])
     domains = dict.fromkeys(case["domain"] for case in cases)
     return {
-        "name": run.asked["data"]["name"],
+        "name": run.data,
         "fingerprint": data_fingerprint(run.asked),
         "case_fingerprints": sorted(case["fingerprint"] for case in cases),
         "cases": len(cases),
@@ -121,7 +121,7 @@ def _data(run: Run, case_names: bool) -> dict[str, Any]:
 
 def _model(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     spec, codes = run.spec(entry["name"]), run.codes()[entry["name"]]
-    scored = {case["fingerprint"] for case in run.asked["data"]["cases"]}
+    scored = {case["fingerprint"] for case in run.cases}
     return {
         "name": entry["name"],
         "architecture": spec.architecture,
@@ -213,7 +213,7 @@ def _not_tried(run: Run) -> dict[str, Any]:
     attacks = set(map(without_setting, run.asked.get("attacks", {})))
     checks = Analysis(directory).asked["checks"] if RunDirectory(directory, "analyse").exists else []
     done = set(map(without_setting, checks))
-    domains = {case["domain"] for case in run.asked["data"]["cases"]}
+    domains = {case["domain"] for case in run.cases}
     training = run.document.get("training_domains", {})
     trained = {domain for counts in training.values() for domain, number in counts.items() if number}
     return {

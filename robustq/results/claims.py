@@ -109,9 +109,9 @@ def _claims(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "form": FORM,
         "data": {
-            "name": first.asked["data"]["name"],
+            "name": first.data,
             "fingerprint": data_fingerprint(first.asked),
-            "cases": len(first.asked["data"]["cases"]),
+            "cases": len(first.cases),
             "preparation": first.spec(first.models[0]).preparation.to_dict(),
         },
         "settings": {name: first.asked[name] for name in _SETTINGS},

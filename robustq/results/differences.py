@@ -177,10 +177,12 @@ class Differences:
 
     def _caption(self, metric: str) -> str:
         """The data, the draws, and for a distance how missed structures count."""
-        asked = self.runs[0].asked
-        caption = ", ".join(filter(None, (asked["data"]["name"], shared_draws(self.runs).text)))
+        first = self.runs[0]
+        caption = ", ".join(filter(None, (first.data, shared_draws(self.runs).text)))
         return (
-            f"{caption}, missed structures by {asked['missing']}" if parse_metric(metric).measures_distance else caption
+            f"{caption}, missed structures by {first.asked['missing']}"
+            if parse_metric(metric).measures_distance
+            else caption
         )
 
 

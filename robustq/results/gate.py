@@ -87,7 +87,7 @@ def _filled(run: Run, criterion: Criterion) -> Iterable[Criterion]:
         RequestError: it names what the run does not have.
     """
     labels = list(run.spec(run.models[0]).labels)
-    domains = sorted({case["domain"] for case in run.asked["data"]["cases"]})
+    domains = sorted({case["domain"] for case in run.cases})
     choices = {
         "metric": run.metrics,
         "perturbation": run.asked["perturbations"],

@@ -94,7 +94,7 @@ def make_page(directories: Sequence[RunPath], options: PageOptions) -> Page:
     gallery = [picture for run in runs for picture in read_gallery(run, case_names=options.case_names)]
     if not options.images:
         gallery = []
-    data = dict.fromkeys(stored.asked["data"]["name"] for stored in (*runs, *analyses))
+    data = dict.fromkeys(stored.data for stored in (*runs, *analyses))
     shown = list(dict.fromkeys(model for stored in (*runs, *analyses) for model in stored.models))
     return Page(
         title=f"Robustness of {_listed(shown)} on {', '.join(data)}",

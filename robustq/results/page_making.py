@@ -39,8 +39,7 @@ def page_making(stored: Stored) -> Making:
     hardware = list(dict.fromkeys(one.hardware for one in given if one.hardware))
     facts.append(("hardware", "; ".join(hardware) or "not recorded"))
     facts.append(("time", "; ".join(one.time for one in given) or "not recorded"))
-    cases = asked["data"]["cases"]
-    facts.append(("cases", f"{len(cases)}, each with the hash of its image in {stored.directory.request.name}"))
+    facts.append(("cases", f"{len(stored.cases)}, each with the hash of its image in {stored.directory.request.name}"))
     lines = [
         [
             model["name"],

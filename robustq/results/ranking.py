@@ -91,4 +91,4 @@ def ranking(runs: Run | str | PathLike[str] | Sequence[Run | str | PathLike[str]
     domains = opened[0].domains.told_apart
     ranks = {name: rank_models(rows[rows["domain"] == name] if domains else rows) for name in domains or [""]}
     pooled = [note for run in opened for note in run.pooled_notes()]
-    return Ranking(opened[0].asked["data"]["name"], ranks, [note for note in remarks(opened) if note not in pooled])
+    return Ranking(opened[0].data, ranks, [note for note in remarks(opened) if note not in pooled])

@@ -119,7 +119,7 @@ def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
 
 def _cases(run: Run) -> dict[str, str]:
     """For each case id, the fingerprint of the image."""
-    return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
+    return {case["id"]: case["fingerprint"] for case in run.cases}
 
 
 def _with_case(cases: dict[str, str], identity: str) -> str:
