@@ -8,7 +8,7 @@ from robustq.errors import RequestError
 from robustq.metric import parse_metric
 from robustq.report.architecture_claims_table import architecture_claims_grid as claims_grid
 from robustq.report.grid import Grid
-from robustq.results.several_runs import architectures, join, shared_draws
+from robustq.results.several_runs import architectures, join, sample_text
 from robustq.results.stress_run import Run
 from robustq.statistics.architecture_claims import claims_about_architectures
 
@@ -42,7 +42,7 @@ def architecture_claims_grid(
     """The claims as a table; arguments as in `architecture_claims`, and `notes` on models and sample."""
     claims, first = architecture_claims(runs, baseline, metric, names), runs[0]
     measure = parse_metric(metric)
-    caption = ", ".join(filter(None, (first.data, shared_draws(runs).text)))
+    caption = sample_text(runs)
     frame = first.to_frame()
     unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
     better = measure.higher_is_better

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 from robustq import registry
@@ -17,6 +16,7 @@ from robustq.results.card_failures import known_failures
 from robustq.results.commands_given import commands_given
 from robustq.results.data_fingerprint import data_fingerprint
 from robustq.results.directory import RunDirectory
+from robustq.results.open_runs import AnyRun, open_run
 from robustq.results.run_figures import run_figures
 from robustq.results.stress_run import Run
 
@@ -48,7 +48,7 @@ class Card:
         return card_markdown(self.document)
 
 
-def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
+def card(run: AnyRun, *, case_names: bool = True) -> Card:
     """The robustness card of a stress run.
 
     Args:
@@ -59,7 +59,7 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
     Raises:
         RequestError: the directory holds no stress run.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = open_run(run)
     opened.require_truth("a card judges")
     opened.require_levels("a card judges")
     external = any(not opened.domains.trained(domain) for domain in opened.domains.told_apart)

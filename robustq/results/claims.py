@@ -14,6 +14,7 @@ from robustq.report.claims_table import Line
 from robustq.report.numbers import plain_document
 from robustq.results.commands_given import commands_given
 from robustq.results.data_fingerprint import data_fingerprint
+from robustq.results.open_runs import AnyRun, open_runs
 from robustq.results.run_figures import run_figures
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
@@ -30,8 +31,6 @@ WITHIN_SHARE = 0.01
 
 _SETTINGS = ("perturbations", "levels", "draws", "seed", "missing", "clip", "noise_device")
 """Settings that must be equal, so that every figure is of the same noise."""
-
-AnyRun = Run | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,7 @@ def check_claims(runs: AnyRun | Sequence[AnyRun], claims: str | PathLike[str]) -
 
 
 def _opened(runs: AnyRun | Sequence[AnyRun]) -> list[Run]:
-    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
-    opened = [run if isinstance(run, Run) else Run(run) for run in several]
-    if not opened:
-        raise RequestError("no run was given: give what robustq.stress returned, or a run directory")
+    opened = open_runs(runs)
     for run in opened:
         run.require_levels("claims are checked")
     join(opened)  # refuses runs that are not finished, or cannot be paired

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,7 +13,8 @@ from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import with_unit
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
-from robustq.results.several_runs import join, remarks, seed_notes, shared_draws, shared_heads
+from robustq.results.open_runs import AnyRun, open_runs
+from robustq.results.several_runs import caption_of, join, remarks, seed_notes, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Grid, Sheet
-
-AnyRun = Run | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class Differences:
         """
         metric = metric or self.metrics[0]
         measure, unit, robustness = parse_metric(metric), self._unit(metric), self.robustness(metric)
-        caption = self._caption(metric)
+        caption = caption_of(self.runs, metric)
         levels = comparison_grid(
             self._levels,
             metric,
@@ -175,16 +173,6 @@ class Differences:
         units = self._levels.loc[self._levels["metric"] == metric, "unit"].unique()
         return str(units[0])
 
-    def _caption(self, metric: str) -> str:
-        """The data, the draws, and for a distance how missed structures count."""
-        first = self.runs[0]
-        caption = ", ".join(filter(None, (first.data, shared_draws(self.runs).text)))
-        return (
-            f"{caption}, missed structures by {first.asked['missing']}"
-            if parse_metric(metric).measures_distance
-            else caption
-        )
-
 
 def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool = False) -> Differences:
     """Compare the models of stress runs with a baseline, paired by group (docs/definitions.md, Comparing two models).
@@ -198,9 +186,6 @@ def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool =
         RequestError: there is no run, a run is not finished, the rows of two runs or models cannot be paired, or no
             model has this name.
     """
-    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
-    if not several:
-        raise RequestError("no run was given to compare: give what robustq.stress returned, or a run directory")
-    differences = Differences([run if isinstance(run, Run) else Run(run) for run in several], baseline, per_label)
+    differences = Differences(open_runs(runs, "to compare"), baseline, per_label)
     differences.to_frame()  # what cannot be compared is refused here, and not when a table is asked for
     return differences

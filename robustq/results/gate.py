@@ -13,6 +13,7 @@ from robustq.report.gate_report import Line
 from robustq.report.numbers import percent
 from robustq.request.criteria import Criterion, read_criteria
 from robustq.results.decision import Decision, Outcome, decide
+from robustq.results.open_runs import AnyRun, open_run
 from robustq.results.stress_run import Run
 from robustq.statistics import holm
 
@@ -52,7 +53,7 @@ class Gate:
         ]
 
 
-def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | PathLike[str]) -> Gate:
+def gate(run: AnyRun, criteria: Sequence[Criterion] | str | PathLike[str]) -> Gate:
     """Decide acceptance criteria on the groups of a stress run.
 
     Args:
@@ -62,7 +63,7 @@ def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | P
     Raises:
         RequestError: a criterion names what the run does not have, or the run is not finished.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = open_run(run)
     asked = read_criteria(Path(criteria)) if isinstance(criteria, str | PathLike) else list(criteria)
     if opened.missing_batches:
         raise RequestError(
