@@ -61,16 +61,15 @@ def compute(
     total = sum(map(len, batches))
     resumed = done = total - sum(map(len, waiting.values()))
     on_progress(Progress(done, total, resumed))
-    needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
-    passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
-    begun, passed = monotonic(), Passes()
+    of_batches = {number: Passes.total(map(counting.of, batch)) for number, batch in waiting.items()}
+    needed, passed = Passes.total(of_batches.values()), Passes()
+    begun = monotonic()
     for number, computed in executor.results(work, waiting):
         with stopwatch.stage("write"):
             directory.write(number, computed.rows)
         done += len(waiting[number])
-        of_batch = Passes(*map(sum, zip(*(counting.of(piece) for piece in waiting[number]), strict=True)))
-        spent.add_batch(computed, of_batch.plain)
-        passed = Passes(*map(sum, zip(passed, of_batch, strict=True)))
+        spent.add_batch(computed, of_batches[number].plain)
+        passed = Passes.total((passed, of_batches[number]))
         seconds = monotonic() - begun
-        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / passed.cost, counting.what)
+        ahead = Work(needed, counting.networks, counting.at_most, seconds * needed.cost / passed.cost, counting.what)
         on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))
