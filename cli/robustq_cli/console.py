@@ -6,7 +6,8 @@ A command with `--json` prints one document with `print_json`, and nothing else 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -154,6 +155,27 @@ class Milestones:
         self._tenths_said = tenths
         seconds_left = (monotonic() - self._start) * (total - done) / done
         say(f"{10 * tenths} % done, about {seconds_left / 60:.1f} min left")
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar, or without a terminal a line at each tenth, while something is counted.
+
+    Args:
+        what: what is done, such as "reading cases".
+
+    Yields:
+        A function that shows how many are done of how many.
+    """
+    milestones = Milestones()
+    with progress() as bars:
+        bar = bars.add_task(what, total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+            milestones(done, total)
+
+        yield show
 
 
 class Pieces:
