@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from robustq.report.numbers import plain
 from robustq.report.printable import printable
+from robustq_cli.signals import PieceInHand
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from robustq.storage.run_path import RunPath
 
 # The functions that print import rich themselves, so that wrong options are refused sooner.
-
-_UNBOUNDED = 10_000
 
 
 @cache
@@ -73,15 +72,14 @@ def say_left_out(failures: Mapping[str, str]) -> int:
 def print_table(table: "RenderableType") -> None:
     """Print a table and its notes. A terminal wraps them at its width; elsewhere they are as wide as they need."""
     from rich.console import Console
-    from rich.measure import measure_renderables
+
+    from robustq.report.grid import needed_width
 
     if out().is_terminal:
         out().print(table)
         return
-    unbounded = out().options.update(max_width=_UNBOUNDED)
-    needed = measure_renderables(out(), unbounded, [table]).maximum
     # A console prints no wider than its own width, so a wider one is made.
-    Console(file=out().file, width=max(out().width, needed)).print(table)
+    Console(file=out().file, width=max(out().width, needed_width(out(), table))).print(table)
 
 
 def print_overview(overview: "Overview") -> None:
@@ -207,6 +205,18 @@ class Pieces:
         self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
         self._written()
+
+
+@contextmanager
+def pieces(chosen: str | None, target: "RunPath") -> Iterator[Pieces]:
+    """A progress bar over the pieces of a run; within this context, a signal waits until the piece in hand is written.
+
+    Args:
+        chosen: the run directory that the user chose; None for a new one, which is then printed.
+        target: the run directory.
+    """
+    with progress() as bars, PieceInHand() as hand:
+        yield Pieces(bars, None if chosen else target, hand.written)
 
 
 def progress() -> "Progress":
