@@ -40,7 +40,6 @@ class StressCurves:
     Attributes:
         metric: text of the metric, such as "nsd@2mm".
         unit: unit of the metric, "" if it has none.
-        is_share: whether the metric has no unit and higher is better, so that retention and AUDC have a meaning.
         higher_is_better: whether a larger value is a better one.
         measures_distance: whether the policy for missed structures applies.
         data: name of the dataset.
@@ -61,7 +60,6 @@ class StressCurves:
 
     metric: str
     unit: str
-    is_share: bool
     higher_is_better: bool
     measures_distance: bool
     data: str
@@ -84,6 +82,11 @@ class StressCurves:
     def rows(self) -> pd.DataFrame:
         """The rows of all domains."""
         return pd.concat([domain.rows for domain in self.domains], ignore_index=True)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the metric has no unit and higher is better, so that retention and AUDC have a meaning."""
+        return self.higher_is_better and not self.unit
 
     @property
     def most_groups(self) -> int:

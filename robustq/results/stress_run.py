@@ -275,14 +275,13 @@ class Run(Stored):
         domains = [
             self._domain_curves(name, metric, intervals, higher_is_better=measure.higher_is_better) for name in names
         ]
-        units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
+        units = (str(unit) for domain in domains for unit in domain.rows["unit"])
         attacks = self.asked.get("attacks", {})
         asked = self.asked["perturbations"]
         sources = {name: self.models if name in attacks else [] for name in asked}
         return StressCurves(
             metric=metric,
-            unit=next(iter(units), ""),
-            is_share=not any(units) and measure.higher_is_better,
+            unit=next(units, ""),
             higher_is_better=measure.higher_is_better,
             measures_distance=measure.measures_distance,
             data=self.data,
