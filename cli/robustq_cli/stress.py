@@ -249,7 +249,7 @@ def stress(
             decode=decode,
             images=not without_images,
             on_note=console.say,
-            on_profile=(lambda found: console.say_lines(str(found))) if profile else None,
+            on_profile=(lambda spent: console.say_lines(str(spent))) if profile else None,
             on_progress=on_progress,
         )
     if json:

@@ -15,7 +15,7 @@ AGREEMENT_NOTE = (
 
 
 def agreement_grid(
-    found: Mapping[str, Sequence[AgreementAndLoss]],
+    correlations: Mapping[str, Sequence[AgreementAndLoss]],
     *,
     sample: str,
     level_text: Callable[[float], str] = percent,
@@ -24,14 +24,14 @@ def agreement_grid(
     """The rank correlation of each agreement with the loss of Dice, a line for each model and level.
 
     Args:
-        found: for each metric of agreement, what `agreement_and_loss` gave.
+        correlations: for each metric of agreement, what `agreement_and_loss` gave.
         sample: description of the cases, for the title.
         level_text: what a reader sees of a level.
         highest: whether only the highest level is shown.
     """
     sections: dict[str, list[list[str]]] = {}
-    most = max((one.level for of_metric in found.values() for one in of_metric), default=0.0)
-    for metric, of_metric in found.items():
+    most = max((one.level for of_metric in correlations.values() for one in of_metric), default=0.0)
+    for metric, of_metric in correlations.items():
         for one in of_metric:
             if one.level == most or not highest:
                 cells = [level_text(one.level), count(one.cases, "case"), _cell(one)]

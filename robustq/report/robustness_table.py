@@ -81,8 +81,8 @@ def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, highe
     """
     sentences = []
     for model, rows in compared.groupby("model", sort=False):
-        told = rows[rows["perturbations"] == rows["perturbations"].max()]
-        for _, curve in told.groupby("perturbation", sort=False):
+        leading = rows[rows["perturbations"] == rows["perturbations"].max()]
+        for _, curve in leading.groupby("perturbation", sort=False):
             clean, drop = (curve[curve["measure"] == measure].iloc[0].to_dict() for measure in ("clean", "drop"))
             sentences.append(_verdict(str(model), clean, drop, metric, unit, higher_is_better))
     return sentences

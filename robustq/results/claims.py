@@ -198,14 +198,14 @@ def _checked(
             else "not in these runs: no model has these weights"
         )
         return Line(name, False, 0, math.nan, other)
-    figures, found = _values(claimed), _values(by_weights[claimed["weights"]])
+    figures, measured = _values(claimed), _values(by_weights[claimed["weights"]])
     largest = 0.0
     wrong: list[tuple[tuple[str, ...], str]] = []
     for place, (unit, three) in figures.items():
-        if place not in found:
+        if place not in measured:
             wrong.append((place, "not measured"))
             continue
-        for one, again in zip(three, found[place][1], strict=True):
+        for one, again in zip(three, measured[place][1], strict=True):
             if one == again or (math.isnan(one) and math.isnan(again)):
                 continue
             difference = abs(one - again)

@@ -194,12 +194,12 @@ class Run(Stored):
 
     @property
     def missing_batches(self) -> int:
-        """As of every run. The second stage of `--draws auto` counts as one batch until its batches are planned."""
+        """How many batches have no rows yet; the second stage of `--draws auto` counts as one until it is planned."""
         return super().missing_batches + self._second_stage_unplanned
 
     @property
     def planned_batches(self) -> int:
-        """As of every run; counted as `missing_batches`."""
+        """How many batches are planned, counted as in `missing_batches`."""
         return super().planned_batches + self._second_stage_unplanned
 
     @property

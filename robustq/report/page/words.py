@@ -27,6 +27,6 @@ def words(measures: Sequence[Levels]) -> list[str]:
 
 
 def metric_words(measures: Sequence[Levels]) -> list[str]:
-    """What is told of these metrics; those of a plugin have no sentence."""
-    told = {measure.title: _METRICS.get(without_setting(measure.metric)) for measure in measures}
-    return [f"{title}: {sentence}" for title, sentence in told.items() if sentence]
+    """A sentence on each of these metrics; those of a plugin have none."""
+    sentences = {measure.title: _METRICS.get(without_setting(measure.metric)) for measure in measures}
+    return [f"{title}: {sentence}" for title, sentence in sentences.items() if sentence]
