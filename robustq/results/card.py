@@ -13,7 +13,7 @@ from robustq.request.names import LINK, is_transferred, not_transferred
 from robustq.request.with_setting import without_setting
 from robustq.results.analysis import Analysis
 from robustq.results.card_failures import known_failures
-from robustq.results.commands_given import commands_given
+from robustq.results.commands_given import command_lines, commands_given, hardware_used
 from robustq.results.data_fingerprint import data_fingerprint
 from robustq.results.directory import RunDirectory
 from robustq.results.open_runs import AnyRun, open_run
@@ -231,12 +231,12 @@ def _not_tried(run: Run) -> dict[str, Any]:
 def _rerun(run: Run) -> dict[str, Any]:
     given, asked = commands_given(run.directory), run.asked
     return {
-        "commands": list(dict.fromkeys(one.line for one in given if one.line)),
+        "commands": command_lines(given),
         "versions": run.document["versions"],
         "seed_of_the_noise": asked["seed"],
         "training_seeds": {name: run.spec(name).training_seed for name in run.models},
         "settings": {name: asked[name] for name in _SETTINGS if name in asked},
         "device": run.document.get("device", ""),
-        "hardware": list(dict.fromkeys(one.hardware for one in given if one.hardware)),
+        "hardware": hardware_used(given),
         "time": [one.time for one in given],
     }

@@ -12,7 +12,7 @@ import yaml
 from robustq.errors import RequestError
 from robustq.report.claims_table import Line
 from robustq.report.numbers import plain_document
-from robustq.results.commands_given import commands_given
+from robustq.results.commands_given import command_lines, commands_given
 from robustq.results.data_fingerprint import data_fingerprint
 from robustq.results.open_runs import AnyRun, open_runs
 from robustq.results.run_figures import run_figures
@@ -124,7 +124,7 @@ def _models(run: Run) -> Iterator[dict[str, Any]]:
             "weights": entry["weights"],
             "training_seed": run.spec(entry["name"]).training_seed,
             "spec": entry["spec"],
-            "commands": list(dict.fromkeys(one.line for one in given if one.line)),
+            "commands": command_lines(given),
             "versions": run.document["versions"],
             "precision": run.asked["precision"],
             "device": run.document.get("device", ""),
