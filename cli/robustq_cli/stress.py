@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from robustq.request.decode import check_decode
+from robustq.request.decode import MAP, NEAREST, check_decode
 from robustq.request.draws import most_draws, parse_draws
 from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
@@ -147,7 +147,7 @@ Decode = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=MODELS,
-        autocompletion=complete.one_of("nearest", "map"),
+        autocompletion=complete.one_of(NEAREST, MAP),
         help="How tokens get their codes: nearest (the nearest code), or map, which also measures a variant NAME@map "
         "of each model that has a prior: its codes are chosen by distance and prior together.",
     ),
@@ -196,7 +196,7 @@ def stress(
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
-    decode: Decode = "nearest",
+    decode: Decode = NEAREST,
     profile: ProfileTime = False,
 ) -> int:
     """Add noise to images, or attack them, and print how scores fall.
