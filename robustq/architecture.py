@@ -4,8 +4,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from robustq.errors import RequestError
-
 
 class Architecture(Protocol):
     """A class of nn.Module, or any callable that returns an nn.Module, which builds a segmentation network.
@@ -45,17 +43,3 @@ class DeclaresFirstWeights(Protocol):
 
     first_weights: tuple[str, ...]
     """Names of these settings, such as `encoder_weights`."""
-
-
-def require_2d(name: str, dims: int) -> None:
-    """Refuse dims other than 2, for an architecture of a library that has no 3D networks.
-
-    Args:
-        name: registered name of the architecture.
-        dims: what the caller asked for.
-
-    Raises:
-        RequestError: it is not 2.
-    """
-    if dims != 2:
-        raise RequestError(f"{name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice")

@@ -6,9 +6,9 @@ from typing import Any
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoModelForSemanticSegmentation
 
-from robustq.architecture import require_2d
 from robustq.errors import RequestError, unknown
 from robustq.model.pretrained import Trained
+from robustq.network.build import require_2d
 from robustq_hf.networks import NETWORKS, SITES, Resized
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from robustq.architecture import require_2d
 from robustq.errors import RequestError
+from robustq.network.build import require_2d
 
 
 class SmpArchitecture:

@@ -5,8 +5,8 @@ from typing import Any
 from torch import nn
 from torchvision.models import get_model
 
-from robustq.architecture import require_2d
 from robustq.errors import RequestError
+from robustq.network.build import require_2d
 
 
 class TorchvisionArchitecture:
