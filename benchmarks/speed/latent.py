@@ -19,6 +19,8 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from timing import in_turn, ratio, tell
@@ -32,7 +34,7 @@ from robustq.draws.draw_settings import DrawSettings
 from robustq.draws.perturbed import Perturber
 from robustq.geometry import margins
 from robustq.latent.code_nats import code_nats
-from robustq.latent.latents import latent
+from robustq.latent.latents import Latent, latent
 from robustq.latent.tangents import tangents
 from robustq.model.prior import CodePrior
 from robustq.run.map_variants import map_variant
@@ -56,52 +58,77 @@ def run(model: robustq.Segmenter, images: Tensor) -> None:
         model.run(batch)
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A model, one case that it has seen, and what draws noise."""
+
+    model: robustq.Segmenter
+    case: Case
+    clean: Latent
+    perturber: Perturber
+
+    @classmethod
+    def small(cls) -> "Scene":
+        model, image = robustq.wrap("unet", "1024x256").eval(), torch.rand(1, 128, 128)
+        mask, entry = torch.ones(1, 128, 128) > 0, Entry("case", "case")
+        case = Case(image, mask, own_range(image), (1.0, 1.0), "px", entry, ("x",))
+        perturber = Perturber(load_perturbations(["gaussian"]), DrawSettings(seed=0))
+        return cls(model, case, latent(model, image[None], batch_size=BATCH, axis=None), perturber)
+
+    def drawn(self, level: float, numbers: Iterable[int]) -> list[Case]:
+        return [self.perturber(self.case, "gaussian", level, number) for number in numbers]
+
+    def latents(self, cases: Sequence[Case]) -> Latent:
+        return latent(self.model, torch.stack([case.image for case in cases]), batch_size=BATCH, axis=None)
+
+    def images(self, number: int) -> Tensor:
+        return self.case.image.expand(number, -1, -1, -1)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     quick = "--quick" in sys.argv
     draws, rounds = (BATCH, 1) if quick else (DRAWS, REPETITIONS)
     for dims, size, directions in ((2, (128, 128), 16), (3, (48, 64, 48), 2)):
-        model = robustq.wrap("unet", "1024x256", dims=dims).eval()
-        image, moved = torch.randn(1, *size), torch.randn(directions, 1, *size)
+        time_tangents(dims, size, directions, rounds)
+    scene = Scene.small()
+    time_variance(scene, draws, min(rounds, 3))
+    drawn = scene.drawn(10, range(4))
+    noisy = scene.latents(drawn)
+    time_failure(scene, drawn, noisy, min(rounds, 3))
+    time_prior(scene, noisy, min(rounds, 3))
+    time_margins()
 
-        def product(model: robustq.Segmenter = model, image: Tensor = image, moved: Tensor = moved) -> None:
-            tangents(model, image, moved, axis=None)
 
-        def passes(model: robustq.Segmenter = model, moved: Tensor = moved) -> None:
-            encode(model, moved)
+def time_tangents(dims: int, size: tuple[int, ...], directions: int, rounds: int) -> None:
+    model = robustq.wrap("unet", "1024x256", dims=dims).eval()
+    image, moved = torch.randn(1, *size), torch.randn(directions, 1, *size)
+    works = {"ours": lambda: tangents(model, image, moved, axis=None), "passes": lambda: encode(model, moved)}
+    seconds = in_turn(works, rounds=rounds)
+    tell(
+        f"Taylor, a direction, {'×'.join(map(str, size))}",
+        "an encoder pass",
+        ratio(seconds["ours"], seconds["passes"]),
+        most=2.2,
+        note=f"{directions} directions share one pass of the image.",
+        limit="Profiled in 3D: the tangents of the normalisations take 0.26 of the time; the convolution that "
+        "PyTorch takes for a single image, for the image itself, 0.15.",
+    )
 
-        shape = "×".join(map(str, size))
-        seconds = in_turn({"ours": product, "passes": passes}, rounds=rounds)
-        tell(
-            f"Taylor, a direction, {shape}",
-            "an encoder pass",
-            ratio(seconds["ours"], seconds["passes"]),
-            most=2.2,
-            note=f"{directions} directions share one pass of the image.",
-            limit="Profiled in 3D: the tangents of the normalisations take 0.26 of the time; the convolution that "
-            "PyTorch takes for a single image, for the image itself, 0.15.",
-        )
 
-    model = robustq.wrap("unet", "1024x256").eval()
-    image = torch.rand(1, 128, 128)
-    case = Case(image, torch.ones(1, 128, 128) > 0, own_range(image), (1.0, 1.0), "px", Entry("case", "case"), ("x",))
-    perturber = Perturber(load_perturbations(["gaussian"]), DrawSettings(seed=0))
-    clean = latent(model, image[None], batch_size=BATCH, axis=None)
-
+def time_variance(scene: Scene, draws: int, rounds: int) -> None:
     def variance() -> None:
-        analyser = LatentVariance(model)
-        analyser.clean(case, clean)
+        analyser = LatentVariance(scene.model)
+        analyser.clean(scene.case, scene.clean)
         for level in LEVELS:
-            analyser.begin(case, clean)
+            analyser.begin(scene.case, scene.clean)
             for first in range(0, draws, BATCH):
-                numbers = range(first, min(first + BATCH, draws))
-                images = torch.stack([perturber(case, "gaussian", level, number).image for number in numbers])
-                noisy = latent(model, images, batch_size=BATCH, axis=None)
+                noisy = scene.latents(scene.drawn(level, range(first, min(first + BATCH, draws))))
                 analyser.observe(Draws(first, noisy, None))
             list(analyser.end())
 
-    images = image.expand(draws * len(LEVELS), -1, -1, -1)
-    seconds = in_turn({"ours": variance, "passes": lambda: encode(model, images)}, rounds=min(rounds, 3))
+    images = scene.images(draws * len(LEVELS))
+    seconds = in_turn({"ours": variance, "passes": lambda: encode(scene.model, images)}, rounds=rounds)
     tell(
         f"latent variance, {draws} draws × {len(LEVELS)} levels",
         "as many encoder passes",
@@ -109,29 +136,32 @@ def main() -> None:
         most=1.05,
     )
 
-    drawn = [perturber(case, "gaussian", 10, number) for number in range(4)]
-    noisy = latent(model, torch.stack([each.image for each in drawn]), batch_size=BATCH, axis=None)
 
+def time_failure(scene: Scene, drawn: Sequence[Case], noisy: Latent, rounds: int) -> None:
     def failure() -> None:
-        analyser = Failure(model)
-        analyser.begin(case, clean)
+        analyser = Failure(scene.model)
+        analyser.begin(scene.case, scene.clean)
         analyser.observe(Draws(0, noisy, None, drawn, BATCH))
 
-    bare = image.expand(24, -1, -1, -1)
-    seconds = in_turn({"ours": failure, "passes": lambda: run(model, bare)}, rounds=min(rounds, 3))
+    bare = scene.images(24)
+    seconds = in_turn({"ours": failure, "passes": lambda: run(scene.model, bare)}, rounds=rounds)
     tell("signals of failure of 4 draws", "24 whole passes", ratio(seconds["ours"], seconds["passes"]))
 
+
+def time_prior(scene: Scene, noisy: Latent, rounds: int) -> None:
+    model, bare = scene.model, scene.images(4)
     prior = model.prior = CodePrior(1024)
-    bare = image.expand(4, -1, -1, -1)
     works = {"ours": lambda: code_nats(prior, noisy, 2, batch_size=BATCH), "passes": lambda: run(model, bare)}
-    seconds = in_turn(works, rounds=min(rounds, 3))
+    seconds = in_turn(works, rounds=rounds)
     tell("likelihood of 4 draws, beside their passes", "4 whole passes", ratio(seconds["ours"], seconds["passes"]))
 
     chooser = map_variant(model)
     works = {"ours": lambda: run(chooser, bare[:1]), "passes": lambda: run(model, bare[:1])}
-    seconds = in_turn(works, rounds=min(rounds, 3))
+    seconds = in_turn(works, rounds=rounds)
     tell("pass with --decode map, 128×128", "a whole pass", ratio(seconds["ours"], seconds["passes"]))
 
+
+def time_margins() -> None:
     tokens, codebook = torch.randn(4096, 256), torch.randn(1024, 256)
     works = {"ours": lambda: margins(tokens, codebook), "spelled out": lambda: spelled_out(tokens, codebook)}
     assert torch.allclose(margins(tokens, codebook)[:64], spelled_out(tokens[:64], codebook))

@@ -12,7 +12,6 @@ from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
-from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -92,8 +91,7 @@ def analyse(
     from robustq.run.analyse import analyse as analyse_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    with console.progress() as bars, PieceInHand() as hand:
-        on_progress = console.Pieces(bars, None if out else target, hand.written)
+    with console.pieces(out, target) as on_progress:
         analysis = analyse_models(
             models_by_name,
             data,

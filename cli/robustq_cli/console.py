@@ -6,13 +6,15 @@ A command with `--json` prints one document with `print_json`, and nothing else 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from robustq.report.numbers import plain
 from robustq.report.printable import printable
+from robustq_cli.signals import PieceInHand
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from robustq.storage.run_path import RunPath
 
 # The functions that print import rich themselves, so that wrong options are refused sooner.
-
-_UNBOUNDED = 10_000
 
 
 @cache
@@ -72,15 +72,14 @@ def say_left_out(failures: Mapping[str, str]) -> int:
 def print_table(table: "RenderableType") -> None:
     """Print a table and its notes. A terminal wraps them at its width; elsewhere they are as wide as they need."""
     from rich.console import Console
-    from rich.measure import measure_renderables
+
+    from robustq.report.grid import needed_width
 
     if out().is_terminal:
         out().print(table)
         return
-    unbounded = out().options.update(max_width=_UNBOUNDED)
-    needed = measure_renderables(out(), unbounded, [table]).maximum
     # A console prints no wider than its own width, so a wider one is made.
-    Console(file=out().file, width=max(out().width, needed)).print(table)
+    Console(file=out().file, width=max(out().width, needed_width(out(), table))).print(table)
 
 
 def print_overview(overview: "Overview") -> None:
@@ -156,6 +155,27 @@ class Milestones:
         say(f"{10 * tenths} % done, about {seconds_left / 60:.1f} min left")
 
 
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar, or without a terminal a line at each tenth, while something is counted.
+
+    Args:
+        what: what is done, such as "reading cases".
+
+    Yields:
+        A function that shows how many are done of how many.
+    """
+    milestones = Milestones()
+    with progress() as bars:
+        bar = bars.add_task(what, total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+            milestones(done, total)
+
+        yield show
+
+
 class Pieces:
     """A progress bar over the pieces of a run, each one case under one perturbation at one level.
 
@@ -185,6 +205,18 @@ class Pieces:
         self._bars.update(self._task, description="cases × perturbations × levels", completed=done, total=total)
         self._milestones(done, total)
         self._written()
+
+
+@contextmanager
+def pieces(chosen: str | None, target: "RunPath") -> Iterator[Pieces]:
+    """A progress bar over the pieces of a run; within this context, a signal waits until the piece in hand is written.
+
+    Args:
+        chosen: the run directory that the user chose; None for a new one, which is then printed.
+        target: the run directory.
+    """
+    with progress() as bars, PieceInHand() as hand:
+        yield Pieces(bars, None if chosen else target, hand.written)
 
 
 def progress() -> "Progress":

@@ -69,14 +69,7 @@ def check(data: Data, json: options.Json = False) -> int:
     from robustq.data.survey import survey
 
     dataset = open_dataset(data)
-    milestones = console.Milestones()
-    with console.progress() as bars:
-        bar = bars.add_task("reading cases", total=None)
-
-        def on_case(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
-            milestones(done, total)
-
+    with console.counting("reading cases") as on_case:
         result = survey(dataset, on_case)
     if json:
         console.print_json(asdict(result))
@@ -94,14 +87,7 @@ def prepare(name: Name, source: From, target: To, json: options.Json = False) ->
     """
     from robustq.run.prepare import prepare as prepare_download
 
-    milestones = console.Milestones()
-    with console.progress() as bars:
-        bar = bars.add_task("copying cases", total=None)
-
-        def on_case(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
-            milestones(done, total)
-
+    with console.counting("copying cases") as on_case:
         result = prepare_download(name, source, target, on_case)
     if json:
         console.print_json(asdict(result))

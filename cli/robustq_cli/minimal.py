@@ -10,7 +10,6 @@ from robustq.request.names import canonical_attack, canonical_perturbation
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import COMPUTE, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
-from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -110,7 +109,7 @@ def minimal(
     from robustq.run.minimal_levels import minimal_levels
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    with console.progress() as bars, PieceInHand() as hand:
+    with console.pieces(out, target) as on_progress:
         minimal_run = minimal_levels(
             models_by_name,
             data,
@@ -125,7 +124,7 @@ def minimal(
             out=target,
             device=device,
             executor=options.executor_at(executor, address),
-            on_progress=console.Pieces(bars, None if out else target, hand.written),
+            on_progress=on_progress,
         )
     if json:
         console.print_json(minimal_run.summary())

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from robustq.request.figures import FORMATS, STYLES
 from robustq.storage.run_path import RunPath, run_path
 from robustq_cli import complete
 from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS, STATISTICS
@@ -213,7 +214,7 @@ FigureFormats = Annotated[
         "--format",
         metavar="NAMES",
         rich_help_panel=OUTPUT,
-        autocompletion=complete.one_of("pdf", "svg", "png"),
+        autocompletion=complete.one_of(*FORMATS),
         help="With --figures: file formats, separated by commas: pdf, svg, png. By default pdf,png.",
     ),
 ]
@@ -223,7 +224,7 @@ FigureStyle = Annotated[
         "--style",
         metavar="NAME",
         rich_help_panel=OUTPUT,
-        autocompletion=complete.one_of("screen", "paper"),
+        autocompletion=complete.one_of(*STYLES),
         help="With --figures: screen, or paper (as wide as a column or two of a printed page, small letters, no "
         "title). By default screen.",
     ),

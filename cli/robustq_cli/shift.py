@@ -9,7 +9,6 @@ from robustq.request.levels import parse_levels
 from robustq.request.names import asked_perturbations
 from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import DATA, PERTURBATIONS, STATISTICS, examples
-from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -100,7 +99,7 @@ def shift(
     models_by_name = bundles.open_bundles(paths, model_file)
     if not models_by_name:
         raise RequestError("shift needs models: name the model files that robustq train wrote")
-    with console.progress() as bars, PieceInHand() as hand:
+    with console.pieces(out, target) as on_progress:
         result = run_shift(
             models_by_name,
             data,
@@ -114,7 +113,7 @@ def shift(
             out=target,
             device=device,
             executor=executor,
-            on_progress=console.Pieces(bars, None if out else target, hand.written),
+            on_progress=on_progress,
         )
     grids = result.grids(baseline)
     if json:

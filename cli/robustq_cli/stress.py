@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from robustq.request.decode import check_decode
+from robustq.request.decode import MAP, NEAREST, check_decode
 from robustq.request.draws import most_draws, parse_draws
 from robustq.request.figures import parse_figures
 from robustq.request.levels import parse_levels
@@ -14,7 +14,6 @@ from robustq_cli import bundles, complete, console, options
 from robustq_cli.command import COMPUTE, DATA, MODELS, OUTPUT, PERTURBATIONS, STATISTICS, examples
 from robustq_cli.draw_figures import draw_figures
 from robustq_cli.leave_page import leave_page
-from robustq_cli.signals import PieceInHand
 
 EXAMPLES = examples(
     (
@@ -148,7 +147,7 @@ Decode = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=MODELS,
-        autocompletion=complete.one_of("nearest", "map"),
+        autocompletion=complete.one_of(NEAREST, MAP),
         help="How tokens get their codes: nearest (the nearest code), or map, which also measures a variant NAME@map "
         "of each model that has a prior: its codes are chosen by distance and prior together.",
     ),
@@ -197,7 +196,7 @@ def stress(
     noise_device: options.NoiseDevice = "cpu",
     batch_size: options.BatchSize = None,
     precision: Precision = "fp32",
-    decode: Decode = "nearest",
+    decode: Decode = NEAREST,
     profile: ProfileTime = False,
 ) -> int:
     """Add noise to images, or attack them, and print how scores fall.
@@ -222,8 +221,7 @@ def stress(
     from robustq.run.stress import stress as stress_models
 
     models_by_name = bundles.open_bundles(paths, model_file)
-    with console.progress() as bars, PieceInHand() as hand:
-        on_progress = console.Pieces(bars, None if out else target, hand.written)
+    with console.pieces(out, target) as on_progress:
         run = stress_models(
             models_by_name,
             data,
@@ -251,7 +249,7 @@ def stress(
             decode=decode,
             images=not without_images,
             on_note=console.say,
-            on_profile=(lambda found: console.say_lines(str(found))) if profile else None,
+            on_profile=(lambda spent: console.say_lines(str(spent))) if profile else None,
             on_progress=on_progress,
         )
     if json:

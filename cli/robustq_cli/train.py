@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustq.request.augment_noise import AugmentNoise
+from robustq.training.recipe import AFTER, Recipe
 from robustq_cli import bundles, console, options, train_options
 from robustq_cli.command import examples
 
@@ -30,24 +31,24 @@ def train(
     models: options.Models = None,
     model: train_options.Model = None,
     model_file: options.ModelFile = None,
-    epochs: train_options.Epochs = 500,
-    patience: train_options.Patience = 50,
+    epochs: train_options.Epochs = Recipe.epochs,
+    patience: train_options.Patience = Recipe.patience,
     batch_size: train_options.BatchSize = None,
-    learning_rate: train_options.LearningRate = 1e-4,
-    schedule: train_options.Schedule = "constant",
-    weight_decay: train_options.WeightDecay = 0.05,
-    loss: train_options.Loss = "dice-ce",
-    augmentation: train_options.Augmentation = True,
+    learning_rate: train_options.LearningRate = Recipe.learning_rate,
+    schedule: train_options.Schedule = Recipe.schedule,
+    weight_decay: train_options.WeightDecay = Recipe.weight_decay,
+    loss: train_options.Loss = Recipe.loss,
+    augmentation: train_options.Augmentation = Recipe.augmentation,
     augment_noise: train_options.AugmentNoise = None,
     freeze: train_options.Freeze = None,
     prior: train_options.Prior = None,
     seed: train_options.Seed = None,
-    validation: train_options.Validation = 0.2,
-    split_seed: train_options.SplitSeed = 0,
+    validation: train_options.Validation = Recipe.validation,
+    split_seed: train_options.SplitSeed = Recipe.split_seed,
     out: train_options.Out = None,
     json: options.Json = False,
-    device: options.Device = "auto",
-    precision: train_options.Precision = "auto",
+    device: options.Device = Recipe.device,
+    precision: train_options.Precision = Recipe.precision,
 ) -> int:
     """Train a model with the paper's recipe.
 
@@ -59,7 +60,6 @@ def train(
 
     from robustq.data.open_dataset import open_dataset
     from robustq.training.processes import launched
-    from robustq.training.recipe import AFTER, Recipe
     from robustq.training.train import train as train_model
 
     recipe = Recipe(

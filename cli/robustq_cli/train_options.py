@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from robustq.training.recipe import AFTER, JOINT, LOSSES, SCHEDULES
 from robustq_cli import complete
 from robustq_cli.command import COMPUTE, MODELS, OUTPUT
 
@@ -46,7 +47,7 @@ Schedule = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=RECIPE,
-        autocompletion=complete.one_of("constant", "cosine"),
+        autocompletion=complete.one_of(*SCHEDULES),
         help="The learning rate stays constant, or falls along a cosine until the largest number of epochs.",
     ),
 ]
@@ -56,7 +57,7 @@ Loss = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=RECIPE,
-        autocompletion=complete.one_of("dice-ce", "dice", "ce"),
+        autocompletion=complete.one_of(*LOSSES),
         help="Loss: dice-ce (Dice plus cross-entropy), dice, or ce. The loss of the quantiser is added to it.",
     ),
 ]
@@ -86,7 +87,7 @@ Prior = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=RECIPE,
-        autocompletion=complete.one_of("joint", "after"),
+        autocompletion=complete.one_of(JOINT, AFTER),
         help="Train a prior over the codes, which says how probable each code is after the codes before it: joint "
         "(with the model), or after (to the codes of a trained model, of which nothing else changes).",
     ),

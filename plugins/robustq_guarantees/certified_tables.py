@@ -8,9 +8,9 @@ import pandas as pd
 
 from robustq.analyser import TableFigure
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, number, percent, significant
+from robustq.report.numbers import count, number, percent, significant, with_interval
 from robustq.request.names import CLEAN
-from robustq.statistics.bootstrap import bootstrap_interval
+from robustq.statistics.bootstrap import mean_interval
 from robustq_guarantees.certificate import ALPHA, CHOOSING, TESTING
 from robustq_guarantees.group_values import GroupValues, overall
 from robustq_guarantees.smoothed_attack import PASSES, STEPS
@@ -68,7 +68,7 @@ def certified_table_figures(rows: pd.DataFrame, models: Sequence[str]) -> Sequen
     """
     values = GroupValues(rows, list(_COLUMNS))
     return [
-        TableFigure(model, CLEAN, 0.0, metric, float(found.mean()), *_interval(found))
+        TableFigure(model, CLEAN, 0.0, metric, float(found.mean()), *mean_interval(found))
         for model in models
         for metric in _COLUMNS
         if len(found := values(model, metric))
@@ -142,11 +142,4 @@ def _cell(values: np.ndarray) -> str:
     """`0.120 [0.101, 0.140]`; the mean alone without an interval, – without a value."""
     if not len(values):
         return "–"
-    low, high = _interval(values)
-    interval = "" if math.isnan(low) else f" [{number(low)}, {number(high)}]"
-    return f"{number(float(values.mean()))}{interval}"
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of the mean over groups."""
-    return bootstrap_interval(values[:, None], lambda means: means[:, 0])
+    return with_interval(number(float(values.mean())), *mean_interval(values))

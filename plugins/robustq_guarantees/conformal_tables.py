@@ -58,8 +58,8 @@ class ConformalRates:
     def refusal(self, model: str) -> str:
         """Why there is no threshold; "" where there is one."""
         rows = self._rows
-        found = rows[(rows["model"] == model) & (rows["metric"] == "conformal_threshold") & rows["value"].isna()]
-        return str(found["reason"].iloc[0]) if len(found) else ""
+        refused = rows[(rows["model"] == model) & (rows["metric"] == "conformal_threshold") & rows["value"].isna()]
+        return str(refused["reason"].iloc[0]) if len(refused) else ""
 
     def values(self, model: str, metric: str, perturbation: str, level: float) -> Float[np.ndarray, " g"]:
         """One value for each tested group; those of level 0 are those of the clean image."""

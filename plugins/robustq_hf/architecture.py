@@ -8,6 +8,7 @@ from transformers import CONFIG_MAPPING, AutoModelForSemanticSegmentation
 
 from robustq.errors import RequestError, unknown
 from robustq.model.pretrained import Trained
+from robustq.network.build import require_2d
 from robustq_hf.networks import NETWORKS, SITES, Resized
 
 
@@ -36,8 +37,7 @@ class HfArchitecture:
             RequestError: there is no such kind of network, the settings do not fit it, or they name a network that the
                 library would download.
         """
-        if dims != 2:
-            raise RequestError(f"hf is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice")
+        require_2d(self.__name__, dims)
         if model_type not in NETWORKS:
             raise unknown("model_type of hf", model_type, NETWORKS)
         _refuse_downloads(settings)

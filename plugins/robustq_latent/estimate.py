@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from robustq.analyser import TableFigure
-from robustq.report.numbers import number
+from robustq.report.numbers import number, with_interval
 from robustq.statistics.bootstrap import CONFIDENCE
 from robustq.statistics.risk_coverage import Estimates, Times, group_interval, once
 
@@ -38,5 +38,4 @@ class Estimate:
         """`0.120 [0.101, 0.140]`; the figure alone where there is no interval, – where there is no figure."""
         if math.isnan(self.value):
             return "–"
-        interval = "" if math.isnan(self.low) else f" [{number(self.low)}, {number(self.high)}]"
-        return f"{number(self.value)}{interval}"
+        return with_interval(number(self.value), self.low, self.high)

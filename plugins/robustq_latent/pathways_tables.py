@@ -1,14 +1,13 @@
 """The table and the sentences of the analyser `pathways`."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import number, percent
-from robustq.statistics.bootstrap import bootstrap_interval
+from robustq.report.numbers import number, percent, with_interval
+from robustq.statistics.bootstrap import mean_interval
 from robustq.statistics.group_means import group_means
 
 _LOSS = (
@@ -58,7 +57,7 @@ class PathMeans:
         if not len(values):
             return "–"
         if metric in _WITH_INTERVAL or metric in self.skips:
-            return f"{number(float(values.mean()))} {_interval(values)}".rstrip()
+            return with_interval(number(float(values.mean())), *mean_interval(values))
         return number(float(values.mean()))
 
 
@@ -151,9 +150,3 @@ def pathways_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[
             f"through the bottleneck and the rest around it; a clean bottleneck alone would restore {restored}."
         )
     return sentences
-
-
-def _interval(values: np.ndarray) -> str:
-    """`[0.012, 0.030]`; "" for one group."""
-    low, high = bootstrap_interval(values[:, None], lambda means: means[:, 0])
-    return "" if math.isnan(low) else f"[{number(low)}, {number(high)}]"

@@ -7,6 +7,7 @@ import segmentation_models_pytorch as smp
 from torch import nn
 
 from robustq.errors import RequestError
+from robustq.network.build import require_2d
 
 
 class SmpArchitecture:
@@ -49,10 +50,7 @@ class SmpArchitecture:
         Raises:
             RequestError: the encoder does not exist, the settings do not fit it, or dims is 3.
         """
-        if dims != 2:
-            raise RequestError(
-                f"smp:{self.name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice"
-            )
+        require_2d(self.__name__, dims)
         if self.name == "dpt":
             # DPT needs a vision transformer; without a fixed size it takes any multiple of its patch.
             encoder = "tu-vit_tiny_patch16_224" if encoder == "resnet34" else encoder

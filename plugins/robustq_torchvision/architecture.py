@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import get_model
 
 from robustq.errors import RequestError
+from robustq.network.build import require_2d
 
 
 class TorchvisionArchitecture:
@@ -47,10 +48,7 @@ class TorchvisionArchitecture:
         Raises:
             RequestError: dims is 3, or a setting does not exist for this network.
         """
-        if dims != 2:
-            raise RequestError(
-                f"torchvision:{self.name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice"
-            )
+        require_2d(self.__name__, dims)
         settings: dict[str, Any] = {"aux_loss": True} if aux_loss else {}
         try:
             network: nn.Module = get_model(

@@ -78,3 +78,17 @@ def without_first_weights(name: str, arguments: dict[str, Any]) -> dict[str, Any
     architecture = registry.load("architectures", name)
     omitted = architecture.first_weights if isinstance(architecture, DeclaresFirstWeights) else ()
     return {key: value for key, value in arguments.items() if key not in omitted}
+
+
+def require_2d(name: str, dims: int) -> None:
+    """Refuse dims other than 2, for an architecture of a library that has no 3D networks.
+
+    Args:
+        name: registered name of the architecture.
+        dims: what the caller asked for.
+
+    Raises:
+        RequestError: it is not 2.
+    """
+    if dims != 2:
+        raise RequestError(f"{name} is 2D, not dims={dims}: give dims 2, which reads volumes slice by slice")

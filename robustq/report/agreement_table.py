@@ -1,10 +1,9 @@
 """The table that says whether agreement tells the loss of Dice, and the notes of a run without labels."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, number, percent, with_interval
 from robustq.statistics.agreement_and_loss import AgreementAndLoss
 
 AGREEMENT_NOTE = (
@@ -16,7 +15,7 @@ AGREEMENT_NOTE = (
 
 
 def agreement_grid(
-    found: Mapping[str, Sequence[AgreementAndLoss]],
+    correlations: Mapping[str, Sequence[AgreementAndLoss]],
     *,
     sample: str,
     level_text: Callable[[float], str] = percent,
@@ -25,14 +24,14 @@ def agreement_grid(
     """The rank correlation of each agreement with the loss of Dice, a line for each model and level.
 
     Args:
-        found: for each metric of agreement, what `agreement_and_loss` gave.
+        correlations: for each metric of agreement, what `agreement_and_loss` gave.
         sample: description of the cases, for the title.
         level_text: what a reader sees of a level.
         highest: whether only the highest level is shown.
     """
     sections: dict[str, list[list[str]]] = {}
-    most = max((one.level for of_metric in found.values() for one in of_metric), default=0.0)
-    for metric, of_metric in found.items():
+    most = max((one.level for of_metric in correlations.values() for one in of_metric), default=0.0)
+    for metric, of_metric in correlations.items():
         for one in of_metric:
             if one.level == most or not highest:
                 cells = [level_text(one.level), count(one.cases, "case"), _cell(one)]
@@ -49,5 +48,4 @@ def agreement_grid(
 
 
 def _cell(one: AgreementAndLoss) -> str:
-    interval = "" if math.isnan(one.low) else f" [{number(one.low, 2)}, {number(one.high, 2)}]"
-    return f"{number(one.correlation, 2)}{interval}"
+    return with_interval(number(one.correlation, 2), one.low, one.high, 2)

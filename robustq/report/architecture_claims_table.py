@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import number, p_value
+from robustq.report.numbers import digits_of, interval, number, p_value, with_unit
 
 _MEASURES = {"clean": "level 0", "drop": "drop", "audc": "AUDC"}
 
@@ -23,7 +23,7 @@ def architecture_claims_grid(
         higher_is_better: whether a larger value of the metric is a better one.
         notes: notes on models and sample.
     """
-    baseline, digits = str(claims["baseline"].iloc[0]), 2 if unit else 3
+    baseline, digits = str(claims["baseline"].iloc[0]), digits_of(unit)
     sections = []
     for (architecture, measure), rows in claims.groupby(["architecture", "measure"], sort=False):
         # Level 0 is the same under every perturbation.
@@ -31,7 +31,7 @@ def architecture_claims_grid(
         lines = [
             [
                 "any" if measure == "clean" else str(line["perturbation"]),
-                f"{number(line['difference'], digits)} [{number(line['low'], digits)}, {number(line['high'], digits)}]",
+                f"{number(line['difference'], digits)} {interval(line['low'], line['high'], digits)}",
                 str(line["seeds"]),
                 str(line["groups"]),
                 p_value(line["p"]),
@@ -41,10 +41,9 @@ def architecture_claims_grid(
             for line in shown.to_dict("records")
         ]
         sections.append((f"{architecture}: {_MEASURES[str(measure)]}", lines))
-    what = f"{metric} [{unit}]" if unit else metric
     lost = "level 0 minus the highest level" if higher_is_better else "the highest level minus level 0"
     return Grid(
-        f"Claims about architectures in {what}, compared with {baseline}, {caption}",
+        f"Claims about architectures in {with_unit(metric, unit)}, compared with {baseline}, {caption}",
         ["perturbation", "difference [95 % interval]", "seeds", "groups", "p", "Holm", "verdict"],
         sections,
         [

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import NO_ANSWER_NOTE, mean_sd, missed_text, percent
+from robustq.report.numbers import NO_ANSWER_NOTE, digits_of, mean_sd, missed_text, percent, with_unit
 
 
 def architecture_grid(
@@ -29,13 +29,12 @@ def architecture_grid(
         lines = []
         for architecture, curve in rows_of_perturbation.groupby("architecture", sort=False):
             cells = [
-                mean_sd(row["mean"], row["sd"], 2 if unit else 3)
+                mean_sd(row["mean"], row["sd"], digits_of(unit))
                 + missed_text(row["missed"], distance, row["unanswered"])
                 for row in curve.sort_values("level").to_dict("records")
             ]
             lines.append([str(architecture), *cells, str(int(curve["seeds"].min()))])
         sections.append((str(perturbation), lines))
-    what = f"{metric} [{unit}]" if unit else metric
     reading_notes = [
         "Each figure: the mean over groups (patients) for each trained network, then mean ± sample standard deviation "
         "over these networks.",
@@ -56,4 +55,4 @@ def architecture_grid(
         reading_notes.append(NO_ANSWER_NOTE)
     header = ["architecture", *(percent(level) for level in levels), "seeds"]
     printed_notes = [note for note in (*reading_notes, *notes) if note]
-    return Grid(f"{what} by architecture, {caption}", header, sections, printed_notes)
+    return Grid(f"{with_unit(metric, unit)} by architecture, {caption}", header, sections, printed_notes)

@@ -8,7 +8,17 @@ import pandas as pd
 
 from robustq.metric import reference_of
 from robustq.report.grid import Grid
-from robustq.report.numbers import NO_ANSWER_NOTE, median_iqr, missed_text, number, p_value, percent
+from robustq.report.numbers import (
+    NO_ANSWER_NOTE,
+    difference_text,
+    digits_of,
+    median_iqr,
+    missed_text,
+    number,
+    p_value,
+    percent,
+    with_unit,
+)
 
 
 def comparison_grid(
@@ -32,7 +42,7 @@ def comparison_grid(
     """
     rows = compared[compared["metric"] == metric]
     unit = str(rows["unit"].iloc[0])
-    digits = 2 if unit else 3
+    digits = digits_of(unit)
     by_label = "label" in rows
     infinite = bool(np.isinf(rows[["mean", "baseline_mean"]].to_numpy(float)).any())
     sections, row_notes = [], []
@@ -45,7 +55,6 @@ def comparison_grid(
                 row_notes.append(str(row["note"]))
         sections.append((f"{model}, {perturbation}", lines))
     baseline = str(rows["baseline"].iloc[0])
-    what = f"{metric} [{unit}]" if unit else metric
     average = "median (quartiles)" if infinite else "mean"
     family = ", levels above 0 and labels; at level 0, all labels" if by_label else " and levels above 0"
     reading_notes = [
@@ -65,11 +74,10 @@ def comparison_grid(
         reading_notes.append(NO_ANSWER_NOTE)
     figures = [f"baseline {average}", f"model {average}", "difference [95 % interval]", "p", "p (Holm)", "groups"]
     header = ["level", *(["label"] if by_label else []), *figures]
-    return Grid(f"{what} minus {baseline}, {caption}", header, sections, [*reading_notes, *notes])
+    return Grid(f"{with_unit(metric, unit)} minus {baseline}, {caption}", header, sections, [*reading_notes, *notes])
 
 
 def _figures(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance: bool) -> list[str]:
-    interval = f"{row['difference']:+.{digits}f} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
     sides = []
     for side in ("baseline_", ""):
         if infinite:
@@ -79,7 +87,7 @@ def _figures(row: Mapping[Hashable, Any], digits: int, infinite: bool, distance:
         sides.append(text + missed_text(row[f"{side}missed"], distance, row[f"{side}unanswered"]))
     return [
         *sides,
-        interval if pd.notna(row["difference"]) else "–",
+        difference_text(row["difference"], row["low"], row["high"], digits),
         p_value(row["p"]),
         p_value(row["p_holm"]),
         str(int(row["groups"])),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, digits_of, interval, number, percent, with_unit
 from robustq.report.printable import in_markdown
 
 _NOTHING = "none"
@@ -115,11 +115,11 @@ def _results(part: Mapping[str, Any]) -> Iterator[str]:
     sections: dict[str, list[list[str]]] = {}
     for entry in part["entries"]:
         worst, clean = entry["worst_level"], entry["level_0"]
-        digits = 2 if entry["unit"] else 3
+        digits = digits_of(entry["unit"])
         area = entry["audc"]
         domain = f", domain {entry['domain']}" if entry["domain"] else ""
-        unit = f" [{entry['unit']}]" if entry["unit"] else ""
-        sections.setdefault(f"{entry['metric']}{unit}, {entry['perturbation']}{domain}", []).append(
+        metric = with_unit(entry["metric"], entry["unit"])
+        sections.setdefault(f"{metric}, {entry['perturbation']}{domain}", []).append(
             [
                 entry["model"],
                 _interval(clean, "mean", "low", "high", digits),
@@ -147,7 +147,7 @@ def _interval(record: Mapping[str, Any] | None, value: str, low: str, high: str,
     middle = number(float(record[value]), digits)
     if record[low] is None:
         return middle
-    return f"{middle} [{number(float(record[low]), digits)}, {number(float(record[high]), digits)}]"
+    return f"{middle} {interval(float(record[low]), float(record[high]), digits)}"
 
 
 def _liveness(part: Mapping[str, Any]) -> Iterator[str]:

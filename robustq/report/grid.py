@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.jupyter import JupyterMixin
 from rich.measure import measure_renderables
 from rich.table import Table
@@ -134,8 +134,7 @@ class Grid:
     def to_text(self) -> str:
         """The table as a terminal prints it, as wide as it needs."""
         sheet, stream = self.to_rich(), io.StringIO()
-        needed = measure_renderables(Console(), Console().options.update(max_width=_UNBOUNDED), [sheet]).maximum
-        Console(file=stream, width=max(80, needed), color_system=None).print(sheet)
+        Console(file=stream, width=max(80, needed_width(Console(), sheet)), color_system=None).print(sheet)
         return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
     def to_csv(self) -> str:
@@ -147,6 +146,11 @@ class Grid:
         for section, rows in self.sections:
             writer.writerows(map(in_spreadsheet, [section, *row]) for row in rows)
         return text.getvalue()
+
+
+def needed_width(console: Console, table: RenderableType) -> int:
+    """The number of characters that a table needs so that none of its lines is broken."""
+    return measure_renderables(console, console.options.update(max_width=_UNBOUNDED), [table]).maximum
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -6,19 +6,19 @@ from robustq.report.numbers import number, percent
 from robustq.statistics.invented_labels import Invented
 
 
-def invented_notes(found: Sequence[Invented], total: int) -> list[str]:
+def invented_notes(invented: Sequence[Invented], total: int) -> list[str]:
     """The note under figures that leave these answers out.
 
     Args:
-        found: what `invented` gave.
+        invented: what `invented` gave.
         total: number of all pairs of a case and a label, whether or not the truth shows the label.
     """
-    clean = {answers.model: answers for answers in found if answers.level == 0}
+    clean = {answers.model: answers for answers in invented if answers.level == 0}
     if not clean:
         return []
     shares = []
     for model, answers in clean.items():
-        curve = [point for point in found if point.model == model]
+        curve = [point for point in invented if point.model == model]
         worst = max(curve, key=lambda point: point.share)
         most = f" (at most {number(worst.share)}, under {worst.perturbation} at {percent(worst.level)})"
         shares.append(f"{model} {number(answers.share)}" + (most if worst.share > answers.share else ""))

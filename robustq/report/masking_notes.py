@@ -15,7 +15,7 @@ def masking_notes(
     asked: Mapping[str, Any],
     metrics: Sequence[str],
     norms: Mapping[str, str],
-    found: Sequence[Masked],
+    suspects: Sequence[Masked],
     gradient_free: Collection[str] = (),
 ) -> list[str]:
     """The notes under the figures of attacks.
@@ -24,7 +24,7 @@ def masking_notes(
         asked: the entry `asked` of `run.json`.
         metrics: metrics of the run.
         norms: as in `suspects`.
-        found: what `suspects` gave.
+        suspects: what `suspects` gave.
         gradient_free: as in `suspects`.
     """
     attacks = asked.get("attacks", {})
@@ -34,9 +34,9 @@ def masking_notes(
     unchecked = _why_unchecked(asked, metrics, norms, gradient_free)
     if unchecked is not None:
         return [*notes, f"{MASKED} This was not checked: {unchecked}."]
-    if not found:
+    if not suspects:
         return [*notes, f"{MASKED} {_no_sign(gradient_free)}"]
-    return [*notes, MASKED, *_sentences(found, norms, gradient_free)]
+    return [*notes, MASKED, *_sentences(suspects, norms, gradient_free)]
 
 
 def _transfer_notes(asked: Mapping[str, Any]) -> list[str]:
@@ -83,15 +83,15 @@ def _no_sign(gradient_free: Collection[str]) -> str:
     )
 
 
-def _sentences(found: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[str]:
+def _sentences(suspects: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[str]:
     """One sentence for each model whose gradients are masked, then one for each attack that is too weak."""
-    beaten = overruled(found, norms, gradient_free)
+    beaten = overruled(suspects, norms, gradient_free)
     sentences = [
         _overruled_sentence(model, [suspect for suspect in beaten if suspect.model == model])
         for model in dict.fromkeys(suspect.model for suspect in beaten)
     ]
-    for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in found):
-        levels = [suspect for suspect in found if (suspect.attack, suspect.model) == (attack, model)]
+    for attack, model in dict.fromkeys((suspect.attack, suspect.model) for suspect in suspects):
+        levels = [suspect for suspect in suspects if (suspect.attack, suspect.model) == (attack, model)]
         sentences.append(_sentence(model, attack, [suspect for suspect in levels if suspect.certain] or levels))
     return sentences
 

@@ -9,14 +9,11 @@ from scipy.stats import beta
 from robustq.report.curve_panel import band_handle, over_patients
 from robustq.report.line_styles import BAND, line_style
 from robustq.report.panels import legend_below, panel_grid
+from robustq.request.levels import HIGHEST
+from robustq.statistics.bootstrap import CONFIDENCE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-CONFIDENCE = 0.95
-
-MOST = 100.0
-"""The largest level, in percent."""
 
 
 def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figure":
@@ -35,7 +32,7 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
         levels = of_model["level"].to_numpy(float)
         # All searches end at the same level, so that the share that holds is the Kaplan-Meier curve.
         fallen = np.where(of_model["censored"].astype(bool), np.inf, levels)
-        level = np.unique([0.0, *levels, MOST])
+        level = np.unique([0.0, *levels, HIGHEST])
         holding = np.array([(fallen > at).sum() for at in level])
         low, high = _interval(holding, len(fallen))
         # Markers at every level of a patient would hide the line.
@@ -49,7 +46,7 @@ def minimal_figure(groups: pd.DataFrame, about: str, threshold: float) -> "Figur
             **style,
         )
         panel.fill_between(level, low, high, step="post", color=style["color"], **BAND)
-    panel.set_xlim(0, MOST)
+    panel.set_xlim(0, HIGHEST)
     panel.set_ylim(0, 1.02)
     panel.set_xlabel("level [%]")
     panel.set_ylabel(f"share of patients that hold\n(Dice ≥ {threshold:g}; higher is better)")

@@ -14,6 +14,36 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def digits_of(unit: str) -> int:
+    """Number of decimals of a figure: 2 with a unit, 3 without one."""
+    return 2 if unit else 3
+
+
+def with_unit(name: str, unit: str) -> str:
+    """`hd95 [mm]`; the name alone where there is no unit."""
+    return f"{name} [{unit}]" if unit else name
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """`[0.790, 0.834]`; `[–, –]` where there is none."""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def with_interval(figure: str, low: float, high: float, digits: int = 3) -> str:
+    """`0.812 [0.790, 0.834]`; the figure alone where it has no interval."""
+    return figure if math.isnan(low) else f"{figure} {interval(low, high, digits)}"
+
+
+def difference_text(value: float, low: float, high: float, digits: int = 3) -> str:
+    """`+0.012 [-0.003, 0.027]`; – where there is no difference."""
+    return "–" if math.isnan(value) else f"{value:+.{digits}f} {interval(low, high, digits)}"
+
+
+def interval_of_amount(value: float, low: float, high: float, digits: int = 3) -> str:
+    """The interval of |value|, given that of the value, which is negative where a sentence says less or falls."""
+    return interval(low, high, digits) if value >= 0 else interval(-high, -low, digits)
+
+
 def mean_sd(mean: float, sd: float, digits: int = 3) -> str:
     """`0.950 ± 0.021`; the mean alone where there is no deviation."""
     # The space after the sign is a no-break space.

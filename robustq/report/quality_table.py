@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd
+from robustq.report.numbers import mean_sd, with_unit
 from robustq.statistics import group_means, summarise
 
 _QUALITIES = {"ssim": 3, "psnr": 2, "snr": 2}
@@ -33,7 +33,7 @@ def quality_grid(rows: pd.DataFrame, data: str, level_text: Callable[[float], st
             name = f"{perturbation} on {model}" if model else str(perturbation)
             lines.append([name, *(cells.get(level, "–") for level in levels)])
         unit = next(iter(of_quality["unit"]), "")
-        sections.append((f"{quality} [{unit}]" if unit else quality, lines))
+        sections.append((with_unit(quality, unit), lines))
     notes = [
         "Quality of the perturbed images beside the unperturbed ones: the mean over draws and the cases of a patient, "
         "then mean ± standard deviation over patients. Higher is nearer. It says nothing of the models.",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, listed, number, percent
+from robustq.report.numbers import count, interval, listed, number, percent
 from robustq.statistics.ranking import Ranks
 
 
@@ -55,7 +55,7 @@ def _lines(ranks: Ranks) -> list[list[str]]:
                 str(row["model"]),
                 str(int(row["rank"])),
                 str(best) if best == worst else f"{best}–{worst}",
-                f"{number(row['audc'])} [{number(row['low'])}, {number(row['high'])}]",
+                f"{number(row['audc'])} {interval(row['low'], row['high'])}",
                 ", ".join(worse) or "–",
             ]
         )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from robustq.report.averaged_note import averaged_note
 from robustq.report.grid import Grid
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, difference_text, digits_of, interval_of_amount, number, percent, with_unit
 from robustq.statistics.robustness_differences import ALL
 
 _NOT_SETTLED = ", not settled, because the interval contains 0"
@@ -37,7 +37,7 @@ def robustness_grid(
         heads: sentences above the table.
     """
     baseline = str(compared["baseline"].iloc[0])
-    digits = 2 if unit else 3
+    digits = digits_of(unit)
     sections = []
     for (model, measure), rows in compared.groupby(["model", "measure"], sort=False):
         # Level 0 is the same under every perturbation.
@@ -63,9 +63,8 @@ def robustness_grid(
         ),
         *([averaged_note(averaged)] if (averaged := int(compared["perturbations"].max())) > 1 else []),
     ]
-    what = f"{metric} [{unit}]" if unit else metric
     header = ["perturbation", baseline, "model", "difference [95 % interval]", "groups"]
-    title = f"Robustness in {what}, compared with {baseline}, {caption}"
+    title = f"Robustness in {with_unit(metric, unit)}, compared with {baseline}, {caption}"
     return Grid(title, header, sections, reading_notes, heads)
 
 
@@ -82,8 +81,8 @@ def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, highe
     """
     sentences = []
     for model, rows in compared.groupby("model", sort=False):
-        told = rows[rows["perturbations"] == rows["perturbations"].max()]
-        for _, curve in told.groupby("perturbation", sort=False):
+        leading = rows[rows["perturbations"] == rows["perturbations"].max()]
+        for _, curve in leading.groupby("perturbation", sort=False):
             clean, drop = (curve[curve["measure"] == measure].iloc[0].to_dict() for measure in ("clean", "drop"))
             sentences.append(_verdict(str(model), clean, drop, metric, unit, higher_is_better))
     return sentences
@@ -92,7 +91,7 @@ def robustness_verdicts(compared: pd.DataFrame, metric: str, unit: str, *, highe
 def _verdict(
     model: str, clean: Mapping[str, Any], drop: Mapping[str, Any], metric: str, unit: str, higher_is_better: bool
 ) -> str:
-    baseline, digits = drop["baseline"], 2 if unit else 3
+    baseline, digits = drop["baseline"], digits_of(unit)
     of_unit = f" {unit}" if unit else ""
     span = "from level 0 to the highest level" if pd.isna(drop["level"]) else f"from 0 to {percent(drop['level'])}"
     several = int(drop["perturbations"])
@@ -100,7 +99,7 @@ def _verdict(
     sample = f"{count(int(drop['groups']), 'patient')}, one network each: no claim about architectures"
     if pd.isna(drop["difference"]):
         return f"{model} and {baseline} cannot be compared in {metric} {where}: there is no finite value ({sample})."
-    amount = f"{abs(drop['difference']):.{digits}f}{_interval(drop, digits)}{of_unit}"
+    amount = f"{_amount(drop, digits)}{of_unit}"
     less = "less" if drop["difference"] < 0 else "more"
     comparison = (
         f"{model} loses {amount} {less} {metric} than {baseline} {where}"
@@ -115,7 +114,7 @@ def _verdict(
     if clean["difference"] == 0:
         return f"{lost} At 0\N{NO-BREAK SPACE}%, their {metric} is equal."
     side = "higher" if clean["difference"] > 0 else "lower"
-    at_zero = f"{abs(clean['difference']):.{digits}f}{_interval(clean, digits)}{of_unit} {side}"
+    at_zero = f"{_amount(clean, digits)}{of_unit} {side}"
     return f"{lost} At 0\N{NO-BREAK SPACE}%, its {metric} is {at_zero}{_doubt(clean)}."
 
 
@@ -126,12 +125,11 @@ def _doubt(row: Mapping[str, Any]) -> str:
     return ", not settled, because there is no interval" if pd.isna(row["low"]) else _NOT_SETTLED
 
 
-def _interval(row: Mapping[str, Any], digits: int) -> str:
-    """The interval of the absolute value of the difference, as ` [0.012, 0.030]`; "" where there is none."""
-    if pd.isna(row["low"]):
-        return ""
-    ends = (row["low"], row["high"]) if row["difference"] >= 0 else (-row["high"], -row["low"])
-    return f" [{number(ends[0], digits)}, {number(ends[1], digits)}]"
+def _amount(row: Mapping[str, Any], digits: int) -> str:
+    """The absolute value of the difference with its interval, as `0.021 [0.012, 0.030]`."""
+    value, low, high = row["difference"], row["low"], row["high"]
+    amount = f"{abs(value):.{digits}f}"
+    return amount if pd.isna(low) else f"{amount} {interval_of_amount(value, low, high, digits)}"
 
 
 def _where(row: Mapping[Any, Any]) -> str:
@@ -142,12 +140,9 @@ def _where(row: Mapping[Any, Any]) -> str:
 
 
 def _figures(row: Mapping[Any, Any], digits: int) -> list[str]:
-    difference = "–"
-    if pd.notna(row["difference"]):
-        difference = f"{row['difference']:+.{digits}f} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
     return [
         number(row["baseline_value"], digits),
         number(row["value"], digits),
-        difference,
+        difference_text(row["difference"], row["low"], row["high"], digits),
         str(int(row["groups"])),
     ]

@@ -7,10 +7,11 @@ from typing import Any
 from robustq.metric import parse_metrics
 from robustq.model.spec import Spec
 from robustq.report.numbers import count, listed
+from robustq.statistics.by_architecture import FEWEST_SEEDS
 
 ONE_NETWORK = (
     "Each model is one trained network, and another training seed can give other figures: a claim about an "
-    "architecture needs at least 3 training seeds."
+    f"architecture needs at least {FEWEST_SEEDS} training seeds."
 )
 """Printed under tables with a line for each model; a table of architectures has a column of seeds instead."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, missed_text, number
+from robustq.report.numbers import digits_of, mean_sd, missed_text, number, with_interval, with_unit
 from robustq.report.values import Values
 from robustq.statistics.paired_tests import Interval
 
@@ -68,7 +68,7 @@ def shift_grid(
         missing: that policy.
         notes: notes on models and sample.
     """
-    digits = 2 if unit else 3
+    digits = digits_of(unit)
     sections = []
     for trained in dict.fromkeys(line.trained for line in lines):
         rows = [
@@ -85,7 +85,7 @@ def shift_grid(
             if line.trained == trained
         ]
         sections.append((f"trained on {trained}" if trained != "?" else "trained on no domain of these data", rows))
-    what = f"{metric} [{unit}]" if unit else metric
+    what = with_unit(metric, unit)
     header = ["architecture", "tested on", what, "drop [95 % interval]"]
     header += [f"drop minus that of {baseline}"] if baseline is not None else []
     fall = "the value in domain minus the value here" if higher_is_better else "the value here minus that in domain"
@@ -135,5 +135,4 @@ def token_grid(rows: pd.DataFrame, trained: Mapping[str, str]) -> Grid:
 def _interval(interval: Interval | None, digits: int) -> str:
     if interval is None or math.isnan(interval.estimate):
         return "–"
-    ends = "" if math.isnan(interval.low) else f" [{number(interval.low, digits)}, {number(interval.high, digits)}]"
-    return f"{number(interval.estimate, digits)}{ends}"
+    return with_interval(number(interval.estimate, digits), interval.low, interval.high, digits)

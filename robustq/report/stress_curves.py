@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from robustq.report.numbers import percent
+from robustq.report.numbers import percent, with_unit
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class StressCurves:
     Attributes:
         metric: text of the metric, such as "nsd@2mm".
         unit: unit of the metric, "" if it has none.
-        is_share: whether the metric has no unit and higher is better, so that retention and AUDC have a meaning.
         higher_is_better: whether a larger value is a better one.
         measures_distance: whether the policy for missed structures applies.
         data: name of the dataset.
@@ -61,7 +60,6 @@ class StressCurves:
 
     metric: str
     unit: str
-    is_share: bool
     higher_is_better: bool
     measures_distance: bool
     data: str
@@ -86,6 +84,11 @@ class StressCurves:
         return pd.concat([domain.rows for domain in self.domains], ignore_index=True)
 
     @property
+    def is_share(self) -> bool:
+        """Whether the metric has no unit and higher is better, so that retention and AUDC have a meaning."""
+        return self.higher_is_better and not self.unit
+
+    @property
     def most_groups(self) -> int:
         """The largest number of groups that a level has."""
         return int(max((domain.rows["groups"].max() for domain in self.domains if len(domain.rows)), default=0))
@@ -93,4 +96,4 @@ class StressCurves:
     @property
     def label(self) -> str:
         """The metric with its unit, as in `hd95 [mm]`."""
-        return f"{self.metric} [{self.unit}]" if self.unit else self.metric
+        return with_unit(self.metric, self.unit)

@@ -8,7 +8,18 @@ import pandas as pd
 
 from robustq.metric import reference_of
 from robustq.report.grid import Grid
-from robustq.report.numbers import NO_ANSWER_NOTE, count, listed, mean_sd, median_iqr, missed_text, number, percent
+from robustq.report.numbers import (
+    NO_ANSWER_NOTE,
+    count,
+    digits_of,
+    interval,
+    listed,
+    mean_sd,
+    median_iqr,
+    missed_text,
+    number,
+    percent,
+)
 from robustq.report.stress_curves import DomainCurves, StressCurves
 from robustq.request.names import is_transferred
 from robustq.statistics import audc, retention
@@ -115,12 +126,13 @@ def _lines(
         curve = _curve(domain, perturbation, model)
         if curve.empty:  # a transferred attack that this model was not shown
             continue
-        digits = 2 if curves.unit else 3
+        digits = digits_of(curves.unit)
         # A target can be out of reach for all cases.
         records = {row["level"]: row for row in curve.to_dict("records")}
         cell_at = {level: _cell(row, digits, infinite, curves) for level, row in records.items()}
         if perturbation in curves.competing:
-            cell_at = {level: f"{cell} {_interval(records[level], digits)}" for level, cell in cell_at.items()}
+            ends = {level: interval(row["low"], row["high"], digits) for level, row in records.items()}
+            cell_at = {level: f"{cell} {ends[level]}" for level, cell in cell_at.items()}
         cells = [cell_at.get(level, "–") for level in shown]
         if curve_figures:
             means, levels = answered_means(curve), curve["level"].to_numpy(float)
@@ -136,10 +148,6 @@ def _cell(row: Mapping[Hashable, Any], digits: int, infinite: bool, curves: Stre
     # Where a target is out of reach for some cases, a column has a sample of its own.
     fewer = f" ({count(row['groups'], 'group')})" if curves.level_names and row["groups"] < curves.most_groups else ""
     return text + missed_text(row["missed"], curves.measures_distance, row["unanswered"]) + fewer
-
-
-def _interval(row: Mapping[Hashable, Any], digits: int) -> str:
-    return f"[{number(row['low'], digits)}, {number(row['high'], digits)}]"
 
 
 def _reading(curves: StressCurves, infinite: bool, curve_figures: bool, highest: float) -> list[str]:

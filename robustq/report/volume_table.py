@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import mean_sd, number, percent
+from robustq.report.numbers import mean_sd, number, percent, with_interval
 from robustq.statistics.volume_changes import ABSOLUTE, CHANGE, CV
 
 _HEADER = (
@@ -84,5 +84,5 @@ def _signed(change: Mapping[Hashable, Any]) -> str:
     """`+3.10 [1.20, 5.00] %`; without the interval where there is none."""
     if math.isnan(change["mean"]):
         return "–"
-    interval = "" if math.isnan(change["low"]) else f" [{number(change['low'], 2)}, {number(change['high'], 2)}]"
-    return f"{change['mean']:+.2f}{interval}\N{NO-BREAK SPACE}%"
+    text = with_interval(f"{change['mean']:+.2f}", change["low"], change["high"], 2)
+    return f"{text}\N{NO-BREAK SPACE}%"

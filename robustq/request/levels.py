@@ -7,6 +7,9 @@ from robustq.errors import RequestError
 DEFAULT = (0.0, 1.0, 10.0, 20.0, 30.0)
 """The levels of a run that is asked for none."""
 
+HIGHEST = 100.0
+"""The highest level, in percent."""
+
 ACCEPTED = "give percentages from 0 to 100, such as 0,1,10,20,30"
 
 
@@ -43,6 +46,6 @@ def check_levels(levels: Sequence[float] | str) -> tuple[float, ...]:
     if not levels:
         raise RequestError(f"no level was given: {ACCEPTED}")
     for level in levels:
-        if not 0 <= level <= 100:
+        if not 0 <= level <= HIGHEST:
             raise RequestError(f"level {level:g} is not a percentage: {ACCEPTED}")
     return tuple(sorted({0.0, *map(float, levels)}))

@@ -53,14 +53,22 @@ def canonical_attack(text: str) -> str:
     return join_setting(*split_setting("attacks", text))
 
 
+_FROM = " (from "
+
+
 def transferred(attack: str, source: str) -> str:
     """The name in the rows for an attack that was aimed at the model `source` and is applied to another model."""
-    return f"{attack} (from {source})"
+    return f"{attack}{_FROM}{source})"
 
 
 def is_transferred(perturbation: str) -> bool:
     """Whether a name in the rows is one that `transferred` gives."""
-    return " (from " in perturbation
+    return _FROM in perturbation
+
+
+def not_transferred(perturbation: str) -> str:
+    """The attack in a name that `transferred` gives; any other name as it is."""
+    return perturbation.partition(_FROM)[0]
 
 
 def asked_perturbations(noise: Sequence[str] | None, preset: str | None = None) -> list[str]:

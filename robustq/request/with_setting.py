@@ -30,6 +30,11 @@ def join_setting(name: str, setting: str) -> str:
     return f"{name}{_AT}{setting}" if setting else name
 
 
+def without_setting(text: str) -> str:
+    """The name in `NAME` or `NAME@SETTING`, as written."""
+    return text.partition(_AT)[0]
+
+
 def is_one_of(kind: str, text: str) -> bool:
     """Whether a text, with or without a setting, names a registered item of this kind; aliases do not count."""
-    return text.partition(_AT)[0] in registry.names(kind)
+    return without_setting(text) in registry.names(kind)

@@ -93,9 +93,8 @@ class Analysis(Stored):
         Raises:
             RequestError: a check is not installed here.
         """
-        data = self.asked["data"]
-        groups = len({case["group"] for case in data["cases"]})
-        sample = f"{data['name']}, {count(groups, 'group')}"
+        groups = len({case["group"] for case in self.cases})
+        sample = f"{self.data}, {count(groups, 'group')}"
         sample_and_draws = f"{sample}, {count(self.asked['draws'], 'draw')} per level"
         rows = measured(self._frame)
         grids: list[Grid] = []
@@ -107,14 +106,8 @@ class Analysis(Stored):
             first = [replace(grid, notes=[*grid.notes, *notes]) for grid in of_check[:1]]
             grids += [*first, *of_check[1:]] if details else first
         heads = self._dead()
-        return _once(
-            [
-                replace(grid, heads=heads)
-                for grid in _noted(
-                    grids, [*self.answer_notes(), *self.window_notes(), *self.pooled_notes(), *self.sample_notes()]
-                )
-            ]
-        )
+        notes = [*self.answer_notes(), *self.window_notes(), *self.pooled_notes(), *self.sample_notes()]
+        return _once([replace(grid, heads=heads) for grid in _noted(grids, notes)])
 
     def answer_notes(self) -> list[str]:
         """Notes on batches that did not fit in memory, and on cases whose latents are not finite or failed."""
@@ -132,14 +125,12 @@ class Analysis(Stored):
     def window_notes(self) -> list[str]:
         """A note where the models have a patch: their latents are those of the windows."""
         patch = self.spec(self.models[0]).preparation.patch
-        return (
-            [
-                f"The models answer by sliding window ({by(patch)}), and the latents are those of the windows. A place "
-                "in several windows has tokens in each of them, and counts as often."
-            ]
-            if patch is not None
-            else []
-        )
+        if patch is None:
+            return []
+        return [
+            f"The models answer by sliding window ({by(patch)}), and the latents are those of the windows. A place in "
+            "several windows has tokens in each of them, and counts as often."
+        ]
 
     def _dead(self) -> list[str]:
         """The verdicts on the models whose bottleneck is dead."""
@@ -167,8 +158,8 @@ class Analysis(Stored):
         document = {
             "run": str(self.directory.path),
             "checks": self.asked["checks"],
-            "data": self.asked["data"]["name"],
-            "cases": len(self.asked["data"]["cases"]),
+            "data": self.data,
+            "cases": len(self.cases),
             "draws": self.asked["draws"],
             "verdicts": self.verdicts(),
             "conclusions": self.conclusions(),

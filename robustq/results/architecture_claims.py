@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.architecture_claims_table import architecture_claims_grid as claims_grid
 from robustq.report.grid import Grid
-from robustq.results.several_runs import architectures, join, shared_draws
+from robustq.results.several_runs import architectures, join, sample_text
 from robustq.results.stress_run import Run
 from robustq.statistics.architecture_claims import claims_about_architectures
 
@@ -31,7 +31,7 @@ def architecture_claims(
     rows = join(runs)
     _check_same_training(runs)
     rows = rows[(rows["metric"] == metric) | (rows["status"] == "failed")]
-    measure = next(iter(parse_metrics(metric).values()))
+    measure = parse_metric(metric)
     named = architectures(runs) if names is None else names
     averaged = runs[0].without_attacks  # runs that are joined have the same perturbations
     better = measure.higher_is_better
@@ -43,8 +43,8 @@ def architecture_claims_grid(
 ) -> Grid:
     """The claims as a table; arguments as in `architecture_claims`, and `notes` on models and sample."""
     claims, first = architecture_claims(runs, baseline, metric, names), runs[0]
-    measure = next(iter(parse_metrics(metric).values()))
-    caption = ", ".join(filter(None, (first.asked["data"]["name"], shared_draws(runs).text)))
+    measure = parse_metric(metric)
+    caption = sample_text(runs)
     frame = first.to_frame()
     unit = str(frame.loc[frame["metric"] == metric, "unit"].iloc[0])
     better = measure.higher_is_better

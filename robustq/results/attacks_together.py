@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.statistics import curve_intervals, group_means
 from robustq.statistics.by_size import by_size
 from robustq.statistics.masked_gradients import WITHIN, Masked, suspects
@@ -93,10 +93,11 @@ class AttacksTogether:
         """
         if not self.attacks:
             return {}
-        measures = [parse_metrics(metric)[metric] for metric in metrics]
         worst = [
-            curve_intervals(self.worst_means(self.frame, metric), higher_is_better=measure.higher_is_better)
-            for metric, measure in zip(metrics, measures, strict=True)
+            curve_intervals(
+                self.worst_means(self.frame, metric), higher_is_better=parse_metric(metric).higher_is_better
+            )
+            for metric in metrics
             if self.competing
         ]
         return {

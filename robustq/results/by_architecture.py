@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.architecture_table import architecture_grid
 from robustq.report.grid import Grid
 from robustq.report.sample_notes import ONE_NETWORK
-from robustq.results.several_runs import join, remarks, shared_draws, shared_heads
+from robustq.results.several_runs import caption_of, join, remarks, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import summarise_by_architecture
 
@@ -40,12 +40,14 @@ def by_architecture(runs: Sequence[Run], names: Mapping[str, str], *, per_label:
 
 def by_architecture_grids(runs: Sequence[Run], table: pd.DataFrame) -> list[Grid]:
     """A table for each metric; `table` is what `by_architecture` gave for these runs."""
-    notes, draws = notes_on(runs), shared_draws(runs).text
-    grids = []
-    for metric in shared_metrics(runs):
-        distance = next(iter(parse_metrics(metric).values())).measures_distance
-        caption = ", ".join(filter(None, (runs[0].asked["data"]["name"], draws)))
-        if distance:
-            caption = f"{caption}, missed structures by {runs[0].asked['missing']}"
-        grids.append(architecture_grid(table, metric, caption=caption, notes=notes, distance=distance))
-    return grids
+    notes = notes_on(runs)
+    return [
+        architecture_grid(
+            table,
+            metric,
+            caption=caption_of(runs, metric),
+            notes=notes,
+            distance=parse_metric(metric).measures_distance,
+        )
+        for metric in shared_metrics(runs)
+    ]

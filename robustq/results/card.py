@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 from robustq import registry
@@ -10,12 +9,14 @@ from robustq.model.spec import Spec
 from robustq.report.card_evidence import ATTACKS, EXTERNAL, NOTICE, SOURCES, evidence_for
 from robustq.report.card_markdown import card_markdown
 from robustq.report.numbers import plain_document
-from robustq.request.names import LINK, is_transferred
+from robustq.request.names import LINK, is_transferred, not_transferred
+from robustq.request.with_setting import without_setting
 from robustq.results.analysis import Analysis
 from robustq.results.card_failures import known_failures
-from robustq.results.commands_given import commands_given
+from robustq.results.commands_given import command_lines, commands_given, hardware_used
 from robustq.results.data_fingerprint import data_fingerprint
 from robustq.results.directory import RunDirectory
+from robustq.results.open_runs import AnyRun, open_run
 from robustq.results.run_figures import run_figures
 from robustq.results.stress_run import Run
 
@@ -47,7 +48,7 @@ class Card:
         return card_markdown(self.document)
 
 
-def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
+def card(run: AnyRun, *, case_names: bool = True) -> Card:
     """The robustness card of a stress run.
 
     Args:
@@ -58,14 +59,14 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
     Raises:
         RequestError: the directory holds no stress run.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = open_run(run)
     opened.require_truth("a card judges")
     opened.require_levels("a card judges")
     external = any(not opened.domains.trained(domain) for domain in opened.domains.told_apart)
     attacks = opened.asked.get("attacks", {})
     document = {
         "schema": SCHEMA,
-        "title": f"Robustness card: {', '.join(opened.models)} on {opened.asked['data']['name']}",
+        "title": f"Robustness card: {', '.join(opened.models)} on {opened.data}",
         "notice": NOTICE,
         "finished": not opened.missing_batches,
         "sources": SOURCES,
@@ -94,11 +95,11 @@ def card(run: Run | str | PathLike[str], *, case_names: bool = True) -> Card:
 
 
 def _data(run: Run, case_names: bool) -> dict[str, Any]:
-    cases = run.asked["data"]["cases"]
+    cases = run.cases
     first = run.spec(run.models[0])
     domains = dict.fromkeys(case["domain"] for case in cases)
     return {
-        "name": run.asked["data"]["name"],
+        "name": run.data,
         "fingerprint": data_fingerprint(run.asked),
         "case_fingerprints": sorted(case["fingerprint"] for case in cases),
         "cases": len(cases),
@@ -120,7 +121,7 @@ def _data(run: Run, case_names: bool) -> dict[str, Any]:
 
 def _model(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     spec, codes = run.spec(entry["name"]), run.codes()[entry["name"]]
-    scored = {case["fingerprint"] for case in run.asked["data"]["cases"]}
+    scored = {case["fingerprint"] for case in run.cases}
     return {
         "name": entry["name"],
         "architecture": spec.architecture,
@@ -157,7 +158,7 @@ def _training(spec: Spec) -> dict[str, Any] | None:
 
 
 def _perturbation(run: Run, name: str) -> dict[str, Any]:
-    attack = name.partition(" (from ")[0]
+    attack = not_transferred(name)
     is_attack = attack in run.asked.get("attacks", {})
     kind = "transferred attack" if is_transferred(name) else "attack" if is_attack else "perturbation"
     numbers = run.level_draws.numbers.get(attack, {})
@@ -209,10 +210,10 @@ def _not_tried(run: Run) -> dict[str, Any]:
     """What is registered here or known of the models, and is not part of the run."""
     directory = run.directory.path
     asked = {part for name in run.asked["perturbations"] for part in name.split(LINK)}
-    attacks = {name.partition("@")[0] for name in run.asked.get("attacks", {})}
+    attacks = set(map(without_setting, run.asked.get("attacks", {})))
     checks = Analysis(directory).asked["checks"] if RunDirectory(directory, "analyse").exists else []
-    done = {check.partition("@")[0] for check in checks}
-    domains = {case["domain"] for case in run.asked["data"]["cases"]}
+    done = set(map(without_setting, checks))
+    domains = {case["domain"] for case in run.cases}
     training = run.document.get("training_domains", {})
     trained = {domain for counts in training.values() for domain, number in counts.items() if number}
     return {
@@ -230,12 +231,12 @@ def _not_tried(run: Run) -> dict[str, Any]:
 def _rerun(run: Run) -> dict[str, Any]:
     given, asked = commands_given(run.directory), run.asked
     return {
-        "commands": list(dict.fromkeys(one.line for one in given if one.line)),
+        "commands": command_lines(given),
         "versions": run.document["versions"],
         "seed_of_the_noise": asked["seed"],
         "training_seeds": {name: run.spec(name).training_seed for name in run.models},
         "settings": {name: asked[name] for name in _SETTINGS if name in asked},
         "device": run.document.get("device", ""),
-        "hardware": list(dict.fromkeys(one.hardware for one in given if one.hardware)),
+        "hardware": hardware_used(given),
         "time": [one.time for one in given],
     }

@@ -12,8 +12,9 @@ import yaml
 from robustq.errors import RequestError
 from robustq.report.claims_table import Line
 from robustq.report.numbers import plain_document
-from robustq.results.commands_given import commands_given
+from robustq.results.commands_given import command_lines, commands_given
 from robustq.results.data_fingerprint import data_fingerprint
+from robustq.results.open_runs import AnyRun, open_runs
 from robustq.results.run_figures import run_figures
 from robustq.results.several_runs import join
 from robustq.results.stress_run import Run
@@ -30,8 +31,6 @@ WITHIN_SHARE = 0.01
 
 _SETTINGS = ("perturbations", "levels", "draws", "seed", "missing", "clip", "noise_device")
 """Settings that must be equal, so that every figure is of the same noise."""
-
-AnyRun = Run | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,7 @@ def check_claims(runs: AnyRun | Sequence[AnyRun], claims: str | PathLike[str]) -
 
 
 def _opened(runs: AnyRun | Sequence[AnyRun]) -> list[Run]:
-    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
-    opened = [run if isinstance(run, Run) else Run(run) for run in several]
-    if not opened:
-        raise RequestError("no run was given: give what robustq.stress returned, or a run directory")
+    opened = open_runs(runs)
     for run in opened:
         run.require_levels("claims are checked")
     join(opened)  # refuses runs that are not finished, or cannot be paired
@@ -109,9 +105,9 @@ def _claims(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "form": FORM,
         "data": {
-            "name": first.asked["data"]["name"],
+            "name": first.data,
             "fingerprint": data_fingerprint(first.asked),
-            "cases": len(first.asked["data"]["cases"]),
+            "cases": len(first.cases),
             "preparation": first.spec(first.models[0]).preparation.to_dict(),
         },
         "settings": {name: first.asked[name] for name in _SETTINGS},
@@ -128,7 +124,7 @@ def _models(run: Run) -> Iterator[dict[str, Any]]:
             "weights": entry["weights"],
             "training_seed": run.spec(entry["name"]).training_seed,
             "spec": entry["spec"],
-            "commands": list(dict.fromkeys(one.line for one in given if one.line)),
+            "commands": command_lines(given),
             "versions": run.document["versions"],
             "precision": run.asked["precision"],
             "device": run.document.get("device", ""),
@@ -202,14 +198,14 @@ def _checked(
             else "not in these runs: no model has these weights"
         )
         return Line(name, False, 0, math.nan, other)
-    figures, found = _values(claimed), _values(by_weights[claimed["weights"]])
+    figures, measured = _values(claimed), _values(by_weights[claimed["weights"]])
     largest = 0.0
     wrong: list[tuple[tuple[str, ...], str]] = []
     for place, (unit, three) in figures.items():
-        if place not in found:
+        if place not in measured:
             wrong.append((place, "not measured"))
             continue
-        for one, again in zip(three, found[place][1], strict=True):
+        for one, again in zip(three, measured[place][1], strict=True):
             if one == again or (math.isnan(one) and math.isnan(again)):
                 continue
             difference = abs(one - again)

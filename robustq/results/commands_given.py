@@ -5,7 +5,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -57,6 +57,16 @@ def commands_given(directory: RunDirectory) -> list[CommandGiven]:
         for entry in _read(directory.path)
         if entry["command"] == directory.command
     ]
+
+
+def command_lines(given: Iterable[CommandGiven]) -> list[str]:
+    """The command lines, each once; a run that was started from Python has none."""
+    return list(dict.fromkeys(command.line for command in given if command.line))
+
+
+def hardware_used(given: Iterable[CommandGiven]) -> list[str]:
+    """What the commands computed on, each machine once."""
+    return list(dict.fromkeys(command.hardware for command in given if command.hardware))
 
 
 @contextmanager

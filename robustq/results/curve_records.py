@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustq.metric import parse_metrics
+from robustq.metric import parse_metric
 from robustq.statistics import audc, retention, worst_level
 from robustq.statistics.group_means import answered_means
 
@@ -20,7 +20,7 @@ def curve_records(frame: pd.DataFrame, *, of_levels: bool = True) -> list[dict[s
     for (model, perturbation, metric), curve in frame.groupby(["model", "perturbation", "metric"], sort=False):
         curve = curve.sort_values("level")
         level, mean, answered = curve["level"].to_numpy(float), curve["mean"].to_numpy(float), answered_means(curve)
-        unit, higher_is_better = str(curve["unit"].iloc[0]), _higher_is_better(str(metric))
+        unit, higher_is_better = str(curve["unit"].iloc[0]), parse_metric(str(metric)).higher_is_better
         is_share = unit == "" and higher_is_better
         points = curve[["level", "groups", "mean", "sd", "median", "q1", "q3", "missed", "unanswered"]]
         records.append(
@@ -36,7 +36,3 @@ def curve_records(frame: pd.DataFrame, *, of_levels: bool = True) -> list[dict[s
             }
         )
     return records
-
-
-def _higher_is_better(metric: str) -> bool:
-    return next(iter(parse_metrics(metric).values())).higher_is_better

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from robustq.errors import RequestError
-from robustq.metric import AbstractMetric, parse_metrics
+from robustq.metric import parse_metric
 from robustq.report.baseline_table import comparison_grid
 from robustq.report.in_notebook import in_notebook
+from robustq.report.numbers import with_unit
 from robustq.report.robustness_table import robustness_grid, robustness_verdicts
-from robustq.results.several_runs import join, remarks, seed_notes, shared_draws, shared_heads
+from robustq.results.open_runs import AnyRun, open_runs
+from robustq.results.several_runs import caption_of, join, remarks, seed_notes, shared_heads
 from robustq.results.stress_run import Run
 from robustq.statistics import compare as compare_levels
 from robustq.statistics import compare_robustness
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustq.report.grid import Grid, Sheet
-
-AnyRun = Run | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Differences:
             return pd.DataFrame()  # there are targets in the place of levels, and no curve over levels
         rows = self._rows[(self._rows["metric"] == metric) | (self._rows["status"] == "failed")]
         averaged = self.runs[0].without_attacks  # runs that are compared have the same perturbations
-        better = _measure(metric).higher_is_better
+        better = parse_metric(metric).higher_is_better
         return compare_robustness(rows, self.baseline, averaged=averaged, higher_is_better=better)
 
     def verdicts(self, metric: str | None = None) -> list[str]:
@@ -97,7 +96,7 @@ class Differences:
             metric: one of the metrics, the first by default.
         """
         metric = metric or self.metrics[0]
-        better, robustness = _measure(metric).higher_is_better, self.robustness(metric)
+        better, robustness = parse_metric(metric).higher_is_better, self.robustness(metric)
         if robustness.empty:
             return []
         return robustness_verdicts(robustness, metric, self._unit(metric), higher_is_better=better)
@@ -109,8 +108,8 @@ class Differences:
             metric: one of the metrics, the first by default. The verdicts stand above its first table.
         """
         metric = metric or self.metrics[0]
-        measure, unit, robustness = _measure(metric), self._unit(metric), self.robustness(metric)
-        caption = self._caption(metric)
+        measure, unit, robustness = parse_metric(metric), self._unit(metric), self.robustness(metric)
+        caption = caption_of(self.runs, metric)
         levels = comparison_grid(
             self._levels,
             metric,
@@ -154,9 +153,9 @@ class Differences:
 
         metric = metric or self.metrics[0]
         rows, unit = self._levels[self._levels["metric"] == metric], self._unit(metric)
-        name = f"{metric} [{unit}]" if unit else metric
+        name = with_unit(metric, unit)
         models = list(dict.fromkeys(model for run in self.runs for model in run.models))
-        better = _measure(metric).higher_is_better
+        better = parse_metric(metric).higher_is_better
         scale = self.runs[0].scale
         return difference_figure(
             rows,
@@ -174,12 +173,6 @@ class Differences:
         units = self._levels.loc[self._levels["metric"] == metric, "unit"].unique()
         return str(units[0])
 
-    def _caption(self, metric: str) -> str:
-        """The data, the draws, and for a distance how missed structures count."""
-        asked = self.runs[0].asked
-        caption = ", ".join(filter(None, (asked["data"]["name"], shared_draws(self.runs).text)))
-        return f"{caption}, missed structures by {asked['missing']}" if _measure(metric).measures_distance else caption
-
 
 def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool = False) -> Differences:
     """Compare the models of stress runs with a baseline, paired by group (docs/definitions.md, Comparing two models).
@@ -193,13 +186,6 @@ def compare(runs: AnyRun | Sequence[AnyRun], baseline: str, *, per_label: bool =
         RequestError: there is no run, a run is not finished, the rows of two runs or models cannot be paired, or no
             model has this name.
     """
-    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
-    if not several:
-        raise RequestError("no run was given to compare: give what robustq.stress returned, or a run directory")
-    differences = Differences([run if isinstance(run, Run) else Run(run) for run in several], baseline, per_label)
+    differences = Differences(open_runs(runs, "to compare"), baseline, per_label)
     differences.to_frame()  # what cannot be compared is refused here, and not when a table is asked for
     return differences
-
-
-def _measure(metric: str) -> AbstractMetric:
-    return next(iter(parse_metrics(metric).values()))

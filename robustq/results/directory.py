@@ -64,7 +64,7 @@ class RunDirectory:
     @property
     def exists(self) -> bool:
         """Whether a run of this command began here."""
-        return (self.path / self._name).is_file()
+        return self.request.is_file()
 
     @contextmanager
     def writing(self, document: dict[str, Any]) -> Iterator[None]:
@@ -122,12 +122,12 @@ class RunDirectory:
                 f"no run in {self.path}: it has no {self._name}{writers}; create one with robustq {self.command} --out"
             )
         try:
-            document: Any = json.loads((self.path / self._name).read_text(encoding="utf-8"))
+            document: Any = json.loads(self.request.read_text(encoding="utf-8"))
         except (ValueError, RecursionError, OSError) as error:
-            raise RequestError(f"{self.path / self._name} cannot be read: {error}") from error
+            raise RequestError(f"{self.request} cannot be read: {error}") from error
         if not isinstance(document, dict) or not isinstance(document.get("asked"), dict):
             raise RequestError(
-                f"{self.path / self._name} does not say what was asked, so robustq did not write it: give another run"
+                f"{self.request} does not say what was asked, so robustq did not write it: give another run"
             )
         return document
 
@@ -158,7 +158,7 @@ class RunDirectory:
         # A folder whose disk was taken away can be made again, empty, and rows written there would be lost.
         if not self.exists:
             raise StorageError(
-                f"{self.path / self._name} is gone, so the run directory was deleted or its disk was taken away: bring "
+                f"{self.request} is gone, so the run directory was deleted or its disk was taken away: bring "
                 "it back, then give the same command again; or give another --out"
             )
         self._batches.write(self._batch(batch), rows)

@@ -1,7 +1,8 @@
 """Draws every figure of a run directory, from the directory alone."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -138,14 +139,10 @@ def write_figures(makers: Sequence[Maker], request: FigureRequest) -> list[str]:
     """
     files = FigureFiles(request.folder, request.formats, STYLES[request.style])
     captions: dict[str, str] = {}
-    notes = []
+    notes: list[str] = []
     for about, make in makers:
-        try:
+        with _drawing(about, notes):
             captions |= files.write(make)
-        except StorageError:
-            raise
-        except Exception as error:
-            notes.append(f"Note: {about} could not be drawn ({error}); the rows are whole.")
     if captions:
         with whole_file(request.folder / CAPTIONS) as temporary:
             lines = [f"- **{name}**: {caption}\n" for name, caption in captions.items()]
@@ -162,16 +159,25 @@ def keep_figures(run: Run) -> list[str]:
     Raises:
         StorageError: the disk is full, can only be read, or is gone.
     """
-    folder = run.directory.path
-    notes = []
-    for about, files, make in (
-        ("the curves", FigureFiles(folder / "curves"), run.plots),
-        ("the predictions", FigureFiles(folder / FOLDER), lambda: predictions(run, most=1)),
-    ):
-        try:
-            files.write(make)
-        except StorageError:
-            raise
-        except Exception as error:
-            notes.append(f"Note: {about} could not be drawn ({error}); the rows are whole.")
+    notes: list[str] = []
+    with _drawing("the curves", notes):
+        run.draw()
+    with _drawing("the predictions", notes):
+        FigureFiles(run.directory.path / FOLDER).write(lambda: predictions(run, most=1))
     return notes
+
+
+@contextmanager
+def _drawing(about: str, notes: list[str]) -> Iterator[None]:
+    """Within this context, an error becomes a note, unless it is one of the disk.
+
+    Args:
+        about: what is drawn, in words.
+        notes: gets the note.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        notes.append(f"Note: {about} could not be drawn ({error}); the rows are whole.")

@@ -14,6 +14,7 @@ from robustq.report.gate_report import Line
 from robustq.report.numbers import percent
 from robustq.request.criteria import Criterion, read_criteria
 from robustq.results.decision import Decision, Outcome, decide
+from robustq.results.open_runs import AnyRun, open_run
 from robustq.results.stress_run import Run
 from robustq.statistics import holm
 
@@ -53,7 +54,7 @@ class Gate:
         ]
 
 
-def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | PathLike[str]) -> Gate:
+def gate(run: AnyRun, criteria: Sequence[Criterion] | str | PathLike[str]) -> Gate:
     """Decide acceptance criteria on the groups of a stress run.
 
     Args:
@@ -63,7 +64,7 @@ def gate(run: Run | str | PathLike[str], criteria: Sequence[Criterion] | str | P
     Raises:
         RequestError: a criterion names what the run does not have, or the run is not finished.
     """
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = open_run(run)
     asked = read_criteria(Path(criteria)) if isinstance(criteria, str | PathLike) else list(criteria)
     if opened.missing_batches:
         raise RequestError(
@@ -90,7 +91,7 @@ def _filled(run: Run, criterion: Criterion) -> Iterable[Criterion]:
         RequestError: it names what the run does not have.
     """
     labels = list(run.spec(run.models[0]).labels)
-    domains = sorted({case["domain"] for case in run.asked["data"]["cases"]})
+    domains = sorted({case["domain"] for case in run.cases})
     choices = {
         "metric": run.metrics,
         "perturbation": run.asked["perturbations"],

@@ -13,6 +13,7 @@ from robustq.report.grid import Grid
 from robustq.report.in_notebook import in_notebook
 from robustq.report.numbers import count, draws_per_level, number, percent, plain_document
 from robustq.report.sign_test_table import sign_test_grid
+from robustq.request.levels import HIGHEST
 from robustq.request.with_setting import is_one_of
 from robustq.results.rows import NO_ANSWER
 from robustq.results.stored import Stored
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
 METRIC = "minimal_level"
 """Metric of the rows of a search."""
 
-MOST = 100.0
-"""The largest level, in percent; a search goes no further."""
-
-MORE = f"> {MOST:g}"
+MORE = f"> {HIGHEST:g}"
 """Stands for a level above the largest one."""
 
-STEPS = tuple(MOST * step / 10 for step in range(1, 11))
+STEPS = tuple(HIGHEST * step / 10 for step in range(1, 11))
 """Levels tried before bisection, because Dice can rise again with the level, as under JPEG-like compression."""
 
 
@@ -102,7 +100,7 @@ class MinimalLevels(Stored):
         infinite = cases.assign(level=_fallen(cases))
         medians = infinite.groupby(["model", "group"], sort=False)["level"].median().reset_index()
         censored = np.isinf(medians["level"])
-        return medians.assign(level=medians["level"].where(~censored, MOST), censored=censored)
+        return medians.assign(level=medians["level"].where(~censored, HIGHEST), censored=censored)
 
     def pairs(self) -> pd.DataFrame:
         """For each pair of models, in how many groups each one holds up to a larger level, and the exact sign test.
@@ -135,7 +133,7 @@ class MinimalLevels(Stored):
         asked = self.asked
         title = (
             f"smallest level [%] of {asked['perturbation']} at which Dice falls below {asked['threshold']:g} on "
-            f"{asked['data']['name']}: median (quartiles) over {count(cases['group'].nunique(), 'group')}"
+            f"{self.data}: median (quartiles) over {count(cases['group'].nunique(), 'group')}"
         )
         return Grid(title, ["model", "level", "95 % interval", "at once", "never"], [("", lines)], self.notes())
 
@@ -143,7 +141,7 @@ class MinimalLevels(Stored):
         """The share of patients that hold at each level: a matplotlib figure (`savefig` writes it)."""
         from robustq.report.minimal_figure import minimal_figure
 
-        about = f"{self.asked['perturbation']} on {self.asked['data']['name']}"
+        about = f"{self.asked['perturbation']} on {self.data}"
         return minimal_figure(self.by_group(), about, self.asked["threshold"])
 
     def _repr_html_(self) -> str:
@@ -151,31 +149,8 @@ class MinimalLevels(Stored):
 
     def notes(self) -> list[str]:
         """Notes on how to read the figures, on models and on the sample."""
-        remarks_on_models = [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
-        unsearched = len(self.failures) - len(self.asked["data"]["failures"])
-        cases = len(self.asked["data"]["cases"])
-        left_out = (
-            [
-                f"Left out: {unsearched} of the {cases} cases, because the true mask shows no label, or none at a "
-                "level that was tried, or because the case does not fit in memory."
-            ]
-            if unsearched
-            else []
-        )
-        no_answer = [
-            f"No answer: {model} gave NaN or infinity for {count(len(rows), 'case')} ({', '.join(rows['case'])}) "
-            "at a level that was tried. These cases are left out for every model."
-            for model, rows in self._unanswered.groupby("model", sort=False)
-        ]
-        absent = int(self.to_frame()["absent"].sum())
-        moved = [f"At the levels found, {count(absent, 'draw')} moved every label out of the image and have no Dice."]
-        aimed = [
-            "Each model is shown its own attack. Where its gradients mislead the attack, a model looks more robust "
-            "than it is: robustq stress --attack looks for such masked gradients, this search does not."
-        ]
-        aimed = aimed if is_one_of("attacks", self.asked["perturbation"]) else []
         return [
-            *remarks_on_models,
+            *self.remark_notes(),
             "level: the median over groups (patients), with the quartiles in brackets; a group's level is the median "
             "of its cases.",
             f"95 % interval: of the median, exact, from the order of the groups' levels; {MORE} where its upper end "
@@ -184,15 +159,44 @@ class MinimalLevels(Stored):
             f"Then it halves the last step until the level is known to {self.asked['resolution']:g} points. It misses "
             f"a dip of mean Dice between two steps. Mean Dice is taken over {draws_per_level([self.asked['draws']])}.",
             "at once: number of cases in which Dice is below the threshold before any change. Their level counts as 0.",
-            f"never: number of cases in which Dice is below the threshold at no step up to {percent(MOST)}. It is only "
-            "known that their level is larger, and figures that depend on this are marked ≥ (at least).",
-            *aimed,
-            *(moved if absent else []),
-            *left_out,
-            *no_answer,
+            "never: number of cases in which Dice is below the threshold at no step up to "
+            f"{percent(HIGHEST)}. It is only known that their level is larger, and figures that depend on this are "
+            "marked ≥ (at least).",
+            *self._attack_notes(),
+            *self._missing_notes(),
             *self.pooled_notes(),
             *self.sample_notes(),
         ]
+
+    def _attack_notes(self) -> list[str]:
+        """What the search does not say of an attack."""
+        if not is_one_of("attacks", self.asked["perturbation"]):
+            return []
+        return [
+            "Each model is shown its own attack. Where its gradients mislead the attack, a model looks more robust "
+            "than it is: robustq stress --attack looks for such masked gradients, this search does not."
+        ]
+
+    def _missing_notes(self) -> list[str]:
+        """Notes on draws without Dice, on cases that could not be searched, and on answers that are not finite."""
+        notes = []
+        absent = int(self.to_frame()["absent"].sum())
+        if absent:
+            notes.append(
+                f"At the levels found, {count(absent, 'draw')} moved every label out of the image and have no Dice."
+            )
+        unsearched = len(self.failures) - len(self.asked["data"]["failures"])
+        if unsearched:
+            notes.append(
+                f"Left out: {unsearched} of the {len(self.cases)} cases, because the true mask shows no label, or none "
+                "at a level that was tried, or because the case does not fit in memory."
+            )
+        notes += [
+            f"No answer: {model} gave NaN or infinity for {count(len(rows), 'case')} ({', '.join(rows['case'])}) "
+            "at a level that was tried. These cases are left out for every model."
+            for model, rows in self._unanswered.groupby("model", sort=False)
+        ]
+        return notes
 
     def summary(self) -> dict[str, Any]:
         """The request, the figures and the notes as JSON values."""
@@ -200,7 +204,7 @@ class MinimalLevels(Stored):
         document = {
             "run": str(self.directory.path),
             **asked,
-            "data": self.asked["data"]["name"],
+            "data": self.data,
             "models": {
                 str(model): _described(groups) for model, groups in self.by_group().groupby("model", sort=False)
             },

@@ -94,10 +94,10 @@ def make_page(directories: Sequence[RunPath], options: PageOptions) -> Page:
     gallery = [picture for run in runs for picture in read_gallery(run, case_names=options.case_names)]
     if not options.images:
         gallery = []
-    data = dict.fromkeys(stored.asked["data"]["name"] for stored in (*runs, *analyses))
-    shown = list(dict.fromkeys(model for stored in (*runs, *analyses) for model in stored.models))
+    data = dict.fromkeys(stored.data for stored in (*runs, *analyses))
+    models = list(dict.fromkeys(model for stored in (*runs, *analyses) for model in stored.models))
     return Page(
-        title=f"Robustness of {_listed(shown)} on {', '.join(data)}",
+        title=f"Robustness of {_listed(models)} on {', '.join(data)}",
         notice=_notice(bool(gallery) or any(explanation.figures for explanation in explanations), options),
         chapters=chapters,
         explanations=explanations,

@@ -122,13 +122,12 @@ def _panels(run: Run) -> list[str]:
 
 def _facts(runs: Sequence[Run]) -> list[str]:
     """Short facts on the sample."""
-    asked = runs[0].asked
-    cases = asked["data"]["cases"]
+    asked, cases = runs[0].asked, runs[0].cases
     groups = len({case["group"] for case in cases})
     domains = len({case["domain"] for case in cases})
     models = len({model for run in runs for model in run.models})
     return [
-        f"data: {asked['data']['name']}",
+        f"data: {runs[0].data}",
         count(len(cases), "case"),
         count(groups, "patient"),
         *([count(domains, "domain")] if domains > 1 else []),
@@ -150,12 +149,12 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
                 "Some targets are out of reach for some cases, so the columns of the table have different samples: the "
                 "notes under it say how many cases each lacks."
             )
-        alerts += [f"{model}: {'; '.join(remarks)}." for model, remarks in run.remarks().items() if remarks]
+        alerts += [f"{note}." for note in run.remark_notes()]
         alerts += missed_alerts(run)
         alerts += [*run.invented_notes(), *run.attack_notes(), *run.raised_notes()]
         failures = run.failures
         if failures:
-            cases = len(run.asked["data"]["cases"]) + len(failures)
+            cases = len(run.cases) + len(failures)
             examples = "; ".join(f"{case}: {reason}" for case, reason in list(failures.items())[:MOST])
             more = f"; and {len(failures) - MOST} more" if len(failures) > MOST else ""
             reasons = f" {examples}{more}." if show_cases else ""

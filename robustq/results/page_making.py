@@ -5,7 +5,7 @@ from typing import Any
 
 from robustq.report.grid import Grid
 from robustq.report.page.contents import Making
-from robustq.results.commands_given import commands_given
+from robustq.results.commands_given import command_lines, commands_given, hardware_used
 from robustq.results.stored import Stored
 
 _FACTS = {
@@ -36,11 +36,9 @@ def page_making(stored: Stored) -> Making:
     facts = [(_FACTS[key], _text(asked[key])) for key in keys]
     facts.append(("device", str(stored.document.get("device", "not recorded"))))
     facts += [("versions", ", ".join(f"{name} {number}" for name, number in stored.document["versions"].items()))]
-    hardware = list(dict.fromkeys(one.hardware for one in given if one.hardware))
-    facts.append(("hardware", "; ".join(hardware) or "not recorded"))
+    facts.append(("hardware", "; ".join(hardware_used(given)) or "not recorded"))
     facts.append(("time", "; ".join(one.time for one in given) or "not recorded"))
-    cases = asked["data"]["cases"]
-    facts.append(("cases", f"{len(cases)}, each with the hash of its image in {stored.directory.request.name}"))
+    facts.append(("cases", f"{len(stored.cases)}, each with the hash of its image in {stored.directory.request.name}"))
     lines = [
         [
             model["name"],
@@ -55,7 +53,7 @@ def page_making(stored: Stored) -> Making:
     header = ["model", "architecture", "quantiser", "training seed", "hash of weights"]
     return Making(
         heading=heading,
-        commands=list(dict.fromkeys(one.line for one in given if one.line)),
+        commands=command_lines(given),
         facts=facts,
         models=Grid(f"Models of {heading}", header, [("", lines)]),
     )

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from robustq.errors import RequestError
 from robustq.report.ranking_table import ranking_grid
+from robustq.results.open_runs import AnyRun, open_runs
 from robustq.results.several_runs import join, remarks
-from robustq.results.stress_run import Run
 from robustq.statistics.ranking import Ranks, rank_models
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Ranking:
         return self.grid().to_rich()
 
 
-def ranking(runs: Run | str | PathLike[str] | Sequence[Run | str | PathLike[str]]) -> Ranking:
+def ranking(runs: AnyRun | Sequence[AnyRun]) -> Ranking:
     """Rank the models of stress runs by AUDC of Dice, with the places that significance leaves open.
 
     Args:
@@ -72,10 +71,7 @@ def ranking(runs: Run | str | PathLike[str] | Sequence[Run | str | PathLike[str]
         RequestError: there are fewer than two models, a run is not finished, has no Dice, or the rows of two runs or
             models cannot be paired.
     """
-    several = [runs] if isinstance(runs, Run | str | PathLike) else list(runs)
-    opened = [run if isinstance(run, Run) else Run(run) for run in several]
-    if not opened:
-        raise RequestError("no run was given to rank: give what robustq.stress returned, or a run directory")
+    opened = open_runs(runs, "to rank")
     for run in opened:
         run.require_truth("models are ranked")
         run.require_levels("models are ranked")
@@ -91,4 +87,4 @@ def ranking(runs: Run | str | PathLike[str] | Sequence[Run | str | PathLike[str]
     domains = opened[0].domains.told_apart
     ranks = {name: rank_models(rows[rows["domain"] == name] if domains else rows) for name in domains or [""]}
     pooled = [note for run in opened for note in run.pooled_notes()]
-    return Ranking(opened[0].asked["data"]["name"], ranks, [note for note in remarks(opened) if note not in pooled])
+    return Ranking(opened[0].data, ranks, [note for note in remarks(opened) if note not in pooled])

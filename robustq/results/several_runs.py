@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from robustq.errors import RequestError
+from robustq.metric import parse_metric
 from robustq.request.draws import AUTO
 from robustq.results.directory import changed_cases
 from robustq.results.level_draws import LevelDraws
@@ -40,6 +41,18 @@ def join(runs: Sequence[Run]) -> pd.DataFrame:
 def shared_draws(runs: Sequence[Run]) -> LevelDraws:
     """The number of draws that all runs have at each level."""
     return LevelDraws.shared([run.level_draws for run in runs])
+
+
+def sample_text(runs: Sequence[Run]) -> str:
+    """The data and the number of draws, for a title."""
+    return ", ".join(filter(None, (runs[0].data, shared_draws(runs).text)))
+
+
+def caption_of(runs: Sequence[Run], metric: str) -> str:
+    """The data, the draws, and for a distance how missed structures count."""
+    sample = sample_text(runs)
+    measures_distance = parse_metric(metric).measures_distance
+    return f"{sample}, missed structures by {runs[0].asked['missing']}" if measures_distance else sample
 
 
 def _check_paired(first: Run, other: Run) -> None:
@@ -119,7 +132,7 @@ def seed_notes(runs: Sequence[Run], baseline: str) -> list[str]:
 
 def _cases(run: Run) -> dict[str, str]:
     """For each case id, the fingerprint of the image."""
-    return {case["id"]: case["fingerprint"] for case in run.asked["data"]["cases"]}
+    return {case["id"]: case["fingerprint"] for case in run.cases}
 
 
 def _with_case(cases: dict[str, str], identity: str) -> str:

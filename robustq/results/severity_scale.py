@@ -78,15 +78,15 @@ class SeverityScale:
         return notes
 
 
-def _in_words(found: Sequence[Sequence[float | None]], target: float) -> str:
+def _in_words(pairs: Sequence[Sequence[float | None]], target: float) -> str:
     """What was found for a target: pairs of a level and the quality reached, of each case."""
-    levels = [level for level, _ in found if level is not None]
+    levels = [level for level, _ in pairs if level is not None]
     ends = [percent(round(end, 2)) for end in (min(levels), max(levels))] if levels else []
     text = f"levels from {ends[0]} to {ends[1]}" if len(set(ends)) > 1 else f"level {ends[0]}" if ends else "no level"
-    missing = len(found) - len(levels)
+    missing = len(pairs) - len(levels)
     if missing:
-        text += f"; out of reach for {count(missing, 'case')} of {len(found)}, which have no rows there"
-    differences = [abs(reached - target) for level, reached in found if level is not None and reached is not None]
+        text += f"; out of reach for {count(missing, 'case')} of {len(pairs)}, which have no rows there"
+    differences = [abs(reached - target) for level, reached in pairs if level is not None and reached is not None]
     if differences and max(differences) > 0.01 * abs(target):
         text += f"; the quality differs from the target by up to {max(differences):.2g}, because it changes in steps"
     return text

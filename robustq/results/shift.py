@@ -151,7 +151,7 @@ class Shift:
                     self.lines(metric, baseline),
                     metric,
                     unit,
-                    data=self.run.asked["data"]["name"],
+                    data=self.run.data,
                     baseline=baseline,
                     higher_is_better=measure.higher_is_better,
                     distance=measure.measures_distance,

@@ -35,6 +35,16 @@ class Stored:
         return [model["name"] for model in self.asked["models"]]
 
     @property
+    def data(self) -> str:
+        """Name of the dataset."""
+        return str(self.asked["data"]["name"])
+
+    @property
+    def cases(self) -> list[dict[str, str]]:
+        """The cases that could be used: the id, group, domain and fingerprint of each."""
+        return list(self.asked["data"]["cases"])
+
+    @property
     def failures(self) -> dict[str, str]:
         """For the id of each case that could not be used, the reason."""
         return dict(self.asked["data"]["failures"])
@@ -53,6 +63,10 @@ class Stored:
         """For each model, the remarks that stand wherever it appears, such as that it is untrained or altered."""
         return {model: self.spec(model).status for model in self.models}
 
+    def remark_notes(self) -> list[str]:
+        """A note for each model that has remarks."""
+        return [f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks]
+
     @property
     def missing_batches(self) -> int:
         """How many of the planned batches have no rows yet; 0 once the run is finished."""
@@ -67,14 +81,12 @@ class Stored:
     def unfinished_notes(self) -> list[str]:
         """A note where rows are missing, because the command was stopped."""
         missing, planned = self.missing_batches, self.planned_batches
-        return (
-            [
-                f"NOT FINISHED: {missing} of {planned} batches of this run have no rows yet, so the figures are of "
-                "some cases and levels only. Give the same command again with the same --out, and it continues."
-            ]
-            if missing
-            else []
-        )
+        if not missing:
+            return []
+        return [
+            f"NOT FINISHED: {missing} of {planned} batches of this run have no rows yet, so the figures are of some "
+            "cases and levels only. Give the same command again with the same --out, and it continues."
+        ]
 
     def earlier_notes(self) -> list[str]:
         """A note on resized masks where an earlier version began the run."""
@@ -91,15 +103,13 @@ class Stored:
 
     def pooled_notes(self) -> list[str]:
         """A note where the cases come from several domains, for tables that take all of them together."""
-        domains = sorted({case["domain"] for case in self.asked["data"]["cases"]})
-        return (
-            [
-                f"The cases come from the domains {listed(domains)}. Unless a part of the table names a domain, it "
-                "takes the cases of all domains together; the table of robustq stress shows each domain apart."
-            ]
-            if len(domains) > 1
-            else []
-        )
+        domains = sorted({case["domain"] for case in self.cases})
+        if len(domains) < 2:
+            return []
+        return [
+            f"The cases come from the domains {listed(domains)}. Unless a part of the table names a domain, it takes "
+            "the cases of all domains together; the table of robustq stress shows each domain apart."
+        ]
 
     def sample_notes(self) -> list[str]:
         """Notes on patients, failed cases, cases that took part in training, and training seeds."""

@@ -23,7 +23,7 @@ def stress_overview(run: Run, *, details: bool = False) -> Overview:
     notes = [*worst, *_missed_notes(run), *run.memory_notes(), *run.level_draws.notes, *run.sample_notes()]
     first = overview(
         chapter,
-        run.asked["data"]["name"],
+        run.data,
         run.level_draws.text,
         [note for note in notes if note not in alerts],
         details=details,

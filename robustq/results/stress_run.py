@@ -63,7 +63,7 @@ class Run(Stored):
             return None
         return AgreementFigures(
             rows=self._frame,
-            data=self.asked["data"]["name"],
+            data=self.data,
             models=self.models,
             metrics=self.metrics,
             perturbations=self.asked["perturbations"],
@@ -194,12 +194,12 @@ class Run(Stored):
 
     @property
     def missing_batches(self) -> int:
-        """As of every run. The second stage of `--draws auto` counts as one batch until its batches are planned."""
+        """How many batches have no rows yet; the second stage of `--draws auto` counts as one until it is planned."""
         return super().missing_batches + self._second_stage_unplanned
 
     @property
     def planned_batches(self) -> int:
-        """As of every run; counted as `missing_batches`."""
+        """How many batches are planned, counted as in `missing_batches`."""
         return super().planned_batches + self._second_stage_unplanned
 
     @property
@@ -235,7 +235,7 @@ class Run(Stored):
 
     def invented_notes(self) -> list[str]:
         """The note on labels that a model answers although the truth does not show them."""
-        total = len(self.asked["data"]["cases"]) * len(self.spec(self.models[0]).labels)
+        total = len(self.cases) * len(self.spec(self.models[0]).labels)
         answers = self.invented if self.scale is None else [each for each in self.invented if each.level == 0]
         return invented_notes(answers, total)
 
@@ -275,17 +275,16 @@ class Run(Stored):
         domains = [
             self._domain_curves(name, metric, intervals, higher_is_better=measure.higher_is_better) for name in names
         ]
-        units = [str(unit) for domain in domains for unit in domain.rows["unit"].unique()]
+        units = (str(unit) for domain in domains for unit in domain.rows["unit"])
         attacks = self.asked.get("attacks", {})
         asked = self.asked["perturbations"]
         sources = {name: self.models if name in attacks else [] for name in asked}
         return StressCurves(
             metric=metric,
-            unit=next(iter(units), ""),
-            is_share=not any(units) and measure.higher_is_better,
+            unit=next(units, ""),
             higher_is_better=measure.higher_is_better,
             measures_distance=measure.measures_distance,
-            data=self.asked["data"]["name"],
+            data=self.data,
             models=self.models,
             competing=self.attacks.competing,
             averaged=self.averaged,
@@ -293,10 +292,7 @@ class Run(Stored):
             draws=self.level_draws.text,
             missing=self.asked["missing"],
             domains=domains,
-            notes=[
-                *(f"{model}: {'; '.join(remarks)}" for model, remarks in self.remarks().items() if remarks),
-                *self.notes(),
-            ],
+            notes=[*self.remark_notes(), *self.notes()],
             level_names={} if self.scale is None else self.scale.texts,
             heads=self.heads,
         )
@@ -327,8 +323,8 @@ class Run(Stored):
         codes = self.codes()
         document: dict[str, Any] = {
             "run": str(self.directory.path),
-            "data": self.asked["data"]["name"],
-            "cases": len(self.asked["data"]["cases"]),
+            "data": self.data,
+            "cases": len(self.cases),
             "draws": self.asked["draws"],
             **({"level_draws": self.level_draws.numbers} if self.asked["draws"] == AUTO else {}),
             "models": {model: self._model_entry(model, codes[model]) for model in self.models},
@@ -396,9 +392,9 @@ class Run(Stored):
         sizes = self.attacks.by_size
         if len(sizes):
             unit = self.document["structure_volumes"]["unit"]
-            grids.append(size_grid(sizes, self.models, self.asked["data"]["name"], unit))
+            grids.append(size_grid(sizes, self.models, self.data, unit))
         if self.asked.get("quality", False):
-            grids.append(quality_grid(self._frame, self.asked["data"]["name"], self.level_text))
+            grids.append(quality_grid(self._frame, self.data, self.level_text))
         return grids
 
     def _repr_html_(self) -> str:

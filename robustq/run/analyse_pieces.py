@@ -94,25 +94,28 @@ class Watcher:
         """The passes that a piece takes: a second one where the decoder is needed, one for each tangent, and an
         analyser's own."""
         total = 0
-        for analysers in self.analysers.values():
-            watching = [analyser for analyser in analysers.values() if analyser.needs_draws]
-            runs = 2 if any(analyser.needs_output for analyser in watching) else 1
-            tangent_passes = piece.draws if any(analyser.needs_tangents for analyser in watching) else 0
+        for watchers in self._watchers.values():
+            runs = 2 if any(analyser.needs_output for analyser in watchers) else 1
+            tangent_passes = piece.draws if any(analyser.needs_tangents for analyser in watchers) else 0
             own = sum(
-                analyser.own_passes * min(piece.draws, analyser.own_draws or piece.draws) for analyser in watching
+                analyser.own_passes * min(piece.draws, analyser.own_draws or piece.draws) for analyser in watchers
             )
             total += runs * (1 + piece.draws) + tangent_passes + own
         return Passes(total)
+
+    @property
+    def _watchers(self) -> dict[str, list[AbstractAnalyser]]:
+        """The analysers of each model that are shown draws."""
+        return {
+            name: [analyser for analyser in analysers.values() if analyser.needs_draws]
+            for name, analysers in self.analysers.items()
+        }
 
     def _watch(self, piece: Piece, batch_size: int) -> Iterator[Row]:
         entry = self.subjects.entries[piece.case]
         case = self.subjects.cases(entry)
         unwatched: set[str] = set()
-        watching = {
-            name: [analyser for analyser in analysers.values() if analyser.needs_draws]
-            for name, analysers in self.analysers.items()
-        }
-        for name, watchers in watching.items():
+        for name, watchers in self._watchers.items():
             latents = self._latents(name, watchers, case, case.image[None], batch_size)
             if not _finite(latents):
                 unwatched.add(name)
@@ -125,11 +128,11 @@ class Watcher:
         for first in range(0, piece.draws, step):
             numbers = range(first, min(first + step, piece.draws))
             drawn = [self.perturber(case, piece.perturbation, piece.level, number) for number in numbers]
-            for name, watchers in watching.items():
+            for name, watchers in self._watchers.items():
                 if name not in unwatched and not self._observe(name, watchers, case, drawn, first, batch_size):
                     unwatched.add(name)
         parameters = self.perturber.parameters(case, piece.perturbation, piece.level)
-        for name, watchers in watching.items():
+        for name, watchers in self._watchers.items():
             if name in unwatched:
                 yield replace(self._no_answer(name, entry, piece), parameters=parameters)
                 continue

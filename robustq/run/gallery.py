@@ -137,13 +137,13 @@ class _Slices:
         """What each pixel of an answer is beside the truth."""
         counted = answer if case.ignored is None else answer & ~case.ignored
         truth = case.truth
-        true, found = truth.any(0).numpy(), counted.any(0).numpy()
+        true, answered = truth.any(0).numpy(), counted.any(0).numpy()
         same = (truth == counted).all(0).numpy()
         marks = np.zeros(true.shape, np.uint8)
-        marks[true & found & same] = AGREES
-        marks[true & found & ~same] = CONFUSED
-        marks[true & ~found] = MISSED
-        marks[found & ~true] = INVENTED
+        marks[true & answered & same] = AGREES
+        marks[true & answered & ~same] = CONFUSED
+        marks[true & ~answered] = MISSED
+        marks[answered & ~true] = INVENTED
         return self._cut(marks, self._chosen)
 
     def stacks(

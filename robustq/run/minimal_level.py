@@ -23,7 +23,8 @@ from robustq.network.run_network import evaluation_mode
 from robustq.network.separate_copy import separate_copy
 from robustq.perturbation import AbstractPerturbation
 from robustq.request.draws import check_fixed_draws
-from robustq.results.minimal_levels import MOST, STEPS, MinimalLevel
+from robustq.request.levels import HIGHEST
+from robustq.results.minimal_levels import STEPS, MinimalLevel
 from robustq.run.batching import check_batch_size
 from robustq.run.draw_counts import search_draws
 from robustq.run.plain_network import model_for_case
@@ -124,7 +125,7 @@ def bisect(dice: Callable[[float], float], threshold: float, resolution: float) 
         return MinimalLevel(0.0, None, False, clean, clean)
     below = next((level for level in STEPS if dice(level) < threshold), None)
     if below is None:
-        return MinimalLevel(MOST, MOST, True, clean, dice(MOST))
+        return MinimalLevel(HIGHEST, HIGHEST, True, clean, dice(HIGHEST))
     above = below - STEPS[0]
     while below - above > resolution:
         middle = (above + below) / 2
@@ -158,6 +159,6 @@ def check_search(threshold: float, resolution: float, draws: int | None) -> None
     """
     if not 0 < threshold <= 1:
         raise RequestError(f"a threshold of {threshold:g} was asked: give a Dice above 0 and at most 1, such as 0.5")
-    if not FINEST <= resolution <= MOST:
-        raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {MOST:g}")
+    if not FINEST <= resolution <= HIGHEST:
+        raise RequestError(f"a resolution of {resolution:g} was asked: give percent from {FINEST:g} to {HIGHEST:g}")
     check_fixed_draws(draws)

@@ -7,7 +7,8 @@ from robustq.attack import AbstractAttack
 from robustq.data.open_dataset import Data
 from robustq.data.preparation import Preparation
 from robustq.draws.by_name import load_one
-from robustq.results.minimal_levels import MOST, MinimalLevels
+from robustq.request.levels import HIGHEST
+from robustq.results.minimal_levels import MinimalLevels
 from robustq.run.batching import check_batch_size
 from robustq.run.draw_counts import begun_request, search_draws
 from robustq.run.minimal_level import check_search
@@ -82,7 +83,7 @@ def minimal_levels(
         # A search of an earlier version has none, and is continued as it began.
         **({} if batch_size is None else {"batch_size": batch_size}),
     }
-    batches = [[Piece(entry.id, name, MOST, draws)] for entry in subjects.good]
+    batches = [[Piece(entry.id, name, HIGHEST, draws)] for entry in subjects.good]
     settings = {name: asked[name] for name in ("threshold", "resolution", "draws", "seed", "clip")}
     of_attack = Passes(opened.queries, opened.passes) if isinstance(opened, AbstractAttack) else Passes()
     searcher = Searcher(subjects, {**settings, "batch_size": batch_size}, of_attack)

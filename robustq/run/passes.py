@@ -1,6 +1,6 @@
 """How many passes through networks a run makes, and how long they take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +24,12 @@ class Passes(NamedTuple):
 
     plain: int = 0
     with_gradient: int = 0
+
+    @classmethod
+    def total(cls, several: Iterable["Passes"]) -> "Passes":
+        """The sum of several numbers of passes."""
+        passes = list(several)
+        return cls(sum(each.plain for each in passes), sum(each.with_gradient for each in passes))
 
     @property
     def cost(self) -> int:

@@ -1,19 +1,10 @@
-"""Computes batches of pieces with an executor and writes the rows of each batch when they are complete."""
+"""Where a run stands, and the executor that computes it."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 
 from robustq import registry
 from robustq.executor import AbstractExecutor
-from robustq.results.directory import RunDirectory
-from robustq.run.passes import Counting, Passes, Work
-from robustq.run.plan import Piece
-from robustq.run.profile import Computed, Spent
-from robustq.stopwatch import Stopwatch
-
-SETTLED = 2.0
-"""Seconds after which the time of a pass is known well enough; the first passes are slower."""
+from robustq.run.passes import Work
 
 
 @dataclass(frozen=True)
@@ -42,35 +33,3 @@ def open_executor(text: str) -> AbstractExecutor:
     name, _, setting = text.partition(":")
     executor: AbstractExecutor = registry.load("executors", name).parse(setting)
     return executor
-
-
-def compute(
-    directory: RunDirectory,
-    batches: Sequence[Sequence[Piece]],
-    work: Callable[[Sequence[Piece]], Computed],
-    on_progress: Callable[[Progress], object],
-    executor: AbstractExecutor,
-    *,
-    counting: Counting,
-    spent: Spent,
-    stopwatch: Stopwatch,
-    first: int = 0,
-) -> None:
-    """Compute and write the rows of every batch that is not written yet; the number of the first batch is `first`."""
-    waiting = {number: batches[number - first] for number in directory.missing(range(first, first + len(batches)))}
-    total = sum(map(len, batches))
-    resumed = done = total - sum(map(len, waiting.values()))
-    on_progress(Progress(done, total, resumed))
-    needed = [counting.of(piece) for batch in waiting.values() for piece in batch]
-    passes = Passes(*map(sum, zip(*needed, strict=True))) if needed else Passes()
-    begun, passed = monotonic(), Passes()
-    for number, computed in executor.results(work, waiting):
-        with stopwatch.stage("write"):
-            directory.write(number, computed.rows)
-        done += len(waiting[number])
-        of_batch = Passes(*map(sum, zip(*(counting.of(piece) for piece in waiting[number]), strict=True)))
-        spent.add_batch(computed, of_batch.plain)
-        passed = Passes(*map(sum, zip(passed, of_batch, strict=True)))
-        seconds = monotonic() - begun
-        ahead = Work(passes, counting.networks, counting.at_most, seconds * passes.cost / passed.cost, counting.what)
-        on_progress(Progress(done, total, resumed, ahead if seconds >= SETTLED else None))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import torch
@@ -14,12 +14,15 @@ from robustq.executor import AbstractExecutor
 from robustq.results.commands_given import recorded
 from robustq.results.directory import RunDirectory, versions
 from robustq.results.rows import Row
-from robustq.run.passes import Counting
+from robustq.run.passes import Counting, Passes, Work
 from robustq.run.plan import Piece
 from robustq.run.profile import Computed, Profile, Spent
-from robustq.run.progress import Progress, compute, open_executor
+from robustq.run.progress import Progress, open_executor
 from robustq.run.subjects import Subjects
 from robustq.stopwatch import Stopwatch
+
+_KNOWN_AFTER = 2.0
+"""Seconds after which the time of a pass is known well enough; the first passes are slower."""
 
 
 @dataclass(frozen=True)
@@ -136,17 +139,27 @@ class Recording:
         stopwatch = self.subjects.cases.stopwatch
         self.spent.add(stopwatch.take())  # before the stopwatch is copied to other processes
         with nullcontext() if whole and batches else recorded(self.directory, self.subjects.device):
-            compute(
-                self.directory,
-                batches,
-                Seeded(work, seed, stopwatch, self.subjects.device),
-                self.on_progress,
-                self.executor,
-                counting=counting,
-                spent=self.spent,
-                stopwatch=stopwatch,
-                first=first,
-            )
+            self._compute(batches, Seeded(work, seed, stopwatch, self.subjects.device), counting, first)
+
+    def _compute(self, batches: Sequence[Sequence[Piece]], work: Seeded, counting: Counting, first: int) -> None:
+        numbers = self.directory.missing(range(first, first + len(batches)))
+        waiting = {number: batches[number - first] for number in numbers}
+        total = sum(map(len, batches))
+        resumed = done = total - sum(map(len, waiting.values()))
+        self.on_progress(Progress(done, total, resumed))
+        of_batches = {number: Passes.total(map(counting.of, batch)) for number, batch in waiting.items()}
+        needed, passed = Passes.total(of_batches.values()), Passes()
+        begun = monotonic()
+        for number, computed in self.executor.results(work, waiting):
+            with work.stopwatch.stage("write"):
+                self.directory.write(number, computed.rows)
+            done += len(waiting[number])
+            self.spent.add_batch(computed, of_batches[number].plain)
+            passed = Passes.total((passed, of_batches[number]))
+            seconds = monotonic() - begun
+            in_all = seconds * needed.cost / passed.cost
+            ahead = Work(needed, counting.networks, counting.at_most, in_all, counting.what)
+            self.on_progress(Progress(done, total, resumed, ahead if seconds >= _KNOWN_AFTER else None))
 
     def profile(self) -> Profile:
         """Where the time went from the first case that was read until now."""

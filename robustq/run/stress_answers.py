@@ -55,8 +55,8 @@ class Answerer:
     @property
     def batch_sizes(self) -> dict[str, int]:
         """For each model, the number of images, slices or windows for each forward pass."""
-        found = {name: way.batch_size for name, way in self.batchings.items()}
-        return {**dict.fromkeys(self.models, self.batch_size), **found}
+        chosen = {name: way.batch_size for name, way in self.batchings.items()}
+        return {**dict.fromkeys(self.models, self.batch_size), **chosen}
 
     def __call__(self, draws: Sequence[Draw], batch_size: int) -> Iterator[tuple[str, Draw, Answer]]:
         """For each model and each draw that it is shown: its name, the draw and its answer.

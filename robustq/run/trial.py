@@ -192,8 +192,8 @@ def choose_batchings(
     return chosen
 
 
-def in_words(found: Mapping[str, Batching]) -> str:
+def in_words(chosen: Mapping[str, Batching]) -> str:
     """`Fastest here, by a short trial: 1 image a pass, channels last (vq); 4 images a pass, contiguous (unet).`"""
-    ways = dict.fromkeys(found.values())
-    texts = [f"{way} ({', '.join(name for name, other in found.items() if other == way)})" for way in ways]
+    ways = dict.fromkeys(chosen.values())
+    texts = [f"{way} ({', '.join(name for name, other in chosen.items() if other == way)})" for way in ways]
     return f"Fastest here, by a short trial: {'; '.join(texts)}. --batch-size fixes it."

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from robustq.statistics.bootstrap import bootstrap_interval
+from robustq.statistics.bootstrap import mean_interval
 from robustq.statistics.group_means import GROUP, group_means
 from robustq.statistics.level_curves import audc
 from robustq.statistics.paired_tests import Interval
@@ -42,6 +42,6 @@ def audc_intervals(rows: pd.DataFrame) -> dict[str, Interval]:
     for perturbation, column in audc_samples(rows).items():
         areas = column.to_numpy(float)
         if np.isfinite(areas).all():
-            low, high = bootstrap_interval(areas[:, None], lambda means: means[:, 0])
+            low, high = mean_interval(areas)
             intervals[str(perturbation)] = Interval(len(areas), float(areas.mean()), low, high)
     return intervals

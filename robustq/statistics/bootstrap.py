@@ -60,6 +60,15 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def mean_interval(
+    values: Float[np.ndarray, " n"], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """The interval of a mean, from one value for each group; otherwise as `bootstrap_interval`."""
+    return bootstrap_interval(
+        values[:, None], lambda means: means[:, 0], resamples=resamples, seed=seed, confidence=confidence
+    )
+
+
 def bootstrap_intervals(samples: Float[np.ndarray, "n k"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """The intervals of k column means, as `bootstrap_interval` gives them one by one, but all from one resampling.
 

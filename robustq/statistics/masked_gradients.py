@@ -83,15 +83,15 @@ def suspects(
     return masked
 
 
-def overruled(found: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[Masked]:
+def overruled(masked: Sequence[Masked], norms: Mapping[str, str], gradient_free: Collection[str]) -> list[Masked]:
     """Those that show a rival without gradients to beat, beyond chance, every attack on the model that follows one.
 
     Args:
-        found: what `suspects` gave.
+        masked: what `suspects` gave.
         norms: as in `suspects`.
         gradient_free: as in `suspects`.
     """
-    beaten = [suspect for suspect in found if suspect.rival in gradient_free and suspect.certain]
+    beaten = [suspect for suspect in masked if suspect.rival in gradient_free and suspect.certain]
 
     losers: dict[tuple[str, str, float], set[str]] = {}
     for suspect in beaten:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.stats import rankdata, wilcoxon
 
 from robustq.errors import RequestError
-from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval
+from robustq.statistics.bootstrap import CONFIDENCE, RESAMPLES, bootstrap_interval, mean_interval
 
 FEWEST = 6
 """Smallest number of groups for a p-value: with five groups the smallest possible p is 2/2^5 = 0.0625."""
@@ -76,9 +76,7 @@ def paired_difference(
     if len(first) == 0 or not _finite(first, second):
         return Interval(len(first), np.nan, np.nan, np.nan)
     differences = first - second
-    low, high = bootstrap_interval(
-        differences[:, None], lambda means: means[:, 0], resamples=resamples, seed=seed, confidence=confidence
-    )
+    low, high = mean_interval(differences, resamples=resamples, seed=seed, confidence=confidence)
     return Interval(len(first), float(differences.mean()), low, high)
 
 

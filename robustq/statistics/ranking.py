@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from robustq.errors import RequestError
 from robustq.statistics.audc_samples import audc_samples
-from robustq.statistics.bootstrap import RESAMPLES, bootstrap_interval
+from robustq.statistics.bootstrap import RESAMPLES, mean_interval
 from robustq.statistics.paired_means import comparable_rows
 from robustq.statistics.paired_tests import SignedRank, holm, paired_difference, signed_rank, smallest_attainable_p
 
@@ -144,5 +144,5 @@ def _place(name: str, areas: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, int
 
 
 def _area(values: Float[np.ndarray, " g"], resamples: int, seed: int) -> dict[str, float]:
-    low, high = bootstrap_interval(values[:, None], lambda means: means[:, 0], resamples=resamples, seed=seed)
+    low, high = mean_interval(values, resamples=resamples, seed=seed)
     return {"groups": len(values), "audc": float(values.mean()), "low": low, "high": high}

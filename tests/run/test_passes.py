@@ -11,7 +11,7 @@ from torch import Tensor
 import robustq
 from analyses import model
 from robustq.model.segmenter import Segmenter
-from robustq.run import progress as progress_module
+from robustq.run import recording as recording_module
 from robustq.run.passes import Passes, Work
 from robustq.run.progress import Progress
 from robustq_cli.console import Pieces
@@ -24,7 +24,7 @@ DATA = "phantom:cases=1"
 def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the clock is ten seconds later."""
     seconds = itertools.count(0.0, 10.0)
-    monkeypatch.setattr(progress_module, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(recording_module, "monotonic", lambda: next(seconds))
 
 
 @pytest.fixture

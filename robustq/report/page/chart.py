@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from robustq.report.numbers import number, percent
+from robustq.report.numbers import number, percent, with_interval
 from robustq.report.page.levels import Levels
 
 WIDTH, HEIGHT = 340, 220
@@ -116,8 +116,7 @@ class Chart:
     def _point(self, model: str, row: Mapping[Any, Any]) -> Point:
         mean, low, high = (float(row[name]) for name in ("mean", "low", "high"))
         digits = self.measure.digits
-        interval = "" if math.isnan(low) else f" [{number(low, digits)}, {number(high, digits)}]"
-        text = f"{model}, {percent(row['level'])}: {number(mean, digits)}{interval}"
+        text = f"{model}, {percent(row['level'])}: {with_interval(number(mean, digits), low, high, digits)}"
         return Point(
             self._x(row["level"]), self._y(mean), float(row["level"]), mean, low, high, number(mean, digits), text
         )

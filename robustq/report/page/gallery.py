@@ -57,11 +57,11 @@ class Picture:
 
     def images(self, place: int) -> Mapping[str, str]:
         """The grey images of a slice as data URLs, each once: `clean`, then one for each model that has its own."""
-        found: dict[str, str] = {"clean": _grey(self.clean[place])}
+        images: dict[str, str] = {"clean": _grey(self.clean[place])}
         for model, image in self._own_images(place).items():
-            if image not in found.values():
-                found[f"p{list(self.marks).index(model)}"] = image
-        return found
+            if image not in images.values():
+                images[f"p{list(self.marks).index(model)}"] = image
+        return images
 
     def views(self, place: int) -> Sequence[View]:
         """What is shown of a slice: image and truth, then each model at level 0 and under the perturbation."""

@@ -6,6 +6,8 @@ from functools import cached_property
 
 import pandas as pd
 
+from robustq.report.numbers import digits_of, with_unit
+
 _WRITTEN = {
     **{name: name.title() for name in ("brier", "dice", "hausdorff")},
     **{name: name.upper() for name in ("ace", "assd", "ece", "hd95", "nll", "nsd")},
@@ -44,7 +46,7 @@ class Levels:
     @property
     def name(self) -> str:
         """The metric as a reader writes it, with its unit: `Dice`, `HD95 [mm]`."""
-        return f"{self.title} [{self.unit}]" if self.unit else self.title
+        return with_unit(self.title, self.unit)
 
     @property
     def title(self) -> str:
@@ -60,7 +62,7 @@ class Levels:
     @property
     def digits(self) -> int:
         """Number of decimals."""
-        return 2 if self.unit else 3
+        return digits_of(self.unit)
 
     @property
     def levels(self) -> Sequence[float]:

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from robustq.report.numbers import count, listed, number, percent
 from robustq.report.page.levels import Levels
-
-FEWEST = 3
-"""Smallest number of training seeds for a claim about an architecture."""
+from robustq.statistics.by_architecture import FEWEST_SEEDS
 
 
 def seed_sentences(measure: Levels, networks: Mapping[str, Sequence[str]]) -> list[str]:
@@ -53,8 +51,8 @@ def _compared(drops: Mapping[str, Sequence[float]], measure: Levels) -> str:
         parts.append(f"Every seed of {first} loses less than every seed of {' and of '.join(beyond)}.")
     if overlapping:
         parts.append(f"The ranges of {first} and of {' and of '.join(overlapping)} overlap: open.")
-    if min(map(len, drops.values())) < FEWEST:
-        parts.append(f"A claim about architectures needs {FEWEST} seeds or more of each.")
+    if min(map(len, drops.values())) < FEWEST_SEEDS:
+        parts.append(f"A claim about architectures needs {FEWEST_SEEDS} seeds or more of each.")
     return " ".join(parts)
 
 

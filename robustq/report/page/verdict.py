@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from robustq.report.numbers import count, number, percent
+from robustq.report.numbers import count, interval_of_amount, number, percent
 from robustq.report.page.levels import Levels
 from robustq.report.robustness_table import robustness_verdicts
 
@@ -96,7 +96,7 @@ def _briefly(model: str, baseline: str, figures: Mapping[str, float], measure: L
     difference, low, high = figures["difference"], figures["low"], figures["high"]
     if math.isnan(difference):
         return f"{model} and {baseline} have no finite difference."
-    interval = "(no interval)" if math.isnan(low) else f"[{_between(low, high, difference, measure.digits)}]"
+    interval = "(no interval)" if math.isnan(low) else interval_of_amount(difference, low, high, measure.digits)
     unit = f" {measure.unit}" if measure.unit else ""
     amount = f"{abs(difference):.{measure.digits}f} {interval}{unit} {'less' if difference < 0 else 'more'}"
     if measure.higher_is_better:
@@ -117,7 +117,7 @@ def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measur
         return Verdict(
             where, model, sentence, "With --missing diagonal, every distance is finite.", False, False, figures
         )
-    interval = "(no interval)" if math.isnan(low) else f"[{_between(low, high, drop, measure.digits)}]"
+    interval = "(no interval)" if math.isnan(low) else interval_of_amount(drop, low, high, measure.digits)
     amount = f"{abs(drop):.{measure.digits}f} {interval}"
     if measure.higher_is_better:
         what = f"{'loses' if drop >= 0 else 'gains'} {amount} {measure.title}"
@@ -127,12 +127,6 @@ def _of_curve(where: str, model: str, curve: Sequence[Mapping[Any, Any]], measur
     sentence = f"{what}, {ends} ({sample})."
     change = f"{_steepest(curve)}{_change(drop, low, high, int(last['groups']))}"
     return Verdict(where, model, sentence, change.strip(), _settled(low, high), False, figures)
-
-
-def _between(low: float, high: float, value: float, digits: int) -> str:
-    """The interval of the absolute value."""
-    ends = (low, high) if value >= 0 else (-high, -low)
-    return f"{number(ends[0], digits)}, {number(ends[1], digits)}"
 
 
 def _steepest(curve: Sequence[Mapping[Any, Any]]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from robustq.report.page.levels import Levels
+from robustq.request.with_setting import without_setting
 
 _METRICS = {
     "dice": "how far answer and truth overlap; 1 is perfect, 0 is no overlap.",
@@ -26,6 +27,6 @@ def words(measures: Sequence[Levels]) -> list[str]:
 
 
 def metric_words(measures: Sequence[Levels]) -> list[str]:
-    """What is told of these metrics; those of a plugin have no sentence."""
-    told = {measure.title: _METRICS.get(measure.metric.partition("@")[0]) for measure in measures}
-    return [f"{title}: {sentence}" for title, sentence in told.items() if sentence]
+    """A sentence on each of these metrics; those of a plugin have none."""
+    sentences = {measure.title: _METRICS.get(without_setting(measure.metric)) for measure in measures}
+    return [f"{title}: {sentence}" for title, sentence in sentences.items() if sentence]
