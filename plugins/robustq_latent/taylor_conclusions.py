@@ -50,6 +50,6 @@ def taylor_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[st
         )
         sentences.append(
             f"{model}: under {perturbation} of {percent(level)} the Taylor bound predicts a shift of {predicted}, the "
-            f"true shift is {true}, and the error is {errors[perturbation, level]:.0%} of it: {advice}."
+            f"true shift is {true}, and the error is {percent(round(100 * errors[perturbation, level]))} of it: {advice}."
         )
     return sentences
