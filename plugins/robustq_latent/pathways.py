@@ -151,8 +151,8 @@ class Pathways(AbstractAnalyser):
         if setting != SKIPS:
             return ()
         return [
-            "What a clean skip restores stands in the next table (--details); skip 1 is the finest scale. A model whose "
-            "site gives only the bottleneck has no such figure."
+            "What a clean skip restores stands in the next table (--details); skip 1 is the finest scale. A model "
+            "whose site gives only the bottleneck has no such figure."
         ]
 
     @classmethod
