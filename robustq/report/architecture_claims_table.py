@@ -1,6 +1,7 @@
 """The table of claims about architectures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +32,7 @@ def architecture_claims_grid(
         lines = [
             [
                 "any" if measure == "clean" else str(line["perturbation"]),
-                f"{number(line['difference'], digits)} [{number(line['low'], digits)}, {number(line['high'], digits)}]",
+                _difference(line, digits),
                 str(line["seeds"]),
                 str(line["groups"]),
                 p_value(line["p"]),
@@ -58,3 +59,11 @@ def architecture_claims_grid(
             *notes,
         ],
     )
+
+
+def _difference(line: Mapping[Any, Any], digits: int) -> str:
+    """The difference with its interval; alone where too few seeds or groups give none."""
+    difference = number(line["difference"], digits)
+    if pd.isna(line["low"]):
+        return difference
+    return f"{difference} [{number(line['low'], digits)}, {number(line['high'], digits)}]"
