@@ -1,5 +1,6 @@
 """Opens the bundles that a command names, with the user's own network file where a bundle needs it."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ from robustq_cli import console
 
 if TYPE_CHECKING:
     from robustq.model.segmenter import Segmenter
+
+CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin")
+"""Endings of the files in which other programs keep weights."""
 
 
 def named(words: Sequence[Path] | None, options: Sequence[Path] | None) -> list[Path] | None:
@@ -36,12 +40,23 @@ def one(words: Sequence[Path] | None, options: Sequence[Path] | None) -> Path:
 
 
 def check_files(paths: Sequence[Path] | None) -> None:
-    """Refuse a bundle that does not exist, before torch is imported.
+    """Refuse a bundle that does not exist, or a file of another program, before torch is imported.
 
     Raises:
-        RequestError: the file does not exist.
+        RequestError: the file does not exist, or is a checkpoint or a folder of another program.
     """
     for path in paths or ():
+        if path.suffix in CHECKPOINTS and path.is_file():
+            raise RequestError(
+                f"{path} is a checkpoint and no model file of robustq: make one with robustq wrap --weights "
+                f"{shlex.quote(str(path))} --quantise none, and --arch NAME or --model-file FILE.py:FUNCTION for its "
+                "network"
+            )
+        if path.is_dir():
+            raise RequestError(
+                f"{path} is a folder and no model file of robustq: make one with robustq wrap --quantise none and "
+                f"--arch smp:{path}, monai:{path}, hf:{path} or nnunet:{path}, whichever wrote the folder"
+            )
         if not path.is_file():
             raise RequestError(f"there is no model file {path}: make one with robustq wrap, or correct the path")
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # The functions that print import rich themselves, so that wrong options are refused sooner.
 
+LONG = 90
+"""Seconds from which on the time left is given in minutes."""
+
 
 @cache
 def out() -> "Console":
@@ -152,7 +155,8 @@ class Milestones:
             return
         self._tenths_said = tenths
         seconds_left = (monotonic() - self._start) * (total - done) / done
-        say(f"{10 * tenths} % done, about {seconds_left / 60:.1f} min left")
+        left = f"{seconds_left:.0f} s" if seconds_left < LONG else f"{seconds_left / 60:.0f} min"
+        say(f"{10 * tenths} % done" + (f", about {left} left" if done < total else ""))
 
 
 @contextmanager

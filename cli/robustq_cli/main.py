@@ -4,11 +4,12 @@ import os
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from robustq.errors import MainProcessError, RequestError, StorageError
+from robustq.report.numbers import listed
 from robustq.report.printable import printable
 from robustq_cli import (
     analyse,
@@ -140,10 +141,18 @@ def main() -> None:
             raise
         if not format_message():  # the command had no words, so typer printed its help
             sys.exit(0)
-        _end(in_words(error, format_message()), 2)
+        _end(in_words(error, format_message()) + _of_others(error), 2)
     if status == INTERRUPTED:  # typer makes a status of Ctrl-C
         _end(_STOPPED, INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _of_others(error: Exception) -> str:
+    """Which commands have the option that this one does not know; "" for another error, and where none has it."""
+    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    option = getattr(error, "option_name", None)
+    having = [name for name, command in commands.items() if any(option in param.opts for param in command.params)]
+    return f". It is an option of robustq {listed(having)}" if having else ""
 
 
 INTERRUPTED = 130

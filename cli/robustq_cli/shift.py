@@ -1,5 +1,6 @@
 """The command robustq shift, which tests models away from the domain that they were trained on."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -121,5 +122,6 @@ def shift(
     else:
         for grid in grids:
             console.print_table(grid.to_rich())
-        console.say(f"Rows are in {target}. It is the directory of a stress run: robustq report {target} draws it.")
+        drawn_by = f"robustq report {shlex.quote(str(target))}"
+        console.say(f"Rows are in {target}. It is the directory of a stress run: {drawn_by} draws it.")
     return console.say_left_out(result.run.failures)

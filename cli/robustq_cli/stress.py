@@ -1,5 +1,6 @@
 """The command robustq stress, which scores every model on the same cases, perturbed at several levels."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -260,7 +261,7 @@ def stress(
             for grid in run.grids():
                 console.print_table(grid.to_rich())
         else:
-            console.say(f"Every verdict, and tables with every level: robustq show {target}.")
+            console.say(f"Every verdict, and tables with every level: robustq show {shlex.quote(str(target))}.")
     # After the tables, so that a figure that cannot be written costs nothing.
     from robustq.results.figures import keep_figures
 

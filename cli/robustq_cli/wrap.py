@@ -1,5 +1,6 @@
 """The command robustq wrap, which makes a model file from an architecture and a quantiser."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ def wrap(
     if json:
         console.print_json({"file": str(target), **vars(anatomy), "spec": model.spec.to_dict()})
         return
-    network_option = "" if model_file is None else f" --model-file {model_file}"
+    network_option = "" if model_file is None else f" --model-file {shlex.quote(model_file)}"
     wrap_summary.print_summary(model, anatomy, target, origin=origin, sized=seen is not None, options=network_option)
 
 

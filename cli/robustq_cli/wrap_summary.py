@@ -1,5 +1,6 @@
 """Prints the summary of the model that robustq wrap made."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +61,10 @@ def _next_commands(model: "Segmenter", target: Path, options: str) -> dict[str, 
 
     fitted = bool(model.spec.calibration_cases) or not model.bottlenecks
     ready = fitted and model.spec.weights not in ("", GIVEN)
-    measured = target if ready else f"{target.with_suffix('')}-trained.safetensors"
+    model_file = shlex.quote(str(target))
+    measured = model_file if ready else shlex.quote(f"{target.with_suffix('')}-trained.safetensors")
     stress = f"robustq stress --model {measured}{options} --data DATA --noise gaussian --levels 0,1,10,20,30"
-    return {"next": stress} if ready else {"next": f"robustq train {target}{options} --data DATA", "then": stress}
+    return {"next": stress} if ready else {"next": f"robustq train {model_file}{options} --data DATA", "then": stress}
 
 
 def preparation_line(preparation: "Preparation") -> dict[str, str]:

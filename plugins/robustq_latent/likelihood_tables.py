@@ -21,6 +21,10 @@ from robustq_latent.threshold import stored_threshold
 NATS, DICE, TOKEN, THRESHOLD_USED = "nats", "likelihood_dice", "token_nats", "likelihood_threshold"
 """Names of the findings in the column `metric`."""
 
+NO_PRIOR = (
+    "No model here has a prior over its codes, so their likelihood is not known: robustq train --prior after fits one."
+)
+
 _HEADER = ("model", "level", "nats a token", "AUROC of perturbed", "failures", "AUROC of a failure")
 
 
@@ -141,6 +145,7 @@ def likelihood_grids(rows: pd.DataFrame, models: Sequence[str], *, sample: str) 
         "another answer at this level; – where no answer fails, or all do.",
         f"Each figure is over images, with its 95 % bootstrap interval over groups (patients), {RESAMPLES} resamples. "
         "It says nothing of images that no perturbation of this run makes.",
+        *[f"{model} has no prior, so no value applies." for model in models if model not in set(codes["model"])],
     ]
     lines = [(CLEAN, list(clean_lines.values())), *sections.items()]
     return [Grid(f"Likelihood of codes on {sample}", _HEADER, lines, notes)]
@@ -180,6 +185,8 @@ def likelihood_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequenc
         models: models in the order of the sentences.
     """
     threshold = stored_threshold(rows, THRESHOLD_USED)
+    if math.isnan(threshold):
+        return [NO_PRIOR]
     worst: dict[str, tuple[str, float, Level]] = {}
     for perturbation, level, model, found in levels_of(rows, models):
         if np.isnan(found.drawn.dice).all():

@@ -147,10 +147,13 @@ class Pathways(AbstractAnalyser):
 
     @classmethod
     def setting_notes(cls, setting: str) -> Sequence[str]:
-        """How the scales of the skips are numbered."""
+        """Where the figures of the skips stand, and how their scales are numbered."""
         if setting != SKIPS:
             return ()
-        return ["skip 1 is the finest scale. A model whose site gives only the bottleneck has no such column."]
+        return [
+            "What a clean skip restores stands in the next table (--details); skip 1 is the finest scale. A model "
+            "whose site gives only the bottleneck has no such figure."
+        ]
 
     @classmethod
     def conclusions(cls, rows: pd.DataFrame, models: Sequence[str]) -> Sequence[str]:

@@ -48,8 +48,9 @@ def taylor_conclusions(rows: pd.DataFrame, models: Sequence[str]) -> Sequence[st
             if trusted
             else "do not trust it at any tested level"
         )
+        error = percent(round(100 * errors[perturbation, level]))
         sentences.append(
             f"{model}: under {perturbation} of {percent(level)} the Taylor bound predicts a shift of {predicted}, the "
-            f"true shift is {true}, and the error is {errors[perturbation, level]:.0%} of it: {advice}."
+            f"true shift is {true}, and the error is {error} of it: {advice}."
         )
     return sentences

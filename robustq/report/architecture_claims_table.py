@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from robustq.report.grid import Grid
-from robustq.report.numbers import digits_of, interval, number, p_value, with_unit
+from robustq.report.numbers import digits_of, number, p_value, with_interval, with_unit
 
 _MEASURES = {"clean": "level 0", "drop": "drop", "audc": "AUDC"}
 
@@ -31,7 +31,7 @@ def architecture_claims_grid(
         lines = [
             [
                 "any" if measure == "clean" else str(line["perturbation"]),
-                f"{number(line['difference'], digits)} {interval(line['low'], line['high'], digits)}",
+                with_interval(number(line["difference"], digits), line["low"], line["high"], digits),
                 str(line["seeds"]),
                 str(line["groups"]),
                 p_value(line["p"]),

@@ -12,10 +12,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.jupyter import JupyterMixin
 from rich.measure import measure_renderables
-from rich.table import Table
 from rich.text import Text
 
 from robustq.report.printable import in_markdown, in_spreadsheet, printable
+from robustq.report.split_table import SplitTable
 
 _UNBOUNDED = 10_000
 """Width, in characters, that no table needs."""
@@ -54,8 +54,10 @@ class Grid:
     def to_rich(self) -> Sheet:
         """The table for a terminal or a notebook."""
         # Title and notes stand outside the table, because the table would break their lines at its own width.
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        # In a narrow terminal, a cell is broken between figure and deviation and not cut off. Names stay in one line,
+        table = SplitTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.keys = self.names + (list(self.header[self.names : self.names + 1]) == ["level"])
+        # In a narrow terminal, a cell is broken between figure and deviation and not cut off, and columns that do not
+        # fit then follow below. Names stay in one line,
         # unless they are so long that they would leave no room for the figures.
         for column, name in enumerate(self.header):
             justify: Literal["left", "right"] = "left" if column < self.names else "right"

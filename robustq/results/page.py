@@ -151,7 +151,9 @@ def _explanation(analysis: Analysis, options: PageOptions, left_out: list[str]) 
             f"The figures of the analysis in {analysis.directory.path.name} are left out, because they can show images "
             "and names of cases."
         )
-    return Explanation(analysis.directory.path.name, analysis.verdicts(), grids, figures)
+    verdicts = analysis.verdicts()
+    conclusions = analysis.conclusions()[len(verdicts) :]
+    return Explanation(analysis.directory.path.name, verdicts, conclusions, grids, figures)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -59,7 +59,7 @@ def page_chapter(
     return Chapter(
         heading=", ".join(run.directory.path.name for run in runs),
         facts=_facts(runs),
-        alerts=[*verdicts, *_alerts(runs, show_cases), *refusals],
+        alerts=[*verdicts, *_alerts(runs, verdicts, show_cases), *refusals],
         comparisons=overall or worst,
         rankings=rankings,
         seeds=seed_sentences(measures[0], _networks(runs)) if measures else [],
@@ -139,8 +139,8 @@ def _facts(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
-    """What a reader must not overlook."""
+def _alerts(runs: Sequence[Run], verdicts: Sequence[str], show_cases: bool) -> list[str]:
+    """What a reader must not overlook, beside the verdicts."""
     alerts: list[str] = []
     for run in runs:
         alerts += [*run.unfinished_notes(), *run.heads]
@@ -149,7 +149,7 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
                 "Some targets are out of reach for some cases, so the columns of the table have different samples: the "
                 "notes under it say how many cases each lacks."
             )
-        alerts += [f"{note}." for note in run.remark_notes()]
+        alerts += _remarks(run, verdicts)
         alerts += missed_alerts(run)
         alerts += [*run.invented_notes(), *run.attack_notes(), *run.raised_notes()]
         failures = run.failures
@@ -161,3 +161,13 @@ def _alerts(runs: Sequence[Run], show_cases: bool) -> list[str]:
             alerts.append(f"{len(failures)} of {cases} cases could not be used and are in no figure.{reasons}")
         alerts += run.earlier_notes()
     return list(dict.fromkeys(alerts))
+
+
+def _remarks(run: Run, verdicts: Sequence[str]) -> list[str]:
+    """The remarks on each model, unless its verdict ends with them."""
+    sentences = {model: "; ".join(remarks) for model, remarks in run.remarks().items() if remarks}
+    return [
+        f"{model}: {sentence}."
+        for model, sentence in sentences.items()
+        if not any(verdict.startswith(f"{model}: ") and verdict.endswith(sentence) for verdict in verdicts)
+    ]

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from typing import Any
 
 from robustq.analyser import AbstractAnalyser
 from robustq.data.open_dataset import Data
@@ -93,7 +95,7 @@ def analyse(
     """
     classes = load_checks(parse_checks(as_text(check)))
     perturbations = load_perturbations(listed(noise), compat)
-    drawn = [text for text, analyser in classes.items() if analyser.needs_draws]
+    drawn = _need_draws(classes)
     levels = _checked_levels(levels, perturbations, draws, drawn)
     check_batch_size(batch_size)
     settings = DrawSettings(seed, str(choose_device(noise_device)), clip)
@@ -133,6 +135,25 @@ def analyse(
         directory.summarise(analysis.summary())
         analysis.draw()  # last, so that a figure that cannot be written costs nothing
     return analysis
+
+
+def check_analysis(keywords: Mapping[str, Any]) -> None:
+    """Refuse what `analyse` would refuse of these keywords whatever the models and the data are.
+
+    Raises:
+        RequestError: a check or a perturbation is unknown, or there are too few levels or draws.
+    """
+    asked = signature(analyse).bind(**keywords)
+    asked.apply_defaults()
+    given = asked.arguments
+    classes = load_checks(parse_checks(as_text(given["check"])))
+    perturbations = load_perturbations(listed(given["noise"]), given["compat"])
+    _checked_levels(given["levels"], perturbations, given["draws"], _need_draws(classes))
+
+
+def _need_draws(classes: Mapping[str, type[AbstractAnalyser]]) -> list[str]:
+    """The checks that use draws."""
+    return [text for text, analyser in classes.items() if analyser.needs_draws]
 
 
 def _checked_levels(

@@ -14,7 +14,7 @@ from robustq.one_writer import one_writer
 from robustq.request.study import StudyRequest, read_study, short_name
 from robustq.results.study import Study
 from robustq.results.study_file import Step, StudyFile
-from robustq.run.analyse import analyse
+from robustq.run.analyse import analyse, check_analysis
 from robustq.run.kept_training import digest_of
 from robustq.run.shift import shift
 from robustq.run.stress import stress
@@ -72,6 +72,8 @@ def study(
     folder = Path("runs", short_name(asked.name)) if out is None else Path(out)
     for measured in (asked.stress, asked.shift or {}):
         parse_metrics(measured.get("metrics", "dice"))
+    if asked.analyse is not None:
+        check_analysis(asked.analyse)
     data = StudyData(
         tuple(dict.fromkeys((*asked.train, *asked.test, *(asked.domains if asked.shift is not None else ()))))
     )

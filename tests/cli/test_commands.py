@@ -188,6 +188,7 @@ def test_a_bad_case_among_good_ones_ends_with_status_3(wrapped: Path, tmp_path: 
         (("stress", "--data", "fantom"), "did you mean phantom"),
         (("stress", "--data", "/nowhere"), "/nowhere is not a file or folder"),
         (("stress", "--levls", "0"), "--levels"),
+        (("stress", "--trained-on", "phantom"), "It is an option of robustq wrap"),
         (("compare", "/nowhere", "--baseline", "a"), "no run in /nowhere"),
         (("list", "perturbation"), "did you mean perturbations"),
         (("strss",), "stress"),

@@ -59,6 +59,16 @@ def test_train_takes_one_model_either_way(files: list[Path], monkeypatch: pytest
     assert "the command names none" in opened(monkeypatch, "train", "--data", "phantom")
 
 
+def test_what_another_program_wrote_is_told_apart_from_a_model_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my net.pt").touch()
+    Path("my-smp").mkdir()
+    assert "robustq wrap --weights 'my net.pt' --quantise none" in opened(monkeypatch, "stress", "my net.pt")
+    assert "--arch smp:my-smp" in opened(monkeypatch, "stress", "--model", "my-smp")
+
+
 @pytest.mark.parametrize("command", ["stress", "analyse", "train", "minimal"])
 def test_a_model_that_does_not_exist_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in (("--model", "nowhere.safetensors"), ("nowhere.safetensors",)):

@@ -287,3 +287,18 @@ def test_no_channel_at_all_is_refused_and_not_taken_for_the_default(tmp_path: Pa
     with pytest.raises(RequestError, match="channels=0 was given: an image has 1 channel or more"):
         wrap(arch="unet", in_channels=0, out=tmp_path / "m.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_next_commands_can_be_copied_where_a_path_has_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrap(
+        arch="unet",
+        quantise="8x4",
+        setting=[f"{key}={value}" for key, value in SETTINGS.items()],
+        out=Path("my model.safetensors"),
+    )
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["next"].strip() == "robustq train 'my model.safetensors' --data DATA"
+    assert "--model 'my model-trained.safetensors' " in lines["then"]

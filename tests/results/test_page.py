@@ -12,10 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import rows
+from analyses import analyse
 from earlier_version import with_rows_folder
+from robustq import registry
 from robustq.errors import RequestError
+from robustq.report.page.words import _METRICS
 from robustq.results.page import write_page
+from robustq.results.page_chapter import page_chapter
 from robustq.results.rows import SCHEMA, Row
+from robustq.results.stress_run import Run
 from stored_runs import stored_run
 
 HOSTILE = ("<script>alert(1)</script>", "../../x", "n" * 300, "שלום<b>", "🫁 & \"quoted\" 'too'")
@@ -223,3 +228,27 @@ def test_each_metric_and_audc_are_explained_before_they_are_used_and_wide_tables
         assert body.index(word) == body.index(f"{word}: {sentence}")
     assert '<div class="scroll wide" tabindex="0" role="region" aria-label="Matrix of Dice">' in page
     assert ".wide::before" in page[page.index("@media (max-width: 30rem)") :]
+
+
+def test_every_metric_of_ours_is_explained() -> None:
+    assert set(_METRICS) == set(registry.names("metrics"))
+
+
+def test_a_remark_that_a_verdict_holds_is_said_once(tmp_path: Path) -> None:
+    run = Run(stored_run(tmp_path, rows.run("unet", rows.declining(0.01, 0))))
+    remark = "; ".join(run.remarks()["unet"])
+
+    def said(verdict: str) -> int:
+        return sum(remark in alert for alert in page_chapter([run], None, [verdict]).alerts)
+
+    assert said(f"unet: alive; {remark}") == 1
+    assert said(f"vq: alive; {remark}") == 2
+
+
+def test_the_chapter_why_begins_with_the_conclusions(tmp_path: Path) -> None:
+    analysis = analyse(data="phantom:cases=1,domain=A", check="codebook", levels=[30], draws=1, out=tmp_path / "run")
+    page = write_page(tmp_path / "run").read_text()
+    why = page[page.index('id="why"') :]
+
+    assert "codes in use, mean radius" in analysis.conclusions()[-1]
+    assert why.index(analysis.conclusions()[-1]) < why.index("<details>")

@@ -209,6 +209,13 @@ def test_what_no_training_could_do_is_refused_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "trainings").exists()
 
 
+def test_an_analysis_that_no_run_could_do_is_refused_before_the_first_training(tmp_path: Path) -> None:
+    analysis = {"check": "failure", "noise": "gaussian", "levels": [30], "draws": 1}
+    with pytest.raises(RequestError, match="draws=1 was asked, but the check failure needs 2 draws or more"):
+        robustq.study(changed(analyse=analysis), out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
 def test_the_command_prints_tables_and_writes_them(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(
         f"""

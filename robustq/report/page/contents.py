@@ -46,12 +46,14 @@ class Explanation:
     Attributes:
         heading: names the analysis.
         verdicts: the verdict on each model.
+        conclusions: what each check says of each model, in one sentence.
         tables: its tables.
         figures: its figures by name, as PNG files.
     """
 
     heading: str
     verdicts: Sequence[str] = ()
+    conclusions: Sequence[str] = ()
     tables: Sequence[Grid] = ()
     figures: Mapping[str, bytes] = field(default_factory=dict)
 

@@ -11,7 +11,14 @@ _METRICS = {
     "hd95": "95 % of each boundary, of the answer and of the truth, lies no farther than this from the other one; 0 is "
     "perfect.",
     "assd": "the mean distance between the boundaries of answer and truth; 0 is perfect.",
+    "hausdorff": "the given percentage of each boundary, of the answer and of the truth, lies no farther than this "
+    "from the other one; 0 is perfect.",
     "nsd": "the share of both boundaries that lies within the tolerance of the other one; 1 is perfect.",
+    "ece": "how far the probabilities lie from the share of voxels that have the label, the mean over 15 equal bins of "
+    "probability; 0 is perfect, and says nothing of how good the answer is.",
+    "ace": "as ece, over 15 bins that hold equally many voxels; 0 is perfect.",
+    "brier": "the mean squared distance of the probabilities from the truth (0 or 1); 0 is perfect.",
+    "nll": "the mean of minus the logarithm of the probability that the truth was given; 0 is perfect.",
 }
 """For the name of a metric, what a reader is told of it."""
 

@@ -60,6 +60,7 @@ def test_the_taylor_bound_is_trusted_up_to_the_first_level_where_it_explains_les
 
     assert sentence.endswith(f"{advice}.")
     assert "predicts a shift of 0.73, the true shift is 6.81" in sentence
+    assert f"the error is {100 * max(errors):.0f}\N{NO-BREAK SPACE}% of it" in sentence
 
 
 def test_latent_variance_names_the_perturbation_that_moves_the_latents_most() -> None:

@@ -122,6 +122,13 @@ def test_a_model_without_a_prior_has_no_figures() -> None:
     analysis = analyse({"m": model()}, data="phantom:cases=1,domain=A", check="likelihood", levels=[30], draws=2)
     assert not any(grid.title.startswith("Likelihood") for grid in analysis.grids())
     assert analysis.figures == {}
+    assert "No model here has a prior over its codes" in analysis.conclusions()[-1]
+
+
+def test_a_model_without_a_prior_is_named_under_the_table_of_the_others() -> None:
+    places = np.arange(10.0)
+    (grid,) = likelihood_grids(rows_of(places, places + 100, 0.9 - places / 10), ["m", "plain"], sample="ten cases")
+    assert grid.notes[-1] == "plain has no prior, so no value applies."
 
 
 @pytest.mark.parametrize("size", [(24, 20), (16, 12, 8)])

@@ -214,6 +214,12 @@ def test_the_two_parts_are_drawn_in_a_panel_for_each_model() -> None:
         assert np.asarray(line.get_ydata(), float)[-1] == pytest.approx(vq[vq["metric"] == metric]["value"].mean())
 
 
+def test_the_note_on_skips_says_where_their_figures_stand() -> None:
+    (note,) = Pathways.setting_notes("skips")
+    assert "stands in the next table (--details)" in note
+    assert Pathways.setting_notes("") == ()
+
+
 def test_another_setting_is_refused() -> None:
     with pytest.raises(RequestError, match="pathways@skips"):
         Pathways(small(), "scales")
