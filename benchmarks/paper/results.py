@@ -91,7 +91,7 @@ def narrow(name: str, where: str) -> Iterator[Grid]:
 def narrow_with_latents(name: str, where: str) -> Iterator[Grid]:
     """The tables of `narrow`, and of what noise does to the latents; arguments as in `noise`."""
     yield from narrow(name, where)
-    analyses = Study(RESULTS / name).analyses
+    analyses = [Analysis(path) for path in sorted((RESULTS / name / "after").glob("latents-seed*"))]
     yield variances_grid(analyses, where)
     yield criteria_grid(analyses, where)
 

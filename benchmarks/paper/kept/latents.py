@@ -28,22 +28,23 @@ def variances_grid(analyses: Sequence[Analysis], where: str) -> Grid:
 def criteria_grid(analyses: Sequence[Analysis], where: str) -> Grid:
     """For each criterion, the share of tokens that it calls safe, and of these the share that change their code."""
     rows = with_networks(pd.concat([analysis.to_frame() for analysis in analyses], ignore_index=True))
-    counts = rows[rows["metric"].str.contains(":", regex=False)].pivot_table(
+    counts = rows[rows["metric"].str.contains(":", regex=False) & (rows["level"] > 0)].pivot_table(
         index=["perturbation", "network", "level"], columns="metric", values="value", aggfunc="sum", sort=False
     )
     sections = []
     for perturbation, under in counts.groupby("perturbation", sort=False):
         lines = []
         for (_, network, level), count in under.iterrows():
-            cells = [
-                cell
-                for criterion in CRITERIA
-                for cell in (
-                    number(count[f"safe:{criterion}"] / (count[f"safe:{criterion}"] + count[f"unsafe:{criterion}"])),
-                    number(count[f"safe_flipped:{criterion}"] / count[f"safe:{criterion}"]),
-                )
-            ]
+            cells = []
+            for criterion in CRITERIA:
+                safe = count[f"safe:{criterion}"]
+                cells.append(_share(safe, safe + count[f"unsafe:{criterion}"]))
+                cells.append(_share(count[f"safe_flipped:{criterion}"], safe))
             lines.append([network, percent(level), *cells])
         sections.append((str(perturbation), lines))
-    header = [words for criterion in CRITERIA.values() for words in (f"safe by {criterion}", "of these changed")]
+    header = [words for name in CRITERIA.values() for words in (f"safe by {name}", "of these changed")]
     return Grid(f"Tokens that a criterion calls safe, {where}", ["network", "level", *header], sections, [], names=2)
+
+
+def _share(part: float, whole: float) -> str:
+    return number(part / whole) if whole else "–"
