@@ -74,7 +74,7 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
 
 
 def turned_sentences(verdict: Verdict, baseline: str, others: Mapping[str, Verdict]) -> list[str]:
-    """For each other metric by which the other of two models holds better, a sentence with the winner and the amount.
+    """For each other metric by which the other of two models holds better, the amount, and who does if it is settled.
 
     Args:
         verdict: compares a model with the baseline by the first metric.
@@ -86,8 +86,12 @@ def turned_sentences(verdict: Verdict, baseline: str, others: Mapping[str, Verdi
         difference = other.figures["difference"]
         if verdict.figures["difference"] * difference < 0:
             winner = other.model if difference < 0 else baseline
-            sure = "and that is settled" if other.settled else "but that is open"
-            sentences.append(f"By {title} it is the other way round, {sure}: {winner} holds better. {other.sentence}")
+            turn = (
+                f"By {title} it is the other way round, and that is settled: {winner} holds better."
+                if other.settled
+                else f"By {title} it may be the other way round, which is open."
+            )
+            sentences.append(f"{turn} {other.sentence}")
     return sentences
 
 
