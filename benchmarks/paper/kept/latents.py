@@ -16,13 +16,15 @@ VARIANCES = {
     "flip_rate": "share of codes that change",
 }
 
+DIGITS = {"raw": 5, "min-max": 5, "relative": 4}
+
 CRITERIA = {"r": "r", "r_k": "r of the own code", "margin": "exact margin"}
 
 
 def variances_grid(analyses: Sequence[Analysis], where: str) -> Grid:
     """The latent variance in its three readings, for each network, noise and level; `where` ends the title."""
     means = patient_means([analysis.to_frame() for analysis in analyses], list(VARIANCES))
-    return metrics_grid(f"Latent variance over draws, {where}", means, VARIANCES, [], digits=5)
+    return metrics_grid(f"Latent variance over draws, {where}", means, VARIANCES, [], DIGITS)
 
 
 def criteria_grid(analyses: Sequence[Analysis], where: str) -> Grid:

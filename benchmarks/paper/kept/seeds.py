@@ -1,6 +1,7 @@
 """Means over training seeds and patients, with what is uncertain about them."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -44,7 +45,11 @@ def cell(means: pd.DataFrame, digits: int = 3) -> str:
 
 
 def metrics_grid(
-    title: str, means: pd.DataFrame, columns: Mapping[str, str], notes: Sequence[str], *, digits: int = 3
+    title: str,
+    means: pd.DataFrame,
+    columns: Mapping[str, str],
+    notes: Sequence[str],
+    digits: Mapping[str, int] = MappingProxyType({}),
 ) -> Grid:
     """A section for each perturbation, a line for each network and level, a column for each metric.
 
@@ -53,12 +58,16 @@ def metrics_grid(
         means: what `patient_means` gave.
         columns: names of metrics and their headers.
         notes: notes, after `NOTE`.
-        digits: decimal places.
+        digits: decimal places of those metrics that have other than 3.
     """
     sections = []
     for perturbation, under in means.groupby("perturbation", sort=False):
         lines = [
-            [network, percent(level), *(cell(chosen[chosen["metric"] == metric], digits) for metric in columns)]
+            [
+                network,
+                percent(level),
+                *(cell(chosen[chosen["metric"] == metric], digits.get(metric, 3)) for metric in columns),
+            ]
             for (network, level), chosen in under.groupby(["network", "level"])
         ]
         sections.append((str(perturbation), lines))
