@@ -125,7 +125,6 @@ def claims() -> Iterator[Grid]:
     places = {
         "montgomery": "Montgomery, the paper's width",
         "montgomery-narrow": "Montgomery",
-        "shenzhen-narrow": "Shenzhen",
         "acdc-narrow": "cardiac MRI",
         "hippocampus-narrow": "hippocampus in 3D",
     }
