@@ -109,7 +109,6 @@ def other_direction(name: str, where: str) -> Iterator[Grid]:
     yield from noise(name, where)
     study = Study(RESULTS / name)
     yield from shifts(study, "shenzhen", "montgomery")
-    yield pathways_grid(study.analyses, where)
 
 
 def in_3d(name: str, where: str) -> Iterator[Grid]:
@@ -125,6 +124,7 @@ def claims() -> Iterator[Grid]:
     places = {
         "montgomery": "Montgomery, the paper's width",
         "montgomery-narrow": "Montgomery",
+        "shenzhen-narrow": "Shenzhen",
         "acdc-narrow": "cardiac MRI",
         "hippocampus-narrow": "hippocampus in 3D",
     }

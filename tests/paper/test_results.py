@@ -35,6 +35,7 @@ def test_the_papers_claims_stand_in_the_results_and_on_the_page_of_the_paper(
         pytest.param(
             "hippocampus-narrow", "**Trainings, narrow networks on hippocampus MRI in 3D**", marks=pytest.mark.long
         ),
+        pytest.param("shenzhen-narrow", "**Trainings, narrow networks on Shenzhen**", marks=pytest.mark.long),
         pytest.param("acdc-narrow", "**Trainings, narrow networks on cardiac MRI**", marks=pytest.mark.long),
     ],
 )
