@@ -1,5 +1,6 @@
 """The contract of a metric: one number from one predicted mask and one true mask."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -35,6 +36,9 @@ class AbstractMetric(ABC):
 
     higher_is_better: ClassVar[bool]
     """Whether a larger score is a better one."""
+
+    largest: ClassVar[float] = math.inf
+    """The largest score that there is, such as 1 for a share."""
 
     needs_probabilities: ClassVar[bool] = False
     """Whether the score is made of the label's probabilities. Then the forward passes keep the probabilities, and

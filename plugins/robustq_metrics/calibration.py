@@ -33,6 +33,7 @@ class AbstractCalibration(AbstractMetric):
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = False
+    largest: ClassVar[float] = 1
     needs_probabilities: ClassVar[bool] = True
 
     @classmethod

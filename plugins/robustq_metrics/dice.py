@@ -16,6 +16,7 @@ class Dice(AbstractMetric):
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
+    largest: ClassVar[float] = 1
 
     def unit(self, unit: Unit) -> str:
         """No unit, because Dice is a share."""

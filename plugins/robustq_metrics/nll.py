@@ -1,6 +1,8 @@
 """The metric `nll`: the negative log likelihood."""
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,6 +19,8 @@ class NLL(AbstractCalibration):
 
     The voxels near truth or prediction count; nll@whole counts the whole case. Probabilities are clipped at 1e-7.
     """
+
+    largest: ClassVar[float] = math.inf
 
     def figure(self, probability: Float[np.ndarray, " n"], truth: Bool[np.ndarray, " n"]) -> float:
         """The mean in nats, 0 or more."""

@@ -31,6 +31,7 @@ class NSD(AbstractMetric):
 
     measures_distance: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
+    largest: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):

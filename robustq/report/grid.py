@@ -57,8 +57,7 @@ class Grid:
         table = SplitTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.keys = self.names + (list(self.header[self.names : self.names + 1]) == ["level"])
         # In a narrow terminal, a cell is broken between figure and deviation and not cut off, and columns that do not
-        # fit then follow below. Names stay in one line,
-        # unless they are so long that they would leave no room for the figures.
+        # fit even so follow below. Names stay in one line, unless they would leave no room for the figures.
         for column, name in enumerate(self.header):
             justify: Literal["left", "right"] = "left" if column < self.names else "right"
             table.add_column(_text(name), justify=justify, overflow="fold", no_wrap=self._is_short_name(column))

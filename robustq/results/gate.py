@@ -6,7 +6,6 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from robustq.errors import RequestError, unknown
 from robustq.metric import parse_metric
@@ -73,8 +72,6 @@ def gate(run: AnyRun, criteria: Sequence[Criterion] | str | PathLike[str]) -> Ga
     opened.require_truth("the gate decides")
     opened.require_levels("the gate decides")
     rows, missing = opened.to_frame(), opened.asked["missing"]
-    for criterion in asked:
-        _check_bound(rows, criterion)
     criteria_of_run = [filled for criterion in asked for filled in _filled(opened, criterion)]
     decisions = [decide(rows, criterion, missing=missing) for criterion in criteria_of_run]
     corrected = holm(np.array([decision.acceptance.p_fail for decision in decisions]))
@@ -105,6 +102,7 @@ def _filled(run: Run, criterion: Criterion) -> Iterable[Criterion]:
         if given is not None and given not in accepted:
             raise unknown(name, given, accepted)
     _check_direction(criterion)
+    _check_bound(criterion)
     levels = list(run.asked["levels"])
     level = max(levels) if criterion.level is None else criterion.level
     if level not in levels and level != 0:
@@ -134,21 +132,18 @@ def _check_direction(criterion: Criterion) -> None:
         raise RequestError(f"{criterion.metric} has {wrong}, and {better} is better: give {right}")
 
 
-def _check_bound(rows: pd.DataFrame, criterion: Criterion) -> None:
-    """Refuse a bound above 1 on a metric whose values lie between 0 and 1: it is meant in percent.
+def _check_bound(criterion: Criterion) -> None:
+    """Refuse a bound above the largest score that there is: it is meant in percent, and every model passes or fails.
 
     Raises:
-        RequestError: the bound is above 1, and the values of its metric are not.
+        RequestError: the bound is larger.
     """
-    of_metric = rows[rows["metric"] == criterion.metric]
-    values = of_metric["value"].dropna()
-    if values.empty or (of_metric["unit"] != "").any() or not values.between(0, 1).all():
-        return
+    largest = parse_metric(criterion.metric).largest
     for name in ("min", "max", "margin"):
         bound = getattr(criterion, name)
-        if bound is not None and bound > 1:
+        if bound is not None and bound > largest:
             raise RequestError(
-                f"{criterion.metric} lies between 0 and 1, and {name} = {bound:g} was given: write {bound:g} % as "
+                f"{criterion.metric} is at most {largest:g}, and {name} = {bound:g} was given: write {bound:g} % as "
                 f"{bound / 100:g}"
             )
 

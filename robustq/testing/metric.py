@@ -47,6 +47,7 @@ def _check_scores(metric: AbstractMetric, name: str, shape: tuple[int, ...], uni
         assert value == repeated or (math.isnan(value) and math.isnan(repeated)), (
             f"{name} scores the same pair of masks {value}, then {repeated}"
         )
+        assert not value > metric.largest, f"{name} scores {value}, above its largest, {metric.largest}"
         return value
 
     def worse(first: float, second: float) -> bool:

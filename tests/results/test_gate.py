@@ -98,6 +98,17 @@ def test_a_distance_is_bounded_above_and_its_missed_structures_are_not_dropped_u
     assert (decision.outcome, decision.reason[:21]) == ("fail", "a label is missed in ")
 
 
+def test_a_bound_may_lie_above_every_value_unless_no_score_can_be_so_large(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run", 12, metrics="nll,ece")
+    assert (run.to_frame().query("metric == 'nll'")["value"] < 2).all()
+
+    (decision, _) = robustq.gate(run, [Criterion("nll", "mean", max=2, accept_small=True)]).decisions
+
+    assert decision.outcome == "pass"
+    with pytest.raises(RequestError, match="ece is at most 1, and max = 5 was given: write 5 % as 0.05"):
+        robustq.gate(run, [Criterion("ece", "mean", max=5)])
+
+
 def test_looks_at_later_patients_cost_a_part_of_the_error(tmp_path: Path) -> None:
     run = _run(tmp_path / "run", 29)
     criterion = {"metric": "dice", "kind": "share", "min": 0.99, "share": 0.9, "level": 0.0}
@@ -114,7 +125,7 @@ def test_looks_at_later_patients_cost_a_part_of_the_error(tmp_path: Path) -> Non
         ({"level": 7.0}, "level 7 is not in this run"),
         ({"label": "heart"}, "unknown label"),
         ({"model": "nobody"}, "unknown model"),
-        ({"min": 50}, "dice lies between 0 and 1, and min = 50 was given: write 50 % as 0.5"),
+        ({"min": 50}, "dice is at most 1, and min = 50 was given: write 50 % as 0.5"),
         ({"kind": "retention", "min": 90}, "min = 90 was given: write 90 % as 0.9"),
         (
             {"kind": "difference", "min": None, "baseline": "twin", "margin": 2},

@@ -34,6 +34,7 @@ class Stranger(AbstractMetric):
 
     measures_distance: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
+    largest: ClassVar[float] = 1
 
     def unit(self, unit: Unit) -> str:
         """None."""
@@ -51,6 +52,7 @@ class Stranger(AbstractMetric):
     ("broken", "sentence"),
     [
         (Stranger(equal=-1.0), "scores a part"),
+        (Stranger(equal=100.0), "scores 100.0, above its largest, 1"),
         (Stranger(empty=1.0), "scores two empty masks"),
         (Stranger(equal=math.nan), "scores equal masks nan"),
         (Stranger(other=math.nan), "scores a missed label nan under missing=drop"),

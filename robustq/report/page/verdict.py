@@ -74,7 +74,7 @@ def comparison_verdicts(where: str, compared: pd.DataFrame, measure: Levels, *, 
 
 
 def turned_sentences(verdict: Verdict, baseline: str, others: Mapping[str, Verdict]) -> list[str]:
-    """For each other metric by which the other of two models holds better, the amount, and who does if it is settled.
+    """For each other metric by which the other model may hold better, a sentence with the amount, and a settled winner.
 
     Args:
         verdict: compares a model with the baseline by the first metric.
