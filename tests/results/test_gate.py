@@ -105,7 +105,7 @@ def test_a_bound_may_lie_above_every_value_unless_no_score_can_be_so_large(tmp_p
     (decision, _) = robustq.gate(run, [Criterion("nll", "mean", max=2, accept_small=True)]).decisions
 
     assert decision.outcome == "pass"
-    with pytest.raises(RequestError, match="ece is at most 1, and max = 5 was given: write 5 % as 0.05"):
+    with pytest.raises(RequestError, match=r"ece is at most 1, and max = 5 was given: write 5 % as 0\.05"):
         robustq.gate(run, [Criterion("ece", "mean", max=5)])
 
 
