@@ -109,6 +109,7 @@ def other_direction(name: str, where: str) -> Iterator[Grid]:
     yield from noise(name, where)
     study = Study(RESULTS / name)
     yield from shifts(study, "shenzhen", "montgomery")
+    yield pathways_grid(study.analyses, where)
 
 
 def in_3d(name: str, where: str) -> Iterator[Grid]:
